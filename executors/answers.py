@@ -1,0 +1,31 @@
+"""Answers: from an executor's encoded value to what a program says, and to the spelling of a data set."""
+
+from __future__ import annotations
+
+from ..domain import Domain
+from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ..scene import members
+
+Answer = bool | int | str | tuple[int, ...]
+
+
+def decode(value: int, kind: Kind, domain: Domain) -> Answer:
+    """An exact value as an answer: truth -> bool, number and object -> int, word -> str, objects -> indices."""
+    if kind is TRUTH:
+        return bool(value & 1)
+    if kind is WORD:
+        return domain.concepts[value]
+    if kind is OBJECTS:
+        return members(value)
+    if kind is NUMBER or kind is OBJECT:
+        return value
+    raise ValueError(f"no answer is of kind {kind}")
+
+
+def spell(answer: Answer) -> str:
+    """As the CLEVR release spells answers: `yes`, `no`, `3`, `red`; a set of objects as `0 2 5`."""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    if isinstance(answer, tuple):
+        return " ".join(map(str, answer))
+    return str(answer)

@@ -1,0 +1,144 @@
+"""Exact execution of one program: a walk over its calls, each one compiled op on bit sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ..errors import ExecutionError, NotUnique
+from ..kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..ops import Op
+from ..program import Program
+from ..scene import Scene, members
+from .answers import Answer, decode
+from .symbolic import Ambiguous, Compiled, compiled, tables_of
+
+OnError = Literal["raise", "answer", "skip"]
+
+_COMPILED: dict[Op, Compiled] = {}
+
+
+def _function(op: Op) -> Compiled:
+    function = _COMPILED.get(op)
+    if function is None:
+        function = _COMPILED[op] = compiled(op)
+    return function
+
+
+class Code:
+    """A program as the interpreter walks it: one tuple a call, and how to read the last value."""
+
+    __slots__ = ("finish", "narrow", "steps")
+
+    def __init__(self, program: Program) -> None:
+        steps: list[tuple[Compiled, Any, Any, int]] = []
+        self.narrow = True
+        for step, given in zip(program.steps, program.inputs, strict=True):
+            encoded: Any = step.encoded
+            literal = encoded[0] if len(encoded) == 1 else encoded
+            if len(given) > 2:
+                self.narrow = False
+                steps.append((_function(step.op), literal, given, -1))
+            else:
+                # Values are kept from place 1 on; place 0 feeds the inputs that a call does not have.
+                places = [i + 1 for i in given] + [0, 0]
+                steps.append((_function(step.op), literal, places[0], places[1]))
+        self.steps = tuple(steps)
+        self.finish = _finish(program)
+
+
+def _finish(program: Program) -> Callable[[int], Answer]:
+    kind, domain = program.kind, program.domain
+    if kind is NUMBER or kind is OBJECT:
+        return int
+    if kind is TRUTH:
+        return lambda value: value & 1 == 1
+    if kind is WORD:
+        return domain.concepts.__getitem__
+    return lambda value: decode(value, kind, domain)
+
+
+def code_of(program: Program) -> Code:
+    """The program's code, made at its first execution."""
+    code = program._code
+    if code is None:
+        code = program._code = Code(program)
+    assert isinstance(code, Code)
+    return code
+
+
+def execute(program: Program, scene: Scene) -> Answer:
+    """The exact answer of a program on a scene.
+
+    Returns:
+        bool for a truth, int for a number or an object's index, str for a word, a tuple of indices for a set.
+
+    Raises:
+        NotUnique: `unique` met no object or several; it names the call and the objects.
+        ExecutionError: the scene is of another domain.
+        SceneError: the scene does not know a relation that the program asks for.
+    """
+    code = program._code
+    if code is None:
+        code = code_of(program)
+    tables = scene._tables
+    if tables is None:
+        tables = tables_of(scene)
+    if scene.domain is not program.domain:
+        check_domain(program, scene)
+    values = [0]
+    append = values.append
+    try:
+        if code.narrow:
+            for function, literal, a, b in code.steps:
+                append(function(tables, literal, values[a], values[b]))
+        else:
+            _run_wide(code, tables, values)
+    except Ambiguous as found:
+        raise not_unique(program, scene, len(values) - 1, found.bits) from None
+    answer: Answer = code.finish(values[-1])
+    return answer
+
+
+def _run_wide(code: Code, tables: Any, values: list[int]) -> None:
+    for function, literal, a, b in code.steps:
+        if b < 0:
+            values.append(function(tables, literal, [values[i + 1] for i in a]))
+        else:
+            values.append(function(tables, literal, values[a], values[b]))
+
+
+def execute_values(program: Program, scene: Scene) -> tuple[list[int], ExecutionError | None]:
+    """Every call's encoded value up to the end, or up to the call that failed, with its error."""
+    check_domain(program, scene)
+    values = [0]
+    try:
+        _run_all(code_of(program), tables_of(scene), values)
+    except Ambiguous as found:
+        return values[1:], not_unique(program, scene, len(values) - 1, found.bits)
+    return values[1:], None
+
+
+def _run_all(code: Code, tables: Any, values: list[int]) -> None:
+    # Written apart from `execute`, whose loop is the one that must be fast.
+    _run_wide(code, tables, values)
+
+
+def check_domain(program: Program, scene: Scene) -> None:
+    """Raise ExecutionError unless program and scene are of one domain."""
+    if scene.domain != program.domain:
+        raise ExecutionError(
+            f"the program is of domain '{program.domain.name}', the scene of domain '{scene.domain.name}'"
+        )
+
+
+def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:
+    """The error of a call that met a set without exactly one member."""
+    from ..surfaces import show_node
+
+    found = members(bits)
+    listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])
+    listed += f" and {len(found) - 8} more" if len(found) > 8 else ""
+    what = f"{len(found)} objects: {listed}" if found else "no object"
+    text = show_node(program, node)
+    return NotUnique(f"{text} met {what}", node=node, objects=found)

@@ -1,0 +1,351 @@
+"""Exact execution of many programs at once: the level schedule over 64-bit sets.
+
+A call's level is one more than the highest level among its inputs. All calls of one op at one level, over all programs
+of the batch, run as one numpy operation. Cost grows with depth times ops, and then with the number of calls only
+through numpy's inner loops.
+
+K calls of one op at one level, M calls of all programs, Q programs, S scenes, N objects (at most 64), C concepts, R
+relations, A attributes. Values are `uint64` throughout: a set's bits, an object's index, a number, a truth in the lowest
+bit, a word's concept number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import NsreasonError
+from ..kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..ops import OPS, Op
+from ..program import Program
+from ..scene import Scene
+from .answers import Answer, decode
+from .interpreter import check_domain, execute
+from .symbolic import tables_of
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+
+MAX_OBJECTS = 64
+MAX_LITERALS = 2
+MAX_INPUTS = 3
+CHUNK = 8192  # programs scheduled together: larger batches leave the processor's cache
+
+_ONE = np.uint64(1)
+
+
+class Rows:
+    """A table for K calls: row `base[k] + i` of `flat` is the entry at object i of call k's scene."""
+
+    __slots__ = ("base", "flat")
+
+    def __init__(self, flat: U64, base: I64) -> None:
+        self.flat, self.base = flat, base
+
+
+class BatchBitSets:
+    """The exact algebra on columns of 64-bit sets. `failed` collects the calls whose `the` met no single object."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.failed: npt.NDArray[np.bool_] | None = None
+
+    def both(self, a: Any, b: Any) -> Any:
+        return a & b
+
+    def either(self, a: Any, b: Any) -> Any:
+        return a | b
+
+    def negate(self, a: Any) -> Any:
+        return ~a
+
+    def some(self, objects: Any) -> Any:
+        return objects != 0
+
+    def how_many(self, objects: Any) -> Any:
+        return np.bitwise_count(objects).astype(np.uint64)
+
+    def the(self, objects: Any) -> Any:
+        below = objects - _ONE  # the bits under the single bit; for the empty set all 64
+        failed = ((objects & below) != 0) | (objects == 0)
+        index = np.bitwise_count(below).astype(np.uint64)
+        if failed.any():
+            index[failed] = 0
+            self.failed = failed if self.failed is None else self.failed | failed
+        return index
+
+    def only(self, anchor: Any) -> Any:
+        return _ONE << anchor
+
+    def follow(self, anchor: Any, links: Any) -> Any:
+        return links.flat[links.base + anchor.view(np.int64)]
+
+    def reach(self, objects: Any, links: Any) -> Any:
+        found = np.zeros_like(objects)
+        for i in range(self.n):
+            member = (objects >> np.uint64(i)) & _ONE
+            found |= links.flat[links.base + i] * member
+        return found
+
+    choose = follow
+
+    def match(self, a: Any, b: Any) -> Any:
+        return a == b
+
+    equal = match
+
+    def less(self, a: Any, b: Any) -> Any:
+        return a.view(np.int64) < b.view(np.int64)
+
+    def minus(self, a: Any, b: Any) -> Any:
+        return a - b
+
+    def number(self, n: Any) -> Any:
+        return np.asarray(n).astype(np.uint64)
+
+
+class SceneBatch:
+    """Scenes of one domain as arrays, made once and used for any number of batches. Scenes of more than 64 objects
+    take part too: their questions go to the interpreter."""
+
+    def __init__(self, scenes: Sequence[Scene]) -> None:
+        """Raises ExecutionError when the scenes are not of one domain."""
+        self.scenes = list(scenes)
+        self.domain = self.scenes[0].domain if self.scenes else None
+        self.fits = np.array([len(s) <= MAX_OBJECTS for s in self.scenes], dtype=np.bool_)
+        small = [s if len(s) <= MAX_OBJECTS else None for s in self.scenes]
+        self.n = n = max((len(s) for s in small if s is not None), default=1) or 1
+        domain = self.domain
+        self.c = len(domain.concepts) if domain else 0
+        self.r = len(domain.relations) if domain else 0
+        self.a = len(domain.attributes) if domain else 0
+        self.full = np.array([(1 << len(s)) - 1 if s is not None else 0 for s in small], dtype=np.uint64)
+        concepts = np.zeros((len(small), self.c), dtype=np.uint64)
+        values = np.zeros((len(small), self.a, n), dtype=np.uint64)
+        for i, scene in enumerate(small):
+            if scene is not None and len(scene):
+                concepts[i] = scene.concepts
+                values[i, :, : len(scene)] = scene.values
+        self.concepts, self.values = concepts, values
+        self._tables: dict[str, U64] = {}
+
+    def table(self, name: str) -> U64:
+        """A flat table by name, made when first asked for: relations and converse (S*R*N,), alike and repeats (S*A*N,)."""
+        flat = self._tables.get(name)
+        if flat is None:
+            made = getattr(self, f"_make_{name}")()
+            flat = self._tables[name] = np.ascontiguousarray(made).reshape(-1)
+        return flat
+
+    def _make_values(self) -> U64:
+        return self.values
+
+    def _make_relations(self) -> U64:
+        rows = np.zeros((len(self.scenes), self.r, self.n), dtype=np.uint64)
+        for i, scene in enumerate(self.scenes):
+            if self.fits[i] and len(scene):
+                relations = tables_of(scene).relations
+                for r in range(self.r):
+                    rows[i, r, : len(scene)] = relations[r]
+        return rows
+
+    def _make_converse(self) -> U64:
+        rows = self.table("relations").reshape(-1, self.n)  # (S*R, N)
+        shifts = np.arange(self.n, dtype=np.uint64)
+        bits = (rows[:, :, None] >> shifts) & _ONE  # (S*R, N, N): bit j of row i
+        turned: U64 = (bits << shifts[:, None]).sum(axis=1, dtype=np.uint64)  # bit i of row j
+        return turned
+
+    def _make_alike(self) -> U64:
+        scene = np.arange(len(self.scenes))[:, None, None]
+        mine = _ONE << np.arange(self.n, dtype=np.uint64)
+        return self.concepts[scene, self.values.view(np.int64)] & ~mine
+
+    def _make_repeats(self) -> U64:
+        later = ~((np.uint64(2) << np.arange(self.n, dtype=np.uint64)) - _ONE)
+        later[self.n - 1] = 0
+        return self.table("alike").reshape(-1, self.a, self.n) & later
+
+
+class BatchView:
+    """The View of K calls, each on its own scene."""
+
+    def __init__(self, batch: SceneBatch, scene: I64) -> None:
+        self.batch, self.scene = batch, scene
+
+    def _rows(self, name: str, per_scene: int, literal: Any) -> Any:
+        base = (self.scene * per_scene + literal) * self.batch.n
+        return Rows(self.batch.table(name), base)
+
+    def everything(self) -> Any:
+        return self.batch.full[self.scene]
+
+    def concept(self, concept: Any) -> Any:
+        return self.batch.concepts.reshape(-1)[self.scene * self.batch.c + concept]
+
+    def relation(self, relation: Any) -> Any:
+        return self._rows("relations", self.batch.r, relation)
+
+    def converse(self, relation: Any) -> Any:
+        return self._rows("converse", self.batch.r, relation)
+
+    def alike(self, attribute: Any) -> Any:
+        return self._rows("alike", self.batch.a, attribute)
+
+    def repeats(self, attribute: Any) -> Any:
+        return self._rows("repeats", self.batch.a, attribute)
+
+    def values(self, attribute: Any) -> Any:
+        return self._rows("values", self.batch.a, attribute)
+
+
+# --- programs as arrays ----------------------------------------------------------------------------------------------
+
+_WIDTH = 2 + MAX_LITERALS + MAX_INPUTS  # level, op, literals, inputs
+
+
+class _Numbering:
+    """A number for each op that has been scheduled."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self.number: dict[Op, int] = {}
+
+    def __call__(self, op: Op) -> int:
+        number = self.number.get(op)
+        if number is None:
+            number = self.number[op] = len(self.ops)
+            self.ops.append(op)
+        return number
+
+
+_numbering = _Numbering()
+for _op in OPS.values():
+    _numbering(_op)
+
+
+def record_of(program: Program) -> bytes:
+    """The program as int32 rows (calls, 7), encoded at first use; empty when an op is too wide to schedule."""
+    record = program._record
+    if record is None:
+        rows: list[int] = []
+        levels: list[int] = []
+        for step, given in zip(program.steps, program.inputs, strict=True):
+            if len(given) > MAX_INPUTS or len(step.encoded) > MAX_LITERALS:
+                rows = []
+                break
+            levels.append(1 + max([levels[i] for i in given], default=-1))
+            rows += (levels[-1], _numbering(step.op))
+            rows += (*step.encoded, *(0,) * (MAX_LITERALS - len(step.encoded)))
+            rows += (*given, *(0,) * (MAX_INPUTS - len(given)))
+        record = program._record = np.array(rows, dtype=np.int32).tobytes()
+    assert isinstance(record, bytes)
+    return record
+
+
+def execute_batch(
+    programs: Sequence[Program], scenes: Sequence[Scene] | SceneBatch, which: Sequence[int] | None = None
+) -> list[Answer | NsreasonError]:
+    """The exact answers of many programs; program q runs on scene `which[q]` (by default on scene q).
+
+    A program without an answer has the error in its place, the same that `execute` raises; the others are not touched.
+
+    Raises:
+        ExecutionError: programs and scenes are not of one domain.
+        ValueError: `which` does not name a scene for each program.
+    """
+    batch = scenes if isinstance(scenes, SceneBatch) else SceneBatch(scenes)
+    index = np.arange(len(programs)) if which is None else np.asarray(which, dtype=np.int64)
+    if index.shape != (len(programs),):
+        raise ValueError(f"{len(programs)} programs need as many scene indices, got {index.shape}")
+    if len(index) and not (0 <= index.min() and index.max() < len(batch.scenes)):
+        raise ValueError(f"a scene index is outside 0..{len(batch.scenes) - 1}")
+    answers: list[Answer | NsreasonError] = []
+    for start in range(0, len(programs), CHUNK):
+        answers += _run_chunk(programs[start : start + CHUNK], batch, index[start : start + CHUNK])
+    return answers
+
+
+def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> list[Answer | NsreasonError]:
+    for domain in {id(p.domain): p for p in programs}.values():
+        check_domain(domain, batch.scenes[0])
+    records = [record_of(p) for p in programs]
+    lengths = np.array([len(r) for r in records], dtype=np.int64) // (4 * _WIDTH)
+    alone = (lengths == 0) | ~batch.fits[which]
+    if alone.any():
+        records = [b"" if skip else r for r, skip in zip(records, alone, strict=True)]
+        lengths = np.where(alone, 0, lengths)
+    answers: list[Any] = [None] * len(programs)
+    failed = alone
+    if lengths.any():
+        try:
+            values, broken = _schedule(records, lengths, batch, which)
+        except NsreasonError:  # a scene lacks a relation: find out whose question it is, one by one
+            failed = np.ones(len(programs), dtype=np.bool_)
+        else:
+            ends = np.cumsum(lengths) - 1
+            _read(programs, values[ends], answers)
+            failed = alone | broken
+    for q in np.flatnonzero(failed).tolist():
+        try:
+            answers[q] = execute(programs[q], batch.scenes[which[q]])
+        except NsreasonError as error:
+            answers[q] = error
+    return answers
+
+
+def _schedule(
+    records: list[bytes], lengths: I64, batch: SceneBatch, which: I64
+) -> tuple[U64, npt.NDArray[np.bool_]]:
+    """All values (M,) in program order, and which programs (Q,) met an ambiguous `the`."""
+    rows = np.frombuffer(b"".join(records), dtype=np.int32).reshape(-1, _WIDTH)
+    total = len(rows)
+    question = np.repeat(np.arange(len(lengths)), lengths)
+    offset = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    key = rows[:, 0] * np.int32(len(_numbering.ops)) + rows[:, 1]
+    # numpy sorts 16-bit keys by radix, several times faster than wider ones
+    order = np.argsort(key.astype(np.uint16) if key.max() < 65536 else key, kind="stable")
+    place = np.empty(total, dtype=np.int64)
+    place[order] = np.arange(total)
+    key, rows, question = key[order], rows[order], question[order]
+    inputs = place[rows[:, 2 + MAX_LITERALS :].T + offset[order]]  # (MAX_INPUTS, M), places in the sorted order
+    scene = which[question]
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    stops = np.append(starts[1:], total)
+    values = np.zeros(total, dtype=np.uint64)
+    broken = np.zeros(len(lengths), dtype=np.bool_)
+    literals = rows[:, 2 : 2 + MAX_LITERALS].T.astype(np.int64)
+    algebra = BatchBitSets(batch.n)
+    for a, b in zip(starts.tolist(), stops.tolist(), strict=True):
+        op = _numbering.ops[rows[a, 1]]
+        given = tuple(values[inputs[i, a:b]] for i in range(len(op.inputs)))
+        told = tuple(literals[i, a:b] for i in range(len(op.literals)))
+        values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), told, given)  # type: ignore[arg-type]
+        if algebra.failed is not None:
+            broken[question[a:b][algebra.failed]] = True
+            algebra.failed = None
+    return values[place], broken
+
+
+def _read(programs: Sequence[Program], values: U64, answers: list[Any]) -> None:
+    """Decode the answers' values, all of one kind together."""
+    by_kind: dict[Any, list[int]] = {}
+    for q, program in enumerate(programs):
+        by_kind.setdefault(program.steps[-1].gives, []).append(q)
+    for kind, rows in by_kind.items():
+        column = values[rows]
+        if kind is TRUTH:
+            told: list[Any] = (column & _ONE).astype(np.bool_).tolist()
+        elif kind is WORD:
+            words = np.array(programs[rows[0]].domain.concepts, dtype=object)
+            told = words[np.minimum(column, len(words) - 1).view(np.int64)].tolist()
+        elif kind is NUMBER or kind is OBJECT:
+            told = column.view(np.int64).tolist()
+        else:
+            told = [decode(v, kind, programs[q].domain) for q, v in zip(rows, column.tolist(), strict=True)]
+        for q, answer in zip(rows, told, strict=True):
+            answers[q] = answer

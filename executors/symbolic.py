@@ -1,0 +1,313 @@
+"""Exact semantics on bit sets: the algebra in Python integers, and the ops compiled over it.
+
+An object set is an integer whose bit i stands for object i; an object is its index; a truth is 1 or 0 in the lowest bit;
+a word is a concept's number. Integers have any size, so a scene may have any number of objects.
+
+`BitSets` is the plain algebra. `compiled` runs an op's function once with an algebra of source text and turns the
+expression that comes out into one Python function, as dataclasses and named tuples are made; nothing that a user can
+hand over (names, literals, questions) is part of that text. Both give the same values: a test compares them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ops import Op
+from ..scene import Scene, converse
+
+
+class Ambiguous(Exception):  # noqa: N818 - caught by the interpreter, which knows the node and says it to the user
+    """`the` met a set that does not have exactly one member."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        super().__init__(bits)
+
+
+def fail(bits: int) -> int:
+    """Raise Ambiguous; a function, so that an expression can call it."""
+    raise Ambiguous(bits)
+
+
+def reach(objects: int, links: Sequence[int]) -> int:
+    """The union of the rows at the members of a set."""
+    found = 0
+    while objects:
+        low = objects & -objects
+        found |= links[low.bit_length() - 1]
+        objects ^= low
+    return found
+
+
+class BitTables:
+    """A scene as bit sets: what the exact View reads. Made once per scene; rarely used tables are made when asked for."""
+
+    __slots__ = ("_alike", "_converse", "_repeats", "concepts", "full", "relations", "scene", "values")
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.full = (1 << len(scene)) - 1
+        self.concepts = scene.concepts
+        self.values = scene.values
+        self.relations = _Relations(scene)
+        self._alike: dict[int, list[int]] = {}
+        self._converse: dict[int, list[int]] = {}
+        self._repeats: dict[int, list[int]] = {}
+
+    def alike(self, attribute: int) -> list[int]:
+        rows = self._alike.get(attribute)
+        if rows is None:
+            concepts = self.concepts
+            rows = [concepts[v] & ~(1 << i) for i, v in enumerate(self.values[attribute])]
+            self._alike[attribute] = rows
+        return rows
+
+    def converse(self, relation: int) -> list[int]:
+        rows = self._converse.get(relation)
+        if rows is None:
+            rows = self._converse[relation] = converse(self.relations[relation])
+        return rows
+
+    def repeats(self, attribute: int) -> list[int]:
+        rows = self._repeats.get(attribute)
+        if rows is None:
+            rows = [row & (-2 << i) for i, row in enumerate(self.alike(attribute))]
+            self._repeats[attribute] = rows
+        return rows
+
+
+class _Relations(dict[int, list[int]]):
+    """Relation rows by number, asked of the scene when first needed."""
+
+    __slots__ = ("scene",)
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self.scene = scene
+
+    def __missing__(self, number: int) -> list[int]:
+        rows = self[number] = self.scene.relation(number)
+        return rows
+
+
+def tables_of(scene: Scene) -> BitTables:
+    """The scene's bit tables."""
+    tables = scene._tables
+    if tables is None:
+        tables = scene._tables = BitTables(scene)
+    assert isinstance(tables, BitTables)
+    return tables
+
+
+class BitSets:
+    """The exact algebra in Python integers; see `Algebra` for what each primitive means."""
+
+    def both(self, a: int, b: int) -> int:
+        return a & b
+
+    def either(self, a: int, b: int) -> int:
+        return a | b
+
+    def negate(self, a: int) -> int:
+        return ~a
+
+    def some(self, objects: int) -> int:
+        return 1 if objects else 0
+
+    def how_many(self, objects: int) -> int:
+        return objects.bit_count()
+
+    def the(self, objects: int) -> int:
+        return objects.bit_length() - 1 if objects and not objects & (objects - 1) else fail(objects)
+
+    def only(self, anchor: int) -> int:
+        return 1 << anchor
+
+    def follow(self, anchor: int, links: Any) -> int:
+        row: int = links[anchor]
+        return row
+
+    def reach(self, objects: int, links: Any) -> int:
+        return reach(objects, links)
+
+    def choose(self, anchor: int, links: Any) -> int:
+        word: int = links[anchor]
+        return word
+
+    def match(self, a: int, b: int) -> int:
+        return 1 if a == b else 0
+
+    def equal(self, a: int, b: int) -> int:
+        return 1 if a == b else 0
+
+    def less(self, a: int, b: int) -> int:
+        return 1 if a < b else 0
+
+    def minus(self, a: int, b: int) -> int:
+        return a - b
+
+    def number(self, n: Any) -> int:
+        return int(n)
+
+
+class BitView:
+    """The exact View of one scene, for the plain algebra."""
+
+    def __init__(self, tables: BitTables) -> None:
+        self.tables = tables
+
+    def everything(self) -> Any:
+        return self.tables.full
+
+    def concept(self, concept: Any) -> Any:
+        return self.tables.concepts[concept]
+
+    def relation(self, relation: Any) -> Any:
+        return self.tables.relations[relation]
+
+    def converse(self, relation: Any) -> Any:
+        return self.tables.converse(relation)
+
+    def alike(self, attribute: Any) -> Any:
+        return self.tables.alike(attribute)
+
+    def repeats(self, attribute: Any) -> Any:
+        return self.tables.repeats(attribute)
+
+    def values(self, attribute: Any) -> Any:
+        return self.tables.values[attribute]
+
+
+class _Text(str):
+    """A Python expression. Any use of it as a value, such as a test, is refused: such an op is not compiled."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("an op decided something by a value")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("an op compared a value")
+
+
+class _Source:
+    """The same algebra, on source text."""
+
+    def __init__(self) -> None:
+        self.fresh = (f"t{i}" for i in itertools.count())
+
+    def both(self, a: _Text, b: _Text) -> _Text:
+        return _Text(f"({a} & {b})")
+
+    def either(self, a: _Text, b: _Text) -> _Text:
+        return _Text(f"({a} | {b})")
+
+    def negate(self, a: _Text) -> _Text:
+        return _Text(f"(~{a})")
+
+    def some(self, objects: _Text) -> _Text:
+        return _Text(f"(1 if {objects} else 0)")
+
+    def how_many(self, objects: _Text) -> _Text:
+        return _Text(f"({objects}).bit_count()")
+
+    def the(self, objects: _Text) -> _Text:
+        t = next(self.fresh)
+        return _Text(f"({t}.bit_length() - 1 if ({t} := {objects}) and not {t} & ({t} - 1) else fail({t}))")
+
+    def only(self, anchor: _Text) -> _Text:
+        return _Text(f"(1 << {anchor})")
+
+    def follow(self, anchor: _Text, links: _Text) -> _Text:
+        return _Text(f"{links}[{anchor}]")
+
+    def reach(self, objects: _Text, links: _Text) -> _Text:
+        return _Text(f"reach({objects}, {links})")
+
+    def choose(self, anchor: _Text, links: _Text) -> _Text:
+        return _Text(f"{links}[{anchor}]")
+
+    def match(self, a: _Text, b: _Text) -> _Text:
+        return _Text(f"(1 if {a} == {b} else 0)")
+
+    equal = match
+
+    def less(self, a: _Text, b: _Text) -> _Text:
+        return _Text(f"(1 if {a} < {b} else 0)")
+
+    def minus(self, a: _Text, b: _Text) -> _Text:
+        return _Text(f"({a} - {b})")
+
+    def number(self, n: object) -> _Text:
+        return n if isinstance(n, _Text) else _Text(f"{int(n)}" if isinstance(n, int) else _refuse(n))
+
+
+def _refuse(n: object) -> str:
+    raise TypeError(f"not a number: {n!r}")
+
+
+class _SourceView:
+    """The same View, on source text."""
+
+    def everything(self) -> _Text:
+        return _Text("s.full")
+
+    def concept(self, concept: object) -> _Text:
+        return _Text(f"s.concepts[{concept}]")
+
+    def relation(self, relation: object) -> _Text:
+        return _Text(f"s.relations[{relation}]")
+
+    def converse(self, relation: object) -> _Text:
+        return _Text(f"s.converse({relation})")
+
+    def alike(self, attribute: object) -> _Text:
+        return _Text(f"s.alike({attribute})")
+
+    def repeats(self, attribute: object) -> _Text:
+        return _Text(f"s.repeats({attribute})")
+
+    def values(self, attribute: object) -> _Text:
+        return _Text(f"s.values[{attribute}]")
+
+
+Compiled = Callable[..., int]
+
+PLAIN = BitSets()
+
+
+def compiled(op: Op) -> Compiled:
+    """`f(tables, literals, a, b)` for an op of at most two inputs, `f(tables, literals, inputs)` for a wider one.
+
+    `literals` is the one encoded literal, or the tuple of them when there are several. An op whose function does more
+    than combine primitives (it branches on a value, say) runs as it is, on the plain algebra.
+    """
+    wide = len(op.inputs) > 2
+    names = [f"p[{i}]" for i in range(len(op.literals))] if len(op.literals) > 1 else ["p"] * len(op.literals)
+    slots = [f"v[{i}]" for i in range(len(op.inputs))] if wide else ["a", "b"][: len(op.inputs)]
+    given = tuple(map(_Text, names)), tuple(map(_Text, slots))
+    try:
+        text: Any = op.apply(_Source(), _SourceView(), *given)  # type: ignore[arg-type]
+        if not isinstance(text, _Text):
+            raise TypeError("the op returned no value of the algebra")
+        source = f"lambda s, p, {'v' if wide else 'a, b'}: {text}"
+        function: Compiled = eval(compile(source, f"<op {op.name}>", "eval"), {"fail": fail, "reach": reach})
+    except (TypeError, AttributeError, SyntaxError):
+        return _plain(op, wide)
+    return function
+
+
+def _plain(op: Op, wide: bool) -> Compiled:
+    many = len(op.literals) != 1
+    few = len(op.inputs)
+
+    def run_wide(s: BitTables, p: Any, v: Sequence[int]) -> int:
+        return op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), tuple(v))
+
+    def run(s: BitTables, p: Any, a: int, b: int) -> int:
+        return op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), (a, b)[:few])
+
+    return run_wide if wide else run

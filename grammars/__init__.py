@@ -1,0 +1,1 @@
+"""Grammar and domain files. Data only: Lark's package loader and `importlib.resources` find them here."""

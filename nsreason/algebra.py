@@ -1,0 +1,85 @@
+"""The two protocols in which every op is written: the Algebra it computes with and the View of the scene it reads.
+
+An executor is an interpreter plus an Algebra plus a View. Ops name no array library: an object set may be a bit set in
+a Python integer, a column of 64-bit words for a batch of questions, or logits of membership.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Algebra(Protocol[T]):
+    """The primitives. Sets are elementwise over objects; truths behave as sets over a single point."""
+
+    def both(self, a: T, b: T) -> T:
+        """Intersection of two sets, or conjunction of two truths."""
+
+    def either(self, a: T, b: T) -> T:
+        """Union of two sets, or disjunction of two truths."""
+
+    def negate(self, a: T) -> T:
+        """Complement of a set (only meaningful under `both`), or negation of a truth."""
+
+    def some(self, objects: T) -> T:
+        """Whether the set has a member."""
+
+    def how_many(self, objects: T) -> T:
+        """The number of members."""
+
+    def the(self, objects: T) -> T:
+        """The only member. Exact algebras report a set that has none or several."""
+
+    def only(self, anchor: T) -> T:
+        """The set whose only member is the object."""
+
+    def follow(self, anchor: T, links: T) -> T:
+        """The row of a table at an object: the objects it is linked to."""
+
+    def reach(self, objects: T, links: T) -> T:
+        """The union of the rows of a table at the members of a set."""
+
+    def choose(self, anchor: T, links: T) -> T:
+        """The entry of a table of values at an object."""
+
+    def match(self, a: T, b: T) -> T:
+        """Whether two words, or two objects, are the same."""
+
+    def equal(self, a: T, b: T) -> T:
+        """Whether two numbers are equal."""
+
+    def less(self, a: T, b: T) -> T:
+        """Whether the first number is less than the second."""
+
+    def minus(self, a: T, b: T) -> T:
+        """The difference of two numbers."""
+
+    def number(self, n: object) -> T:
+        """A number written into the program."""
+
+
+class View(Protocol[T]):
+    """What a scene offers: its sets, and its tables, whose rows are sets (`links`) or words (`values`)."""
+
+    def everything(self) -> T:
+        """The set of all objects."""
+
+    def concept(self, concept: object) -> T:
+        """The objects that have the value."""
+
+    def relation(self, relation: object) -> T:
+        """Table: row i holds the objects j for which *j is relation of i* ('j is left of i')."""
+
+    def converse(self, relation: object) -> T:
+        """Table: row i holds the objects j for which *i is relation of j*."""
+
+    def alike(self, attribute: object) -> T:
+        """Table: row i holds the other objects that share i's value."""
+
+    def repeats(self, attribute: object) -> T:
+        """Table: row i holds the later objects that share i's value (later in the scene's order)."""
+
+    def values(self, attribute: object) -> T:
+        """Table of words: entry i is object i's value."""

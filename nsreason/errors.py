@@ -1,0 +1,171 @@
+"""The exception tree. Every message says where, what was found, and what would do.
+
+    NsreasonError
+    ├── DomainError         a domain file or the use of a name that the domain does not have
+    ├── ProgramError        a program that does not parse or does not type-check
+    │   └── ConversionError a program that a dialect cannot say, or a dialect that does not say enough
+    ├── QuestionError       a question outside the grammar or the lexicon
+    ├── SceneError          a scene that is not valid
+    ├── DataError           a file that cannot be read at all
+    └── ExecutionError      a well-formed program that has no answer on this scene
+        └── NotUnique       `unique` met no object, or more than one
+
+`exit_code` is what the command line returns: 2 for bad input, 1 for a sound question without an answer.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known names that look most like `name`, best first; empty when none is near."""
+    return difflib.get_close_matches(name, sorted(set(known)), n=most, cutoff=0.6)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'count'?`, or the full list when nothing is near and the list is short, or nothing."""
+    known = list(known)
+    near = nearest(name, known)
+    if near:
+        return "; did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if 0 < len(known) <= 20:
+        return "; known: " + ", ".join(known)
+    return ""
+
+
+def caret(text: str, position: int) -> str:
+    """The line of `text` that holds `position`, with a caret under it."""
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    line = text[start : end if end >= 0 else len(text)].replace("\t", " ")
+    return f"    {line}\n    {' ' * (position - start)}^"
+
+
+def line_and_column(text: str, position: int) -> tuple[int, int]:
+    """1-based line and column of a character position."""
+    return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+
+
+class NsreasonError(Exception):
+    """Base of all errors that nsreason raises on purpose."""
+
+    exit_code = 2
+
+    def record(self) -> dict[str, object]:
+        """The error as plain data, for `--json` and for prediction files."""
+        return {"kind": type(self).__name__, "message": str(self)}
+
+
+class DomainError(NsreasonError):
+    """A domain file that is not valid, or a name that the domain does not have."""
+
+
+class ProgramError(NsreasonError):
+    """A program that does not parse or does not type-check.
+
+    `node` is the index of the faulty call; a surface parser adds `text` and `position`.
+    """
+
+    def __init__(
+        self, message: str, *, node: int | None = None, text: str | None = None, position: int | None = None
+    ) -> None:
+        self.reason, self.node, self.text, self.position = message, node, text, position
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        if self.text is None or self.position is None:
+            return self.reason if self.node is None else f"node {self.node}: {self.reason}"
+        line, column = line_and_column(self.text, self.position)
+        return f"line {line}, column {column}: {self.reason}\n{caret(self.text, self.position)}"
+
+    def record(self) -> dict[str, object]:
+        return {
+            "kind": type(self).__name__,
+            "message": self.reason,
+            "node": self.node,
+            "position": self.position,
+        }
+
+
+class ConversionError(ProgramError):
+    """A dialect cannot express the program, or its tokens do not make one."""
+
+
+class QuestionError(NsreasonError):
+    """A question outside the grammar: where it stopped, what could have stood there, near words."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str,
+        position: int,
+        expected: Sequence[str] = (),
+        near: Sequence[str] = (),
+    ) -> None:
+        self.reason, self.text, self.position = message, text, position
+        self.expected, self.near = tuple(expected), tuple(near)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        parts = [f"column {self.position + 1}: {self.reason}"]
+        if self.near:
+            parts[0] += "; did you mean " + " or ".join(f"'{n}'" for n in self.near) + "?"
+        parts.append(caret(self.text, self.position))
+        if self.expected:
+            parts.append("    could stand here: " + ", ".join(self.expected))
+        return "\n".join(parts)
+
+    def record(self) -> dict[str, object]:
+        return {
+            "kind": type(self).__name__,
+            "message": self.reason,
+            "position": self.position,
+            "expected": list(self.expected),
+            "near": list(self.near),
+        }
+
+
+class SceneError(NsreasonError):
+    """A scene that is not valid; `path` says where in its JSON, as in `$.scenes[3].objects[0].color`."""
+
+    def __init__(self, message: str, *, path: str = "$") -> None:
+        self.reason, self.path = message, path
+        super().__init__(f"{message} - at `{path}`")
+
+    def under(self, prefix: str) -> SceneError:
+        """The same error for a scene that lies at `prefix` of a larger document."""
+        return SceneError(self.reason, path=prefix + self.path.removeprefix("$"))
+
+    def record(self) -> dict[str, object]:
+        return {"kind": type(self).__name__, "message": self.reason, "path": self.path}
+
+
+class DataError(NsreasonError):
+    """A file or record that cannot be read."""
+
+
+class ExecutionError(NsreasonError):
+    """A well-formed program that has no answer on this scene; `node` is the call at which it ended."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, node: int | None = None) -> None:
+        self.reason, self.node = message, node
+        super().__init__(message)
+
+    def record(self) -> dict[str, object]:
+        return {"kind": type(self).__name__, "message": self.reason, "node": self.node}
+
+
+class NotUnique(ExecutionError):
+    """`unique` met no object, or more than one; `objects` are the indices that it met."""
+
+    def __init__(self, message: str, *, node: int, objects: tuple[int, ...]) -> None:
+        super().__init__(message, node=node)
+        self.objects = objects
+
+    def record(self) -> dict[str, object]:
+        return super().record() | {"objects": list(self.objects)}

@@ -1,0 +1,2 @@
+def show(p): return str(p.calls)
+def show_node(p,n): return str(p.calls[n])
