@@ -10,7 +10,8 @@ Answer = bool | int | str | tuple[int, ...]
 
 
 def decode(value: int, kind: Kind, domain: Domain) -> Answer:
-    """An exact value as an answer: truth -> bool, number and object -> int, word -> str, objects -> indices."""
+    """An exact value as an answer: truth -> bool, number and object -> int, word -> str, objects ->
+    indices."""
     if kind is TRUTH:
         return bool(value & 1)
     if kind is WORD:

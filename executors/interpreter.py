@@ -109,7 +109,12 @@ def _run_wide(code: Code, tables: Any, values: list[int]) -> None:
 
 
 def execute_values(program: Program, scene: Scene) -> tuple[list[int], ExecutionError | None]:
-    """Every call's encoded value up to the end, or up to the call that failed, with its error."""
+    """Every call's encoded value up to the end, or up to the call that failed, with its error.
+
+    Raises:
+        ExecutionError: the scene is of another domain.
+        SceneError: the scene does not know a relation that the program asks for.
+    """
     check_domain(program, scene)
     values = [0]
     try:
@@ -140,5 +145,4 @@ def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUniqu
     listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])
     listed += f" and {len(found) - 8} more" if len(found) > 8 else ""
     what = f"{len(found)} objects: {listed}" if found else "no object"
-    text = show_node(program, node)
-    return NotUnique(f"{text} met {what}", node=node, objects=found)
+    return NotUnique(f"node {node}: {show_node(program, node)} met {what}", node=node, objects=found)

@@ -1,24 +1,28 @@
 """Exact semantics on bit sets: the algebra in Python integers, and the ops compiled over it.
 
-An object set is an integer whose bit i stands for object i; an object is its index; a truth is 1 or 0 in the lowest bit;
-a word is a concept's number. Integers have any size, so a scene may have any number of objects.
+An object set is an integer whose bit i stands for object i; an object is its index; a truth is 1 or 0 in the
+lowest bit; a word is a concept's number. Integers have any size, so a scene may have any number of objects.
 
-`BitSets` is the plain algebra. `compiled` runs an op's function once with an algebra of source text and turns the
-expression that comes out into one Python function, as dataclasses and named tuples are made; nothing that a user can
-hand over (names, literals, questions) is part of that text. Both give the same values: a test compares them.
+`BitSets` is the plain algebra. `compiled` runs an op's function once with an algebra of source text and turns
+the expression that comes out into one Python function, as dataclasses and named tuples are made; nothing that
+a user can hand over (names, literals, questions) is part of that text. Both give the same values: a test
+compares them.
 """
 
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..errors import DomainError
+from ..kinds import OBJECTS
 from ..ops import Op
 from ..scene import Scene, converse
 
 
-class Ambiguous(Exception):  # noqa: N818 - caught by the interpreter, which knows the node and says it to the user
+class Ambiguous(Exception):  # noqa: N818 - the interpreter catches it, and says the node to the user
     """`the` met a set that does not have exactly one member."""
 
     def __init__(self, bits: int) -> None:
@@ -42,7 +46,7 @@ def reach(objects: int, links: Sequence[int]) -> int:
 
 
 class BitTables:
-    """A scene as bit sets: what the exact View reads. Made once per scene; rarely used tables are made when asked for."""
+    """A scene as bit sets: what the exact View reads. Made once per scene, rare tables when asked for."""
 
     __slots__ = ("_alike", "_converse", "_repeats", "concepts", "full", "relations", "scene", "values")
 
@@ -180,17 +184,39 @@ class BitView:
         return self.tables.values[attribute]
 
 
-class _Text(str):
-    """A Python expression. Any use of it as a value, such as a test, is refused: such an op is not compiled."""
+class _Text:
+    """A Python expression, in place of a value.
 
-    __slots__ = ()
+    Any use of it as a value (a test, a sum, a dictionary key) raises TypeError, and the op is not compiled.
+    `inverted` marks a complement, which holds objects that the scene does not have.
+    """
+
+    __slots__ = ("inverted", "text")
     __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, text: str, inverted: bool = False) -> None:
+        if len(text) > 10_000:  # an op that uses a value twice, again and again, doubles its text each time
+            raise TypeError("an op's expression is too long")
+        self.text, self.inverted = text, inverted
+
+    def __str__(self) -> str:
+        return self.text
 
     def __bool__(self) -> bool:
         raise TypeError("an op decided something by a value")
 
     def __eq__(self, other: object) -> bool:
         raise TypeError("an op compared a value")
+
+
+def _bounded(value: _Text) -> _Text:
+    """Refuse a bare complement where a set's members count."""
+    if value.inverted:
+        raise DomainError(
+            "a complement stands alone; intersect it: k.both(scene.everything(), k.negate(objects)), "
+            "or k.negate(k.some(objects)) for a truth"
+        )
+    return value
 
 
 class _Source:
@@ -200,22 +226,23 @@ class _Source:
         self.fresh = (f"t{i}" for i in itertools.count())
 
     def both(self, a: _Text, b: _Text) -> _Text:
-        return _Text(f"({a} & {b})")
+        return _Text(f"({a} & {b})", a.inverted and b.inverted)
 
     def either(self, a: _Text, b: _Text) -> _Text:
-        return _Text(f"({a} | {b})")
+        return _Text(f"({a} | {b})", a.inverted or b.inverted)
 
     def negate(self, a: _Text) -> _Text:
-        return _Text(f"(~{a})")
+        return _Text(f"(~{a})", not a.inverted)
 
     def some(self, objects: _Text) -> _Text:
-        return _Text(f"(1 if {objects} else 0)")
+        return _Text(f"(1 if {_bounded(objects)} else 0)")
 
     def how_many(self, objects: _Text) -> _Text:
-        return _Text(f"({objects}).bit_count()")
+        return _Text(f"({_bounded(objects)}).bit_count()")
 
     def the(self, objects: _Text) -> _Text:
         t = next(self.fresh)
+        _bounded(objects)
         return _Text(f"({t}.bit_length() - 1 if ({t} := {objects}) and not {t} & ({t} - 1) else fail({t}))")
 
     def only(self, anchor: _Text) -> _Text:
@@ -225,7 +252,7 @@ class _Source:
         return _Text(f"{links}[{anchor}]")
 
     def reach(self, objects: _Text, links: _Text) -> _Text:
-        return _Text(f"reach({objects}, {links})")
+        return _Text(f"reach({_bounded(objects)}, {links})")
 
     def choose(self, anchor: _Text, links: _Text) -> _Text:
         return _Text(f"{links}[{anchor}]")
@@ -280,24 +307,45 @@ PLAIN = BitSets()
 
 
 def compiled(op: Op) -> Compiled:
-    """`f(tables, literals, a, b)` for an op of at most two inputs, `f(tables, literals, inputs)` for a wider one.
+    """`f(tables, literals, a, b)` for an op of at most two inputs, else `f(tables, literals, inputs)`.
 
-    `literals` is the one encoded literal, or the tuple of them when there are several. An op whose function does more
-    than combine primitives (it branches on a value, say) runs as it is, on the plain algebra.
+    `literals` is the one encoded literal, or the tuple of them when there are several. An op whose function
+    does more than combine primitives (it branches on a value, say) runs as it is, on the plain algebra.
+
+    Raises:
+        DomainError: the op takes the complement of a set for a set.
     """
     wide = len(op.inputs) > 2
     names = [f"p[{i}]" for i in range(len(op.literals))] if len(op.literals) > 1 else ["p"] * len(op.literals)
     slots = [f"v[{i}]" for i in range(len(op.inputs))] if wide else ["a", "b"][: len(op.inputs)]
     given = tuple(map(_Text, names)), tuple(map(_Text, slots))
+    text = expression(op, *given)
+    if text is None:
+        return _plain(op, wide)
+    source = f"lambda s, p, {'v' if wide else 'a, b'}: {text}"
     try:
-        text: Any = op.apply(_Source(), _SourceView(), *given)  # type: ignore[arg-type]
-        if not isinstance(text, _Text):
-            raise TypeError("the op returned no value of the algebra")
-        source = f"lambda s, p, {'v' if wide else 'a, b'}: {text}"
         function: Compiled = eval(compile(source, f"<op {op.name}>", "eval"), {"fail": fail, "reach": reach})
-    except (TypeError, AttributeError, SyntaxError):
+    except (SyntaxError, MemoryError, RecursionError):  # nested deeper than Python's own parser goes
         return _plain(op, wide)
     return function
+
+
+def expression(op: Op, literals: tuple[_Text, ...], inputs: tuple[_Text, ...]) -> str | None:
+    """The op as one Python expression; None for an op that does more than combine primitives."""
+    source = _Source()
+    try:
+        made: Any = op.apply(source, _SourceView(), literals, inputs)
+        if not isinstance(made, _Text):
+            return None
+        if op.result is OBJECTS:
+            _bounded(made)
+    except DomainError as error:
+        raise DomainError(f"op '{op.name}': {error}") from None
+    except Exception:  # whatever a user's function raises on a value that is no number: run it on numbers
+        return None
+    # An expression drops a `the` that the op calls and does not use, and may order two of them otherwise.
+    calls = next(source.fresh)
+    return str(made) if calls == "t0" or (calls == "t1" and "fail(t0)" in str(made)) else None
 
 
 def _plain(op: Op, wide: bool) -> Compiled:
@@ -305,9 +353,19 @@ def _plain(op: Op, wide: bool) -> Compiled:
     few = len(op.inputs)
 
     def run_wide(s: BitTables, p: Any, v: Sequence[int]) -> int:
-        return op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), tuple(v))
+        return checked(op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), tuple(v)))
 
     def run(s: BitTables, p: Any, a: int, b: int) -> int:
-        return op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), (a, b)[:few])
+        return checked(op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), (a, b)[:few]))
+
+    def checked(value: Any) -> int:
+        # True and numpy's integers will do. What is no integer, or no set of the scene, would fail far away.
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise DomainError(f"op '{op.name}' returned {value!r}, not a value of the algebra") from None
+        if number < 0 and op.result is OBJECTS:
+            raise DomainError(f"op '{op.name}' returned a complement for a set of objects")
+        return number
 
     return run_wide if wide else run

@@ -1,7 +1,8 @@
-"""The two protocols in which every op is written: the Algebra it computes with and the View of the scene it reads.
+"""The two protocols in which every op is written: the Algebra it computes with and the View of the scene it
+reads.
 
-An executor is an interpreter plus an Algebra plus a View. Ops name no array library: an object set may be a bit set in
-a Python integer, a column of 64-bit words for a batch of questions, or logits of membership.
+An executor is an interpreter plus an Algebra plus a View. Ops name no array library: an object set may be a
+bit set in a Python integer, a column of 64-bit words for a batch of questions, or logits of membership.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Algebra(Protocol[T]):
@@ -60,26 +62,26 @@ class Algebra(Protocol[T]):
         """A number written into the program."""
 
 
-class View(Protocol[T]):
+class View(Protocol[T_co]):
     """What a scene offers: its sets, and its tables, whose rows are sets (`links`) or words (`values`)."""
 
-    def everything(self) -> T:
+    def everything(self) -> T_co:
         """The set of all objects."""
 
-    def concept(self, concept: object) -> T:
+    def concept(self, concept: object) -> T_co:
         """The objects that have the value."""
 
-    def relation(self, relation: object) -> T:
+    def relation(self, relation: object) -> T_co:
         """Table: row i holds the objects j for which *j is relation of i* ('j is left of i')."""
 
-    def converse(self, relation: object) -> T:
+    def converse(self, relation: object) -> T_co:
         """Table: row i holds the objects j for which *i is relation of j*."""
 
-    def alike(self, attribute: object) -> T:
+    def alike(self, attribute: object) -> T_co:
         """Table: row i holds the other objects that share i's value."""
 
-    def repeats(self, attribute: object) -> T:
+    def repeats(self, attribute: object) -> T_co:
         """Table: row i holds the later objects that share i's value (later in the scene's order)."""
 
-    def values(self, attribute: object) -> T:
+    def values(self, attribute: object) -> T_co:
         """Table of words: entry i is object i's value."""

@@ -1,17 +1,19 @@
-"""Domains: what can be said of a kind of scene. A domain is a TOML file; `grammars/clevr.toml` shows every key.
+"""Domains: what can be said of a kind of scene. A domain is a TOML file, such as `grammars/clevr.toml`.
 
     domain = load_domain("clevr")              # bundled
     domain = load_domain("my_kitchen.toml")    # your own
 
-The order of the file is the order of everything: a concept's number is its place among all values of all attributes.
+The order of the file is the order of everything: a concept's number is its place among all values of all
+attributes.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -99,8 +101,16 @@ class Domain:
 
     def __post_init__(self) -> None:
         file = self.file
+        if not file.attributes:
+            raise DomainError("a domain has at least one attribute")
+        if not (math.isfinite(file.eps) and file.eps >= 0):
+            raise DomainError(f"eps: a distance of 0 or more, got {file.eps}")
+        if not 0 <= file.max_count < 1_000_000:
+            raise DomainError(f"max_count: a count from 0 to 999999, got {file.max_count}")
         attribute_of: dict[str, str] = {}
         for attribute, entry in file.attributes.items():
+            if attribute in _PLACE:
+                raise DomainError(f"attribute '{attribute}': scene files use this key otherwise; rename it")
             if not entry.values:
                 raise DomainError(f"attribute '{attribute}' has no values")
             for value in entry.values:
@@ -138,6 +148,7 @@ class Domain:
 
     @property
     def name(self) -> str:
+        """The name that the file gives."""
         return self.file.name
 
     def __repr__(self) -> str:
@@ -161,11 +172,19 @@ class Domain:
         try:
             return tuple(self.file.attributes[attribute].values)
         except KeyError:
-            raise DomainError(f"no attribute '{attribute}'{did_you_mean(attribute, self.attributes)}") from None
+            known = did_you_mean(attribute, self.attributes)
+            raise DomainError(f"no attribute '{attribute}'{known}") from None
 
     def inverse(self, relation: str) -> str | None:
-        """The inverse of a relation, if the domain names one."""
-        return self.file.relations[relation].inverse
+        """The inverse of a relation, if the domain names one.
+
+        Raises:
+            DomainError: no such relation.
+        """
+        try:
+            return self.file.relations[relation].inverse
+        except KeyError:
+            raise DomainError(f"no relation '{relation}'{did_you_mean(relation, self.relations)}") from None
 
     @property
     def ops(self) -> tuple[str, ...]:
@@ -200,9 +219,13 @@ class Domain:
             DomainError: the op is not known or not admitted, or a literal is not.
         """
         try:
-            return self._steps[op_name, literals]
-        except KeyError:
-            pass
+            step = self._steps.get((op_name, literals))
+        except TypeError:  # unhashable: not the names of anything
+            step = None
+        if step is not None and OPS.get(op_name) is step.op:  # a notebook may have defined the op anew
+            return step
+        if not isinstance(op_name, str) or not all(isinstance(name, str) for name in literals):
+            raise DomainError(f"an op and its literals are given by name, got {op_name!r} and {literals!r}")
         if op_name not in OPS:
             raise DomainError(f"no op '{op_name}'{did_you_mean(op_name, self.ops)}")
         if self.file.ops is not None and op_name not in self.file.ops:
@@ -223,12 +246,15 @@ class Domain:
         for native, op_name in self.file.native.items():
             if "{attribute}" in native:
                 for attribute in self.attributes:
-                    yield native.format(attribute=attribute), op_name, attribute
+                    yield native.replace("{attribute}", attribute), op_name, attribute
             else:
                 yield native, op_name, None
 
 
-_INDEX = {
+# Keys of an object in a scene file that are not attributes (nsreason.scene.ObjectPlace).
+_PLACE = frozenset({"3d_coords", "pixel_coords", "rotation", "bbox", "score", "mask"})
+
+_INDEX: dict[Kind, Callable[[Domain], Mapping[str, int]]] = {
     CONCEPT: lambda d: d.concept_index,
     ATTRIBUTE: lambda d: d.attribute_index,
     RELATION: lambda d: d.relation_index,
@@ -257,7 +283,7 @@ def parse_domain(text: str, *, source: str = "domain") -> Domain:
     """
     try:
         return Domain(msgspec.convert(tomllib.loads(text), DomainFile))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DomainError(f"{source}: not valid TOML: {error}") from None
     except msgspec.ValidationError as error:
         raise DomainError(f"{source}: {error}") from None
@@ -277,8 +303,8 @@ def load_domain(name: str | Path | Domain) -> Domain:
         path = Path(name)
         try:
             return parse_domain(path.read_text(encoding="utf-8"), source=str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise DomainError(f"cannot read the domain file {path}: {error}") from None
+        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a zero byte in the path
+            raise DomainError(f"cannot read the domain file {str(path)!r}: {error}") from None
     return _bundled(name)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
@@ -48,10 +49,21 @@ def line_and_column(text: str, position: int) -> tuple[int, int]:
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
 
 
+def _revive(error: type[NsreasonError], args: tuple[Any, ...], state: dict[str, Any]) -> NsreasonError:
+    new = error.__new__(error, *args)
+    new.__dict__.update(state)
+    return new
+
+
 class NsreasonError(Exception):
     """Base of all errors that nsreason raises on purpose."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The inherited way calls the class with its message alone, which the subclasses below do not accept:
+        # an error raised in a worker process would then hang its pool.
+        return _revive, (type(self), self.args, self.__dict__)
 
     def record(self) -> dict[str, object]:
         """The error as plain data, for `--json` and for prediction files."""
@@ -160,7 +172,7 @@ class ExecutionError(NsreasonError):
         return {"kind": type(self).__name__, "message": self.reason, "node": self.node}
 
 
-class NotUnique(ExecutionError):
+class NotUnique(ExecutionError):  # noqa: N818 - it says what happened, as the base classes do not
     """`unique` met no object, or more than one; `objects` are the indices that it met."""
 
     def __init__(self, message: str, *, node: int, objects: tuple[int, ...]) -> None:

@@ -1,7 +1,8 @@
 """Kinds: what a program's values are, and what its literals name.
 
-A kind is written into an op's annotations (`Objects[T]`, `Concept`) and read from there by the type checker, the
-parsers, the generators and the docs. `T` is whatever an algebra computes with: Python integers, numpy arrays, tensors.
+A kind is written into an op's annotations (`Objects[T]`, `Concept`) and read from there by the type checker,
+the parsers, the generators and the docs. `T` is whatever an algebra computes with: Python integers, numpy
+arrays, tensors.
 
 `Events` and `Event` are the kinds of video domains; the image domains have no op that makes one.
 """
@@ -47,8 +48,8 @@ Truth = Annotated[T, TRUTH]
 Number = Annotated[T, NUMBER]
 Word = Annotated[T, WORD]
 
-# A literal reaches an op already encoded as its index in the domain: one integer when a single program runs, an array
-# when a batch does. Ops only hand it on to the scene, so `object` is all that they may know of it.
+# A literal reaches an op already encoded as its index in the domain: one integer when a single program runs,
+# an array when a batch does. Ops only hand it on to the scene, so `object` is all that they may know of it.
 Concept = Annotated[object, CONCEPT]
 Attribute = Annotated[object, ATTRIBUTE]
 Relation = Annotated[object, RELATION]

@@ -1,8 +1,8 @@
 """Every op, once. The annotated function is the signature and the meaning.
 
-`k` is the algebra, `scene` the view; the other parameters are the op's literals (written `filter[red]`) and its inputs
-(written in parentheses), told apart by their kinds. Semantics of the CLEVR ops: Johnson et al., CVPR 2017, and the
-question engine that came with it; `relate` and `same` never contain the anchor itself.
+`k` is the algebra, `scene` the view; the other parameters are the op's literals (written `filter[red]`) and
+its inputs (written in parentheses), told apart by their kinds. Semantics of the CLEVR ops: Johnson et al., CVPR
+2017, and the question engine that came with it; `relate` and `same` never contain the anchor itself.
 
 Your own op is one more function:
 
@@ -128,15 +128,25 @@ def op(function: F | None = None, *, name: str | None = None, commutes: bool = F
 
 
 def read_signature(function: Callable[..., Any], *, name: str, commutes: bool = False) -> Op:
-    """The Op that a function's annotations describe."""
-    hints = get_type_hints(function, include_extras=True)
+    """The Op that a function's annotations describe.
+
+    Raises:
+        DomainError: the annotations do not make a signature.
+    """
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DomainError(f"op '{name}': an annotation cannot be read: {error}") from None
     kinds = {n: next((m for m in get_args(h) if isinstance(m, Kind)), None) for n, h in hints.items()}
     literals: list[Param] = []
     inputs: list[Param] = []
-    parameters = list(inspect.signature(function).parameters)
+    told = inspect.signature(function).parameters
+    parameters = list(told)
     if len(parameters) < 2:
         raise DomainError(f"op '{name}': the first two parameters are the algebra and the scene")
     for parameter in parameters[2:]:
+        if told[parameter].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise DomainError(f"op '{name}': parameter '{parameter}' must be an ordinary one, not starred")
         kind = kinds.get(parameter)
         if kind is None:
             raise DomainError(f"op '{name}': parameter '{parameter}' is not annotated with a kind")
@@ -151,7 +161,7 @@ def read_signature(function: Callable[..., Any], *, name: str, commutes: bool = 
     return Op(name, function, tuple(literals), tuple(inputs), result, order, commutes)
 
 
-# --- sets ------------------------------------------------------------------------------------------------------------
+# --- sets ---------------------------------------------------------------------------------------------------
 
 
 @op
@@ -214,7 +224,7 @@ def only(k: Algebra[T], scene: View[T], anchor: Object[T]) -> Objects[T]:
     return k.only(anchor)
 
 
-# --- objects and words -----------------------------------------------------------------------------------------------
+# --- objects and words --------------------------------------------------------------------------------------
 
 
 @op
@@ -229,7 +239,7 @@ def query(k: Algebra[T], scene: View[T], anchor: Object[T], attribute: Attribute
     return k.choose(anchor, scene.values(attribute))
 
 
-# --- numbers ---------------------------------------------------------------------------------------------------------
+# --- numbers ------------------------------------------------------------------------------------------------
 
 
 @op
@@ -256,7 +266,7 @@ def minus(k: Algebra[T], scene: View[T], a: Number[T], b: Number[T]) -> Number[T
     return k.minus(a, b)
 
 
-# --- truths ----------------------------------------------------------------------------------------------------------
+# --- truths -------------------------------------------------------------------------------------------------
 
 
 @op

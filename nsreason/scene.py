@@ -1,12 +1,12 @@
 """Scenes: the objects of an image, their values, where they stand, and how they are related.
 
-N objects. A set of objects is a bit set: bit i of an integer stands for object i, so scenes of any size are exact.
+N objects. A set of objects is a bit set: bit i of an integer stands for object i, whatever the scene's size.
 
     scene = Scene.from_json(text, "clevr")       # one scene of the official CLEVR layout
     scene = Scene.of("clevr", [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}])
 
-A scene is crisp here: every value and relation holds or does not. A perception front end that is less sure makes tables
-of degrees for the soft executors; both meet programs through the same `View`.
+A scene is crisp here: every value and relation holds or does not. A perception front end that is less sure
+makes tables of degrees for the soft executors; both meet programs through the same `View`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from .domain import Domain, load_domain
 from .errors import SceneError, did_you_mean
+from .relations import check_relationships, converse, members, rows_along
 
 Vector = tuple[float, float, float]
+
+__all__ = ["ObjectPlace", "Scene", "SceneRecord", "Vector", "converse", "members"]
 
 
 class SceneRecord(msgspec.Struct):
@@ -38,7 +40,7 @@ class SceneRecord(msgspec.Struct):
 
 
 class ObjectPlace(msgspec.Struct):
-    """Where an object is, and what a detector said of it; the values of its attributes are read beside this."""
+    """Where an object is, and what a detector said of it; the values of its attributes are read beside."""
 
     coords: tuple[float, float, float] | None = msgspec.field(name="3d_coords", default=None)
     pixel_coords: tuple[float, ...] | None = None
@@ -96,10 +98,13 @@ class Scene:
         """Build from encoded values, `values[object][attribute]`; the readers below start from names.
 
         Raises:
-            SceneError: relationships do not fit the objects, or a coordinate is not finite.
+            SceneError: values or relationships do not fit the objects, or a coordinate is not finite.
         """
         self.domain = domain = load_domain(domain)
         n = len(values)
+        if len(places) != n:
+            raise SceneError(f"{n} objects have values, {len(places)} have places", path="$.objects")
+        _check_values(domain, values)
         self.concepts = concepts = [0] * len(domain.concepts)
         for i, row in enumerate(values):
             bit = 1 << i
@@ -113,7 +118,7 @@ class Scene:
         self.index, self.image = index, image
         self._relations = {}
         self._tables = None
-        self._given = _check_relationships(domain, relationships or {}, n)
+        self._given = check_relationships(domain, relationships or {}, n)
         for i, place in enumerate(places):
             if place.coords is not None and not all(map(math.isfinite, place.coords)):
                 raise SceneError("a coordinate is not finite", path=f"$.objects[{i}].3d_coords")
@@ -125,7 +130,17 @@ class Scene:
             if not all(map(math.isfinite, vector)):
                 raise SceneError("a direction is not finite", path=f"$.directions.{name}")
 
-    # --- reading -----------------------------------------------------------------------------------------------------
+    def __getstate__(self) -> tuple[Any, ...]:
+        # What was computed from the scene stays behind: a scene is the same before and after it was asked.
+        kept = (self.domain, self.values, self.concepts, self.places, self.directions, self.index, self.image)
+        return (*kept, self._given)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.domain, self.values, self.concepts, self.places, self.directions = state[:5]
+        self.index, self.image, self._given = state[5:]
+        self._relations, self._tables = {}, None
+
+    # --- reading --------------------------------------------------------------------------------------------
 
     @classmethod
     def from_json(cls, data: bytes | str | msgspec.Raw, domain: Domain | str = "clevr") -> Scene:
@@ -140,7 +155,7 @@ class Scene:
             record = decode(data)
         except msgspec.ValidationError as error:
             raise _scene_error(error, domain) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _lenient(data, domain, error)
         return cls._from_record(record, domain, decode_objects)
 
@@ -152,13 +167,14 @@ class Scene:
             SceneError: with the path of what is wrong.
         """
         domain = load_domain(domain)
+        try:
+            text = msgspec.json.encode(data)
+        except (TypeError, OverflowError, RecursionError, ValueError) as error:
+            raise SceneError(f"not JSON data: {error}") from None
         found = _not_finite(data)
         if found:
             raise SceneError("a number is not finite", path=found)
-        try:
-            return cls.from_json(msgspec.json.encode(data), domain)
-        except (TypeError, OverflowError, RecursionError, ValueError) as error:
-            raise SceneError(f"not JSON data: {error}") from None
+        return cls.from_json(text, domain)
 
     @classmethod
     def of(
@@ -192,11 +208,10 @@ class Scene:
             except msgspec.DecodeError as error:
                 raise SceneError(str(error), path=f"$.objects[{i}]") from None
             values.append(tuple([index[v] for v in msgspec.structs.astuple(told)]))
-        return cls(
-            domain, values, places, record.relationships, record.directions, record.image_index, record.image_filename
-        )
+        told = record.relationships, record.directions, record.image_index, record.image_filename
+        return cls(domain, values, places, *told)
 
-    # --- what it offers ----------------------------------------------------------------------------------------------
+    # --- what it offers -------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.places)
@@ -216,8 +231,9 @@ class Scene:
     def relation(self, number: int) -> list[int]:
         """The rows of a relation: row i is the bit set of the objects j for which *j is relation of i*.
 
-        Taken from the scene's relationships, or from those of the inverse, or computed: j is left of i when it lies
-        more than the domain's `eps` further along the direction `left` (CLEVR: 0.2).
+        Taken from the scene's relationships, or from those of the inverse, or computed: j is left of i when
+        it lies more than the domain's `eps` further along the direction `left` (CLEVR: 0.2), or i further
+        along that of the inverse.
 
         Raises:
             SceneError: the scene has neither relationships nor coordinates for it.
@@ -235,16 +251,22 @@ class Scene:
             return converse(self._given[inverse])
         if not len(self):
             return []
-        direction = self.domain.file.relations[name].direction
-        vector = self.directions.get(direction) if direction is not None else None
         coords = [p.coords for p in self.places if p.coords is not None]
-        if vector is None or len(coords) != len(self):
-            need = f"3d_coords and directions.{direction}" if direction else "relationships (it has no direction)"
-            raise SceneError(
-                f"this scene says nothing of '{name}': it has no relationships.{name} and no {need}",
-                path="$.relationships",
-            )
-        return _rows_along(np.asarray(coords, dtype=np.float64) @ np.asarray(vector), self.domain.file.eps)
+        if len(coords) == len(self):
+            if (vector := self._direction(name)) is not None:
+                return rows_along(coords, vector, self.domain.file.eps)
+            if inverse is not None and (vector := self._direction(inverse)) is not None:
+                return converse(rows_along(coords, vector, self.domain.file.eps))
+        direction = self.domain.file.relations[name].direction
+        need = f"3d_coords and directions.{direction}" if direction else "relationships (it has no direction)"
+        raise SceneError(
+            f"this scene says nothing of '{name}': it has no relationships.{name} and no {need}",
+            path="$.relationships",
+        )
+
+    def _direction(self, relation: str) -> Vector | None:
+        direction = self.domain.file.relations[relation].direction
+        return self.directions.get(direction) if direction is not None else None
 
     def to_dict(self) -> dict[str, Any]:
         """The scene in the official layout, relationships included where they are known."""
@@ -269,77 +291,30 @@ class Scene:
         return out
 
 
-def members(bits: int) -> tuple[int, ...]:
-    """The indices in a bit set, ascending."""
-    found = []
-    while bits:
-        low = bits & -bits
-        found.append(low.bit_length() - 1)
-        bits ^= low
-    return tuple(found)
-
-
-def converse(rows: Sequence[int]) -> list[int]:
-    """The table read the other way: bit j of row i becomes bit i of row j."""
-    n = len(rows)
-    if n > 64:
-        width = (n + 7) // 8
-        packed = np.frombuffer(b"".join(r.to_bytes(width, "little") for r in rows), np.uint8).reshape(n, width)
-        return _pack_rows(np.unpackbits(packed, axis=1, count=n, bitorder="little").T)
-    turned = [0] * n
-    for i, row in enumerate(rows):
-        for j in members(row):
-            turned[j] |= 1 << i
-    return turned
-
-
-def _pack_rows(matrix: np.ndarray[Any, Any]) -> list[int]:
-    packed = np.packbits(matrix, axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
-
-
-def _rows_along(along: np.ndarray[Any, Any], eps: float) -> list[int]:
-    """Bit j of row i: `along[j] - along[i] > eps`. In blocks, so that memory stays small for 10,000 objects."""
-    rows: list[int] = []
-    for start in range(0, len(along), 1024):
-        block = along[start : start + 1024]
-        rows += _pack_rows(along[None, :] - block[:, None] > eps)
-    return rows
-
-
-def _check_relationships(
-    domain: Domain, relationships: Mapping[str, Sequence[Sequence[int]]], n: int
-) -> dict[str, list[int]]:
-    given: dict[str, list[int]] = {}
-    for name, rows in relationships.items():
-        if name not in domain.relation_index:
-            if all(r in relationships for r in domain.relations):
-                continue  # official files may name more ('above'); nothing asks for it
-            raise SceneError(
-                f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}",
-                path=f"$.relationships.{name}",
-            )
-        if len(rows) != n:
-            raise SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")
-        table = []
-        for i, row in enumerate(rows):
-            bits = 0
-            for j in row:
-                if not 0 <= j < n or j == i:
-                    what = "is the object itself" if j == i else f"is not one of the {n} objects"
-                    raise SceneError(f"index {j} {what}", path=f"$.relationships.{name}[{i}]")
-                bits |= 1 << j
-            table.append(bits)
-        given[name] = table
-    return given
+def _check_values(domain: Domain, values: Sequence[Sequence[int]]) -> None:
+    """Each object has one value of each attribute, given as concept numbers in the attributes' order."""
+    if not values:
+        return
+    width = len(domain.attributes)
+    for i, row in enumerate(values):
+        if len(row) != width:
+            raise SceneError(f"{len(row)} values for {width} attributes", path=f"$.objects[{i}]")
+    first = 0
+    for attribute, column in zip(domain.attributes, zip(*values, strict=True), strict=True):
+        stop = first + len(domain.values(attribute))
+        if min(column) < first or max(column) >= stop:
+            i, wrong = next((i, v) for i, v in enumerate(column) if not first <= v < stop)
+            path = f"$.objects[{i}].{attribute}"
+            raise SceneError(f"concept number {wrong} is not one of {first}..{stop - 1}", path=path)
+        first = stop
 
 
 @functools.lru_cache(maxsize=64)
 def _decoders(domain: Domain) -> tuple[Any, Any]:
     """Typed decoders for a domain: one for the scene, one for an object's values, one for its place.
 
-    The struct of an object's values is made from the domain, so unknown and missing values are found at the decoder's
-    speed and with its paths.
+    The struct of an object's values is made from the domain, so unknown and missing values are found at the
+    decoder's speed and with its paths.
     """
     fields = [(f"a{i}", Literal[domain.values(a)]) for i, a in enumerate(domain.attributes)]
     rename = {f"a{i}": a for i, a in enumerate(domain.attributes)}
@@ -378,7 +353,8 @@ def _not_finite(data: object, path: str = "$") -> str | None:
 
 
 def _lenient(data: bytes | str | msgspec.Raw, domain: Domain, error: Exception) -> Scene:
-    """Python's own json writes NaN, which is not JSON: say where it stands instead of where the syntax broke."""
+    """Python's own json writes NaN, which is not JSON: say where it stands instead of where the syntax
+    broke."""
     import json
 
     try:
