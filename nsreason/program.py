@@ -1,18 +1,20 @@
 """Programs: immutable, typed graphs of op calls.
 
-A program is a tuple of calls in postorder: inputs before the calls that use them, left before right, the answer last.
-Calls may be shared (a graph, not only a tree). Everything is checked when the program is built, so an executor meets
-well-typed programs only.
+A program is a tuple of calls in postorder: inputs before the calls that use them, left before right, the
+answer last. Calls may be shared (a graph, not only a tree). Everything is checked when the program is built,
+so an executor meets well-typed programs only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .domain import Domain, Step, load_domain
 from .errors import DomainError, ProgramError
 from .kinds import WORD, Kind
+from .ops import Op
 
 if TYPE_CHECKING:
     import networkx
@@ -32,8 +34,8 @@ class Call(NamedTuple):
 class Program:
     """A well-typed program of one domain.
 
-    Equality is of structure: the same calls, shared in the same way. `equivalent` (nsreason.canonical) sees through
-    filter order, operand order and sharing.
+    Equality is of structure: the same calls, shared in the same way. `equivalent` (nsreason.canonical) sees
+    through filter order, operand order and sharing.
     """
 
     __slots__ = ("_code", "_hash", "_record", "domain", "inputs", "steps")
@@ -46,11 +48,11 @@ class Program:
     _hash: int | None
 
     def __init__(self, calls: Iterable[Call], domain: Domain | str = "clevr") -> None:
-        """Check and build a program from calls in any order that puts inputs first; the last call is the answer.
+        """Build a program from calls in any order that puts inputs first; the last call is the answer.
 
         Raises:
-            ProgramError: an op or literal is unknown, an input is not an earlier call, kinds do not fit, or a call is
-                used by nothing. `error.node` is the index of the call.
+            ProgramError: an op or literal is unknown, an input is not an earlier call, kinds do not fit, or a
+                call is used by nothing. `error.node` is the index of the call.
         """
         domain = load_domain(domain)
         steps: list[Step] = []
@@ -60,43 +62,39 @@ class Program:
                 steps.append(domain.step(call.op, tuple(call.literals)))
             except DomainError as error:
                 raise ProgramError(str(error), node=node) from None
-            inputs.append(tuple(call.inputs))
+            try:
+                inputs.append(tuple(map(index, call.inputs)))
+            except TypeError:
+                message = f"{call.op}: inputs are numbers of earlier calls, got {call.inputs!r}"
+                raise ProgramError(message, node=node) from None
         self._assemble(domain, steps, inputs)
 
     @classmethod
     def of_steps(cls, domain: Domain, steps: Sequence[Step], inputs: Sequence[tuple[int, ...]]) -> Program:
-        """The same from steps that the domain has already encoded: what readers of large files use."""
+        """The same from steps that the domain has already encoded: what readers of large files use.
+
+        Raises:
+            ProgramError: as above; `error.node` is the index of the step.
+        """
         program = cls.__new__(cls)
         program._assemble(domain, steps, inputs)
         return program
 
-    def _assemble(self, domain: Domain, steps: Sequence[Step], inputs: Sequence[tuple[int, ...]]) -> None:
-        if not steps:
-            raise ProgramError("a program has at least one call")
-        postorder = True
-        open_calls: list[int] = []  # finished calls that nothing uses yet; a tree in postorder always takes the last
-        for node, (step, given) in enumerate(zip(steps, inputs, strict=True)):
-            takes = step.takes
-            if len(given) != len(takes):
-                _misfit(steps, node, given)
-            for kind, i in zip(takes, given, strict=True):
-                if not 0 <= i < node:
-                    raise ProgramError(f"{step.op.name}: input {i} is not an earlier call", node=node)
-                if steps[i].gives is not kind:
-                    _misfit(steps, node, given)
-            if len(given) == 2 and takes[0] is WORD and takes[1] is WORD:
-                _check_units(steps, node, given)
-            if given:
-                if tuple(open_calls[-len(given) :]) == given:
-                    del open_calls[-len(given) :]
-                else:
-                    postorder = False
-            open_calls.append(node)
-        if not postorder or len(open_calls) != 1:
-            steps, inputs = _in_postorder(steps, inputs)
+    def _assemble(self, domain: Domain, steps: Sequence[Step], inputs: Iterable[tuple[int, ...]]) -> None:
+        # The 700,000 programs of CLEVR have some 1,300 forms: each is checked once, its inputs kept once.
+        key = tuple([step.op for step in steps]), tuple(inputs)
+        form = _FORMS.get(key)
+        if form is None:
+            form = _check_form(steps, key[1])
+            if len(steps) <= _LONGEST_KEPT:
+                if len(_FORMS) >= _FORMS_KEPT:
+                    _FORMS.clear()
+                _FORMS[key] = form
+        for node in form.comparisons:
+            _check_units(steps, node, key[1][node])
         self.domain = domain
-        self.steps = tuple(steps)
-        self.inputs = tuple(inputs)
+        self.steps = tuple(steps) if form.order is None else tuple([steps[n] for n in form.order])
+        self.inputs = form.inputs
         self._code = self._record = self._hash = None
 
     @property
@@ -137,6 +135,12 @@ class Program:
     def __reduce__(self) -> tuple[Any, ...]:
         return Program, (self.calls, self.domain)
 
+    def __copy__(self) -> Program:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+        return self
+
     def __str__(self) -> str:
         from .surfaces import show
 
@@ -148,7 +152,7 @@ class Program:
     def to_networkx(self) -> networkx.DiGraph:
         """The graph: an edge from each call to the calls that use it, with the input's place.
 
-        Node attributes: `op`, `literals`, `kind`, `label`. Edge attribute: `places`, the tuple of argument positions.
+        Node attributes: `op`, `literals`, `kind`, `label`. Edge attribute: `places`, the argument positions.
         """
         import networkx
 
@@ -164,7 +168,8 @@ class Program:
         lines = ["digraph program {", "  rankdir=BT;", '  node [shape=box, fontname="monospace"];']
         for node, call in enumerate(self.calls):
             peripheries = ", peripheries=2" if node == len(self) - 1 else ""
-            lines.append(f'  n{node} [label="{call}"{peripheries}];')
+            label = str(call).replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'  n{node} [label="{label}"{peripheries}];')
             lines += [f"  n{i} -> n{node};" for i in call.inputs]
         return "\n".join([*lines, "}"])
 
@@ -197,6 +202,46 @@ class Program:
         return "\n".join(lines)
 
 
+class _Form(NamedTuple):
+    """What is known of every program with the same ops and the same inputs, whatever its literals."""
+
+    order: tuple[int, ...] | None  # the given calls in postorder; None when they came in postorder
+    inputs: tuple[tuple[int, ...], ...]  # of the calls in postorder
+    comparisons: tuple[int, ...]  # the given calls that compare two words, whose attributes hang on literals
+
+
+_FORMS: dict[tuple[tuple[Op, ...], tuple[tuple[int, ...], ...]], _Form] = {}
+_FORMS_KEPT = 20_000
+_LONGEST_KEPT = 64
+
+
+def _check_form(steps: Sequence[Step], inputs: tuple[tuple[int, ...], ...]) -> _Form:
+    if not steps:
+        raise ProgramError("a program has at least one call")
+    postorder = True
+    open_calls: list[int] = []  # done, and not used yet; a tree in postorder always takes the last
+    for node, (step, given) in enumerate(zip(steps, inputs, strict=True)):
+        if len(given) != len(step.takes):
+            _misfit(steps, node, given)
+        for kind, i in zip(step.takes, given, strict=True):
+            if not 0 <= i < node:
+                raise ProgramError(f"{step.op.name}: input {i} is not an earlier call", node=node)
+            if steps[i].gives is not kind:
+                _misfit(steps, node, given)
+        if given:
+            if tuple(open_calls[-len(given) :]) == given:
+                del open_calls[-len(given) :]
+            else:
+                postorder = False
+        open_calls.append(node)
+    comparisons = tuple(n for n, step in enumerate(steps) if step.takes == (WORD, WORD))
+    if postorder and len(open_calls) == 1:
+        return _Form(None, inputs, comparisons)
+    order = _postorder(steps, inputs)
+    place = {n: i for i, n in enumerate(order)}
+    return _Form(order, tuple(tuple([place[i] for i in inputs[n]]) for n in order), comparisons)
+
+
 def _misfit(steps: Sequence[Step], node: int, given: tuple[int, ...]) -> None:
     kinds = ", ".join(steps[i].gives.name if 0 <= i < node else "?" for i in given)
     raise ProgramError(f"{steps[node].op.signature}, got ({kinds})", node=node)
@@ -206,29 +251,26 @@ def _check_units(steps: Sequence[Step], node: int, given: tuple[int, ...]) -> No
     """Two words are comparable when they are values of one attribute."""
     a, b = (steps[i].unit for i in given)
     if a != b:
-        raise ProgramError(f"{steps[node].op.name} compares values of one attribute, got {a} and {b}", node=node)
+        name = steps[node].op.name
+        raise ProgramError(f"{name} compares values of one attribute, got {a} and {b}", node=node)
 
 
-def _in_postorder(
-    steps: Sequence[Step], inputs: Sequence[tuple[int, ...]]
-) -> tuple[list[Step], list[tuple[int, ...]]]:
-    """Reorder the calls; a call that the answer does not use is an error, since dropping it would hide a mistake."""
-    place: dict[int, int] = {}
-    order: list[int] = []
+def _postorder(steps: Sequence[Step], inputs: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The calls in postorder. One that the answer does not use is an error, not dropped: it is a mistake."""
+    order: dict[int, None] = {}
     stack: list[tuple[int, bool]] = [(len(steps) - 1, False)]
     while stack:
         node, ready = stack.pop()
-        if node in place:
+        if node in order:
             continue
         if ready:
-            place[node] = len(order)
-            order.append(node)
+            order[node] = None
         else:
             stack.append((node, True))
             stack.extend((i, False) for i in reversed(inputs[node]))
     if len(order) != len(steps):
-        unused = next(n for n in range(len(steps)) if n not in place)
+        unused = next(n for n in range(len(steps)) if n not in order)
         raise ProgramError(
             f"nothing uses the result of {steps[unused].op.name}; the last call is the answer", node=unused
         )
-    return [steps[n] for n in order], [tuple(place[i] for i in inputs[n]) for n in order]
+    return tuple(order)
