@@ -1,0 +1,28 @@
+"""What all tests share: how hypothesis runs, and a clean op table for the tests that register ops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from nsreason.ops import OPS, OpTable
+
+# A shared runner's clock says nothing of the code, so no deadline; HYPOTHESIS_PROFILE=thorough looks longer.
+_SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile("usual", deadline=None, max_examples=100, suppress_health_check=_SLOW)
+settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=_SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+
+@pytest.fixture
+def own_ops() -> Iterator[OpTable]:
+    """The op table, for a test that registers ops; they are gone afterwards, as generators draw from the
+    table.
+    """
+    before = dict(OPS)
+    yield OPS
+    OPS._ops.clear()
+    OPS._ops.update(before)
