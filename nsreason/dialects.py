@@ -5,8 +5,8 @@
     ns-cl              op sequences (Mao et al., ICLR 2019)
     nested, postfix    nsreason's own text
 
-`read_program` and `write_program` work on text (JSON where the dialect is JSON); the functions of each dialect
-work on Python data. Native op names come from the domain file: any domain with a [native] table will do.
+`read_program` and `write_program` work on text (JSON where the dialect is JSON); the functions of each
+dialect on Python data. Native op names come from the domain file: any domain with a [native] table will do.
 """
 
 from __future__ import annotations
