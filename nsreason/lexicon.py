@@ -1,0 +1,380 @@
+"""From a question's characters to the words of a grammar.
+
+The lexicon of a domain joins the phrases of the grammar's terminals (`_HOW_MANY: "how many" | "what number of"`) with
+the words of the domain file: adjectives and nouns for values, words for attributes, relations and extremes. `read`
+finds the longest phrases and lets neighbouring words settle what `and`, `or`, `both`, `one` or `made of` are.
+
+Case, punctuation, hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .domain import Domain
+from .errors import DomainError, QuestionError, nearest
+
+Sense = tuple[str, str]  # terminal, value
+
+PLURAL = "+"  # ends the value of a NOUN that stands in the plural
+
+_FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
+_WORD = re.compile(r"(?P<word>[^\W_]+?(?=n't\b)|n't\b|'s\b|s'(?=\s)|[^\W_]+)|(?P<mark>[;:.,?!()])|(?P<skip>[\s'/_\-–—*]+)|(?P<odd>.)")
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_RESPELT = {"n't": ("not",), "whats": ("what", "'s"), "theres": ("there", "'s"), "s'": ("'s",), "cannot": ("can", "not")}
+_SEPARATORS = frozenset(";:.?!")
+
+
+@dataclass(slots=True)
+class Item:
+    """One phrase of a question: what it may be (first choice first), and where it stands."""
+
+    senses: tuple[Sense, ...]
+    text: str
+    start: int
+    end: int
+
+    def may(self, *terminals: str) -> bool:
+        return any(s[0] in terminals for s in self.senses)
+
+    def value(self, terminal: str) -> str | None:
+        return next((v for t, v in self.senses if t == terminal), None)
+
+
+@dataclass
+class Lexicon:
+    """All phrases of one domain in one grammar, by their first word, longest first."""
+
+    domain: Domain
+    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Sense, ...]]]] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+    suffixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def read(self, text: str) -> list[Item]:
+        """The phrases of a question.
+
+        Raises:
+            QuestionError: a word is not in the lexicon; near words are offered.
+        """
+        return settle(list(self._drop_suffixes(self._scan(text))))
+
+    def _scan(self, text: str) -> Iterator[Item]:
+        words, starts, ends = _split(text)
+        i, n = 0, len(words)
+        while i < n:
+            word = words[i]
+            for phrase, senses in self.phrases.get(word, ()):
+                length = len(phrase)
+                if length == 1 or tuple(words[i : i + length]) == phrase:
+                    break
+            else:
+                if word in _SEPARATORS:
+                    yield Item((("_SEP", word),), word, starts[i], ends[i])
+                elif word not in _PUNCTUATION:
+                    raise self._unknown(text, word, starts[i])
+                else:
+                    yield Item(_PUNCTUATION[word], word, starts[i], ends[i])
+                i += 1
+                continue
+            if senses[0][0] != "NOISE":
+                last = i + length - 1
+                yield Item(senses, " ".join(phrase), starts[i], ends[last])
+            i += length
+
+    def _unknown(self, text: str, word: str, at: int) -> QuestionError:
+        near = nearest(word, self.words)
+        return QuestionError(f"the word '{word}' is not in the lexicon", text=text, position=at, near=near)
+
+    def _drop_suffixes(self, items: Iterable[Item]) -> Iterator[Item]:
+        """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
+        before: Item | None = None
+        for item in items:
+            if before is not None:
+                concept = (before.value("ADJECTIVE") or before.value("NOUN") or "").rstrip(PLURAL)
+                attribute = self.domain.attribute_of.get(concept)
+                if attribute is not None and item.text in self.suffixes[attribute]:
+                    continue
+            before = item
+            if item.senses[0][0] != "_SUFFIX":
+                yield item
+
+
+_PUNCTUATION: dict[str, tuple[Sense, ...]] = {
+    ",": (("_COMMA", ","),),
+    "(": (("_LPAR", "("),),
+    ")": (("_RPAR", ")"),),
+}
+
+
+def _split(text: str) -> tuple[list[str], list[int], list[int]]:
+    """Lower-case words and punctuation marks, each with its place in the text."""
+    folded = text.translate(_FOLD).lower()
+    if len(folded) != len(text):  # some letters grow when lowered; keep places true
+        folded = "".join(c if len(c) == 1 else "?" for c in (ch.translate(_FOLD).lower() for ch in text))
+    words: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for found in _WORD.finditer(folded):
+        kind = found.lastgroup
+        if kind == "skip":
+            continue
+        word = found.group()
+        if kind == "odd":
+            raise QuestionError(
+                f"the character '{text[found.start()]}' has no place in a question", text=text, position=found.start()
+            )
+        for part in _RESPELT.get(word, (word,)):
+            words.append(part)
+            starts.append(found.start())
+            ends.append(found.end())
+    return words, starts, ends
+
+
+# --- what the neighbours settle --------------------------------------------------------------------------------------
+
+_SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
+_CLAUSE = ("RELATION", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING", "_NEITHER", "EXTREME")
+_NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
+_ORDER = {
+    "NP": ("_NP", "_P", "_ADJ", "_S"),
+    "ADJ": ("_ADJ", "_P", "_NP", "_S"),
+    "P": ("_P", "_ADJ", "_NP", "_S"),
+    "S": ("_S", "_P", "_NP", "_ADJ"),
+}
+
+
+def settle(items: list[Item]) -> list[Item]:
+    """Resolve the words whose role shows in their neighbours."""
+    items = _commas(items)
+    while items and items[-1].may("_SEP"):
+        items.pop()
+    while items and items[0].may("_SEP"):
+        items.pop(0)
+    settled: list[Item] = []
+    openers: list[Item] = []
+    i = 0
+    while i < len(items):
+        item = items[i]
+        before = settled[-1] if settled else None
+        after = items[i + 1] if i + 1 < len(items) else None
+        kind = item.senses[0][0]
+        if kind in ("_AND", "_OR"):
+            role, skipped = _coordination(items, i, before)
+            item.senses = tuple((kind + r, "") for r in _ORDER[role])
+            _close(openers, kind, role, settled)
+            i += skipped
+        elif kind in ("_BOTH", "_EITHER", "_NEITHER"):
+            openers.append(item)
+        elif kind == "_MADE":
+            item.senses = _made(items, i, before)
+        elif kind == "_NOT" and before is not None and before.may("NOUN", "ANYTHING") and after is not None:
+            if after.may("RELATION", "_MADE", "_OF"):
+                item.senses = (("_NOT_NEAR", ""),)
+        elif item.may("EXTREME"):
+            item.senses = _extreme(item, before, after)
+        elif item.text == "one" and after is not None and after.may("ADJECTIVE", "NOUN"):
+            item.senses = tuple(sorted(item.senses, key=lambda s: s[0] != "INTEGER"))
+        settled.append(item)
+        i += 1
+    for item in openers:
+        if item.may("_BOTH"):
+            item.senses = (("DET", "all"),)  # 'both cubes': nothing is joined
+        else:
+            settled.remove(item)
+    return [s for k, s in enumerate(settled) if not (s.may("_SEP") and k and settled[k - 1].may("_SEP"))]
+
+
+def _extreme(item: Item, before: Item | None, after: Item | None) -> tuple[Sense, ...]:
+    """'the left cube' and 'the cube on the left' against 'left of the cube'."""
+    others = tuple(s for s in item.senses if s[0] != "EXTREME")
+    value = item.value("EXTREME") or ""
+    if others and not (before is not None and before.may("_THE", "DET", "ADJECTIVE") and after and after.may("NOUN")):
+        return (*others, ("EXTREME", value))
+    if before is not None and before.may("NOUN", "ANYTHING", "IT"):
+        return (("EXTREME_AFTER", value), ("EXTREME", value))
+    return (("EXTREME", value), *others)
+
+
+def _made(items: list[Item], i: int, before: Item | None) -> tuple[Sense, ...]:
+    """'What is it made of?' ends; 'are they made of the same material' speaks of a pair; and in 'is the cube left of
+    the ball made of metal' the last `made of` is the predicate, not part of the ball."""
+    value = items[i].senses[0][1]
+    rest = items[i + 1 :]
+    if not rest or rest[0].may("_SEP"):
+        return (("MADE_END", value), ("_MADE", value))
+    if rest[0].may("_SAME", "_DIFFERENT"):
+        k = 1
+        while k < len(rest) and rest[k].may("ATTRIBUTE", "_AND"):
+            k += 1
+        if k == len(rest) or rest[k].may("_SEP"):
+            return (("_MADE_PAIR", value), ("_MADE", value))
+    start = max((k + 1 for k in range(i) if items[k].may("_SEP")), default=0)
+    of_noun = before is not None and before.may("NOUN", "ANYTHING", "IT", "THEM")
+    if of_noun and items[start].senses[0][0] == "_IS" and not any(x.may("_MADE") for x in rest):
+        return (("_MADE_IS", value), ("_MADE", value))
+    return (("_MADE", value), ("_MADE_IS", value))
+
+
+def _coordination(items: list[Item], i: int, before: Item | None) -> tuple[str, int]:
+    """What an `and` or `or` joins (noun phrases, adjectives, predicates, sentences), and how many words it swallows."""
+    after = items[i + 1] if i + 1 < len(items) else None
+    then = items[i + 2] if i + 2 < len(items) else None
+    if after is None:
+        return "S", 0
+    if after.may("_THAT") and then is not None and then.may("_IS", "_HAVE", "_SHARE"):
+        return "P", 2 if then.may("_IS") else 1
+    if after.may("_IS") and then is not None:
+        predicate = then.may("ADJECTIVE", "_NOT", "_EITHER", "_BOTH", *_CLAUSE) or then.value("DET") == "a"
+        return ("P", 1) if predicate else ("S", 0)
+    if after.may(*_SENTENCE):
+        return "S", 0
+    if after.may("ATTRIBUTE", "_NON"):
+        return "ADJ", 0
+    if after.may("ADJECTIVE", "OTHER") or (after.may("EXTREME") and then is not None and then.may("NOUN", "ADJECTIVE")):
+        k = i + 1
+        while k < len(items) and items[k].may("ADJECTIVE", "OTHER", "EXTREME", "_AND", "_OR"):
+            k += 1
+        adjective = before is not None and before.may("ADJECTIVE")
+        if k < len(items) and items[k].may("NOUN", "ANYTHING"):
+            return ("ADJ" if adjective else "NP"), 0
+        return ("ADJ" if adjective else "P"), 0
+    if after.may("_NOT"):
+        return ("ADJ" if before is not None and before.may("ADJECTIVE") and then and then.may("ADJECTIVE") else "P"), 0
+    if after.may(*_CLAUSE):
+        return "P", 0
+    if after.may(*_NAME):
+        return ("P" if before is not None and before.may("ADJECTIVE") else "NP"), 0
+    return "NP", 0
+
+
+def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> None:
+    """Pair an `and` with the `both` before it, an `or` with the `either`; before mere adjectives both say nothing."""
+    wanted = ("_BOTH",) if kind == "_AND" else ("_EITHER", "_NEITHER")
+    if role == "S" or not openers or not openers[-1].may(*wanted):
+        return
+    opener = openers.pop()
+    if role == "ADJ" and not opener.may("_NEITHER"):
+        settled[:] = [s for s in settled if s is not opener]
+
+
+def _commas(items: list[Item]) -> list[Item]:
+    """A comma joins like the `and` or `or` that ends its list ('cubes, balls and tubes'); any other comma is dropped."""
+    kept: list[Item] = []
+    for i, item in enumerate(items):
+        if not item.may("_COMMA"):
+            kept.append(item)
+            continue
+        after = items[i + 1] if i + 1 < len(items) else None
+        if after is None or not kept or not kept[-1].may("NOUN", "ADJECTIVE") or not after.may("NOUN", "ADJECTIVE", "DET"):
+            continue
+        for later in items[i + 1 :]:
+            if later.may("_AND", "_OR"):
+                kept.append(Item(later.senses, ",", item.start, item.end))
+                break
+            if not later.may("NOUN", "ADJECTIVE", "DET", "_THE", "_COMMA"):
+                break
+    return kept
+
+
+# --- making a lexicon ------------------------------------------------------------------------------------------------
+
+
+def lexicon_for(domain: Domain, grammar: str) -> Lexicon:
+    """The lexicon of a domain in a grammar, given as text.
+
+    Raises:
+        DomainError: a word of the domain stands for two values, or for two attributes or relations.
+    """
+    return _lexicon(domain, tuple(phrase_lists(grammar)))
+
+
+def phrase_lists(grammar: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The terminals of a grammar that are lists of phrases: `NAME: "a phrase" | "another"`."""
+    for name, body in re.findall(r'^([A-Z_]+):((?:\s*\|?\s*"[^"\n]*")+)$', grammar, flags=re.MULTILINE):
+        yield name, tuple(re.findall(r'"([^"]*)"', body))
+
+
+@functools.lru_cache(maxsize=32)
+def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...]) -> Lexicon:
+    senses: dict[tuple[str, ...], list[Sense]] = {}
+
+    def add(phrase: str, terminal: str, value: str) -> None:
+        words = tuple(_split(phrase)[0])
+        known = senses.setdefault(words, [])
+        clash = next((v for t, v in known if t == terminal and v.rstrip(PLURAL) != value.rstrip(PLURAL)), None)
+        if clash is not None:
+            raise DomainError(f"domain '{domain.name}': '{phrase}' means both '{clash}' and '{value}'")
+        if (terminal, value) not in known and (terminal, value.rstrip(PLURAL)) not in known:
+            known.append((terminal, value))
+
+    _add_domain(domain, add)
+    for n, word in enumerate(_NUMBERS):
+        add(word, "INTEGER", str(n))
+        add(str(n), "INTEGER", str(n))
+    for n in range(len(_NUMBERS), 101):
+        add(str(n), "INTEGER", str(n))
+    for name, phrases in terminals:
+        determiner = {"_A": "a", "_ANY": "any", "_ALL": "all", "_NO": "no"}.get(name)
+        for phrase in phrases:
+            add(phrase, "DET" if determiner else name, determiner or "")
+    add("that", "_THE", "")
+    add("'s", "_POSSESSIVE", "")
+    add("'s", "_IS", "")
+    lexicon = Lexicon(domain)
+    for phrase, found in senses.items():
+        # A word that says nothing elsewhere ('exactly') may say something here: real senses first.
+        ranked = tuple(sorted(found, key=lambda s: s[0] == "NOISE"))
+        lexicon.phrases.setdefault(phrase[0], []).append((phrase, ranked))
+    for entries in lexicon.phrases.values():
+        entries.sort(key=lambda e: -len(e[0]))
+    lexicon.words = frozenset(w for phrase in senses for w in phrase if len(w) > 2)
+    lexicon.suffixes = {
+        a: frozenset(" ".join(_split(s)[0]) for s in domain.file.attributes[a].suffixes) for a in domain.attributes
+    }
+    return lexicon
+
+
+def _add_domain(domain: Domain, add: functools.partial[None] | object) -> None:
+    assert callable(add)
+    for thing in (*domain.file.things, "one"):
+        add(thing, "NOUN", "")
+        for plural in plurals(thing):
+            add(plural, "NOUN", PLURAL)
+    for attribute, entry in domain.file.attributes.items():
+        for word in entry.words or (attribute.replace("_", " "),):
+            add(word, "ATTRIBUTE", attribute)
+            for plural in plurals(word):
+                add(plural, "ATTRIBUTE", attribute)
+        for phrase in entry.how:
+            add(phrase, "HOW", attribute)
+        for phrase in entry.made:
+            add(phrase, "_MADE", attribute)
+        for value, told in entry.values.items():
+            for word in told.adjectives:
+                add(word, "ADJECTIVE", value)
+            for word in told.nouns:
+                add(word, "NOUN", value)
+            for word in (*told.plurals, *(p for n in told.nouns for p in plurals(n))):
+                add(word, "NOUN", value + PLURAL)
+            if not told.adjectives and not told.nouns:
+                add(value.replace("_", " "), "ADJECTIVE", value)
+    for relation, spoken in domain.file.relations.items():
+        for phrase in spoken.words:
+            add(phrase, "RELATION", relation)
+        for phrase in spoken.extremes:
+            add(phrase, "EXTREME", relation)
+    for entry in domain.file.attributes.values():
+        for suffix in entry.suffixes:
+            add(suffix, "_SUFFIX", "")
+
+
+def plurals(noun: str) -> tuple[str, ...]:
+    """The regular English plural of a noun."""
+    if noun.endswith(("s", "x", "z", "ch", "sh")):
+        return (noun + "es",)
+    if noun.endswith("y") and noun[-2:-1] not in set("aeiou"):
+        return (noun[:-1] + "ies",)
+    return (noun + "s",)
