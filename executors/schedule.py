@@ -11,6 +11,7 @@ bit, a word's concept number.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..program import Program
 from ..scene import Scene
 from .answers import Answer, decode
 from .interpreter import check_domain, execute
-from .symbolic import tables_of
+from .symbolic import combines, tables_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -209,17 +210,20 @@ _WIDTH = 2 + MAX_LITERALS + MAX_INPUTS  # level, op, literals, inputs
 
 
 class _Numbering:
-    """A number for each op that has been scheduled."""
+    """A number for each op that has been scheduled; -1 for an op that only the interpreter can run."""
 
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self.number: dict[Op, int] = {}
+        self.lock = threading.Lock()
 
     def __call__(self, op: Op) -> int:
         number = self.number.get(op)
         if number is None:
-            number = self.number[op] = len(self.ops)
-            self.ops.append(op)
+            with self.lock:
+                number = self.number[op] = len(self.ops) if combines(op) else -1
+                if number >= 0:
+                    self.ops.append(op)
         return number
 
 
@@ -229,17 +233,18 @@ for _op in OPS.values():
 
 
 def record_of(program: Program) -> bytes:
-    """The program as int32 rows (calls, 7), encoded at first use; empty when an op is too wide to schedule."""
+    """The program as int32 rows (calls, 7), encoded at first use; empty when an op cannot be scheduled."""
     record = program._record
     if record is None:
         rows: list[int] = []
         levels: list[int] = []
         for step, given in zip(program.steps, program.inputs, strict=True):
-            if len(given) > MAX_INPUTS or len(step.encoded) > MAX_LITERALS:
+            number = _numbering(step.op)
+            if number < 0 or len(given) > MAX_INPUTS or len(step.encoded) > MAX_LITERALS:
                 rows = []
                 break
             levels.append(1 + max([levels[i] for i in given], default=-1))
-            rows += (levels[-1], _numbering(step.op))
+            rows += (levels[-1], number)
             rows += (*step.encoded, *(0,) * (MAX_LITERALS - len(step.encoded)))
             rows += (*given, *(0,) * (MAX_INPUTS - len(given)))
         record = program._record = np.array(rows, dtype=np.int32).tobytes()

@@ -319,7 +319,7 @@ def compiled(op: Op) -> Compiled:
     names = [f"p[{i}]" for i in range(len(op.literals))] if len(op.literals) > 1 else ["p"] * len(op.literals)
     slots = [f"v[{i}]" for i in range(len(op.inputs))] if wide else ["a", "b"][: len(op.inputs)]
     given = tuple(map(_Text, names)), tuple(map(_Text, slots))
-    text = expression(op, *given)
+    text = _expression(op, *given)
     if text is None:
         return _plain(op, wide)
     source = f"lambda s, p, {'v' if wide else 'a, b'}: {text}"
@@ -330,7 +330,17 @@ def compiled(op: Op) -> Compiled:
     return function
 
 
-def expression(op: Op, literals: tuple[_Text, ...], inputs: tuple[_Text, ...]) -> str | None:
+def combines(op: Op) -> bool:
+    """Whether an op only combines primitives, and so runs on columns of values as on single ones."""
+    texts = [_Text(f"x{i}") for i in range(len(op.order))]
+    literals = len(op.literals)
+    try:
+        return _expression(op, tuple(texts[:literals]), tuple(texts[literals:])) is not None
+    except DomainError:  # the interpreter raises it for each program that has the op
+        return False
+
+
+def _expression(op: Op, literals: tuple[_Text, ...], inputs: tuple[_Text, ...]) -> str | None:
     """The op as one Python expression; None for an op that does more than combine primitives."""
     source = _Source()
     try:
