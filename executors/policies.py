@@ -1,0 +1,73 @@
+"""What to answer when a program has no exact answer.
+
+Exact execution ends in NotUnique when `unique` meets no object or several. A data set still wants an
+answer, and other executors give one silently. `execute_leniently` is that rule, written out and asked for
+by name:
+
+* `unique` of a set with several members takes the first (lowest index), as NS-VQA's executor does.
+* `unique` of the empty set gives the absent object. It is related to nothing and shares its values with
+  nothing, so `relate` and `same` give the empty set, it has no value to query, and it is equal to nothing,
+  itself included. The
+  program goes on from there: `count` of what is left of it is 0, `exist` is no, and a query of it has no
+      answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kinds import OBJECT, WORD
+from ..program import Program
+from ..scene import Scene
+from .answers import Answer, decode
+from .interpreter import check_domain
+from .symbolic import BitSets, BitView, tables_of
+
+ABSENT = -1
+
+
+class FirstMember(BitSets):
+    """The exact algebra, but for `the`, and for what the absent object does.
+
+    On a program that has an exact answer the two agree.
+    """
+
+    def the(self, objects: int) -> int:
+        return (objects & -objects).bit_length() - 1  # of the empty set: -1, which is ABSENT
+
+    def only(self, anchor: int) -> int:
+        return 0 if anchor == ABSENT else 1 << anchor
+
+    def follow(self, anchor: int, links: Any) -> int:
+        return 0 if anchor == ABSENT else links[anchor]
+
+    def choose(self, anchor: int, links: Any) -> int:
+        return ABSENT if anchor == ABSENT else links[anchor]
+
+    def match(self, a: int, b: int) -> int:
+        return 1 if a == b != ABSENT else 0
+
+
+_LENIENT = FirstMember()
+
+
+def execute_leniently(program: Program, scene: Scene) -> Answer | None:
+    """The answer where every `unique` finds an object or the absent one.
+
+    It is None when it would be a value of the absent object, or that object itself.
+    On a program that has an exact answer this is that answer.
+
+    Raises:
+        ExecutionError: the scene is of another domain.
+        SceneError: the scene does not know a relation that the program asks for.
+    """
+    check_domain(program, scene)
+    view = BitView(tables_of(scene))
+    values: list[int] = []
+    for step, given in zip(program.steps, program.inputs, strict=True):
+        inputs = tuple(values[i] for i in given)
+        values.append(step.op.apply(_LENIENT, view, step.encoded, inputs))
+    value, kind = values[-1], program.kind
+    if value == ABSENT and (kind is OBJECT or kind is WORD):
+        return None
+    return decode(value, kind, program.domain)

@@ -1,0 +1,168 @@
+"""Question files: as CLEVR released them or as its generator writes them.
+
+The release spells answers as strings (`yes`, `3`, `red`) and names each call's op `function`; the
+generator writes `true` and `3` and names it `type`. Both read as the release spells. A program stays
+undecoded until it is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..domain import Domain
+from ..errors import DataError, ProgramError
+from ..program import Program
+from .records import BadRecord, Record, Records, read_records
+from .scenes import write_records
+
+if TYPE_CHECKING:
+    from ..dialects import ClevrNode
+
+
+class _Row(msgspec.Struct):
+    """A record as it stands in a file; keys that are not named here are ignored."""
+
+    question: str | None = None
+    program: msgspec.Raw = msgspec.Raw()
+    answer: bool | int | str | None = None
+    image_index: int | None = None
+    image_filename: str | None = None
+    question_index: int | None = None
+    question_family_index: int | None = None
+    template_filename: str | None = None
+    split: str | None = None
+
+
+class QuestionRecord(msgspec.Struct, frozen=True):
+    """One question of a file.
+
+    Attributes:
+        index: its question_index, or its position in the file where it has none.
+        answer: as the release spells it, or None in a test split.
+        program: the JSON text of the given program's nodes, or None.
+    """
+
+    index: int
+    question: str | None = None
+    answer: str | None = None
+    image_index: int | None = None
+    image_filename: str | None = None
+    program: bytes | None = None
+    question_family_index: int | None = None
+    template_filename: str | None = None
+    split: str | None = None
+
+    def given_program(self, domain: Domain | str = "clevr") -> Program | None:
+        """The program that the file gives, or None.
+
+        Raises:
+            ProgramError: the nodes are malformed or do not make a program of the domain.
+        """
+        return None if self.program is None else decode_program(self.program, domain)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in the released layout; what is not known is left out."""
+        told = msgspec.to_builtins(self)
+        told["question_index"] = told.pop("index")
+        if self.program is not None:
+            told["program"] = msgspec.Raw(self.program)
+        return {k: v for k, v in told.items() if v is not None}
+
+
+def spelled(answer: bool | int | str | None) -> str | None:
+    """An answer as the release spells it: True -> `yes`, 3 -> `3`."""
+    if answer is None or isinstance(answer, str):
+        return answer
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer)
+
+
+_row = msgspec.json.Decoder(_Row).decode
+
+
+def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRecord:
+    """One record from its JSON text.
+
+    Raises:
+        DataError: with the JSON path, which starts at `where`.
+    """
+    try:
+        row = _row(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        message, _, path = str(error).rpartition(" - at `")
+        path = path.rstrip("`") if message else "$"
+        raise DataError(f"{message or error} - at `{where}{path.removeprefix('$')}`") from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{error} - at `{where}`") from None
+    program = bytes(row.program)
+    return QuestionRecord(
+        position if row.question_index is None else row.question_index,
+        row.question,
+        spelled(row.answer),
+        row.image_index,
+        row.image_filename,
+        program if program and program != b"null" else None,
+        row.question_family_index,
+        row.template_filename,
+        row.split,
+    )
+
+
+def read_questions(path: str | Path) -> Iterator[QuestionRecord | BadRecord]:
+    """The questions of a file in order; one that is not valid is a BadRecord in its place.
+
+    Records are decoded as they are taken, so memory does not grow with the file.
+
+    Raises:
+        DataError: the file cannot be read, or is not a question file.
+    """
+    return _questions(read_records(path, "questions"))
+
+
+def _questions(records: Records) -> Iterator[QuestionRecord | BadRecord]:
+    for i, raw in enumerate(records):
+        try:
+            yield decode_question(raw, i, records.where(i))
+        except DataError as error:
+            yield BadRecord(i, error, records.source)
+
+
+def decode_program(raw: bytes, domain: Domain | str = "clevr") -> Program:
+    """A program from the JSON text of its nodes, in the layout of the release or of the generator.
+
+    Raises:
+        ProgramError: the nodes are malformed or do not make a program of the domain.
+    """
+    from ..dialects import from_clevr
+
+    try:
+        nodes = _nodes_decoder()(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ProgramError(str(error)) from None
+    if not nodes:
+        raise ProgramError("a program has at least one node")
+    return from_clevr(nodes, domain)
+
+
+@functools.cache
+def _nodes_decoder() -> Callable[[bytes], list[ClevrNode]]:
+    from ..dialects import ClevrNode  # the dialects bring Lark, which reading questions does not need
+
+    return msgspec.json.Decoder(list[ClevrNode]).decode
+
+
+def write_questions(
+    path: str | Path, questions: Iterable[QuestionRecord], *, info: Mapping[str, object] | None = None
+) -> int:
+    """Write questions in the released layout, atomically; returns how many.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    return write_records(path, "questions", (q.to_dict() for q in questions), info)

@@ -1,0 +1,226 @@
+"""Scene files: the official CLEVR layout, a list, lines, or one scene; annotated or as a detector gives them.
+
+    for scene in read_scenes("CLEVR_val_scenes.json"): ...        # Scene | BadRecord, one at a time
+    scenes = load_scenes("CLEVR_val_scenes.json.gz")              # all of them, to look up
+    scenes.by_index(12)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..domain import Domain, load_domain
+from ..errors import DataError, NsreasonError, SceneError
+from ..scene import ObjectPlace, Scene
+from .files import atomic_write
+from .records import BadRecord, Records, read_records
+
+PackedScenes = tuple[str, int, list[tuple[Any, ...]]]
+
+
+def read_scenes(path: str | Path, domain: Domain | str | Path = "clevr") -> Iterator[Scene | BadRecord]:
+    """The scenes of a file in order; one that is not valid is a BadRecord in its place.
+
+    A scene without `image_index` has its position in the file for one. A scene whose image_index an
+    earlier one has is a BadRecord, since a question could mean either.
+
+    Raises:
+        DataError: the file cannot be read, or is not a scene file.
+        DomainError: there is no such domain.
+    """
+    domain = load_domain(domain)  # here, not at the first scene, so that a wrong name is found at the call
+    return _scenes(read_records(path, "scenes"), domain)
+
+
+def _scenes(records: Records, domain: Domain) -> Iterator[Scene | BadRecord]:
+    first: dict[int, int] = {}
+    for i, raw in enumerate(records):
+        try:
+            scene = Scene.from_json(bytes(raw) if isinstance(raw, memoryview) else raw, domain)
+        except SceneError as error:
+            yield BadRecord(i, error.under(records.where(i)), records.source)
+            continue
+        if scene.index is None:
+            scene.index = i
+        before = first.setdefault(scene.index, i)
+        if before != i:
+            yield BadRecord(i, _duplicate(scene.index, before, i, records), records.source)
+            continue
+        yield scene
+
+
+def _duplicate(index: int, before: int, i: int, records: Records) -> NsreasonError:
+    message = f"image_index {index} is already that of {records.where(before)}"
+    return SceneError(message, path=f"{records.where(i)}.image_index")
+
+
+@dataclass
+class SceneFile:
+    """The scenes of a file, in order, with look-up by image.
+
+    Attributes:
+        scenes: the valid scenes.
+        bad: the records that are not valid scenes.
+        source: the file's name.
+        info: the official layout's `info`, or None.
+    """
+
+    scenes: list[Scene]
+    bad: list[BadRecord] = field(default_factory=list)
+    source: str = "scenes"
+    info: Any = None
+    _digest: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._lost = len(self.bad)
+        self._index: dict[int, int] = {}
+        self._image: dict[str, int | None] = {}
+        for place, scene in enumerate(self.scenes):
+            index = place if scene.index is None else scene.index
+            if self._index.setdefault(index, place) != place:
+                raise DataError(f"{self.source}: two scenes have the image_index {index}")
+            if scene.image is not None:
+                self._image[scene.image] = None if scene.image in self._image else place
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __iter__(self) -> Iterator[Scene]:
+        return iter(self.scenes)
+
+    def by_index(self, image_index: int) -> Scene:
+        """The scene of an image_index.
+
+        Raises:
+            DataError: there is none.
+        """
+        return self.scenes[self.place(image_index, None)]
+
+    def by_image(self, filename: str) -> Scene:
+        """The scene of an image file.
+
+        Raises:
+            DataError: there is none, or there are several.
+        """
+        return self.scenes[self.place(None, filename)]
+
+    def place(self, image_index: int | None, filename: str | None) -> int:
+        """Where in `scenes` the scene is that a record names by number, by file name or by both.
+
+        Raises:
+            DataError: there is none, there are several, or number and file name are of different scenes.
+        """
+        if image_index is not None:
+            place = self._index.get(image_index)
+            if place is None:
+                raise DataError(f"no scene has the image_index {image_index}{self._held()}")
+            image = self.scenes[place].image
+            if filename is not None and image is not None and filename != image:
+                raise DataError(
+                    f"image_index {image_index} is {image} among the scenes, but {filename} here; "
+                    "are the two files of one split?"
+                )
+            return place
+        if filename is None:
+            raise DataError("names no image: image_index and image_filename are both missing")
+        if filename not in self._image:
+            raise DataError(f"no scene has the image_filename '{filename}'{self._held()}")
+        found = self._image[filename]
+        if found is None:
+            raise DataError(f"several scenes have the image_filename '{filename}'; give an image_index")
+        return found
+
+    def _held(self) -> str:
+        if not self._index:
+            return f" ({self.source} has no valid scene)"
+        low, high = min(self._index), max(self._index)
+        bad = f", {self._lost} more are not valid" if self._lost else ""
+        return f" ({self.source} has {len(self)} scenes, image_index {low} to {high}{bad})"
+
+    def digest(self) -> str:
+        """A fingerprint of the scenes: their values and relations, and what they are looked up by."""
+        if self._digest is None:
+            digest = hashlib.blake2b(digest_size=16)
+            for scene in self.scenes:
+                digest.update(msgspec.json.encode((scene.index, scene.image, scene.to_dict())))
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def pack(self) -> PackedScenes:
+        """What executing needs of the scenes (values, relations, names), to send to another process."""
+        packed: list[tuple[Any, ...]] = []
+        for scene in self.scenes:
+            rows = {}
+            for number in range(len(scene.domain.relations)):
+                with contextlib.suppress(SceneError):
+                    rows[number] = scene.relation(number)
+            packed.append((scene.index, scene.image, list(zip(*scene.values, strict=True)), rows, len(scene)))
+        return self.source, len(self.bad), packed
+
+    @classmethod
+    def unpack(cls, packed: PackedScenes, domain: Domain) -> SceneFile:
+        """The scenes of `pack`."""
+        source, bad, told = packed
+        scenes = []
+        for index, image, values, rows, n in told:
+            scene = Scene(domain, values, [_NOWHERE] * n, index=index, image=image)
+            scene._relations.update(rows)
+            scenes.append(scene)
+        held = cls(scenes, [], source)
+        held._lost = bad
+        return held
+
+
+_NOWHERE = ObjectPlace()
+
+
+def load_scenes(path: str | Path, domain: Domain | str | Path = "clevr") -> SceneFile:
+    """All scenes of a file, for look-up; see `read_scenes`.
+
+    Raises:
+        DataError: the file cannot be read, or is not a scene file.
+        DomainError: there is no such domain.
+    """
+    domain = load_domain(domain)
+    records = read_records(path, "scenes")
+    scenes: list[Scene] = []
+    bad: list[BadRecord] = []
+    for found in _scenes(records, domain):
+        if isinstance(found, Scene):
+            scenes.append(found)
+        else:
+            bad.append(found)
+    return SceneFile(scenes, bad, records.source, records.info, records.digest())
+
+
+def write_scenes(
+    path: str | Path, scenes: Iterable[Scene], *, info: Mapping[str, object] | None = None
+) -> int:
+    """Write scenes in the official layout, atomically; returns how many.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    return write_records(path, "scenes", (s.to_dict() for s in scenes), info)
+
+
+def write_records(
+    path: str | Path, key: str, records: Iterable[Mapping[str, object]], info: Mapping[str, object] | None
+) -> int:
+    """Write `{"info": ..., key: [...]}` one record at a time, atomically; returns how many."""
+    count = 0
+    encode = msgspec.json.Encoder().encode
+    with atomic_write(path) as file:
+        file.write(b'{"info":' + encode(info or {}) + b',"' + key.encode() + b'":[')
+        for record in records:
+            file.write((b",\n" if count else b"\n") + encode(record))
+            count += 1
+        file.write(b"\n]}\n")
+    return count

@@ -1,0 +1,246 @@
+"""Whole data sets: every question of a file answered on its scene, and scored.
+
+    report = evaluate("CLEVR_val_questions.json", "CLEVR_val_scenes.json", out="predictions.jsonl", jobs=4)
+    report.accuracy, report.to_dict(), report.to_markdown()
+
+Questions are read, turned into programs and executed in chunks, in this process or in several; the answers
+do not depend on how many. What happens to a question whose program has no exact answer on its scene is
+said by `on_error`:
+
+* `answer` (default): it gets the answer of the lenient rule (see `executors.policies`) if there is one,
+  and is scored like any other. Without one, and where there is no program at all, it is wrong.
+* `skip`: it is left out of the accuracy, and counted apart.
+* `raise`: the evaluation ends there with Unanswered, which names the question.
+
+Records that cannot be used (not valid, or of an image without a valid scene) are never scored and always
+counted.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from time import perf_counter
+from typing import get_args
+
+import msgspec
+
+from .answering import Answerer, OnError, Options, ProgramSource, Unanswered
+from .data.predictions import Journal, Stream
+from .data.questions import QuestionRecord
+from .data.records import Records, read_records
+from .data.scenes import PackedScenes, SceneFile, load_scenes
+from .domain import Domain, load_domain
+from .errors import DataError
+from .report import EXAMPLES, Failures, Report
+from .scene import Scene
+
+__all__ = ["OnError", "ProgramSource", "Report", "Unanswered", "evaluate"]
+
+Progress = Callable[[int, int | None], None]
+Chunks = Iterator[tuple[int, Records]]
+Part = tuple[bytes, Report]
+
+CHUNK: dict[ProgramSource, int] = {"given": 4096, "parsed": 512}
+_AHEAD = 3  # chunks on their way for each process
+
+
+def evaluate(
+    questions: str | Path | Records | Sequence[QuestionRecord],
+    scenes: str | Path | SceneFile | Sequence[Scene],
+    *,
+    programs: ProgramSource = "given",
+    on_error: OnError = "answer",
+    jobs: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    limit: int | None = None,
+    domain: Domain | str | Path = "clevr",
+) -> Report:
+    """Answer the questions of a file on the scenes of another, and score the answers.
+
+    Args:
+        questions, scenes: files (`-` is standard input), or their contents.
+        programs: `given` executes the programs of the question file; `parsed` those that its texts parse
+            to, and
+            where the file holds programs too, counts how many of the two are equivalent.
+        on_error: what becomes of questions without an exact answer; see above.
+        jobs: processes. With more than one, ops that were registered at run time are not known there.
+        out: a file for the predictions, one JSON line a question; `-` is standard output.
+        resume: go on from `<out>.partial`, which an interrupted run has left.
+        progress: called with the number of finished questions, and of all, after each chunk.
+        limit: take only the first questions.
+
+    Raises:
+        DataError: a file cannot be read or written; `resume` finds a run with other inputs or options; a
+        worker
+            process died.
+        Unanswered: a question has no exact answer, and `on_error` is `raise`.
+        DomainError: there is no such domain.
+        ValueError: an option is not one of those above.
+    """
+    _check(programs, on_error, jobs, limit, out, resume)
+    domain = load_domain(domain)
+    began = perf_counter()
+    records = _records(questions)
+    total = len(records) if limit is None else min(limit, len(records))
+    held = _scene_file(scenes, domain)
+    read = perf_counter() - began
+
+    settings: dict[str, object] = {
+        "questions": records.source,
+        "scenes": held.source,
+        "domain": domain.name,
+        "programs": programs,
+        "on_error": on_error,
+        "jobs": jobs,
+        "limit": limit,
+    }
+    report = Report(settings, scenes=len(held), bad_scenes=_bad_scenes(held))
+    options = Options(programs, on_error, out is not None)
+    with _journal(out, resume, records, held, domain, options, limit) as journal:
+        report.resumed = done = journal.replay(report.add, most=total)
+        report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
+        if progress is not None:
+            progress(done, total)
+        chunks = _chunks(records, done, total, CHUNK[programs], own=jobs > 1)
+        for lines, part in _answer(chunks, held, domain, options, jobs):
+            journal.write(lines)
+            report.merge(part)
+            if progress is not None:
+                progress(report.questions, total)
+        journal.finish()
+    report.seconds["total"] = perf_counter() - began
+    return report
+
+
+def _check(
+    programs: str, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool
+) -> None:
+    for name, value, known in (("programs", programs, ProgramSource), ("on_error", on_error, OnError)):
+        if value not in get_args(known):
+            raise ValueError(f"{name} is one of {', '.join(get_args(known))}, got {value!r}")
+    if jobs < 1 or (limit is not None and limit < 0):
+        raise ValueError(f"jobs is at least 1 and limit at least 0, got {jobs} and {limit}")
+    if resume and (out is None or str(out) == "-"):
+        raise ValueError("resume needs an `out` file, beside which the interrupted run has left its part")
+
+
+def _records(questions: str | Path | Records | Sequence[QuestionRecord]) -> Records:
+    if isinstance(questions, str | Path):
+        return read_records(questions, "questions")
+    if isinstance(questions, Records):
+        return questions
+    return Records("questions", [msgspec.json.encode(q.to_dict()) for q in questions], "list")
+
+
+def _scene_file(scenes: str | Path | SceneFile | Sequence[Scene], domain: Domain) -> SceneFile:
+    if isinstance(scenes, str | Path):
+        return load_scenes(scenes, domain)
+    return scenes if isinstance(scenes, SceneFile) else SceneFile(list(scenes))
+
+
+def _bad_scenes(held: SceneFile) -> Failures:
+    examples: list[dict[str, object]] = [{"message": str(b.error)} for b in held.bad[:EXAMPLES]]
+    return Failures(len(held.bad), 0, examples)
+
+
+def _journal(
+    out: str | Path | None,
+    resume: bool,
+    records: Records,
+    held: SceneFile,
+    domain: Domain,
+    options: Options,
+    limit: int | None,
+) -> Journal | Stream | _Nowhere:
+    if out is None:
+        return _Nowhere()
+    if str(out) == "-":
+        return Stream()
+    from . import __version__
+
+    run = {
+        "version": __version__,
+        "questions": records.digest(),
+        "scenes": held.digest(),
+        "domain": domain.fingerprint,
+        "programs": options.programs,
+        "on_error": options.on_error,
+        "limit": limit,
+    }
+    return Journal(out, run, resume=resume)
+
+
+class _Nowhere(Stream):
+    """No predictions are wanted."""
+
+    def write(self, lines: bytes) -> None:
+        pass
+
+
+def _chunks(records: Records, start: int, stop: int, size: int, *, own: bool) -> Chunks:
+    for at in range(start, stop, size):
+        yield at, records.part(at, min(at + size, stop), own=own)
+
+
+# --- in this process or in several ----------------------------------------------------------------------
+
+
+def _answer(chunks: Chunks, held: SceneFile, domain: Domain, options: Options, jobs: int) -> Iterator[Part]:
+    """The chunks' lines and reports, in order."""
+    if jobs > 1:
+        yield from _answer_in_processes(chunks, held, domain, options, jobs)
+        return
+    answerer = Answerer(held, domain, options)
+    for at, chunk in chunks:
+        yield answerer.answer(chunk, at)
+
+
+_answerer: Answerer | None = None  # of a worker process
+
+
+def _start_worker(packed: PackedScenes, domain: Domain, options: Options) -> None:
+    global _answerer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _answerer = Answerer(SceneFile.unpack(packed, domain), domain, options)
+
+
+def _work(chunk: Records, at: int) -> Part:
+    assert _answerer is not None
+    return _answerer.answer(chunk, at)
+
+
+def _answer_in_processes(
+    chunks: Chunks, held: SceneFile, domain: Domain, options: Options, jobs: int
+) -> Iterator[Part]:
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),  # the same on every system, and safe beside threads
+        initializer=_start_worker,
+        initargs=(held.pack(), domain, options),
+    )
+    waiting: deque[tuple[int, Future[Part]]] = deque()
+    at = 0
+    try:
+        for at, chunk in chunks:
+            waiting.append((at, pool.submit(_work, chunk, at)))
+            if len(waiting) >= jobs * _AHEAD:
+                at, future = waiting.popleft()
+                yield future.result()
+        while waiting:
+            at, future = waiting.popleft()
+            yield future.result()
+    except BrokenProcessPool:
+        raise DataError(
+            f"a worker process ended before its time, at or after question record {at}; if memory ran out, "
+            'use fewer jobs; a script needs `if __name__ == "__main__":` around a call with jobs'
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,283 @@
+"""What an evaluation found: accuracy by type of question, program match, failures, bad records, speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .data.predictions import Prediction
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+TYPES = ("count", "exist", "compare number", "compare attribute", "query", "logic", "object", "objects")
+EXAMPLES = 5  # kept of each kind of failure
+
+
+def wilson(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a proportion (95 % by default); (0, 1) of nothing."""
+    if total == 0:
+        return 0.0, 1.0
+    p, zz = right / total, z * z / total
+    middle, half = p + zz / 2, z * math.sqrt(p * (1 - p) / total + zz / (4 * total))
+    return max(0.0, (middle - half) / (1 + zz)), min(1.0, (middle + half) / (1 + zz))
+
+
+@dataclass
+class Score:
+    """Right among a total."""
+
+    right: int = 0
+    total: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        """right / total, or None of nothing."""
+        return self.right / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval."""
+        return wilson(self.right, self.total)
+
+    def add(self, other: Score) -> None:
+        self.right += other.right
+        self.total += other.total
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "right": self.right,
+            "total": self.total,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval) if self.total else None,
+        }
+
+
+@dataclass
+class Failures:
+    """Questions without an exact answer, of one kind of error."""
+
+    count: int = 0
+    answered: int = 0  # of them, those that `on_error="answer"` found an answer for
+    examples: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, other: Failures) -> None:
+        self.count += other.count
+        self.answered += other.answered
+        self.examples = (self.examples + other.examples)[:EXAMPLES]
+
+    def to_dict(self) -> dict[str, object]:
+        return {"count": self.count, "answered": self.answered, "examples": self.examples}
+
+
+@dataclass
+class Report:
+    """The outcome of an evaluation; reports of parts add up.
+
+    Attributes:
+        questions: all records, bad ones included.
+        overall, by_type, by_op: over the scored questions: sound records with a reference answer, less
+            skipped ones.
+        match: parsed programs that are equivalent to the given ones, where files give them.
+        failures: by class of error, questions that have no exact answer.
+        bad: question records that could not be used, by count and the first few; never scored.
+        bad_scenes: the same of scene records.
+        seconds: spent on reading, parsing and executing (summed over processes), and from start to end
+            (total).
+        resumed: questions taken over from an interrupted run.
+    """
+
+    settings: dict[str, object] = field(default_factory=dict)
+    questions: int = 0
+    unscored: int = 0
+    skipped: int = 0
+    overall: Score = field(default_factory=Score)
+    by_type: dict[str, Score] = field(default_factory=dict)
+    by_op: dict[tuple[str, str], Score] = field(default_factory=dict)
+    match: Score = field(default_factory=Score)
+    failures: dict[str, Failures] = field(default_factory=dict)
+    bad: Failures = field(default_factory=Failures)
+    scenes: int = 0
+    bad_scenes: Failures = field(default_factory=Failures)
+    seconds: dict[str, float] = field(default_factory=dict)
+    resumed: int = 0
+
+    def add(self, told: Prediction) -> None:
+        """Count one prediction."""
+        self.questions += 1
+        status = told.status
+        if status == "bad":
+            self.bad.add(Failures(1, 0, [_example(told)]))
+            return
+        if told.error is not None:
+            kind = str(told.error.get("kind"))
+            answered = 0 if told.prediction is None else 1
+            self.failures.setdefault(kind, Failures()).add(Failures(1, answered, [_example(told)]))
+        if told.program_match is not None:
+            self.match.total += 1
+            self.match.right += told.program_match
+        if status == "unscored":
+            self.unscored += 1
+        elif status == "skipped":
+            self.skipped += 1
+        else:
+            right = status == "right"
+            kind = told.type or "unknown"
+            for score in (
+                self.overall,
+                self.by_type.setdefault(kind, Score()),
+                self.by_op.setdefault((kind, told.op or kind), Score()),
+            ):
+                score.total += 1
+                score.right += right
+
+    def merge(self, other: Report) -> None:
+        """Add the counts and seconds of another part of the same evaluation."""
+        self.questions += other.questions
+        self.unscored += other.unscored
+        self.skipped += other.skipped
+        self.overall.add(other.overall)
+        self.match.add(other.match)
+        self.bad.add(other.bad)
+        for kind, score in other.by_type.items():
+            self.by_type.setdefault(kind, Score()).add(score)
+        for op, score in other.by_op.items():
+            self.by_op.setdefault(op, Score()).add(score)
+        for name, failures in other.failures.items():
+            self.failures.setdefault(name, Failures()).add(failures)
+        for name, seconds in other.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    @property
+    def accuracy(self) -> float | None:
+        """The overall accuracy, or None when nothing was scored."""
+        return self.overall.accuracy
+
+    @property
+    def rate(self) -> float | None:
+        """Questions a second of this run, reading included."""
+        total = self.seconds.get("total", 0.0)
+        return (self.questions - self.resumed) / total if total > 0 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON data."""
+        ops: dict[str, Any] = {}
+        for kind, op, score in self._rows():
+            if op is not None:
+                ops[op] = score.to_dict() | {"type": kind}
+        return {
+            "settings": self.settings,
+            "questions": self.questions,
+            "scenes": self.scenes,
+            "unscored": self.unscored,
+            "skipped": self.skipped,
+            "overall": self.overall.to_dict(),
+            "by_type": {kind: self.by_type[kind].to_dict() for kind in self._types()},
+            "by_op": ops,
+            "program_match": self.match.to_dict() if self.match.total else None,
+            "failures": {kind: f.to_dict() for kind, f in sorted(self.failures.items())},
+            "bad_questions": self.bad.to_dict(),
+            "bad_scenes": self.bad_scenes.to_dict(),
+            "seconds": {k: round(v, 6) for k, v in self.seconds.items()},
+            "questions_per_second": self.rate,
+            "resumed": self.resumed,
+        }
+
+    def _types(self) -> list[str]:
+        return sorted(self.by_type, key=lambda t: TYPES.index(t) if t in TYPES else len(TYPES))
+
+    def _rows(self) -> Iterator[tuple[str, str | None, Score]]:
+        """(type, None, score) for each type, and (type, op, score) under it for its ops."""
+        for kind in self._types():
+            yield kind, None, self.by_type[kind]
+            for (of, op), score in sorted(self.by_op.items()):
+                if of == kind:
+                    yield kind, op, score
+
+    def _notes(self) -> list[tuple[str, str]]:
+        """The lines below the table: what, and how much."""
+        notes: list[tuple[str, str]] = []
+        if self.match.total:
+            notes.append(("program match", f"{_percent(self.match)} of {self.match.total:,}"))
+        for kind, f in sorted(self.failures.items()):
+            answered = f", {f.answered:,} answered by the lenient rule" if f.answered else ""
+            notes.append((f"no exact answer: {kind}", f"{f.count:,}{answered}"))
+            notes += [("", _shown(e)) for e in f.examples[:2]]
+        for what, f in (("bad question records", self.bad), ("bad scene records", self.bad_scenes)):
+            if f.count:
+                notes.append((what, f"{f.count:,}"))
+                notes += [("", _shown(e)) for e in f.examples[:2]]
+        if self.skipped:
+            notes.append(("skipped", f"{self.skipped:,} without an answer, left out of the accuracy"))
+        if self.unscored:
+            notes.append(("unscored", f"{self.unscored:,} without a reference answer"))
+        if self.resumed:
+            notes.append(("resumed", f"{self.resumed:,} taken over from an interrupted run"))
+        if self.rate is not None:
+            parts = ", ".join(f"{k} {v:.1f} s" for k, v in self.seconds.items() if k != "total")
+            notes.append(("speed", f"{self.rate:,.0f} questions/s ({self.seconds['total']:.1f} s: {parts})"))
+        return notes
+
+    def table(self) -> Group:
+        """The report for a terminal, as a rich renderable."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=_title(self), title_justify="left", title_style="bold", header_style="dim")
+        table.add_column("question type")
+        for name in ("questions", "right", "accuracy", "95 % interval"):
+            table.add_column(name, justify="right")
+        rows = list(self._rows())
+        for i, (kind, op, score) in enumerate(rows):
+            if op == kind:
+                continue  # a type of a single op says it all
+            last = i + 1 == len(rows) or rows[i + 1][1] is None
+            name = Text(kind, style="bold") if op is None else Text(f"  {op}", style="dim")
+            table.add_row(name, *_cells(score), style=None if op is None else "dim", end_section=last)
+        table.add_row(Text("all", style="bold"), *_cells(self.overall), style="bold")
+        notes = Table.grid(padding=(0, 2))
+        notes.add_column(style="dim")
+        notes.add_column(overflow="fold")
+        for what, note in self._notes():
+            notes.add_row(Text(what), Text(note))
+        return Group(table, notes)
+
+    def to_markdown(self) -> str:
+        """The report as a Markdown table with its notes."""
+        lines = [f"**{_title(self)}**", ""]
+        lines += ["| question type | questions | right | accuracy | 95 % interval |"]
+        lines += ["|---|---:|---:|---:|---:|"]
+        for kind, op, score in self._rows():
+            if op != kind:
+                name = kind if op is None else f"&nbsp;&nbsp;{op}"
+                lines.append(f"| {name} | {' | '.join(_cells(score))} |")
+        lines += [f"| **all** | {' | '.join(_cells(self.overall))} |", ""]
+        lines += [f"- {what}: {text}" if what else f"    - {text}" for what, text in self._notes()]
+        return "\n".join(lines) + "\n"
+
+
+def _title(report: Report) -> str:
+    programs = report.settings.get("programs")
+    return f"{report.questions:,} questions, {report.scenes:,} scenes, {programs} programs"
+
+
+def _example(told: Prediction) -> dict[str, object]:
+    return {"question_index": told.question_index, "message": (told.error or {}).get("message", "")}
+
+
+def _shown(example: dict[str, object]) -> str:
+    index = example.get("question_index")
+    return str(example["message"]) if index is None else f"question {index}: {example['message']}"
+
+
+def _percent(score: Score) -> str:
+    return "-" if score.accuracy is None else f"{100 * score.accuracy:.2f} %"
+
+
+def _cells(score: Score) -> tuple[str, str, str, str]:
+    low, high = score.interval
+    interval = f"{100 * low:.2f} - {100 * high:.2f}" if score.total else "-"
+    return f"{score.total:,}", f"{score.right:,}", _percent(score), interval
