@@ -3,5 +3,6 @@
 from .answers import Answer, spell
 from .interpreter import execute, execute_values
 from .schedule import SceneBatch, execute_batch
+from .tracing import trace
 
-__all__ = ["Answer", "SceneBatch", "execute", "execute_batch", "execute_values", "spell"]
+__all__ = ["Answer", "SceneBatch", "execute", "execute_batch", "execute_values", "spell", "trace"]
