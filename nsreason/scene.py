@@ -154,7 +154,7 @@ class Scene:
         try:
             record = decode(data)
         except msgspec.ValidationError as error:
-            raise _scene_error(error, domain) from None
+            raise _with_keys(_scene_error(error, domain), data) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _lenient(data, domain, error)
         return cls._from_record(record, domain, decode_objects)
@@ -336,6 +336,21 @@ def _scene_error(error: msgspec.ValidationError, domain: Domain) -> SceneError:
         values = domain.values(attribute) if attribute in domain.attributes else domain.concepts
         message = f"no {attribute} '{wrong[1]}' in domain '{domain.name}'{did_you_mean(wrong[1], values)}"
     return SceneError(message, path=path)
+
+
+def _with_keys(error: SceneError, data: bytes | str | msgspec.Raw) -> SceneError:
+    """The error with the name of the relation or direction for which msgspec's path has `[...]`."""
+    for field, row in (("relationships", list[list[int]]), ("directions", Vector)):
+        prefix = f"$.{field}[...]"
+        if not error.path.startswith(prefix):
+            continue
+        table = msgspec.json.decode(data, type=dict[str, msgspec.Raw])[field]
+        for key, value in msgspec.json.decode(table, type=dict[str, msgspec.Raw]).items():
+            try:
+                msgspec.json.decode(value, type=row)
+            except msgspec.ValidationError:
+                return SceneError(error.reason, path=f"$.{field}.{key}{error.path.removeprefix(prefix)}")
+    return error
 
 
 def _not_finite(data: object, path: str = "$") -> str | None:

@@ -1,0 +1,115 @@
+"""The exception tree: messages, records, and that errors survive the way back from a worker process."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from nsreason import errors
+from nsreason.errors import (
+    ConversionError,
+    DataError,
+    DomainError,
+    ExecutionError,
+    NotUnique,
+    NsreasonError,
+    ProgramError,
+    QuestionError,
+    SceneError,
+    caret,
+    did_you_mean,
+    line_and_column,
+    nearest,
+)
+
+EXAMPLES: list[NsreasonError] = [
+    NsreasonError("anything"),
+    DomainError("no concept 'rde'"),
+    ProgramError("no op 'cuont'", node=2),
+    ProgramError("no op 'cuont'", text="count(\ncuont)", position=7),
+    ConversionError("the dialect has no union"),
+    QuestionError("no word 'tird'", text="how many tird", position=9, expected=["a noun"], near=["third"]),
+    SceneError("no color 'rde'", path="$.objects[1].color"),
+    DataError("cannot read it"),
+    ExecutionError("of another domain", node=1),
+    NotUnique("met 2 objects", node=3, objects=(0, 4)),
+]
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda e: type(e).__name__)
+def test_errors_survive_pickling(error: NsreasonError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.record() == error.record()
+    assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda e: type(e).__name__)
+def test_records_are_plain_data(error: NsreasonError) -> None:
+    record = error.record()
+    assert record["kind"] == type(error).__name__
+    assert record["message"] and isinstance(record["message"], str)
+    assert all(v is None or isinstance(v, str | int | list) for v in record.values())
+
+
+def test_the_examples_cover_the_tree() -> None:
+    named = {e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, NsreasonError)}
+    assert {type(e) for e in EXAMPLES} == named
+    for error in named:
+        assert error.__name__ in (errors.__doc__ or "") + "NsreasonError"
+
+
+def test_exit_codes_tell_bad_input_from_no_answer() -> None:
+    for error in EXAMPLES:
+        assert error.exit_code == (1 if isinstance(error, ExecutionError) else 2)
+
+
+def test_a_program_error_points_into_its_text() -> None:
+    assert str(EXAMPLES[3]) == "line 2, column 1: no op 'cuont'\n    cuont)\n    ^"
+    assert str(EXAMPLES[2]) == "node 2: no op 'cuont'"
+    assert str(ProgramError("a program has at least one call")) == "a program has at least one call"
+
+
+def test_a_question_error_says_what_could_stand_there() -> None:
+    assert str(EXAMPLES[5]) == (
+        "column 10: no word 'tird'; did you mean 'third'?\n"
+        "    how many tird\n"
+        "             ^\n"
+        "    could stand here: a noun"
+    )
+
+
+def test_a_scene_error_moves_under_a_larger_document() -> None:
+    moved = SceneError("no color 'rde'", path="$.objects[1].color").under("$.scenes[3]")
+    assert str(moved) == "no color 'rde' - at `$.scenes[3].objects[1].color`"
+    assert SceneError("x").under("$.scenes[3]").path == "$.scenes[3]"
+
+
+def test_names_near_and_far() -> None:
+    known = ["red", "green", "blue"]
+    assert did_you_mean("rde", known) == "; did you mean 'red'?"
+    assert did_you_mean("xyzzy", known) == "; known: red, green, blue"
+    assert did_you_mean("xyzzy", []) == ""
+    assert did_you_mean("xyzzy", [f"name{i:02}" for i in range(21)]) == ""
+    assert did_you_mean("gren", iter(known)) == "; did you mean 'green'?"
+    assert nearest("gren", known) == ["green"]
+
+
+@pytest.mark.parametrize(
+    ("position", "shown", "place"),
+    [
+        (0, "    ab\n    ^", (1, 1)),
+        (3, "    cd\n    ^", (2, 1)),
+        (4, "    cd\n     ^", (2, 2)),
+        (5, "    cd\n      ^", (2, 3)),
+    ],
+)
+def test_carets(position: int, shown: str, place: tuple[int, int]) -> None:
+    assert caret("ab\ncd", position) == shown
+    assert line_and_column("ab\ncd", position) == place
+
+
+def test_a_tab_is_one_column_wide() -> None:
+    assert caret("\tab", 1) == "     ab\n     ^"
