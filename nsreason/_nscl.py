@@ -68,7 +68,8 @@ def from_nscl(ops: Sequence[NsclOp | Mapping[str, Any]], domain: Domain | str = 
     """
     domain = load_domain(domain)
     try:
-        records = [o if isinstance(o, NsclOp) else msgspec.convert(o, NsclOp) for o in ops]
+        told = ops if isinstance(ops, list | tuple) else msgspec.convert(ops, list[NsclOp])
+        records = [o if isinstance(o, NsclOp) else msgspec.convert(o, NsclOp) for o in told]
     except msgspec.ValidationError as error:
         raise ConversionError(f"not an NS-CL op sequence: {error}") from None
     calls: list[Call] = []

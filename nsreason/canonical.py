@@ -1,14 +1,17 @@
 """Canonical form and equivalence of programs.
 
-Two programs are equivalent when their canonical forms are the same. The laws that it uses hold for every algebra:
+Two programs are equivalent when their canonical forms are the same. The laws that it uses hold on every crisp
+scene (and for degrees wherever conjunction is the minimum; a product counts a repeated filter twice):
 
 * filters of a chain commute and are idempotent; a filter may be taken before or after an intersection
-* `scene` is neutral in an intersection; `intersect`, `union`, `both`, `either` are associative, commutative, idempotent
+* `scene` is neutral in an intersection
+* `intersect`, `union`, `both`, `either` are associative, commutative, idempotent
 * operands of `equal`, `equal_integer`, `equal_object` and of user ops declared so commute
 * `greater(a, b)` is `less(b, a)`; a double negation is none; `unique(only(x))` is `x`
 * repeated subtrees are one shared subtree
 
-No law drops a call that could end in NotUnique, so a program and its canonical form agree on errors as well.
+No law drops a call that could end in NotUnique, so a program and its canonical form fail on the same scenes.
+Where several calls would fail, which one is reported depends on the order of operands.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ _FLAT = {"intersect", "union", "both", "either"}
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A node of the canonical graph, told apart by a digest of its whole subtree. `filters` are kept beside a set."""
+    """A node of the canonical graph, told apart by a digest of its subtree; `filters` lie on top of a set."""
 
     digest: bytes
     op: str
@@ -90,7 +93,7 @@ def _canonical_term(program: Program) -> _Term:
 
 
 def canonical(program: Program) -> Program:
-    """The canonical form: the same answers (and errors) on every scene, one form for all equivalent programs."""
+    """The canonical form: the same answers and failures on every scene, one form for equivalent programs."""
     index = program.domain.concept_index
     calls: list[Call] = []
     place: dict[bytes, int] = {}
