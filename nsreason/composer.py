@@ -8,7 +8,8 @@ questions are the ops on top. Every noun phrase means the same wherever it stand
   cubes' is left of the leftmost of them
 * 'is the cube red' asks of the one cube; 'are the cubes red', 'are all cubes red' of every one; 'is a cube red' of some
 * 'is the cube red or blue' asks which; 'is the cube either left of the ball or a sphere' is yes or no
-* 'it' is what the last 'there is ...' spoke of, or the last thing that the question before `and` asked about
+* 'it' is what the last 'there is ...' spoke of, or what the question before `and` asked about; failing these, the
+  thing that was named last ('more cubes behind the ball than left of it')
 """
 
 from __future__ import annotations
@@ -158,6 +159,22 @@ class Phrases:
     def pred_relation(self, children: list[Any]) -> Node:
         return Node("pred_relation", (said(children[0], "RELATION"), children[1]))
 
+    def pred_comparative(self, children: list[Any]) -> Node:
+        return Node("pred_comparative", (said(children[0], "COMPARATIVE"), children[1]))
+
+    def pred_share_its(self, children: list[Any]) -> Node:
+        return Node("pred_same", ((said(children[1], "ATTRIBUTE"),), children[2]))
+
+    def pred_share_of(self, children: list[Any]) -> Node:
+        attribute, np = children[0].parts
+        return Node("pred_same", ((attribute,), np))
+
+    def ref_of(self, children: list[Any]) -> Any:
+        return children[0]
+
+    def ref_side(self, children: list[Any]) -> Any:
+        return children[0].parts[1]
+
     def pred_match(self, children: list[Any]) -> Node:
         return Node("pred_same", (children[1], children[0]))
 
@@ -195,6 +212,7 @@ class Composer:
         self.calls: list[Call] = []
         self.it: Any = None  # the noun phrase that pronouns stand for
         self.it_node: dict[str, int] = {}  # its set and its object, once they are in the program
+        self.last: int | None = None  # the last object that a definite noun phrase named
 
     def program(self, tree: Node) -> Program:
         """The program of a parsed question.
@@ -232,6 +250,8 @@ class Composer:
         return isinstance(part, tuple) and any(self._mentions_it(p) for p in part)
 
     def _it_set(self, token: Token) -> int:
+        if self.it is None and self.last is not None:
+            return self._add("only", self.last)
         if self.it is None:
             raise self._refuse(f"'{self._word(token)}' has nothing before it to stand for", token)
         if "set" not in self.it_node:
@@ -241,6 +261,8 @@ class Composer:
         return self.it_node["set"]
 
     def _it_object(self, token: Token) -> int:
+        if self.it is None and self.last is not None:
+            return self.last
         if "object" not in self.it_node:
             self.it_node["object"] = self._add("unique", self._it_set(token))
         return self.it_node["object"]
@@ -307,6 +329,14 @@ class Composer:
     def _q_distinct(self, attribute: Token, np: Node) -> int:
         return self._add("distinct", self._set(np), of=said(attribute, "ATTRIBUTE"))
 
+    def _q_distinct_pred(self, attribute: Token, pred: Node) -> int:
+        """'How many shapes are red?' counts things, 'how many colors are metallic?' counts colors."""
+        node, name = self._apply(pred, None), said(attribute, "ATTRIBUTE")
+        return self._add("count", node) if name == self._asks() else self._add("distinct", node, of=name)
+
+    def _q_distinct_mods(self, attribute: Token, mods: tuple[Any, ...]) -> int:
+        return self._q_distinct_pred(attribute, Node("pred_mods", (mods,)))
+
     # comparing numbers
 
     def _compare(self, op: str, a: Node, b: Node) -> int:
@@ -317,6 +347,21 @@ class Composer:
 
     def _q_fewer(self, a: Node, b: Node) -> int:
         return self._compare("less", a, b)
+
+    def _q_more_near(self, a: Node, near: Node) -> int:
+        return self._compare("greater", a, self._elsewhere(a, near))
+
+    def _q_fewer_near(self, a: Node, near: Node) -> int:
+        return self._compare("less", a, self._elsewhere(a, near))
+
+    @staticmethod
+    def _elsewhere(np: Node, near: Node) -> Node:
+        """'more cubes behind it than left of it': the same noun with the last clause replaced."""
+        if np.rule != "np":
+            return Node("pred_set", (near,))
+        det, core = np.parts
+        posts = core.posts[:-1] if core.posts and core.posts[-1][0] in ("near", "that") else core.posts
+        return Node("np", (det, core._replace(posts=(*posts, ("near", near)))))
 
     def _q_as_many(self, coord: Node) -> int:
         return self._compare("equal_integer", *coord.parts)
@@ -413,6 +458,12 @@ class Composer:
     def _q_query_np_posts(self, attribute: Token, np: Node, posts: tuple[Any, ...]) -> int:
         return self._query_set(said(attribute, "ATTRIBUTE"), self._posts(posts, self._set(np)))
 
+    def _q_query_indirect(self, attribute: Token, core: Core) -> int:
+        return self._q_query(attribute, Node("np", ("the", core)))
+
+    def _q_query_mods(self, attribute: Token, mods: tuple[Any, ...]) -> int:
+        return self._q_query_pred(attribute, Node("pred_mods", (mods,)))
+
     def _asks(self) -> str:
         return self.domain.file.asks or self.domain.attributes[0]
 
@@ -421,6 +472,9 @@ class Composer:
 
     def _q_what_pred(self, pred: Node) -> int:
         return self._query_set(self._asks(), self._apply(pred, None))
+
+    def _q_what_mods(self, mods: tuple[Any, ...]) -> int:
+        return self._q_what_pred(Node("pred_mods", (mods,)))
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
         return self._query_set(self._asks(), self._restrict(np, pred))
@@ -437,7 +491,7 @@ class Composer:
         if nps.rule == "np":
             det, core = nps.parts
             last = core.posts[-1] if core.posts else None
-            asked = det in ("the", "all", "no") and last is not None and last[0] in ("near", "without", "extreme")
+            asked = det in ("the", "all", "no", "most") and last is not None and last[0] in ("near", "without", "extreme")
             if asked:
                 return self._holds(Node("np", (det, core._replace(posts=core.posts[:-1]))), self._as_pred(last))
         return self._q_exist(nps)
@@ -452,6 +506,16 @@ class Composer:
     def _q_is_pred(self, np: Node, pred: Node) -> int:
         return self._holds(np, pred)
 
+    def _q_is_det_pred(self, np: Node, det: Token, pred: Node) -> int:
+        """'Are the cubes all red?', 'are the cube and the ball both red?'"""
+        parts = self._joined(np)
+        return self._fold("both", [self._holds(self._with_det(p, said(det, "FLOATING")), pred) for p in parts])
+
+    def _with_det(self, np: Node, det: str) -> Node:
+        if np.rule != "np" or self._definite(np):
+            return np
+        return Node("np", (det, np.parts[1]))
+
     def _holds(self, np: Node, pred: Node) -> int:
         """Whether a predicate is true of a noun phrase, as its determiner asks."""
         if np.rule in ("coord_and", "np_both", "coord_or", "np_either"):
@@ -464,6 +528,10 @@ class Composer:
             subject = self._set(np)
             failing = self._add("difference", subject, self._apply(pred, None))
             return self._add("negate", self._add("exist", failing))
+        if det == "most":
+            subject = self._set(np)
+            met = self._apply(pred, subject)
+            return self._add("greater", self._add("count", met), self._add("count", self._add("difference", subject, met)))
         truth = self._add("exist", self._restrict(np, pred))
         return self._add("negate", truth) if det == "no" else truth
 
@@ -504,7 +572,9 @@ class Composer:
     def _object(self, np: Node) -> int:
         if np.rule == "np_it":
             return self._it_object(np.parts[0])
-        return self._add("unique", self._set(np))
+        found = self._add("unique", self._set(np))
+        self.last = found if self._definite(np) else self.last
+        return found
 
     def _set(self, np: Node) -> int:
         if np.rule in ("np_it", "np_them"):
@@ -601,6 +671,8 @@ class Composer:
             met = self._related(*parts)
         elif rule == "pred_same":
             met = self._fold("intersect", [self._same(a, parts[1]) for a in parts[0]])
+        elif rule == "pred_comparative":
+            return self._comparative(*parts, node)
         elif rule == "pred_different":
             alike = self._fold("intersect", [self._same(a, parts[1]) for a in parts[0]])
             itself = self._add("only", self._object(parts[1]))
@@ -609,6 +681,13 @@ class Composer:
         else:
             raise AssertionError(f"no meaning for {rule}")
         return met if node is None else self._add("intersect", node, met)
+
+    def _comparative(self, value: str, np: Node, node: int | None) -> int:
+        """'Bigger than the cube': large, where the cube is not."""
+        anchor = self._object(np)
+        alike = self._add("same", anchor, of=self.domain.attribute_of[value])
+        large = self._add("filter", self._or_scene(node), of=value)
+        return self._add("difference", large, self._add("union", alike, self._add("only", anchor)))
 
     def _pred_mods(self, mods: Sequence[tuple[str, Any]], node: int | None) -> int:
         node = self._or_scene(self._adjectives(mods, node))

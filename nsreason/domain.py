@@ -32,6 +32,7 @@ class ValueEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     adjectives: tuple[str, ...] = ()
     nouns: tuple[str, ...] = ()
     plurals: tuple[str, ...] = ()
+    comparatives: tuple[str, ...] = ()  # 'bigger than': has this value where the other has not
 
 
 class AttributeEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -10,6 +10,7 @@ Case, punctuation, hyphens, curly quotes and spacing do not matter, nor does num
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -136,7 +137,7 @@ def _split(text: str) -> tuple[list[str], list[int], list[int]]:
 # --- what the neighbours settle --------------------------------------------------------------------------------------
 
 _SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
-_CLAUSE = ("RELATION", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING", "_NEITHER", "EXTREME")
+_CLAUSE = ("RELATION", "COMPARATIVE", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING", "_NEITHER", "EXTREME")
 _NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
 _ORDER = {
     "NP": ("_NP", "_P", "_ADJ", "_S"),
@@ -183,7 +184,10 @@ def settle(items: list[Item]) -> list[Item]:
         if item.may("_BOTH"):
             item.senses = (("DET", "all"),)  # 'both cubes': nothing is joined
         else:
-            settled.remove(item)
+            settled = [s for s in settled if s is not item]
+    for before, item in itertools.pairwise(settled):
+        if item.value("DET") == "all" and before.may("NOUN", "IT", "THEM"):
+            item.senses = (("FLOATING", "all"), *item.senses)  # 'are the cubes all red'
     return [s for k, s in enumerate(settled) if not (s.may("_SEP") and k and settled[k - 1].may("_SEP"))]
 
 
@@ -268,7 +272,9 @@ def _commas(items: list[Item]) -> list[Item]:
             kept.append(item)
             continue
         after = items[i + 1] if i + 1 < len(items) else None
-        if after is None or not kept or not kept[-1].may("NOUN", "ADJECTIVE") or not after.may("NOUN", "ADJECTIVE", "DET"):
+        if after is None or not kept or not kept[-1].may("NOUN", "ADJECTIVE") or not after.may(
+            "NOUN", "ADJECTIVE", "DET", "_THE"
+        ):
             continue
         for later in items[i + 1 :]:
             if later.may("_AND", "_OR"):
@@ -317,7 +323,7 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     for n in range(len(_NUMBERS), 101):
         add(str(n), "INTEGER", str(n))
     for name, phrases in terminals:
-        determiner = {"_A": "a", "_ANY": "any", "_ALL": "all", "_NO": "no"}.get(name)
+        determiner = {"_A": "a", "_ANY": "any", "_ALL": "all", "_NO": "no", "_MOST": "most"}.get(name)
         for phrase in phrases:
             add(phrase, "DET" if determiner else name, determiner or "")
     add("that", "_THE", "")
@@ -359,6 +365,8 @@ def _add_domain(domain: Domain, add: functools.partial[None] | object) -> None:
                 add(word, "NOUN", value)
             for word in (*told.plurals, *(p for n in told.nouns for p in plurals(n))):
                 add(word, "NOUN", value + PLURAL)
+            for phrase in told.comparatives:
+                add(phrase, "COMPARATIVE", value)
             if not told.adjectives and not told.nouns:
                 add(value.replace("_", " "), "ADJECTIVE", value)
     for relation, spoken in domain.file.relations.items():

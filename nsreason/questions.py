@@ -21,6 +21,7 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 from lark.lexer import Lexer
+from lark.parsers.lalr_analysis import Shift
 
 from .canonical import equivalent
 from .composer import Composer, OpenToken, Phrases
@@ -126,9 +127,9 @@ class QuestionParser:
             for item in items:
                 senses = item.senses
                 terminal, value = senses[0]
-                if len(senses) > 1 and terminal not in tables[state.state_stack[-1]]:
-                    for other, meant in senses:
-                        if other in tables[state.state_stack[-1]]:
+                if len(senses) > 1 and not _fits(tables, state.state_stack, terminal):
+                    for other, meant in senses[1:]:
+                        if _fits(tables, state.state_stack, other):
                             terminal, value = other, meant
                             break
                 feed(Token(terminal, value, item.start))
@@ -151,8 +152,9 @@ class QuestionParser:
         """What could come after the words `before`, in words that a reader knows."""
         try:
             for item in before:
-                states = parser.choices()
-                terminal, value = next((s for s in item.senses if s[0] in states), item.senses[0])
+                state = parser.parser_state
+                tables, stack = state.parse_conf.states, state.state_stack
+                terminal, value = next((s for s in item.senses if _fits(tables, stack, s[0])), item.senses[0])
                 parser.feed_token(Token(terminal, value, item.start))
             accepted = parser.accepts()
         except UnexpectedInput:
@@ -185,6 +187,23 @@ class QuestionParser:
 
     def _compose(self, tree: Any, text: str) -> Program:
         return Composer(self.domain, text).program(tree)
+
+
+def _fits(tables: Any, stack: list[Any], terminal: str) -> bool:
+    """Whether the parser would take a terminal now. A table entry alone may be a reduction that ends in an error, so
+    the reductions are followed, on a copy of the states and without callbacks."""
+    states = list(stack)
+    while True:
+        found = tables[states[-1]].get(terminal)
+        if found is None:
+            return False
+        action, rule = found
+        if action is Shift:
+            return True
+        size = len(rule.expansion)
+        if size:
+            del states[-size:]
+        states.append(tables[states[-1]][rule.origin.name][1])
 
 
 def _derivations(tree: Any) -> Iterator[Any]:
