@@ -91,7 +91,7 @@ COLOR = [S, node("unique", 0), node("query_color", 1)]
     ("nodes", "at", "message"),
     [
         ([S, node("filter_color", 0, value="cube")], 1, "takes a value of color, 'cube' is one of shape"),
-        ([S, node("filter_color", 0, value="rde")], 1, "no concept 'rde' in domain 'clevr'; did you mean 'red'"),
+        ([S, node("filter_color", 0, value="rde")], 1, "no concept 'rde' in domain 'clevr'; did you mean"),
         ([S, node("filtre_color", 0, value="red")], 1, "no function 'filtre_color'; did you mean"),
         ([S, node("filter", 0, value="red")], 1, "no function 'filter'"),
         ([S, node("filter_color", 0)], 1, r"filter_color takes 1 value input\(s\), got 0"),

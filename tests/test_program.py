@@ -32,14 +32,14 @@ SHARED = [
     [
         ([], None, "a program has at least one call"),
         ([Call("cuont")], 0, "no op 'cuont'; did you mean 'count'"),
-        ([SCENE, Call("filter", ("rde",), (0,))], 1, "no concept 'rde' in domain 'clevr'; did you mean 'red'"),
+        ([SCENE, Call("filter", ("rde",), (0,))], 1, "no concept 'rde' in domain 'clevr'; did you mean"),
         ([SCENE, Call("filter", (), (0,))], 1, r"takes 1 literal\(s\), got 0"),
         ([SCENE, Call("count", (), ())], 1, r"count\(objects\) -> number, got \(\)"),
         ([SCENE, Call("count", (), (0, 0))], 1, r"count\(objects\) -> number, got \(objects, objects\)"),
         ([SCENE, Call("count", (), (0,)), Call("count", (), (1,))], 2, r"-> number, got \(number\)"),
         ([SCENE, Call("count", (), (1,))], 1, "count: input 1 is not an earlier call"),
         ([SCENE, Call("count", (), (-1,))], 1, "count: input -1 is not an earlier call"),
-        ([SCENE, Call("count", (), (0.0,))], 1, r"numbers of earlier calls, got \(0.0"),  # type: ignore[arg-type]
+        ([SCENE, Call("count", (), (0.0,))], 1, r"earlier calls, got \(0.0"),  # type: ignore[arg-type]
         ([SCENE, Call("count", (), ("0",))], 1, "numbers of earlier calls"),  # type: ignore[arg-type]
         ([SCENE, SCENE], 0, "nothing uses the result of scene; the last call is the answer"),
         (
