@@ -487,6 +487,13 @@ class Composer:
         truth = self._add("exist", self._set(nps))
         return self._add("negate", truth) if nps.rule == "np" and nps.parts[0] == "no" else truth
 
+    def _q_find(self, nps: Node) -> int:
+        """'Find the red cube' answers with the object, 'find the red cubes' with a set."""
+        return self._object(nps) if self._definite(nps) else self._set(nps)
+
+    def _q_is_same_object(self, a: Node, _: Token, b: Node) -> int:
+        return self._add("equal_object", self._object(a), self._object(b))
+
     def _q_is_np(self, nps: Node) -> int:
         if nps.rule == "np":
             det, core = nps.parts
@@ -702,7 +709,9 @@ class Composer:
         if np.rule == "np_both":
             return self._nominal(np.parts[1], self._nominal(np.parts[0], node))
         if np.rule == "np" and np.parts[0] in ("", "a", "any") and not np.parts[1].posts and node is not None:
-            return self._mods(np.parts[1], node)
+            core: Core = np.parts[1]
+            if not any(kind in ("extreme", "other") for kind, _ in core.mods):
+                return self._mods(core, node)
         met = self._set(np)
         if self._definite(np):
             met = self._add("only", self._add("unique", met)) if np.rule == "np" else met
