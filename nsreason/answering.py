@@ -54,6 +54,7 @@ class _Asked:
     place: int  # of its scene
     given: Program | None = None
     program: Program | None = None  # the one to execute
+    error: NsreasonError | None = None  # why there is no program, or no exact answer
 
 
 class Answerer:
@@ -139,8 +140,7 @@ class Answerer:
         if typed is not None:
             told.type, told.op = self._types(typed)
         if program is None:
-            assert error is not None
-            self._fail(told, record, error)
+            asked.error = error
         asked.given, asked.program = given, program
 
     def _execute(self, asked: list[_Asked]) -> None:
@@ -154,7 +154,7 @@ class Answerer:
         answers = execute_batch(programs, batch, [place[a.place] for a in ready])
         for a, answer in zip(ready, answers, strict=True):
             if isinstance(answer, NsreasonError):
-                self._fail(a.told, a.record, answer)
+                a.error = answer
                 if self.options.on_error == "answer":
                     a.told.prediction = self._leniently(a)
             else:
@@ -171,23 +171,25 @@ class Answerer:
             return None
         return None if answer is None else spell(answer)
 
-    def _fail(self, told: Prediction, record: QuestionRecord, error: NsreasonError) -> None:
-        told.error = error.record()
-        if self.options.on_error == "raise":
-            text = f" ({record.question})" if record.question else ""
-            raise Unanswered(
-                f"question {record.index}{text}: {error}", question_index=record.index, cause=told.error
-            ) from None
-
     def _score(self, asked: _Asked) -> None:
-        told = asked.told
+        told, policy = asked.told, self.options.on_error
+        if asked.error is not None:
+            told.error = asked.error.record()
+            if policy == "raise":
+                raise _unanswered(asked.record, asked.error)
         if self.options.programs == "parsed" and asked.given is not None:
             told.program_match = asked.program is not None and _equivalent(asked.program, asked.given)
-        if told.error is not None and self.options.on_error == "skip":
+        if told.error is not None and policy == "skip":
             told.status = "skipped"
         elif told.answer is not None:
             told.correct = told.prediction == told.answer
             told.status = "right" if told.correct else "wrong"
+
+
+def _unanswered(record: QuestionRecord, error: NsreasonError) -> Unanswered:
+    text = f" ({record.question})" if record.question else ""
+    message = f"question {record.index}{text}: {error}"
+    return Unanswered(message, question_index=record.index, cause=error.record())
 
 
 def _equivalent(a: Program, b: Program) -> bool:

@@ -22,7 +22,8 @@ def wilson(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
         return 0.0, 1.0
     p, zz = right / total, z * z / total
     middle, half = p + zz / 2, z * math.sqrt(p * (1 - p) / total + zz / (4 * total))
-    return max(0.0, (middle - half) / (1 + zz)), min(1.0, (middle + half) / (1 + zz))
+    low, high = (middle - half) / (1 + zz), (middle + half) / (1 + zz)
+    return (low if right else 0.0), (high if right < total else 1.0)  # exact where rounding would miss it
 
 
 @dataclass
@@ -235,8 +236,8 @@ class Report:
             if op == kind:
                 continue  # a type of a single op says it all
             last = i + 1 == len(rows) or rows[i + 1][1] is None
-            name = Text(kind, style="bold") if op is None else Text(f"  {op}", style="dim")
-            table.add_row(name, *_cells(score), style=None if op is None else "dim", end_section=last)
+            label = Text(kind, style="bold") if op is None else Text(f"  {op}", style="dim")
+            table.add_row(label, *_cells(score), style=None if op is None else "dim", end_section=last)
         table.add_row(Text("all", style="bold"), *_cells(self.overall), style="bold")
         notes = Table.grid(padding=(0, 2))
         notes.add_column(style="dim")

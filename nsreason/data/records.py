@@ -229,7 +229,10 @@ def _cut(view: memoryview, start: bytes, key: str, source: str) -> Records:
 
 
 def _keys(view: memoryview, key: str) -> str:
-    keys = list(msgspec.json.decode(view, type=dict[str, msgspec.Raw]))
+    try:
+        keys = list(msgspec.json.decode(view, type=dict[str, msgspec.Raw]))
+    except UnicodeError:
+        return ", found keys that are not UTF-8"
     near = nearest(key, keys, most=1)
     shown = ", ".join(f"'{k[:40]}'" for k in (near or keys[:8]))
     return f", found the keys {shown}" if shown else ", found an empty object"
@@ -238,7 +241,7 @@ def _keys(view: memoryview, key: str) -> str:
 def _info(raw: msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw) if len(memoryview(raw)) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 

@@ -1,0 +1,112 @@
+"""Reading bytes and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from nsreason.data import files
+from nsreason.data.files import atomic_write, read_bytes
+from nsreason.errors import DataError
+
+
+def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    with atomic_write(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with atomic_write(tmp_path / "link") as file:
+        file.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_writing_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no folder"), atomic_write(tmp_path / "no" / "a") as file:
+        file.write(b"x")
+    with pytest.raises(DataError, match="it is a folder"), atomic_write(tmp_path) as file:
+        file.write(b"x")
+
+
+def test_the_callers_own_errors_pass(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a") as file:
+        file.write(Path(tmp_path / "missing").read_bytes())
+
+
+def test_gzip_is_written_by_name_and_read_by_content(tmp_path: Path) -> None:
+    for name in ("a.json.gz", "b.json.gz"):
+        with atomic_write(tmp_path / name) as file:
+            file.write(b"[1, 2]")
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+    (tmp_path / "a.json.gz").rename(tmp_path / "plain.json")
+    assert read_bytes(tmp_path / "plain.json") == b"[1, 2]"
+
+
+def test_damaged_gzip_is_an_error(tmp_path: Path) -> None:
+    packed = gzip.compress(os.urandom(5000))
+    for broken in (packed[:3000], packed[:3000] + b"zz" + packed[3002:], packed[:4]):
+        (tmp_path / "a").write_bytes(broken)
+        with pytest.raises(DataError, match="gzip data are damaged"):
+            read_bytes(tmp_path / "a")
+
+
+def test_large_files_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAPPED_FROM", 3)
+    (tmp_path / "a").write_bytes(b"abcdef")
+    data = read_bytes(tmp_path / "a")
+    assert not isinstance(data, bytes) and data[:] == b"abcdef"
+    (tmp_path / "b").write_bytes(gzip.compress(b"abcdef"))
+    assert read_bytes(tmp_path / "b")[:] == b"abcdef"
+
+
+def test_standard_input_and_output(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for sent in (b"[1]", gzip.compress(b"[1]")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sent)))
+        assert read_bytes("-") == b"[1]"
+    with atomic_write("-") as file:
+        file.write(b"out")
+    assert capfdbinary.readouterr().out == b"out"
+
+
+def test_a_device_is_written_directly() -> None:
+    with atomic_write(os.devnull) as file:
+        file.write(b"x")
+    assert not Path(os.devnull).is_file()
+
+
+def test_missing_files_name_their_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "CLEVR_val_scenes.json").write_bytes(b"[]")
+    with pytest.raises(DataError, match=r"no such file; did you mean 'CLEVR_val_scenes.json'\?"):
+        read_bytes(tmp_path / "CLEVR_val_scene.json")
+    with pytest.raises(DataError, match="nor a folder"):
+        read_bytes(tmp_path / "no" / "a.json")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_bytes(tmp_path)
