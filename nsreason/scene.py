@@ -205,7 +205,7 @@ class Scene:
                 places.append(place(raw))
             except msgspec.ValidationError as error:
                 raise _scene_error(error, domain).under(f"$.objects[{i}]") from None
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
                 raise SceneError(str(error), path=f"$.objects[{i}]") from None
             values.append(tuple([index[v] for v in msgspec.structs.astuple(told)]))
         told = record.relationships, record.directions, record.image_index, record.image_filename
@@ -344,8 +344,12 @@ def _with_keys(error: SceneError, data: bytes | str | msgspec.Raw) -> SceneError
         prefix = f"$.{field}[...]"
         if not error.path.startswith(prefix):
             continue
-        table = msgspec.json.decode(data, type=dict[str, msgspec.Raw])[field]
-        for key, value in msgspec.json.decode(table, type=dict[str, msgspec.Raw]).items():
+        try:
+            table = msgspec.json.decode(data, type=dict[str, msgspec.Raw])[field]
+            rows = msgspec.json.decode(table, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return error  # the text breaks further on, which its reader had not reached
+        for key, value in rows.items():
             try:
                 msgspec.json.decode(value, type=row)
             except msgspec.ValidationError:
