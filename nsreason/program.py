@@ -58,6 +58,8 @@ class Program:
         steps: list[Step] = []
         inputs: list[tuple[int, ...]] = []
         for node, call in enumerate(calls):
+            if not isinstance(call, Call) or not isinstance(call.literals, tuple | list):
+                raise ProgramError(f"not a Call(op, (literals), (inputs)): {call!r:.200}", node=node)
             try:
                 steps.append(domain.step(call.op, tuple(call.literals)))
             except DomainError as error:

@@ -116,7 +116,8 @@ def test_several_objects_are_not_one() -> None:
     with pytest.raises(NotUnique) as found:
         execute(asked, SCENE)
     assert str(found.value) == (
-        "node 2: unique(filter[red](scene())) met 2 objects: 0 (large red metal cube), 1 (small red rubber sphere)"
+        "node 2: unique(filter[red](scene())) met 2 objects: "
+        "0 (large red metal cube), 1 (small red rubber sphere)"
     )
     assert (found.value.node, found.value.objects) == (2, (0, 1))
     assert found.value.record()["objects"] == [0, 1]
