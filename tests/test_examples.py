@@ -1,0 +1,110 @@
+"""The examples run as a reader would run them, and print what they promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nsreason.domain import load_domain
+from nsreason.executors import execute
+from nsreason.questions import parse_question
+from nsreason.scene import Scene
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(name: str) -> str:
+    """The example's output, from a fresh interpreter in which warnings are errors."""
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / name)]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_quickstart() -> None:
+    told = run("quickstart.py")
+    answers = [line.split(":", 1)[1].strip() for line in told.split("\n") if line.startswith("  answer:")]
+    assert answers == ["2", "green", "False"]
+    assert "count(filter[red](scene()))" in told
+    assert "unique" in told.rpartition("answer:")[2], "the trace shows every call"
+
+
+def test_own_op() -> None:
+    told = run("own_op.py").strip().split("\n")
+    assert told[:2] == [
+        "between[relation](objects, objects) -> objects",
+        "at_least(objects, number) -> truth",
+    ]
+    assert [line.rpartition(" = ")[2] for line in told[2:]] == ["(1, 2, 3)", "2", "True", "False"]
+
+
+STREET = ROOT / "examples" / "own_domain.toml"
+
+# A bus between a parked car on its left and a moving truck on its right; a sign touches the car.
+OBJECTS = [
+    {
+        "motion": "parked",
+        "size": "small",
+        "color": "red",
+        "side": "near",
+        "kind": "car",
+        "3d_coords": [-3, 0, 0],
+    },
+    {
+        "motion": "waiting",
+        "size": "large",
+        "color": "white",
+        "side": "near",
+        "kind": "bus",
+        "3d_coords": [0, 2, 0],
+    },
+    {
+        "motion": "moving",
+        "size": "large",
+        "color": "red",
+        "side": "far",
+        "kind": "truck",
+        "3d_coords": [3, 5, 0],
+    },
+    {
+        "motion": "waiting",
+        "size": "small",
+        "color": "yellow",
+        "side": "near",
+        "kind": "sign",
+        "3d_coords": [-3.2, 0, 0],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many red things are there?", 2),
+        ("What color is the sign?", "yellow"),
+        ("Is there a lorry to the right of the bus?", True),
+        ("What is ahead of the bus?", "truck"),
+        ("How many people are there?", 0),
+        ("How many large things are left of the moving truck?", 1),
+        ("What kind is the thing touching the sign?", "car"),
+        ("How big is the bus?", "large"),
+        ("Are there more parked cars than waiting buses?", False),
+    ],
+)
+def test_own_domain_answers_questions(question: str, answer: object) -> None:
+    domain = load_domain(STREET)
+    directions = {"left": [-1, 0, 0], "right": [1, 0, 0], "ahead": [0, 1, 0], "behind": [0, -1, 0]}
+    scene = Scene.of(domain, OBJECTS, directions=directions, relationships={"touching": [[3], [], [], [0]]})
+    assert execute(parse_question(question, domain), scene) == answer
+
+
+def test_the_margin_of_the_own_domain_holds() -> None:
+    """The sign stands 0.2 left of the car: closer than this domain's eps of 0.5."""
+    domain = load_domain(STREET)
+    scene = Scene.of(domain, OBJECTS, directions={"left": [-1, 0, 0]})
+    assert scene.relation(domain.relation_index["left"])[0] == 0
