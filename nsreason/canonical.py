@@ -4,7 +4,7 @@ Two programs are equivalent when their canonical forms are the same. The laws th
 scene (and for degrees wherever conjunction is the minimum; a product counts a repeated filter twice):
 
 * filters of a chain commute and are idempotent; a filter may be taken before or after an intersection
-* `scene` is neutral in an intersection
+* `scene` is neutral in an intersection; what is taken away may be taken away last, and all at once
 * `intersect`, `union`, `both`, `either` are associative, commutative, idempotent
 * operands of `equal`, `equal_integer`, `equal_object` and of user ops declared so commute
 * `greater(a, b)` is `less(b, a)`; a double negation is none; `unique(only(x))` is `x`
@@ -57,19 +57,31 @@ def _members(op: str, terms: tuple[_Term, ...]) -> list[_Term]:
     return [flat[d] for d in sorted(flat)]
 
 
+def _kept_and_dropped(term: _Term) -> tuple[_Term, tuple[_Term, ...]]:
+    """A set without its filters, as what a difference keeps and the sets that it takes away."""
+    return (term.inputs[0], (term.inputs[1],)) if term.op == "difference" else (_bare(term), ())
+
+
+def _without(base: _Term, dropped: tuple[_Term, ...], filters: frozenset[str]) -> _Term:
+    if not dropped:
+        return _term(base.op, base.literals, base.inputs, filters)
+    parts = _members("union", dropped)
+    return _term("difference", (), (base, parts[0] if len(parts) == 1 else _term("union", (), tuple(parts))), filters)
+
+
 def _build(op: str, literals: tuple[str, ...], inputs: tuple[_Term, ...], commutes: bool) -> _Term:
     if op == "filter":
         base = inputs[0]
         return _term(base.op, base.literals, base.inputs, base.filters | {literals[0]})
     if op == "intersect":
         filters = frozenset[str]().union(*(t.filters for t in inputs))
-        parts = [t for t in _members(op, tuple(map(_bare, inputs))) if t.op != "scene"]
-        if len(parts) <= 1:
-            base = parts[0] if parts else _bare(inputs[0])
-            return _term(base.op, base.literals, base.inputs, filters)
-        return _term(op, (), tuple(parts), filters)
+        kept, dropped = zip(*(_kept_and_dropped(t) for t in inputs), strict=True)
+        parts = [t for t in _members(op, kept) if t.op != "scene"]
+        base = _term(op, (), tuple(parts)) if len(parts) > 1 else parts[0] if parts else kept[0]
+        return _without(base, sum(dropped, ()), filters)
     if op == "difference":
-        return _term(op, (), (_bare(inputs[0]), inputs[1]), inputs[0].filters)
+        base, dropped_before = _kept_and_dropped(inputs[0])
+        return _without(base, (*dropped_before, inputs[1]), inputs[0].filters)
     if op in _FLAT:
         parts = _members(op, inputs)
         return parts[0] if len(parts) == 1 else _term(op, (), tuple(parts))

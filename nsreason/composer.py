@@ -610,7 +610,7 @@ class Composer:
             before, self_it = self._add("only", self._it_object_again()), self.it
             node = self._add("difference", node, before)
             self.it = self_it
-        for kind, relation in (*core.mods, *core.posts):
+        for kind, relation in (*reversed(core.mods), *core.posts):  # the first of two extremes is said of the second
             if kind == "extreme":
                 node = self._add("extreme", node, of=relation)
         return node

@@ -165,7 +165,8 @@ def settle(items: list[Item]) -> list[Item]:
         if kind in ("_AND", "_OR"):
             role, skipped = _coordination(items, i, before)
             item.senses = tuple((kind + r, "") for r in _ORDER[role])
-            _close(openers, kind, role, settled)
+            if _close(openers, kind, role, settled) and kind == "_AND" and role == "ADJ":
+                item.senses = (("_AND_BOTH", ""), *item.senses)
             i += skipped
         elif kind in ("_BOTH", "_EITHER", "_NEITHER"):
             openers.append(item)
@@ -247,21 +248,23 @@ def _coordination(items: list[Item], i: int, before: Item | None) -> tuple[str, 
         return ("ADJ" if adjective else "P"), 0
     if after.may("_NOT"):
         return ("ADJ" if before is not None and before.may("ADJECTIVE") and then and then.may("ADJECTIVE") else "P"), 0
-    if after.may(*_CLAUSE):
+    if after.may("_LPAR", *_CLAUSE):
         return "P", 0
     if after.may(*_NAME):
         return ("P" if before is not None and before.may("ADJECTIVE") else "NP"), 0
     return "NP", 0
 
 
-def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> None:
-    """Pair an `and` with the `both` before it, an `or` with the `either`; before mere adjectives both say nothing."""
+def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> bool:
+    """Pair an `and` with the `both` before it, an `or` with the `either`; whether there was one. Before mere adjectives
+    the opener is dropped: the adjectives alone are parsed."""
     wanted = ("_BOTH",) if kind == "_AND" else ("_EITHER", "_NEITHER")
     if role == "S" or not openers or not openers[-1].may(*wanted):
-        return
+        return False
     opener = openers.pop()
     if role == "ADJ" and not opener.may("_NEITHER"):
         settled[:] = [s for s in settled if s is not opener]
+    return True
 
 
 def _commas(items: list[Item]) -> list[Item]:

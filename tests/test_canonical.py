@@ -45,6 +45,9 @@ SAME = [
     (f"union({A}, {A})", A),
     (f"union({A}, union({B}, {A}))", f"union({B}, {A})"),
     (f"intersect({B}, {B})", B),
+    (f"intersect({A}, difference({B}, {C}))", f"difference(intersect({B}, {A}), {C})"),
+    (f"difference(difference({A}, {B}), {C})", f"difference({A}, union({C}, {B}))"),
+    (f"intersect(difference({A}, {B}), difference({C}, {B}))", f"difference(intersect({A}, {C}), {B})"),
     (f"either({P}, {P})", P),
     # operands of comparisons
     (f"equal_integer(count({A}), number[2]())", f"equal_integer(number[2](), count({A}))"),
@@ -226,6 +229,11 @@ def test_deep_and_wide_programs() -> None:
     assert canonical(deep) == deep
     shared = Program([Call("scene"), *(Call("union", (), (i, i)) for i in range(5_000))])
     assert canonical(shared) == Program([Call("scene")])
-    lines = [f"a{i + 1} = difference(a{i}, extreme[left](a{i}));" for i in range(200)]
-    exponential = parse_program("a0 = scene; " + "".join(lines) + "a200")
+    lines = [f"a{i + 1} = minus(a{i}, a{i});" for i in range(200)]
+    exponential = parse_program("a0 = count(scene); " + "".join(lines) + "a200")
     assert canonical(exponential) == exponential
+    lines = [f"a{i + 1} = difference(a{i}, extreme[left](a{i}));" for i in range(200)]
+    taken_away = canonical(parse_program("a0 = scene; " + "".join(lines) + "a200"))
+    assert taken_away.calls[-1].op == "difference"
+    assert sum(call.op == "difference" for call in taken_away.calls) == 200
+    assert canonical(taken_away) == taken_away
