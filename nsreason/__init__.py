@@ -1,15 +1,137 @@
 """nsreason: neuro-symbolic reasoning over scenes. Importing it loads no torch.
 
     from nsreason import Scene, ask, execute, load_domain, parse_program, parse_question
+
+The names of `__all__` are looked up when they are first used, so that `import nsreason` costs nothing.
 """
 
 from __future__ import annotations
 
+import sys as _sys
+from importlib import import_module as _import_module
 from pathlib import Path as _Path
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .canonical import canonical, equivalent
+    from .describe import describe
+    from .domain import Domain, load_domain
+    from .errors import (
+        ConversionError,
+        DataError,
+        DomainError,
+        ExecutionError,
+        NotUnique,
+        NsreasonError,
+        ProgramError,
+        QuestionError,
+        SceneError,
+    )
+    from .evaluation import evaluate
+    from .executors import Answer, execute, execute_batch, trace
+    from .ops import OPS, op
+    from .program import Call, Program
+    from .questions import parse_question, readings
+    from .scene import Scene
+    from .surfaces import parse_program
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "OPS",
+    "Answer",
+    "Call",
+    "ConversionError",
+    "DataError",
+    "Domain",
+    "DomainError",
+    "ExecutionError",
+    "NotUnique",
+    "NsreasonError",
+    "Program",
+    "ProgramError",
+    "QuestionError",
+    "Scene",
+    "SceneError",
+    "ask",
+    "canonical",
+    "describe",
+    "equivalent",
+    "evaluate",
+    "execute",
+    "execute_batch",
+    "load_domain",
+    "op",
+    "parse_program",
+    "parse_question",
+    "readings",
+    "trace",
+]
+
+_NAMES = {
+    "canonical": ("canonical", "equivalent"),
+    "describe": ("describe",),
+    "domain": ("Domain", "load_domain"),
+    "errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
+    "evaluation": ("evaluate",),
+    "executors": ("Answer", "execute", "execute_batch", "trace"),
+    "ops": ("OPS", "op"),
+    "program": ("Call", "Program"),
+    "questions": ("parse_question", "readings"),
+    "scene": ("Scene",),
+    "surfaces": ("parse_program",),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 # In a checkout, executors/ and grammars/ lie beside this package, not inside it.
 _root = _Path(__file__).resolve().parent.parent
 if not (_root / "nsreason" / "executors").is_dir() and (_root / "executors").is_dir():
     __path__.append(str(_root))
+
+
+def ask(question: str, scene: Scene) -> Answer:
+    """The answer of an English question on a scene.
+
+    Returns:
+        bool for yes and no, int for a number, str for a word, a tuple of indices for a set of objects.
+
+    Raises:
+        QuestionError: the question is outside the grammar.
+        DomainError: the scene's domain has no question grammar.
+        NotUnique: the question speaks of 'the' thing where the scene has none or several.
+        SceneError: the scene does not know a relation that the question asks for.
+    """
+    from .executors import execute
+    from .questions import parse_question
+
+    return execute(parse_question(question, scene.domain), scene)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'nsreason' has no attribute '{name}'")
+    found: object = getattr(_import_module(f".{home}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(_ModuleType):
+    """`canonical`, `describe` and `trace` are functions here and modules of that name below.
+
+    The import system sets an imported module as an attribute of its package: without this, what
+    `nsreason.trace` is would hang on what was imported before. It is the function; the module is reached by
+    `from nsreason.trace import ...`.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, _ModuleType)):
+            super().__setattr__(name, value)
+
+
+_sys.modules[__name__].__class__ = _Package
