@@ -12,12 +12,14 @@ bit, a word's concept number.
 from __future__ import annotations
 
 import threading
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..domain import Domain
 from ..errors import NsreasonError
 from ..kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..ops import OPS, Op
@@ -276,25 +278,27 @@ def execute_batch(
 
 
 def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> list[Answer | NsreasonError]:
-    for domain in {id(p.domain): p for p in programs}.values():
-        check_domain(domain, batch.scenes[0])
-    records = [record_of(p) for p in programs]
-    lengths = np.array([len(r) for r in records], dtype=np.int64) // (4 * _WIDTH)
+    if len(set(map(_fingerprint, programs))) > 1 or programs[0].domain != batch.domain:
+        for program in programs:
+            check_domain(program, batch.scenes[0])
+    records = [p._record or record_of(p) for p in programs]
+    lengths = np.fromiter(map(len, records), dtype=np.int64, count=len(records)) // (4 * _WIDTH)
     alone = (lengths == 0) | ~batch.fits[which]
     if alone.any():
         records = [b"" if skip else r for r, skip in zip(records, alone, strict=True)]
         lengths = np.where(alone, 0, lengths)
-    answers: list[Any] = [None] * len(programs)
+    told = np.empty(len(programs), dtype=object)
     failed = alone
     if lengths.any():
         try:
-            values, broken = _schedule(records, lengths, batch, which)
+            values, ops, broken = _schedule(records, lengths, batch, which)
         except NsreasonError:  # a scene lacks a relation: find out whose question it is, one by one
             failed = np.ones(len(programs), dtype=np.bool_)
         else:
-            ends = np.cumsum(lengths) - 1
-            _read(programs, values[ends], answers)
+            asked = np.flatnonzero(lengths)
+            told[asked] = _read(values, ops, programs[0].domain)
             failed = alone | broken
+    answers: list[Answer | NsreasonError] = told.tolist()
     for q in np.flatnonzero(failed).tolist():
         try:
             answers[q] = execute(programs[q], batch.scenes[which[q]])
@@ -303,54 +307,68 @@ def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> li
     return answers
 
 
+_fingerprint = operator.attrgetter("domain.fingerprint")
+
+
 def _schedule(
     records: list[bytes], lengths: I64, batch: SceneBatch, which: I64
-) -> tuple[U64, npt.NDArray[np.bool_]]:
-    """All values (M,) in program order, and which programs (Q,) met an ambiguous `the`."""
-    rows = np.frombuffer(b"".join(records), dtype=np.int32).reshape(-1, _WIDTH)
-    total = len(rows)
+) -> tuple[U64, I32, npt.NDArray[np.bool_]]:
+    """The last value and the last op of each program that has a record, and which programs (Q,) met an ambiguous
+    `the`."""
+    level, number, *columns = np.ascontiguousarray(
+        np.frombuffer(b"".join(records), dtype=np.int32).reshape(-1, _WIDTH).T
+    )
+    total = len(level)
+    ends = np.cumsum(lengths)
     question = np.repeat(np.arange(len(lengths)), lengths)
-    offset = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    key = rows[:, 0] * np.int32(len(_numbering.ops)) + rows[:, 1]
+    offset = np.repeat(ends - lengths, lengths)
+    key = level * np.int32(len(_numbering.ops)) + number
     # numpy sorts 16-bit keys by radix, several times faster than wider ones
     order = np.argsort(key.astype(np.uint16) if key.max() < 65536 else key, kind="stable")
     place = np.empty(total, dtype=np.int64)
     place[order] = np.arange(total)
-    key, rows, question = key[order], rows[order], question[order]
-    inputs = place[rows[:, 2 + MAX_LITERALS :].T + offset[order]]  # (MAX_INPUTS, M), places in the sorted order
+    key, question = key[order], question[order]
     scene = which[question]
+    # Columns that no program of the batch uses (a second literal, a third input) are not even gathered.
+    literals = [c[order].astype(np.int64) if c.any() else None for c in columns[:MAX_LITERALS]]
+    inputs = [place[(c + offset)[order]] for c in columns[MAX_LITERALS:]]
     starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     stops = np.append(starts[1:], total)
+    ops = number[order[starts]].tolist()
     values = np.zeros(total, dtype=np.uint64)
     broken = np.zeros(len(lengths), dtype=np.bool_)
-    literals = rows[:, 2 : 2 + MAX_LITERALS].T.astype(np.int64)
     algebra = BatchBitSets(batch.n)
-    for a, b in zip(starts.tolist(), stops.tolist(), strict=True):
-        op = _numbering.ops[rows[a, 1]]
-        given = tuple(values[inputs[i, a:b]] for i in range(len(op.inputs)))
-        told = tuple(literals[i, a:b] for i in range(len(op.literals)))
+    none = np.zeros(int((stops - starts).max()), dtype=np.int64)
+    for a, b, n in zip(starts.tolist(), stops.tolist(), ops, strict=True):
+        op = _numbering.ops[n]
+        given = tuple([values[c[a:b]] for c in inputs[: len(op.inputs)]])
+        told = tuple([c[a:b] if c is not None else none[: b - a] for c in literals[: len(op.literals)]])
         values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), told, given)  # type: ignore[arg-type]
         if algebra.failed is not None:
             broken[question[a:b][algebra.failed]] = True
             algebra.failed = None
-    return values[place], broken
+    last = ends[lengths > 0] - 1
+    return values[place[last]], number[last], broken
 
 
-def _read(programs: Sequence[Program], values: U64, answers: list[Any]) -> None:
-    """Decode the answers' values, all of one kind together."""
-    by_kind: dict[Any, list[int]] = {}
-    for q, program in enumerate(programs):
-        by_kind.setdefault(program.steps[-1].gives, []).append(q)
-    for kind, rows in by_kind.items():
-        column = values[rows]
+def _read(values: U64, ops: I32, domain: Domain) -> npt.NDArray[np.object_]:
+    """Decode the answers of one domain, all of one kind together; `ops` (numbers of the last ops) tell the kinds."""
+    told = np.empty(len(values), dtype=object)
+    kinds = [op.result for op in _numbering.ops]
+    for kind in {kinds[n] for n in np.unique(ops).tolist()}:
+        mine = np.flatnonzero(np.array([k is kind for k in kinds])[ops])
+        column = values[mine]
         if kind is TRUTH:
-            told: list[Any] = (column & _ONE).astype(np.bool_).tolist()
+            told[mine] = _TRUTHS[(column & _ONE).view(np.int64)]
         elif kind is WORD:
-            words = np.array(programs[rows[0]].domain.concepts, dtype=object)
-            told = words[np.minimum(column, len(words) - 1).view(np.int64)].tolist()
+            words = np.array(domain.concepts, dtype=object)
+            told[mine] = words[np.minimum(column, np.uint64(len(words) - 1)).view(np.int64)]
         elif kind is NUMBER or kind is OBJECT:
-            told = column.view(np.int64).tolist()
+            told[mine] = column.view(np.int64).astype(object)
         else:
-            told = [decode(v, kind, programs[q].domain) for q, v in zip(rows, column.tolist(), strict=True)]
-        for q, answer in zip(rows, told, strict=True):
-            answers[q] = answer
+            for i, value in zip(mine.tolist(), column.tolist(), strict=True):
+                told[i] = decode(value, kind, domain)
+    return told
+
+
+_TRUTHS = np.array([False, True], dtype=object)
