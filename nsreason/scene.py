@@ -274,7 +274,8 @@ class Scene:
         for i, place in enumerate(self.places):
             told: dict[str, Any] = {a: self.value(i, a) for a in self.domain.attributes}
             found = msgspec.to_builtins(place)
-            objects.append(told | {k: v for k, v in found.items() if v is not None})
+            told |= {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
+            objects.append(told)
         relationships: dict[str, list[list[int]]] = {}
         for number, name in enumerate(self.domain.relations):
             try:
