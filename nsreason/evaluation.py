@@ -18,6 +18,8 @@ counted.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import signal
 from collections import deque
@@ -110,14 +112,25 @@ def evaluate(
         if progress is not None:
             progress(done, total)
         chunks = _chunks(records, done, total, CHUNK[programs], own=jobs > 1)
-        for lines, part in _answer(chunks, held, domain, options, jobs):
-            journal.write(lines)
-            report.merge(part)
-            if progress is not None:
-                progress(report.questions, total)
+        with _frozen():
+            for lines, part in _answer(chunks, held, domain, options, jobs):
+                journal.write(lines)
+                report.merge(part)
+                if progress is not None:
+                    progress(report.questions, total)
         journal.finish()
     report.seconds["total"] = perf_counter() - began
     return report
+
+
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep the garbage collector off the scenes: with 70,000 of them, it took a fifth of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _check(
@@ -210,6 +223,7 @@ def _start_worker(packed: PackedScenes, domain: Domain, options: Options) -> Non
     global _answerer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _answerer = Answerer(SceneFile.unpack(packed, domain), domain, options)
+    gc.freeze()  # see `_frozen`
 
 
 def _work(chunk: Records, at: int) -> Part:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -192,12 +193,25 @@ def load_scenes(path: str | Path, domain: Domain | str | Path = "clevr") -> Scen
     records = read_records(path, "scenes")
     scenes: list[Scene] = []
     bad: list[BadRecord] = []
-    for found in _scenes(records, domain):
-        if isinstance(found, Scene):
-            scenes.append(found)
-        else:
-            bad.append(found)
+    with _no_collection():
+        for found in _scenes(records, domain):
+            if isinstance(found, Scene):
+                scenes.append(found)
+            else:
+                bad.append(found)
     return SceneFile(scenes, bad, records.source, records.info, records.digest())
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector, which would look at all scenes again and again, with none to free."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def write_scenes(
