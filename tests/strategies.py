@@ -46,16 +46,12 @@ def random_domain(rng: Random, attributes: int, relations: int) -> Domain:
         form = rng.choice(["pair", "one_direction", "symmetric", "plain", "plain_direction"])
         if form in ("pair", "one_direction") and len(told) + 2 <= relations:
             told[name] = RelationEntry((name,), inverse=turned, direction=name)
-            told[turned] = RelationEntry(
-                (turned,), inverse=name, direction=turned if form == "pair" else None
-            )
+            told[turned] = RelationEntry((turned,), inverse=name, direction=turned if form == "pair" else None)
         elif form == "symmetric":
             told[name] = RelationEntry((name,), inverse=name)
         else:
             told[name] = RelationEntry((name,), direction=name if form == "plain_direction" else None)
-    return Domain(
-        DomainFile(f"random{rng.randrange(1000)}", entries, relations=told, eps=rng.choice([0.0, 0.2, 1.0]))
-    )
+    return Domain(DomainFile(f"random{rng.randrange(1000)}", entries, relations=told, eps=rng.choice([0.0, 0.2, 1.0])))
 
 
 @st.composite
@@ -163,9 +159,7 @@ class _Grower:
         """
         rng = self.rng
         known = [
-            i
-            for i, made in enumerate(self.kinds)
-            if made == (kind, unit) or (made[0] is kind and kind is not WORD)
+            i for i, made in enumerate(self.kinds) if made == (kind, unit) or (made[0] is kind and kind is not WORD)
         ]
         if known and rng.random() < 0.2:
             return rng.choice(known)
@@ -273,7 +267,9 @@ def random_program(
     `max_calls` is what the growth aims at; the filters that narrow a set may go beyond it.
     """
     grower = _Grower(rng, domain, scene)
-    grower.grow(kind or rng.choice([k for k in ANSWERS if k in grower.cost]), rng.randint(1, max_calls))
+    # Half the ops make truths, and few of them stand inside other calls: draw them more often as answers.
+    kinds = [k for k in (*ANSWERS, TRUTH, TRUTH, TRUTH) if k in grower.cost]
+    grower.grow(kind or rng.choice(kinds), rng.randint(1, max_calls))
     return Program(grower.calls, domain)
 
 
