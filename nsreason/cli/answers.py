@@ -1,0 +1,96 @@
+"""What `ask` and `execute` share: a program run on a scene, shown as an answer, a trace, JSON and a page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ..errors import DataError
+from . import output
+from .inputs import Line, Outcome
+
+if TYPE_CHECKING:
+    from ..program import Program
+    from ..scene import Scene
+    from ..trace import Trace
+
+
+@dataclass
+class Answering:
+    """How to answer on one scene: with a trace, with a page, in how many words."""
+
+    scene: Scene
+    trace: bool = False
+    html: str | None = None
+    image_file: str | None = None
+    quiet: bool = False
+
+    def __call__(self, program: Program, question: str | None = None) -> Outcome:
+        """Run a program; a scene on which it has no answer is told in the outcome's error."""
+        from ..executors import spell, trace
+
+        found = trace(program, self.scene, question)
+        if self.html is not None:
+            write_page(found, self.html, self.image_file)
+            output.note(f"wrote {self.html}")
+        answer = None if found.answer is None else spell(found.answer)
+        record: dict[str, object] = {} if question is None else {"question": question}
+        record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": self.scene.index}
+        if self.trace:
+            record["trace"] = found.to_json()
+        if self.html is not None:
+            record["html"] = self.html
+        if self.trace:
+            width = output.width()
+            text = found.to_rich(width=width) if output.on_terminal(sys.stdout) else found.to_text(width=width)
+            # The text ends with the answer, or with why there is none: that is not said again.
+            return Outcome(text, record, found.error, told=True)
+        lines = [] if answer is None else [answer]
+        if question is not None and not self.quiet:
+            lines = [f"question  {question}", f"program   {program}"]
+            lines += [] if answer is None else [f"answer    {answer}"]
+        return Outcome("\n".join(lines), record, found.error)
+
+
+def check_page(html: str | None, image_file: str | None) -> None:
+    """Refuse options that ask for no page, before anything is read.
+
+    Raises:
+        typer.BadParameter: a picture without a page, or the page to standard output.
+    """
+    if image_file is not None and html is None:
+        raise typer.BadParameter("--image-file is for the page of --html, which is not given")
+    if html == "-":
+        raise typer.BadParameter("--html takes the name of a file; standard output has the answer")
+
+
+def write_page(trace: Trace, path: str, image_file: str | None) -> None:
+    """The trace as a web page.
+
+    Raises:
+        DataError: the picture cannot be read, or the page cannot be written.
+    """
+    from ..data.files import atomic_write
+
+    page = trace.to_html(None if image_file is None else Path(image_file)).encode("utf-8", "replace")
+    with atomic_write(path) as file:
+        file.write(page)
+
+
+def one_page(lines: Iterator[Line], html: str | None) -> Iterator[Line]:
+    """The same lines; where a page is wanted, no more than one.
+
+    Raises:
+        DataError: there are several, and one page to write.
+    """
+    if html is None:
+        return lines
+    held = list(lines)
+    if len(held) > 1:
+        raise DataError(f"--html writes the page of one answer, and {len(held)} are asked for")
+    return iter(held)

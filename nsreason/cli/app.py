@@ -1,0 +1,115 @@
+"""The application: its commands, how errors become exit codes, and how examples stand in the help.
+
+Exit codes: 0 answered; 1 a sound question that has no answer on this scene; 2 bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from ..errors import NsreasonError
+from . import ask, convert, demo, describe, domains, evaluate, execute, ops, output, parse
+
+CLOSED_PIPE = 141  # what a shell says of a program that SIGPIPE ended: `nsreason ops | head -1`
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """Commands whose typed errors end in a message and an exit code, not in a traceback."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        args = list(sys.argv[1:] if args is None else args)
+        before = args[: args.index("--")] if "--" in args else args
+        as_json = "--json" in before
+        try:
+            code = super().main(args, prog_name or "nsreason", complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
+        except NsreasonError as error:
+            code = output.report(error, as_json)
+        except (KeyboardInterrupt, typer.Abort):
+            output.note("\ninterrupted")
+            code = INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+            code = CLOSED_PIPE
+        except OSError as error:
+            output.complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+            code = 2
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # a fault of nsreason's own: its traceback is wanted
+                raise
+            code = _misused(error, as_json)
+        code = code if isinstance(code, int) else 0
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _misused(error: Any, as_json: bool) -> int:
+    """A wrong option or argument: what is wrong with it, and where help is."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return 2
+    message = error.format_message()
+    if as_json:
+        output.put_json({"error": {"kind": "UsageError", "message": message}})
+        return 2
+    output.complain(message)
+    if context is not None:
+        output.note(f"{context.get_usage()}\nTry '{context.command_path} --help' for options and examples.")
+    return 2
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.put(f"nsreason {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="nsreason",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "[bold]Start here[/bold]\n\n$ nsreason demo\n\n"
+        "[bold]Exit codes[/bold]\n\n0 answered · 1 a sound question without an answer on this scene · "
+        "2 bad input · 130 interrupted"
+    ),
+)
+
+
+@app.callback()
+def nsreason(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Questions to typed programs, programs to answers, and how each answer came about."""
+
+
+def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
+    told = "\n\n".join("$ " + example.replace("[", r"\[") for example in examples)
+    app.command(name, epilog=f"[bold]Examples[/bold]\n\n{told}")(handler)
+
+
+for _module in (demo, parse, ask, execute, evaluate, describe, convert, ops, domains):
+    _name = _module.__name__.rpartition(".")[2]
+    _add(_name, getattr(_module, _name), _module.EXAMPLES)

@@ -1,0 +1,52 @@
+"""`nsreason convert`: programs from one dialect to another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import forms, inputs, options
+
+EXAMPLES = (
+    'nsreason convert "count(filter[red](scene()))" --to clevr',
+    'nsreason convert "count filter_color[red] scene" --from ns-vqa --to nested',
+    'echo "scene filter[red] count" | nsreason convert - --from postfix --to ns-cl',
+)
+
+
+def convert(
+    program: options.Program,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="DIALECT",
+            help="How to write it: one of the same.",
+            autocompletion=options.complete_dialect,
+        ),
+    ],
+    source: options.Source = "nested",
+    domain: options.Domain = "clevr",
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="In canonical form: alike for programs that mean the same.")
+    ] = False,
+    lines: options.Lines = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Write a program in another dialect, or say why that dialect cannot.
+
+    nested and postfix are nsreason's own text; clevr and clevr-raw the JSON of the data set, as released and as its
+    generator writes it; ns-vqa and ns-cl the tokens and op sequences of those systems.
+    """
+    from ..dialects import read_program
+    from ..domain import load_domain
+
+    told = load_domain(domain)
+    form = forms.Form(to, canonical=canonical)
+
+    def run(text: str) -> inputs.Outcome:
+        written = form.write(read_program(text, source, told))
+        return inputs.Outcome(written, {"dialect": to, "program": form.data(written)})
+
+    return inputs.each(inputs.program_lines(program, lines), run, as_json=as_json, what="program")

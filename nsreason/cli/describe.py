@@ -1,0 +1,43 @@
+"""`nsreason describe`: programs to questions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import inputs, options
+
+EXAMPLES = (
+    'nsreason describe "count(filter[red](scene()))"',
+    'nsreason describe "exist(filter[red](relate[left](unique(filter[cube](scene())))))"',
+    'nsreason describe "query_color unique scene" --from ns-vqa --seed 3',
+)
+
+
+def describe(
+    program: options.Program,
+    source: options.Source = "nested",
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Draw the wording; alike for the same number.")
+    ] = None,
+    domain: options.Domain = "clevr",
+    lines: options.Lines = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Say a program as an English question.
+
+    The question is checked: parsing it gives an equivalent program.
+    """
+    from ..describe import describe
+    from ..dialects import read_program
+    from ..domain import load_domain
+
+    told = load_domain(domain)
+
+    def run(text: str) -> inputs.Outcome:
+        found = read_program(text, source, told)
+        question = describe(found, seed)
+        return inputs.Outcome(question, {"program": str(found), "question": question})
+
+    return inputs.each(inputs.program_lines(program, lines), run, as_json=as_json, what="program")

@@ -1,0 +1,120 @@
+"""`nsreason domains`: what can be said of a kind of scene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from ..domain import Domain, ValueEntry
+
+EXAMPLES = ("nsreason domains", "nsreason domains clevr", "nsreason domains kitchen --json")
+
+
+def domains(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE.toml]", help="Show this one.", autocompletion=options.complete_domain
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """List the bundled domains, or show the attributes, values, relations and ops of one.
+
+    A domain is a TOML file: copy one of the bundled ones, and give yours with --domain my_domain.toml.
+    """
+    from ..domain import bundled_domains, load_domain
+
+    if name is None:
+        found = [load_domain(n) for n in bundled_domains()]
+        if as_json:
+            output.put_json({"domains": [_summary(d) for d in found]})
+        else:
+            _list(found)
+        return 0
+    domain = load_domain(name)
+    if as_json:
+        output.put_json(_record(domain))
+    else:
+        _show(domain)
+    return 0
+
+
+def _summary(domain: Domain) -> dict[str, object]:
+    return {
+        "name": domain.name,
+        "summary": domain.file.summary,
+        "attributes": list(domain.attributes),
+        "relations": list(domain.relations),
+        "values": len(domain.concepts),
+    }
+
+
+def _words(entry: ValueEntry) -> list[str]:
+    return [*entry.adjectives, *entry.nouns]
+
+
+def _record(domain: Domain) -> dict[str, object]:
+    file = domain.file
+    return {
+        "name": domain.name,
+        "summary": file.summary,
+        "things": list(file.things),
+        "attributes": {
+            a: {"words": list(told.words), "values": {v: _words(e) for v, e in told.values.items()}}
+            for a, told in file.attributes.items()
+        },
+        "relations": {
+            r: {"inverse": told.inverse, "words": list(told.words), "extremes": list(told.extremes)}
+            for r, told in file.relations.items()
+        },
+        "ops": list(domain.ops),
+        "native": dict(file.native),
+        "questions": file.questions,
+        "fingerprint": domain.fingerprint,
+    }
+
+
+def _list(found: list[Domain]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="dim")
+    for column in ("domain", "attributes", "relations", "what it is"):
+        table.add_column(column, overflow="fold")
+    for domain in found:
+        attributes = ", ".join(f"{a} ({len(domain.values(a))})" for a in domain.attributes)
+        row = (attributes, ", ".join(domain.relations), domain.file.summary)
+        table.add_row(Text(domain.name, style="bold"), *map(Text, row))
+    output.put_table(table)
+
+
+def _show(domain: Domain) -> None:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    file = domain.file
+    values = Table(title="attributes", title_justify="left", title_style="bold", header_style="dim")
+    for column in ("attribute", "value", "words"):
+        values.add_column(column, overflow="fold")
+    for attribute, told in file.attributes.items():
+        last = len(told.values) - 1
+        for i, (value, entry) in enumerate(told.values.items()):
+            label = Text(attribute if i == 0 else "", style="bold")
+            row = (Text(value, style="cyan"), Text(", ".join(_words(entry))))
+            values.add_row(label, *row, end_section=i == last)
+    relations = Table(title="relations", title_justify="left", title_style="bold", header_style="dim")
+    for column in ("relation", "inverse", "words"):
+        relations.add_column(column, overflow="fold")
+    for relation, said in file.relations.items():
+        row = (Text(said.inverse or "-"), Text(", ".join(said.words)))
+        relations.add_row(Text(relation, style="cyan"), *row)
+    head = Text.assemble((domain.name, "bold"), f"  {file.summary}\n")
+    parts = [head, values] + ([relations] if file.relations else [])
+    tail = Text.assemble(("things  ", "bold"), ", ".join(file.things), ("\nops     ", "bold"), ", ".join(domain.ops))
+    output.put_table(Group(*parts, tail))
