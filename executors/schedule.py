@@ -5,14 +5,14 @@ of the batch, run as one numpy operation. Cost grows with depth times ops, and t
 through numpy's inner loops.
 
 K calls of one op at one level, M calls of all programs, Q programs, S scenes, N objects (at most 64), C concepts, R
-relations, A attributes. Values are `uint64` throughout: a set's bits, an object's index, a number, a truth in the lowest
-bit, a word's concept number.
+relations, A attributes. Values are `uint64` throughout: a set's bits, an object's index, a number, a truth in the
+lowest bit, a word's concept number.
 """
 
 from __future__ import annotations
 
-import threading
 import operator
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,7 +137,7 @@ class SceneBatch:
         self._tables: dict[str, U64] = {}
 
     def table(self, name: str) -> U64:
-        """A flat table by name, made when first asked for: relations and converse (S*R*N,), alike and repeats (S*A*N,)."""
+        """A flat table by name, made when first asked for: relations, converse (S*R*N,), alike, repeats (S*A*N,)."""
         flat = self._tables.get(name)
         if flat is None:
             made = getattr(self, f"_make_{name}")()
@@ -269,7 +269,7 @@ def execute_batch(
     index = np.arange(len(programs)) if which is None else np.asarray(which, dtype=np.int64)
     if index.shape != (len(programs),):
         raise ValueError(f"{len(programs)} programs need as many scene indices, got {index.shape}")
-    if len(index) and not (0 <= index.min() and index.max() < len(batch.scenes)):
+    if len(index) and not (index.min() >= 0 and index.max() < len(batch.scenes)):
         raise ValueError(f"a scene index is outside 0..{len(batch.scenes) - 1}")
     answers: list[Answer | NsreasonError] = []
     for start in range(0, len(programs), CHUNK):
@@ -343,7 +343,7 @@ def _schedule(
         op = _numbering.ops[n]
         given = tuple([values[c[a:b]] for c in inputs[: len(op.inputs)]])
         told = tuple([c[a:b] if c is not None else none[: b - a] for c in literals[: len(op.literals)]])
-        values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), told, given)  # type: ignore[arg-type]
+        values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), told, given)
         if algebra.failed is not None:
             broken[question[a:b][algebra.failed]] = True
             algebra.failed = None

@@ -333,9 +333,10 @@ class _Speaker:
     def _compared(self, node: int, there: str, order: str) -> list[str]:
         left, right = self.calls[node].inputs
         if self.calls[right].op == "number":
-            n, a = self.calls[right].literals[0], self.calls[left]
-            if a.op == "distinct" and order == "less than" and n == "2":
-                return [f"do all {self._np(a.inputs[0], True)} have the same {self._attribute(a.literals[0])}"]
+            n, counted = self.calls[right].literals[0], self.calls[left]
+            if counted.op == "distinct" and order == "less than" and n == "2":
+                attribute = self._attribute(counted.literals[0])
+                return [f"do all {self._np(counted.inputs[0], True)} have the same {attribute}"]
             things = self._counted(left, node)
             return [f"are there {there} than {n} {things}", f"is the number of {things} {order} {n}"]
         a, b = self._counted(left, node), self._counted(right, node)
@@ -393,7 +394,7 @@ def _a(phrase: str) -> str:
 
 
 def _regular(noun: str) -> str:
-    from .lexicon import plurals
+    from .language.lexicon import plurals
 
     return plurals(noun)[0]
 

@@ -1,9 +1,9 @@
-"""Questions in English to programs, and back (`describe`, in nsreason.describe).
+"""Questions in English to programs. The way back is `describe`, in nsreason.describe.
 
     parse_question("How many red cubes are left of the ball?", "clevr")
 
-The grammar is `grammars/clevr_questions.lark`; its words for values and relations are the domain's. The parser is LALR,
-so one question costs about a tenth of a millisecond.
+The grammar is `grammars/clevr_questions.lark`; its words for values and relations are the domain's. It is LALR, so one
+question costs about a tenth of a millisecond. What the phrases mean stands in nsreason.language.
 
 Ambiguity. A clause belongs to the nearest noun before it: in 'the cube left of the ball behind the cone', the ball is
 behind the cone. Where that reading does not make a whole question, all readings are found (Earley) and the one with the
@@ -13,50 +13,17 @@ shortest program is taken; `readings` lists them all.
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Iterator
-from importlib import resources
-from typing import Any
-
-from lark import Lark, Token
-from lark.exceptions import UnexpectedInput
-from lark.lexer import Lexer
-from lark.parsers.lalr_analysis import Shift
 
 from .canonical import equivalent
-from .composer import Composer, OpenToken, Phrases
 from .domain import Domain, load_domain
 from .errors import DomainError, QuestionError
-from .lexicon import Item, Lexicon, lexicon_for
+from .language.composer import Composer
+from .language.lexicon import Item, Lexicon, lexicon_for
+from .language.parser import END, Stopped, derivations, grammar_text, table
 from .program import Program
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
-MAX_READINGS = 256  # derivations looked at when all readings are asked for
-
-
-class _Ready(Lexer):  # type: ignore[misc]
-    """Lark's lexer of a text that nsreason.lexicon has already read."""
-
-    def __init__(self, lexer_conf: Any) -> None:
-        pass
-
-    def lex(self, data: Any) -> Iterator[Token]:  # type: ignore[override]
-        yield from data
-
-
-class _AnyOf(str):
-    """A token type equal to each terminal that the word may be: what Earley needs to try them all."""
-
-    __slots__ = ("all",)
-    all: frozenset[str]
-
-    def __eq__(self, other: object) -> bool:
-        return other in self.all
-
-    def __ne__(self, other: object) -> bool:
-        return other not in self.all
-
-    __hash__ = str.__hash__
+MAX_EXPECTED = 14  # things that an error says could have stood there
 
 
 class QuestionParser:
@@ -68,9 +35,8 @@ class QuestionParser:
             raise DomainError(f"domain '{domain.name}' names no question grammar (key 'questions')")
         self.domain = domain
         self.grammar = domain.file.questions
-        self._lalr = _lalr(self.grammar)
-        self.lexicon: Lexicon = lexicon_for(domain, _grammar_text(self.grammar))
-        self._names = _terminal_names(domain)
+        self._table = table(self.grammar)
+        self.lexicon: Lexicon = lexicon_for(domain, grammar_text(self.grammar))
 
     def parse(self, text: str) -> Program:
         """The program of a question.
@@ -80,13 +46,13 @@ class QuestionParser:
         """
         items = self._read(text)
         try:
-            tree = self._parse_lalr(items, text)
-        except QuestionError as error:
+            tree = self._table.run(items, len(text))
+        except Stopped as stopped:
             found = self._all(text, items)
             if not found:
-                raise error from None
+                raise self._error(text, items, stopped) from None
             return min(found, key=len)
-        return self._compose(tree, text)
+        return Composer(self.domain, text).program(tree)
 
     def readings(self, text: str) -> list[Program]:
         """Every reading of a question, the chosen one first; equivalent ones once.
@@ -94,8 +60,7 @@ class QuestionParser:
         Raises:
             QuestionError: there is none.
         """
-        chosen = self.parse(text)
-        distinct = [chosen]
+        distinct = [self.parse(text)]
         for program in sorted(self._all(text, self._read(text)), key=len):
             if not any(equivalent(program, p) for p in distinct):
                 distinct.append(program)
@@ -104,12 +69,7 @@ class QuestionParser:
     def _read(self, text: str) -> list[Item]:
         items = self.lexicon.read(text)
         if not items:
-            raise QuestionError(
-                "there is no question here",
-                text=text,
-                position=0,
-                expected=self._expected(self._lalr.parse_interactive([]), []),
-            )
+            raise self._error(text, items, Stopped(0, frozenset(("_HOW_MANY", "_WHAT", "_IS_THERE", "_IS"))))
         if len(items) > MAX_WORDS:
             raise QuestionError(
                 f"the question has {len(items)} words; at most {MAX_WORDS} are read",
@@ -118,135 +78,24 @@ class QuestionParser:
             )
         return items
 
-    def _parse_lalr(self, items: list[Item], text: str) -> Any:
-        parser = self._lalr.parse_interactive([])
-        state = parser.parser_state
-        tables = state.parse_conf.states
-        feed = state.feed_token
-        try:
-            for item in items:
-                senses = item.senses
-                terminal, value = senses[0]
-                if len(senses) > 1 and not _fits(tables, state.state_stack, terminal):
-                    for other, meant in senses[1:]:
-                        if _fits(tables, state.state_stack, other):
-                            terminal, value = other, meant
-                            break
-                feed(Token(terminal, value, item.start))
-            return feed(Token("$END", "", len(text)), True)
-        except UnexpectedInput as error:
-            at = error.token if hasattr(error, "token") else None
-            raise self._unexpected(text, items, at) from None
-
-    def _unexpected(self, text: str, items: list[Item], token: Token | None) -> QuestionError:
-        position = len(text) if token is None or token.start_pos is None else token.start_pos
-        before = [i for i in items if i.start < position]
-        fresh = self._lalr.parse_interactive([])
-        expected = self._expected(fresh, before)
-        wrong = next((i for i in items if i.start == position), None)
-        if wrong is None:
-            return QuestionError("the question ends too early", text=text, position=position, expected=expected)
-        return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=position, expected=expected)
-
-    def _expected(self, parser: Any, before: list[Item]) -> list[str]:
-        """What could come after the words `before`, in words that a reader knows."""
-        try:
-            for item in before:
-                state = parser.parser_state
-                tables, stack = state.parse_conf.states, state.state_stack
-                terminal, value = next((s for s in item.senses if _fits(tables, stack, s[0])), item.senses[0])
-                parser.feed_token(Token(terminal, value, item.start))
-            accepted = parser.accepts()
-        except UnexpectedInput:
-            return []
-        told = [name for terminal, name in self._names.items() if terminal in accepted]
-        return list(dict.fromkeys(told))[:14]
+    def _error(self, text: str, items: list[Item], stopped: Stopped) -> QuestionError:
+        told = [name for terminal, name in _terminal_names(self.domain).items() if terminal in stopped.expected]
+        expected = list(dict.fromkeys(told))[:MAX_EXPECTED]
+        if stopped.at >= len(items):
+            message = "the question ends too early" if items else "there is no question here"
+            return QuestionError(message, text=text, position=len(text.rstrip("?!. \n")), expected=expected)
+        wrong = items[stopped.at]
+        return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=wrong.start, expected=expected)
 
     def _all(self, text: str, items: list[Item]) -> list[Program]:
         """Every program that some derivation gives, each once."""
-        if len(items) > 60:
-            return []
-        tokens = []
-        for item in items:
-            kind = _AnyOf(item.senses[0][0])
-            kind.all = frozenset(t for t, _ in item.senses)
-            token = OpenToken(kind, "", item.start)
-            token.senses = dict(reversed(item.senses))
-            tokens.append(token)
-        try:
-            forest = _earley(self.grammar).parse(tokens)
-        except UnexpectedInput:
-            return []
         programs: dict[Program, None] = {}
-        for tree in itertools.islice(_derivations(forest), MAX_READINGS):
+        for tree in derivations(self.grammar, items):
             try:
-                programs[self._compose(tree, text)] = None
+                programs[Composer(self.domain, text).program(tree)] = None
             except QuestionError:
                 continue
         return list(programs)
-
-    def _compose(self, tree: Any, text: str) -> Program:
-        return Composer(self.domain, text).program(tree)
-
-
-def _fits(tables: Any, stack: list[Any], terminal: str) -> bool:
-    """Whether the parser would take a terminal now. A table entry alone may be a reduction that ends in an error, so
-    the reductions are followed, on a copy of the states and without callbacks."""
-    states = list(stack)
-    while True:
-        found = tables[states[-1]].get(terminal)
-        if found is None:
-            return False
-        action, rule = found
-        if action is Shift:
-            return True
-        size = len(rule.expansion)
-        if size:
-            del states[-size:]
-        states.append(tables[states[-1]][rule.origin.name][1])
-
-
-def _derivations(tree: Any) -> Iterator[Any]:
-    """The phrases of every derivation in a forest of Lark trees, without building the trees."""
-    if isinstance(tree, Token):
-        yield tree
-    elif tree.data == "_ambig":
-        for child in tree.children:
-            yield from _derivations(child)
-    else:
-        build = getattr(_phrases, tree.data)
-        for children in itertools.product(*(_Again(c) for c in tree.children)):
-            yield build(list(children))
-
-
-class _Again:
-    """A subtree's derivations, made once and gone through again for each combination (a bounded number of them)."""
-
-    def __init__(self, tree: Any) -> None:
-        self.made = list(itertools.islice(_derivations(tree), MAX_READINGS))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.made)
-
-
-_phrases = Phrases()
-
-
-def _grammar_text(name: str) -> str:
-    try:
-        return resources.files("nsreason.grammars").joinpath(name).read_text(encoding="utf-8")
-    except OSError:
-        raise DomainError(f"no question grammar '{name}' in nsreason.grammars") from None
-
-
-@functools.cache
-def _lalr(grammar: str) -> Lark:
-    return Lark(_grammar_text(grammar), parser="lalr", lexer=_Ready, transformer=_phrases)
-
-
-@functools.cache
-def _earley(grammar: str) -> Lark:
-    return Lark(_grammar_text(grammar), parser="earley", lexer=_Ready, ambiguity="explicit")
 
 
 def _terminal_names(domain: Domain) -> dict[str, str]:
@@ -260,7 +109,7 @@ def _terminal_names(domain: Domain) -> dict[str, str]:
 
     thing = domain.file.things[0]
     return {
-        "$END": "the end",
+        END: "the end",
         "NOUN": some("a noun", [*nouns, thing]),
         "ADJECTIVE": some("an adjective", adjectives),
         "ATTRIBUTE": f"an attribute ({', '.join(domain.attributes)})",

@@ -12,37 +12,65 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from .domain import Domain
-from .errors import DomainError, QuestionError, nearest
+from ..domain import Domain
+from ..errors import DomainError, QuestionError, nearest
 
 Sense = tuple[str, str]  # terminal, value
 
 PLURAL = "+"  # ends the value of a NOUN that stands in the plural
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
-_WORD = re.compile(r"(?P<word>[^\W_]+?(?=n't\b)|n't\b|'s\b|s'(?=\s)|[^\W_]+)|(?P<mark>[;:.,?!()])|(?P<skip>[\s'/_\-–—*]+)|(?P<odd>.)")
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_RESPELT = {"n't": ("not",), "whats": ("what", "'s"), "theres": ("there", "'s"), "s'": ("'s",), "cannot": ("can", "not")}
+# A word ('isn't' as 'is' and 'n't', "cube's" as 'cube' and "'s"), a mark, or (the group) a character of neither kind;
+# spaces, hyphens, slashes and single quotes only separate.
+_WORD = re.compile(r"[^\W_]+?(?=n't\b)|n't\b|'s\b|s'(?=\s)|[^\W_]+|[;:.,?!()]|([^\s'/_\-–—*])")
+_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_RESPELT = {"n't": ("not",), "whats": ("what", "'s"), "theres": ("there", "'s"), "s'": ("'s",)}
 _SEPARATORS = frozenset(";:.?!")
 
 
-@dataclass(slots=True)
 class Item:
-    """One phrase of a question: what it may be (first choice first), and where it stands."""
+    """One phrase of a question: what it may be (first choice first), and where it begins.
 
-    senses: tuple[Sense, ...]
-    text: str
-    start: int
-    end: int
+    `live` says that neighbouring words may settle what it is.
+    """
+
+    __slots__ = ("live", "senses", "start", "text")
+
+    def __init__(self, senses: tuple[Sense, ...], text: str, start: int, live: bool = False) -> None:
+        self.senses, self.text, self.start, self.live = senses, text, start, live
+
+    def __repr__(self) -> str:
+        return f"Item({self.text!r}, {' | '.join(f'{t}={v}' if v else t for t, v in self.senses)})"
 
     def may(self, *terminals: str) -> bool:
-        return any(s[0] in terminals for s in self.senses)
+        return any(terminal in terminals for terminal, _ in self.senses)
 
     def value(self, terminal: str) -> str | None:
-        return next((v for t, v in self.senses if t == terminal), None)
+        for other, value in self.senses:
+            if other == terminal:
+                return value
+        return None
+
+
+class Phrase(NamedTuple):
+    """A phrase of the lexicon."""
+
+    words: tuple[str, ...]
+    senses: tuple[Sense, ...]
+    text: str
+    live: bool
+
+
+_LIVE = frozenset(("_AND", "_OR", "_BOTH", "_EITHER", "_NEITHER", "_MADE", "_NOT", "EXTREME", "_SUFFIX"))
+
+
+def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
+    live = words == ("one",) or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in senses)
+    return Phrase(words, senses, " ".join(words), live)
 
 
 @dataclass
@@ -50,7 +78,7 @@ class Lexicon:
     """All phrases of one domain in one grammar, by their first word, longest first."""
 
     domain: Domain
-    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Sense, ...]]]] = field(default_factory=dict)
+    phrases: dict[str, list[Phrase]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     suffixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -60,84 +88,88 @@ class Lexicon:
         Raises:
             QuestionError: a word is not in the lexicon; near words are offered.
         """
-        return settle(list(self._drop_suffixes(self._scan(text))))
+        items, live = self._scan(text)
+        return settle(items) if live else items
 
-    def _scan(self, text: str) -> Iterator[Item]:
-        words, starts, ends = _split(text)
+    def _scan(self, text: str) -> tuple[list[Item], bool]:
+        words, starts = _split(text)
+        while words and words[-1] in _SEPARATORS:
+            words.pop()
+        items: list[Item] = []
+        any_live = False
+        phrases = self.phrases
         i, n = 0, len(words)
         while i < n:
             word = words[i]
-            for phrase, senses in self.phrases.get(word, ()):
-                length = len(phrase)
-                if length == 1 or tuple(words[i : i + length]) == phrase:
+            for phrase in phrases.get(word, ()):
+                length = len(phrase.words)
+                if length == 1 or tuple(words[i : i + length]) == phrase.words:
                     break
             else:
-                if word in _SEPARATORS:
-                    yield Item((("_SEP", word),), word, starts[i], ends[i])
-                elif word not in _PUNCTUATION:
+                if word not in _MARKS:
                     raise self._unknown(text, word, starts[i])
-                else:
-                    yield Item(_PUNCTUATION[word], word, starts[i], ends[i])
+                items.append(Item(_MARKS[word], word, starts[i], True))
+                any_live = True
                 i += 1
                 continue
-            if senses[0][0] != "NOISE":
-                last = i + length - 1
-                yield Item(senses, " ".join(phrase), starts[i], ends[last])
+            _, senses, told, live = phrase
+            if live:
+                if senses[-1][0] == "_SUFFIX":
+                    if items and self._is_suffix(told, items[-1]):
+                        i += length
+                        continue
+                    senses = senses[:-1]
+                any_live = True
+            if senses and senses[0][0] != "NOISE":
+                items.append(Item(senses, told, starts[i], live))
             i += length
+        return items, any_live
 
     def _unknown(self, text: str, word: str, at: int) -> QuestionError:
         near = nearest(word, self.words)
         return QuestionError(f"the word '{word}' is not in the lexicon", text=text, position=at, near=near)
 
-    def _drop_suffixes(self, items: Iterable[Item]) -> Iterator[Item]:
+    def _is_suffix(self, text: str, before: Item) -> bool:
         """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
-        before: Item | None = None
-        for item in items:
-            if before is not None:
-                concept = (before.value("ADJECTIVE") or before.value("NOUN") or "").rstrip(PLURAL)
-                attribute = self.domain.attribute_of.get(concept)
-                if attribute is not None and item.text in self.suffixes[attribute]:
-                    continue
-            before = item
-            if item.senses[0][0] != "_SUFFIX":
-                yield item
+        concept = (before.value("ADJECTIVE") or before.value("NOUN") or "").rstrip(PLURAL)
+        attribute = self.domain.attribute_of.get(concept)
+        return attribute is not None and text in self.suffixes[attribute]
 
 
-_PUNCTUATION: dict[str, tuple[Sense, ...]] = {
+_MARKS: dict[str, tuple[Sense, ...]] = {
     ",": (("_COMMA", ","),),
     "(": (("_LPAR", "("),),
     ")": (("_RPAR", ")"),),
+    **{mark: (("_SEP", mark),) for mark in _SEPARATORS},
 }
 
 
-def _split(text: str) -> tuple[list[str], list[int], list[int]]:
-    """Lower-case words and punctuation marks, each with its place in the text."""
+def _split(text: str) -> tuple[list[str], list[int]]:
+    """Lower-case words and marks, each with its place in the text."""
     folded = text.translate(_FOLD).lower()
     if len(folded) != len(text):  # some letters grow when lowered; keep places true
         folded = "".join(c if len(c) == 1 else "?" for c in (ch.translate(_FOLD).lower() for ch in text))
     words: list[str] = []
     starts: list[int] = []
-    ends: list[int] = []
     for found in _WORD.finditer(folded):
-        kind = found.lastgroup
-        if kind == "skip":
-            continue
         word = found.group()
-        if kind == "odd":
-            raise QuestionError(
-                f"the character '{text[found.start()]}' has no place in a question", text=text, position=found.start()
-            )
-        for part in _RESPELT.get(word, (word,)):
-            words.append(part)
-            starts.append(found.start())
-            ends.append(found.end())
-    return words, starts, ends
+        start = found.start()
+        if found.lastindex is not None:
+            message = f"the character '{text[start]}' has no place in a question"
+            raise QuestionError(message, text=text, position=start)
+        if word in _RESPELT:
+            words += _RESPELT[word]
+            starts += [start] * len(_RESPELT[word])
+        else:
+            words.append(word)
+            starts.append(start)
+    return words, starts
 
 
 # --- what the neighbours settle --------------------------------------------------------------------------------------
 
 _SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
-_CLAUSE = ("RELATION", "COMPARATIVE", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING", "_NEITHER", "EXTREME")
+_CLAUSE = ("RELATION", "COMPARATIVE", "EXTREME", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING")
 _NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
 _ORDER = {
     "NP": ("_NP", "_P", "_ADJ", "_S"),
@@ -149,21 +181,21 @@ _ORDER = {
 
 def settle(items: list[Item]) -> list[Item]:
     """Resolve the words whose role shows in their neighbours."""
-    items = _commas(items)
-    while items and items[-1].may("_SEP"):
-        items.pop()
-    while items and items[0].may("_SEP"):
-        items.pop(0)
+    items = _separated(_commas(items))
     settled: list[Item] = []
     openers: list[Item] = []
     i = 0
     while i < len(items):
         item = items[i]
+        i += 1
+        if not item.live:
+            settled.append(item)
+            continue
         before = settled[-1] if settled else None
-        after = items[i + 1] if i + 1 < len(items) else None
+        after = items[i] if i < len(items) else None
         kind = item.senses[0][0]
         if kind in ("_AND", "_OR"):
-            role, skipped = _coordination(items, i, before)
+            role, skipped = _coordination(items, i - 1, before)
             item.senses = tuple((kind + r, "") for r in _ORDER[role])
             if _close(openers, kind, role, settled) and kind == "_AND" and role == "ADJ":
                 item.senses = (("_AND_BOTH", ""), *item.senses)
@@ -171,7 +203,7 @@ def settle(items: list[Item]) -> list[Item]:
         elif kind in ("_BOTH", "_EITHER", "_NEITHER"):
             openers.append(item)
         elif kind == "_MADE":
-            item.senses = _made(items, i, before)
+            item.senses = _made(items, i - 1, before)
         elif kind == "_NOT" and before is not None and before.may("NOUN", "ANYTHING") and after is not None:
             if after.may("RELATION", "_MADE", "_OF"):
                 item.senses = (("_NOT_NEAR", ""),)
@@ -180,16 +212,27 @@ def settle(items: list[Item]) -> list[Item]:
         elif item.text == "one" and after is not None and after.may("ADJECTIVE", "NOUN"):
             item.senses = tuple(sorted(item.senses, key=lambda s: s[0] != "INTEGER"))
         settled.append(item)
-        i += 1
     for item in openers:
         if item.may("_BOTH"):
             item.senses = (("DET", "all"),)  # 'both cubes': nothing is joined
         else:
             settled = [s for s in settled if s is not item]
     for before, item in itertools.pairwise(settled):
-        if item.value("DET") == "all" and before.may("NOUN", "IT", "THEM"):
+        if item.live and item.value("DET") == "all" and before.may("NOUN", "IT", "THEM"):
             item.senses = (("FLOATING", "all"), *item.senses)  # 'are the cubes all red'
-    return [s for k, s in enumerate(settled) if not (s.may("_SEP") and k and settled[k - 1].may("_SEP"))]
+    return settled
+
+
+def _separated(items: list[Item]) -> list[Item]:
+    """At most one separator between words, none at the ends."""
+    kept: list[Item] = []
+    for item in items:
+        if item.live and item.may("_SEP") and (not kept or kept[-1].may("_SEP")):
+            continue
+        kept.append(item)
+    while kept and kept[-1].live and kept[-1].may("_SEP"):
+        kept.pop()
+    return kept
 
 
 def _extreme(item: Item, before: Item | None, after: Item | None) -> tuple[Sense, ...]:
@@ -268,7 +311,9 @@ def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> bo
 
 
 def _commas(items: list[Item]) -> list[Item]:
-    """A comma joins like the `and` or `or` that ends its list ('cubes, balls and tubes'); any other comma is dropped."""
+    """A comma joins like the `and` or `or` that ends its list ('cubes, balls and tubes'); any other is dropped."""
+    if not any(item.text == "," for item in items):
+        return items
     kept: list[Item] = []
     for i, item in enumerate(items):
         if not item.may("_COMMA"):
@@ -281,7 +326,7 @@ def _commas(items: list[Item]) -> list[Item]:
             continue
         for later in items[i + 1 :]:
             if later.may("_AND", "_OR"):
-                kept.append(Item(later.senses, ",", item.start, item.end))
+                kept.append(Item(later.senses, ",", item.start, True))
                 break
             if not later.may("NOUN", "ADJECTIVE", "DET", "_THE", "_COMMA"):
                 break
@@ -333,21 +378,20 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     add("'s", "_POSSESSIVE", "")
     add("'s", "_IS", "")
     lexicon = Lexicon(domain)
-    for phrase, found in senses.items():
+    for words, found in senses.items():
         # A word that says nothing elsewhere ('exactly') may say something here: real senses first.
-        ranked = tuple(sorted(found, key=lambda s: s[0] == "NOISE"))
-        lexicon.phrases.setdefault(phrase[0], []).append((phrase, ranked))
+        ranked = tuple(sorted(found, key=lambda s: ("NOISE", "_SUFFIX").count(s[0])))
+        lexicon.phrases.setdefault(words[0], []).append(_phrase(words, ranked))
     for entries in lexicon.phrases.values():
-        entries.sort(key=lambda e: -len(e[0]))
-    lexicon.words = frozenset(w for phrase in senses for w in phrase if len(w) > 2)
+        entries.sort(key=lambda e: -len(e.words))
+    lexicon.words = frozenset(w for words in senses for w in words if len(w) > 2)
     lexicon.suffixes = {
         a: frozenset(" ".join(_split(s)[0]) for s in domain.file.attributes[a].suffixes) for a in domain.attributes
     }
     return lexicon
 
 
-def _add_domain(domain: Domain, add: functools.partial[None] | object) -> None:
-    assert callable(add)
+def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
     for thing in (*domain.file.things, "one"):
         add(thing, "NOUN", "")
         for plural in plurals(thing):
