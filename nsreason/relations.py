@@ -5,6 +5,7 @@ N objects; bit j of an integer stands for object j, so a row holds any number of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,10 +65,10 @@ def check_relationships(
 
     Raises:
         SceneError: a relation is unknown, an index is not that of another object or stands twice, or a
-        relation and
-            its inverse contradict each other.
+            relation and its inverse contradict each other.
     """
     given: dict[str, list[int]] = {}
+    single = [1 << j for j in range(n)]
     for name, rows in relationships.items():
         if name not in domain.relation_index:
             if all(r in relationships for r in domain.relations):
@@ -81,21 +82,46 @@ def check_relationships(
         table = []
         for i, row in enumerate(rows):
             bits = 0
-            for j in row:
-                if not 0 <= j < n or j == i:
-                    what = "is the object itself" if j == i else f"is not one of the {n} objects"
-                    raise SceneError(f"index {j} {what}", path=f"$.relationships.{name}[{i}]")
-                bits |= 1 << j
-            if bits.bit_count() != len(row):
-                again = next(j for place, j in enumerate(row) if j in row[:place])
-                raise SceneError(f"index {again} stands there twice", path=f"$.relationships.{name}[{i}]")
+            if row and min(row) >= 0 and max(row) < n:
+                for j in row:
+                    bits |= single[j]
+            if bits.bit_count() != len(row) or bits >> i & 1:
+                raise SceneError(_fault(row, i, n), path=f"$.relationships.{name}[{i}]")
             table.append(bits)
         given[name] = table
-    for name, table in given.items():
-        inverse = domain.inverse(name)
-        if inverse is not None and inverse in given and given[inverse] != converse(table):
-            raise _contradiction(name, inverse, table, converse(given[inverse]))
+    for name, inverse in _pairs(domain):
+        if name in given and inverse in given and not _agree(relationships[name], given[inverse]):
+            raise _contradiction(name, inverse, given[name], converse(given[inverse]))
     return given
+
+
+def _fault(row: Sequence[int], i: int, n: int) -> str:
+    """What is wrong with object i's row."""
+    for place, j in enumerate(row):
+        if not 0 <= j < n:
+            return f"index {j} is not one of the {n} objects"
+        if j == i:
+            return f"index {j} is the object itself"
+        if j in row[:place]:
+            return f"index {j} stands there twice"
+    raise AssertionError("the row is right")
+
+
+@functools.lru_cache(maxsize=64)
+def _pairs(domain: Domain) -> list[tuple[str, str]]:
+    """Each relation that comes first with its inverse, which may be itself."""
+    order = domain.relation_index
+    pairs = [(name, domain.inverse(name)) for name in domain.relations]
+    return [(name, inverse) for name, inverse in pairs if inverse is not None and order[name] <= order[inverse]]
+
+
+def _agree(rows: Sequence[Sequence[int]], inverse: Sequence[int]) -> bool:
+    """Whether the lists of a relation and the table of its inverse have the same pairs."""
+    for i, row in enumerate(rows):
+        for j in row:
+            if not inverse[j] >> i & 1:
+                return False
+    return sum(map(len, rows)) == sum(map(int.bit_count, inverse))
 
 
 def _contradiction(name: str, inverse: str, table: list[int], turned: list[int]) -> SceneError:

@@ -12,6 +12,7 @@ makes tables of degrees for the soft executors; both meet programs through the s
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -296,18 +297,24 @@ def _check_values(domain: Domain, values: Sequence[Sequence[int]]) -> None:
     """Each object has one value of each attribute, given as concept numbers in the attributes' order."""
     if not values:
         return
-    width = len(domain.attributes)
+    ends = _ends(domain)
+    width = len(ends)
     for i, row in enumerate(values):
         if len(row) != width:
             raise SceneError(f"{len(row)} values for {width} attributes", path=f"$.objects[{i}]")
     first = 0
-    for attribute, column in zip(domain.attributes, zip(*values, strict=True), strict=True):
-        stop = first + len(domain.values(attribute))
+    for attribute, stop, column in zip(domain.attributes, ends, zip(*values, strict=True), strict=True):
         if min(column) < first or max(column) >= stop:
             i, wrong = next((i, v) for i, v in enumerate(column) if not first <= v < stop)
             path = f"$.objects[{i}].{attribute}"
             raise SceneError(f"concept number {wrong} is not one of {first}..{stop - 1}", path=path)
         first = stop
+
+
+@functools.lru_cache(maxsize=64)
+def _ends(domain: Domain) -> list[int]:
+    """For each attribute, the concept number behind its last value's."""
+    return list(itertools.accumulate(len(domain.values(a)) for a in domain.attributes))
 
 
 @functools.lru_cache(maxsize=64)

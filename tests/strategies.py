@@ -169,10 +169,8 @@ class _Grower:
         within = [op for op in makers if self._price(op) <= budget]
         # Ops without inputs end a branch; taken as often as others they would make most programs tiny.
         longer = [op for op in within if op.inputs]
-        if within:
-            op = rng.choice(longer if longer and rng.random() < 0.9 else within)
-        else:
-            op = min(makers, key=self._price)
+        branches = longer if longer and rng.random() < 0.9 else within
+        op = rng.choice(branches) if branches else min(makers, key=self._price)
         literals = tuple(self._literal(p.kind, unit) for p in op.literals)
         spare = max(0, budget - self._price(op))
         inputs = []

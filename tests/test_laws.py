@@ -302,7 +302,7 @@ def test_only_and_unique_are_inverse(data: st.DataObject) -> None:
 
 @settings(max_examples=400)
 @given(st.data())
-def test_the_canonical_form_has_the_same_answer_or_the_same_objects_in_its_error(data: st.DataObject) -> None:
+def test_the_canonical_form_has_the_same_answer_or_has_none_either(data: st.DataObject) -> None:
     world = data.draw(worlds())
     program = data.draw(st.one_of(programs_for(world.scene), programs(world.domain)))
     form = canonical(program)
