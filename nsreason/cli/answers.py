@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from ..errors import DataError
 from . import output
 from .inputs import Line, Outcome
@@ -61,12 +59,12 @@ def check_page(html: str | None, image_file: str | None) -> None:
     """Refuse options that ask for no page, before anything is read.
 
     Raises:
-        typer.BadParameter: a picture without a page, or the page to standard output.
+        UsageError: a picture without a page, or the page to standard output.
     """
     if image_file is not None and html is None:
-        raise typer.BadParameter("--image-file is for the page of --html, which is not given")
+        raise output.UsageError("--image-file is for the page of --html, which is not given")
     if html == "-":
-        raise typer.BadParameter("--html takes the name of a file; standard output has the answer")
+        raise output.UsageError("--html takes the name of a file; standard output has the answer")
 
 
 def write_page(trace: Trace, path: str, image_file: str | None) -> None:

@@ -5,13 +5,14 @@ Exit codes: 0 answered; 1 a sound question that has no answer on this scene; 2 b
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from .. import __version__
 from ..errors import NsreasonError
@@ -19,10 +20,31 @@ from . import ask, convert, demo, describe, domains, evaluate, execute, ops, out
 
 CLOSED_PIPE = 141  # what a shell says of a program that SIGPIPE ended: `nsreason ops | head -1`
 INTERRUPTED = 130
+EXIT_CODES = (
+    "  0  answered",
+    "  1  a sound question that has no answer on this scene",
+    "  2  bad input: an option, a question, a program, a scene, a file",
+    "130  interrupted",
+)
+
+
+class Command(TyperCommand):
+    """A command with examples below its help, each on a line that is never broken: they are there to be copied."""
+
+    examples: Sequence[str] = ()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        output.put(output.headed("Examples", [f"$ {example}" for example in self.examples]))
 
 
 class Commands(TyperGroup):
     """Commands whose typed errors end in a message and an exit code, not in a traceback."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        output.put(output.headed("Examples", ["$ nsreason demo", "$ nsreason parse --help"]) + "\n")
+        output.put(output.headed("Exit codes", EXIT_CODES))
 
     def main(
         self,
@@ -88,26 +110,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=(
-        "[bold]Start here[/bold]\n\n$ nsreason demo\n\n"
-        "[bold]Exit codes[/bold]\n\n0 answered · 1 a sound question without an answer on this scene · "
-        "2 bad input · 130 interrupted"
-    ),
 )
 
 
 @app.callback()
 def nsreason(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version.", metavar="", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Questions to typed programs, programs to answers, and how each answer came about."""
 
 
 def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
-    told = "\n\n".join("$ " + example.replace("[", r"\[") for example in examples)
-    app.command(name, epilog=f"[bold]Examples[/bold]\n\n{told}")(handler)
+    # The lines of a paragraph are joined: the help wraps them as the terminal is wide.
+    told = (inspect.getdoc(handler) or "").replace("[", r"\[")  # or the help takes filter[red] for markup
+    paragraphs = [" ".join(p.split()) for p in told.split("\n\n")]
+    kind = type("Command", (Command,), {"examples": examples})
+    app.command(name, cls=kind, help="\n\n".join(paragraphs))(handler)
 
 
 for _module in (demo, parse, ask, execute, evaluate, describe, convert, ops, domains):

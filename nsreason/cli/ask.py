@@ -21,7 +21,7 @@ def ask(
     scene: options.SceneFile,
     question: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUESTION]...", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
+        typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
     ] = None,
     index: options.Index = None,
     image: options.Image = None,
@@ -29,7 +29,7 @@ def ask(
     trace: options.WithTrace = False,
     html: options.Html = None,
     image_file: options.ImageFile = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    quiet: Annotated[bool, options.flag("--quiet", "-q", says="Print only the answer.")] = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Answer English questions about a scene.
@@ -43,8 +43,6 @@ def ask(
     answers.check_page(html, image_file)
     inputs.one_stdin(scene, "-" if not question else question[0])
     parser = question_parser(load_domain(domain))
-    answer = answers.Answering(
-        inputs.the_scene(scene, parser.domain, index, image), trace, html, image_file, quiet
-    )
+    answer = answers.Answering(inputs.the_scene(scene, parser.domain, index, image), trace, html, image_file, quiet)
     lines = answers.one_page(inputs.question_lines(question), html)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

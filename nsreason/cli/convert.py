@@ -29,15 +29,16 @@ def convert(
     source: options.Source = "nested",
     domain: options.Domain = "clevr",
     canonical: Annotated[
-        bool, typer.Option("--canonical", help="In canonical form: alike for programs that mean the same.")
+        bool, options.flag("--canonical", says="In canonical form: alike for programs that mean the same.")
     ] = False,
     lines: options.Lines = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Write a program in another dialect, or say why that dialect cannot.
+    """Write a program in another dialect.
 
     nested and postfix are nsreason's own text; clevr and clevr-raw the JSON of the data set, as released and as its
-    generator writes it; ns-vqa and ns-cl the tokens and op sequences of those systems.
+    generator writes it; ns-vqa and ns-cl the tokens and op sequences of those systems. Where a dialect cannot say the
+    program, the error names the op.
     """
     from ..dialects import read_program
     from ..domain import load_domain

@@ -20,10 +20,10 @@ FILES = {"scene.json": "demo_scene.json", "questions.json": "demo_questions.json
 
 def demo(
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="The folder to write to.")] = "demo",
-    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    show: Annotated[bool, options.flag("--open", says="Open the page in a browser.")] = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Ask five questions about a small scene, and write the files to try more with.
+    """Five questions about a small scene: start here.
 
     Writes the scene, its questions, and the trace of the last question as a web page that needs no network.
     """
@@ -71,8 +71,7 @@ def _folder(out: str) -> Path:
 
 def _record(traces: list[Trace], folder: Path, page: Path) -> dict[str, object]:
     asked = [
-        {"question": t.question, "program": str(t.program), "answer": t.answer_words, "value": t.answer}
-        for t in traces
+        {"question": t.question, "program": str(t.program), "answer": t.answer_words, "value": t.answer} for t in traces
     ]
     files = {name.partition(".")[0]: str(folder / name) for name in FILES}
     return {"asked": asked, **files, "html": str(page)}

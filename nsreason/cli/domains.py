@@ -17,15 +17,14 @@ EXAMPLES = ("nsreason domains", "nsreason domains clevr", "nsreason domains kitc
 def domains(
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME|FILE.toml]", help="Show this one.", autocompletion=options.complete_domain
-        ),
+        typer.Argument(metavar="NAME|FILE.toml", help="Show this one.", autocompletion=options.complete_domain),
     ] = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """List the bundled domains, or show the attributes, values, relations and ops of one.
+    """List the bundled domains, or show what is in one.
 
-    A domain is a TOML file: copy one of the bundled ones, and give yours with --domain my_domain.toml.
+    A domain has attributes with their values, relations, ops, and the words for all of them. It is a TOML file: copy
+    one of the bundled ones, and give yours with --domain my_domain.toml.
     """
     from ..domain import bundled_domains, load_domain
 
@@ -115,6 +114,5 @@ def _show(domain: Domain) -> None:
         row = (Text(said.inverse or "-"), Text(", ".join(said.words)))
         relations.add_row(Text(relation, style="cyan"), *row)
     head = Text.assemble((domain.name, "bold"), f"  {file.summary}\n")
-    parts = [head, values] + ([relations] if file.relations else [])
     tail = Text.assemble(("things  ", "bold"), ", ".join(file.things), ("\nops     ", "bold"), ", ".join(domain.ops))
-    output.put_table(Group(*parts, tail))
+    output.put_table(Group(head, values, *([relations] if file.relations else []), tail))

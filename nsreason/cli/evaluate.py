@@ -43,29 +43,29 @@ def evaluate(
         typer.Option("--out", metavar="FILE.jsonl", help="Write predictions, a line a question; - is stdout."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run with the same --out stopped.")
+        bool, options.flag("--resume", says="Go on where an interrupted run with the same --out stopped.")
     ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Only the first questions.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Only the first questions.")] = None,
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="FILE.md", help="Write the report as Markdown, too.")
     ] = None,
     domain: options.Domain = "clevr",
     as_json: options.AsJson = False,
 ) -> int:
-    """Answer every question of a file on its scene, and report the accuracy.
+    """Answer and score every question of a file.
 
-    The report has accuracy by type of question with 95 % intervals; with --programs parsed also how many programs are
-    equivalent to the file's; and every kind of failure with examples. Records that are not valid are counted, never
-    scored. Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without answer.
+    Each question is asked of its own scene. The report has accuracy by type of question with 95 % intervals; with
+    --programs parsed also how many programs are equivalent to the file's; and every kind of failure with examples.
+    Records that are not valid are counted, never scored.
+
+    Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
     from ..evaluation import evaluate
 
     if resume and out in (None, "-"):
-        raise typer.BadParameter("--resume needs the --out FILE of the interrupted run")
+        raise output.UsageError("--resume needs the --out FILE of the interrupted run")
     if out == "-" and as_json:
-        raise typer.BadParameter("--out - and --json both write to standard output")
+        raise output.UsageError("--out - and --json both write to standard output")
     with _progress() as progress, _resumable(out):
         report = evaluate(
             questions,

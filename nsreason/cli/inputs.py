@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import typer
-
 from ..errors import DataError, NsreasonError
 from . import output
 
@@ -132,9 +130,9 @@ def program_lines(given: str, lines: bool) -> Iterator[Line]:
 
 
 def one_stdin(*paths: str) -> None:
-    """Raise typer.BadParameter when two things are to come from standard input."""
+    """Raise UsageError when two things are to come from standard input."""
     if paths.count("-") > 1:
-        raise typer.BadParameter("only one thing can be read from standard input")
+        raise output.UsageError("only one thing can be read from standard input")
 
 
 def read(path: str) -> bytes:
@@ -171,5 +169,5 @@ def the_scene(path: str, domain: Domain, index: int | None, image: str | None) -
         return held.scenes[held.place(index, image)]
     except DataError as error:
         if not held.bad:
-            raise DataError(f"{path}: {error}") from None
-        raise DataError(f"{path}: {error}\n    the first that is not valid: {held.bad[0].error}") from None
+            raise
+        raise DataError(f"{error}\n    the first that is not valid: {held.bad[0].error}") from None

@@ -19,12 +19,12 @@ EXAMPLES = ("nsreason ops", "nsreason ops filter", "nsreason ops --domain kitche
 def ops(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[OP]", help="Show this one.", autocompletion=options.complete_op),
+        typer.Argument(metavar="OP", help="Show this one.", autocompletion=options.complete_op),
     ] = None,
     domain: options.Domain = "clevr",
     as_json: options.AsJson = False,
 ) -> int:
-    """List the ops that a domain admits: what each takes, gives and means.
+    """List the ops: what each takes, gives and means.
 
     A program calls ops by name: literals in brackets, inputs in parentheses, as in count(filter[red](scene())).
     """

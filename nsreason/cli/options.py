@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,11 @@ def complete_op(incomplete: str) -> list[str]:
     return [name for name in OPS if name.startswith(incomplete)]
 
 
+def flag(*names: str, says: str) -> Any:
+    """An option that takes no value; left to itself, the help says `<bool>` behind its name."""
+    return typer.Option(*names, help=says, metavar="")
+
+
 Domain = Annotated[
     str,
     typer.Option(
@@ -38,9 +43,7 @@ Domain = Annotated[
         autocompletion=complete_domain,
     ),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON: one object, or one a line for several inputs.")
-]
+AsJson = Annotated[bool, flag("--json", says="Print JSON: one object, or one a line for several inputs.")]
 Program = Annotated[
     str,
     typer.Argument(metavar="PROGRAM", help="The program; [bold]@FILE[/bold] reads a file, [bold]-[/bold] stdin."),
@@ -54,7 +57,7 @@ Source = Annotated[
         autocompletion=complete_dialect,
     ),
 ]
-Lines = Annotated[bool, typer.Option("--lines", help="The text holds one program a line.")]
+Lines = Annotated[bool, flag("--lines", says="The text holds one program a line.")]
 SceneFile = Annotated[
     str,
     typer.Option(
@@ -63,13 +66,9 @@ SceneFile = Annotated[
         help="A JSON file of one scene or many; [bold]-[/bold] is stdin, .gz is unpacked.",
     ),
 ]
-Index = Annotated[
-    int | None, typer.Option("--index", metavar="N", help="Take the scene with this image_index.")
-]
-Image = Annotated[
-    str | None, typer.Option("--image", metavar="NAME", help="Take the scene with this image_filename.")
-]
-WithTrace = Annotated[bool, typer.Option("--trace", help="Show what every call of the program gave.")]
+Index = Annotated[int | None, typer.Option("--index", metavar="N", help="Take the scene with this image_index.")]
+Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="Take the scene with this image_filename.")]
+WithTrace = Annotated[bool, flag("--trace", says="Show what every call of the program gave.")]
 Html = Annotated[
     str | None,
     typer.Option("--html", metavar="OUT.html", help="Write the trace as one web page that needs no network."),

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING
 
 from ..errors import NsreasonError
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PIPE_WIDTH = 100  # columns of tables and trees that no terminal limits
+
+
+class UsageError(NsreasonError):
+    """Options that do not go together, or an argument that is missing."""
 
 
 def on_terminal(stream: IO[str]) -> bool:
@@ -50,6 +54,16 @@ def put(text: str | Text) -> None:
         sys.stdout.write(text + "\n")
     else:
         console().print(text, soft_wrap=True)
+
+
+def headed(title: str, lines: Iterable[str]) -> Text:
+    """Lines under a title, indented as the help is."""
+    from rich.text import Text
+
+    text = Text(f" {title}", "bold", no_wrap=True)
+    for line in lines:
+        text.append("\n " + line.replace("\n", "\n "), "not bold")
+    return text
 
 
 def put_table(table: RenderableType) -> None:

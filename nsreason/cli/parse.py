@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from . import forms, inputs, options
+from . import forms, inputs, options, output
 
 EXAMPLES = (
     'nsreason parse "How many red cubes are there?"',
     'nsreason parse "What color is the ball left of the cube?" --tree',
     'nsreason parse "Is there a ball?" "Count the cubes" --json',
-    'nsreason parse "Is the cube left of the ball behind the can red?" --all-parses',
+    'nsreason parse "Is a box left of the can behind the ball?" --all-parses',
     'nsreason parse "How many cups are clean?" --domain kitchen',
     'echo "Are there more cubes than balls?" | nsreason parse --to ns-vqa',
 )
@@ -21,7 +21,7 @@ EXAMPLES = (
 def parse(
     question: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUESTION]...", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
+        typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
     ] = None,
     domain: options.Domain = "clevr",
     to: Annotated[
@@ -33,13 +33,13 @@ def parse(
             autocompletion=options.complete_dialect,
         ),
     ] = "nested",
-    tree: Annotated[bool, typer.Option("--tree", help="Draw the program as a tree.")] = False,
-    dot: Annotated[bool, typer.Option("--dot", help="Write the program as a Graphviz graph.")] = False,
+    tree: Annotated[bool, options.flag("--tree", says="Draw the program as a tree.")] = False,
+    dot: Annotated[bool, options.flag("--dot", says="Write the program as a Graphviz graph.")] = False,
     canonical: Annotated[
-        bool, typer.Option("--canonical", help="In canonical form: alike for questions that mean the same.")
+        bool, options.flag("--canonical", says="In canonical form: alike for questions that mean the same.")
     ] = False,
     all_parses: Annotated[
-        bool, typer.Option("--all-parses", help="Every reading of the question, the chosen one first.")
+        bool, options.flag("--all-parses", says="Every reading of the question, the chosen one first.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> int:
@@ -55,7 +55,7 @@ def parse(
     from ..questions import question_parser
 
     if (to != "nested") + tree + dot > 1:
-        raise typer.BadParameter("choose one of --to, --tree and --dot")
+        raise output.UsageError("choose one of --to, --tree and --dot")
     parser = question_parser(load_domain(domain))
     form = forms.Form(to, "tree" if tree else "dot" if dot else "program", canonical=canonical)
     headed = bool(tree or dot or all_parses) and len(question or []) != 1
@@ -72,4 +72,3 @@ def parse(
         return inputs.Outcome(f"# {text}\n{told}\n" if headed else told, record)
 
     return inputs.each(inputs.question_lines(question), run, as_json=as_json, what="question")
-
