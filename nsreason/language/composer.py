@@ -10,11 +10,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lark import Token
-
 from ..program import Call, Program
 from .noun_phrases import NounPhrases
-from .phrases import Core, Node, OpenToken, Phrases, said
+from .phrases import Core, Node, Phrases, Word, said
 
 
 class Composer(NounPhrases):
@@ -84,18 +82,18 @@ class Composer(NounPhrases):
     def _q_count_fewer(self, a: Node, b: Node) -> int:
         return self._q_count_more(b, a)
 
-    def _q_distinct_all(self, attribute: Token) -> int:
+    def _q_distinct_all(self, attribute: Word) -> int:
         return self._add("distinct", self._add("scene"), of=said(attribute, "ATTRIBUTE"))
 
-    def _q_distinct(self, attribute: Token, np: Node) -> int:
+    def _q_distinct(self, attribute: Word, np: Node) -> int:
         return self._add("distinct", self._set(np), of=said(attribute, "ATTRIBUTE"))
 
-    def _q_distinct_pred(self, attribute: Token, pred: Node) -> int:
+    def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
         """'How many shapes are red?' counts things, 'how many colors are metallic?' counts colors."""
         node, name = self._apply(pred, None), said(attribute, "ATTRIBUTE")
         return self._add("count", node) if name == self._asks() else self._add("distinct", node, of=name)
 
-    def _q_distinct_mods(self, attribute: Token, mods: tuple[Any, ...]) -> int:
+    def _q_distinct_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
         return self._q_distinct_pred(attribute, Node("pred_mods", (mods,)))
 
     # comparing numbers
@@ -133,7 +131,7 @@ class Composer(NounPhrases):
     def _q_compare_numbers(self, a: Node, order: Node, b: Node) -> int:
         return self._compare(_ORDER[order.rule], a, b)
 
-    def _q_compare_integer(self, a: Node, order: Node, n: Token) -> int:
+    def _q_compare_integer(self, a: Node, order: Node, n: Word) -> int:
         return self._add(_ORDER[order.rule], self._q_count(a), self._add("number", of=said(n, "INTEGER")))
 
     def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
@@ -180,17 +178,14 @@ class Composer(NounPhrases):
 
     # asking for a value
 
-    def _q_query(self, attribute: Token, np: Node, *_: Any) -> int:
-        name = said(attribute, "HOW" if not self._is_attribute(attribute) else "ATTRIBUTE")
+    def _q_query(self, attribute: Word, np: Node, *_: Any) -> int:
+        name = said(attribute, "ATTRIBUTE" if attribute.may("ATTRIBUTE") else "HOW")
         return self._add("query", self._object(np), of=name)
 
-    def _is_attribute(self, token: Token) -> bool:
-        return "ATTRIBUTE" in token.senses if isinstance(token, OpenToken) else token.type == "ATTRIBUTE"
-
-    def _q_query_after(self, np: Node, attribute: Token) -> int:
+    def _q_query_after(self, np: Node, attribute: Word) -> int:
         return self._q_query(attribute, np)
 
-    def _q_query_made(self, np: Node, made: Token) -> int:
+    def _q_query_made(self, np: Node, made: Word) -> int:
         return self._add("query", self._object(np), of=said(made, "MADE_END"))
 
     def _q_query_side(self, side: Node) -> int:
@@ -199,19 +194,19 @@ class Composer(NounPhrases):
     def _query_set(self, attribute: str, node: int) -> int:
         return self._add("query", self._add("unique", node), of=attribute)
 
-    def _q_query_pred(self, attribute: Token, pred: Node) -> int:
+    def _q_query_pred(self, attribute: Word, pred: Node) -> int:
         return self._query_set(said(attribute, "ATTRIBUTE"), self._apply(pred, None))
 
-    def _q_query_np_pred(self, attribute: Token, np: Node, pred: Node) -> int:
+    def _q_query_np_pred(self, attribute: Word, np: Node, pred: Node) -> int:
         return self._query_set(said(attribute, "ATTRIBUTE"), self._restrict(np, pred))
 
-    def _q_query_np_posts(self, attribute: Token, np: Node, posts: tuple[Any, ...]) -> int:
+    def _q_query_np_posts(self, attribute: Word, np: Node, posts: tuple[Any, ...]) -> int:
         return self._query_set(said(attribute, "ATTRIBUTE"), self._among(posts, self._set(np)))
 
-    def _q_query_indirect(self, attribute: Token, core: Core) -> int:
+    def _q_query_indirect(self, attribute: Word, core: Core) -> int:
         return self._q_query(attribute, Node("np", ("the", core)))
 
-    def _q_query_mods(self, attribute: Token, mods: tuple[Any, ...]) -> int:
+    def _q_query_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
         return self._q_query_pred(attribute, Node("pred_mods", (mods,)))
 
     def _asks(self) -> str:
@@ -241,7 +236,7 @@ class Composer(NounPhrases):
         """'Find the red cube' answers with the object, 'find the red cubes' with a set."""
         return self._object(nps) if self._definite(nps) else self._set(nps)
 
-    def _q_is_same_object(self, a: Node, _: Token, b: Node) -> int:
+    def _q_is_same_object(self, a: Node, _: Word, b: Node) -> int:
         return self._add("equal_object", self._object(a), self._object(b))
 
     def _q_is_np(self, nps: Node) -> int:
@@ -263,7 +258,7 @@ class Composer(NounPhrases):
     def _q_is_pred(self, np: Node, pred: Node) -> int:
         return self._holds(np, pred)
 
-    def _q_is_det_pred(self, np: Node, det: Token, pred: Node) -> int:
+    def _q_is_det_pred(self, np: Node, det: Word, pred: Node) -> int:
         """'Are the cubes all red?', 'are the cube and the ball both red?'"""
         parts = self._joined(np)
         return self._fold("both", [self._holds(self._with_det(p, said(det, "FLOATING")), pred) for p in parts])

@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lark import Token
-
 from ..domain import Domain
 from ..errors import QuestionError
 from ..program import Call
-from .phrases import Core, Node
+from .phrases import Core, Node, Word
 
 
 class NounPhrases:
@@ -30,8 +28,8 @@ class NounPhrases:
         self.it_node: dict[str, int] = {}  # its set and its object, once they are in the program
         self.last: int | None = None  # the last object that a definite noun phrase named
 
-    def _refuse(self, message: str, token: Token | None = None) -> QuestionError:
-        at = token.start_pos if token is not None and token.start_pos is not None else 0
+    def _refuse(self, message: str, word: Word | None = None) -> QuestionError:
+        at = word.start if word is not None else 0
         return QuestionError(message, text=self.text, position=at)
 
     def _add(self, op: str, *inputs: int, of: str | None = None) -> int:
@@ -64,26 +62,26 @@ class NounPhrases:
             return True
         return isinstance(part, tuple) and any(self._mentions_it(p) for p in part)
 
-    def _it_set(self, token: Token) -> int:
+    def _it_set(self, word: Word) -> int:
         if self.it is None and self.last is not None:
             return self._add("only", self.last)
         if self.it is None:
-            raise self._refuse(f"'{self._word(token)}' has nothing before it to stand for", token)
+            raise self._refuse(f"'{self._word(word)}' has nothing before it to stand for", word)
         if "set" not in self.it_node:
             np, self.it = self.it, None
             self.it_node["set"] = self._set(np)
             self.it = np
         return self.it_node["set"]
 
-    def _it_object(self, token: Token) -> int:
+    def _it_object(self, word: Word) -> int:
         if self.it is None and self.last is not None:
             return self.last
         if "object" not in self.it_node:
-            self.it_node["object"] = self._add("unique", self._it_set(token))
+            self.it_node["object"] = self._add("unique", self._it_set(word))
         return self.it_node["object"]
 
-    def _word(self, token: Token) -> str:
-        at = token.start_pos or 0
+    def _word(self, word: Word) -> str:
+        at = word.start
         return self.text[at:].split()[0].strip(".,;?!") if self.text[at:].split() else "it"
 
     # --- sets --------------------------------------------------------------------------------------------------------
@@ -132,7 +130,7 @@ class NounPhrases:
         return node
 
     def _it_object_again(self) -> int:
-        return self._it_object(Token("IT", "it", 0))
+        return self._it_object(Word("IT", "it", 0))
 
     def _or_scene(self, node: int | None) -> int:
         return self._add("scene") if node is None else node

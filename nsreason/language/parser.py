@@ -11,24 +11,23 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from typing import Any
-
-from lark import Lark, Token
-from lark.exceptions import UnexpectedInput
-from lark.lexer import Lexer
-from lark.parsers.lalr_analysis import Shift
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DomainError
 from .lexicon import Item
-from .phrases import OpenToken, Phrases
+from .phrases import Phrases, Word
+from .tables import maker, table_of
 
 MAX_READINGS = 256  # derivations looked at when all readings are asked for
 MAX_EARLEY = 60  # words; Earley's cost grows with the cube
 
+if TYPE_CHECKING:
+    from lark import Lark
+
 END = "$END"
 _PHRASES = Phrases()
 
-Reduce = tuple[Callable[[list[Any]], Any], int, str]
+Reduce = tuple[Callable[[Sequence[Any]], Any], int, str]
 
 
 class Stopped(Exception):  # noqa: N818 - an answer to the caller, who makes the user's error of it
@@ -39,38 +38,25 @@ class Stopped(Exception):  # noqa: N818 - an answer to the caller, who makes the
         super().__init__(at)
 
 
-class _Ready(Lexer):
-    """Lark's lexer of a text that has been read already."""
-
-    def __init__(self, lexer_conf: Any) -> None:
-        pass
-
-    def lex(self, data: Any) -> Iterator[Token]:  # type: ignore[override]
-        yield from data
-
-
 class Table:
-    """The LALR table of a grammar: shifts as state numbers, reductions as `(callback, size, rule)`."""
+    """The LALR table of a grammar: shifts as state numbers, reductions as `(maker, size, rule)`."""
 
     def __init__(self, grammar: str) -> None:
-        parser = Lark(grammar_text(grammar), parser="lalr", lexer=_Ready, transformer=_PHRASES)
-        conf = parser.parse_interactive([]).parser_state.parse_conf
-        self._states, self._callbacks = conf.states, conf.callbacks
-        self.start: int = conf.start_state
-        self.end: int = conf.end_state
+        plain = table_of(grammar_text(grammar))
+        self.start, self.end = plain.start, plain.end
+        self._plain = plain.rows
+        self._makers: list[Reduce] = [
+            (maker(p, None if p.name[0] == "_" else getattr(_PHRASES, p.name)), p.size, p.rule) for p in plain.rules
+        ]
         self._rows: dict[int, dict[str, int | Reduce]] = {}
 
     def row(self, state: int) -> dict[str, int | Reduce]:
         """A state's actions, converted when the state is first met (a question meets few of them)."""
         row = self._rows.get(state)
         if row is None:
-            row = self._rows[state] = {}
-            for symbol, (action, told) in self._states[state].items():
-                # Lark's names are Tokens, whose comparisons are slow: plain strings are kept.
-                if action is Shift:
-                    row[str(symbol)] = told
-                else:
-                    row[str(symbol)] = (self._callbacks[told], len(told.expansion), str(told.origin.name))
+            makers = self._makers
+            row = {symbol: to if to >= 0 else makers[-1 - to] for symbol, to in self._plain[state].items()}
+            self._rows[state] = row
         return row
 
     def run(self, items: Sequence[Item], length: int) -> Any:
@@ -98,7 +84,7 @@ class Table:
                 raise Stopped(at, self._before(items[:at])) from None
             states.append(shift)
             # Terminals whose names begin with an underscore never reach a phrase.
-            values.append(None if terminal[0] == "_" else Token(terminal, value, item.start))
+            values.append(None if terminal[0] == "_" else Word(terminal, value, item.start))
         try:
             self._reduce(states, values, END)
         except KeyError:
@@ -169,32 +155,35 @@ class _AnyOf(str):
 
 def derivations(grammar: str, items: Sequence[Item]) -> Iterator[Any]:
     """The phrase of every derivation of a question, at most MAX_READINGS; none for a very long question."""
+    from lark import Token
+    from lark.exceptions import UnexpectedInput
+
     if len(items) > MAX_EARLEY:
         return
     tokens = []
-    for item in items:
+    words: list[Word] = []
+    for place, item in enumerate(items):
         kind = _AnyOf(item.senses[0][0])
         kind.all = frozenset(t for t, _ in item.senses)
-        token = OpenToken(kind, "", item.start)
-        token.senses = dict(reversed(item.senses))
-        tokens.append(token)
+        words.append(Word(*item.senses[0], item.start, dict(reversed(item.senses))))
+        tokens.append(Token(kind, "", place))
     try:
         forest = _earley(grammar).parse(tokens)
     except UnexpectedInput:
         return
-    yield from itertools.islice(_phrases_of(forest), MAX_READINGS)
+    yield from itertools.islice(_phrases_of(forest, words), MAX_READINGS)
 
 
-def _phrases_of(tree: Any) -> Iterator[Any]:
-    """The phrases of every derivation in a forest, without building the trees."""
-    if isinstance(tree, Token):
-        yield tree
+def _phrases_of(tree: Any, words: Sequence[Word]) -> Iterator[Any]:
+    """The phrases of every derivation in a forest of Lark trees and tokens, without building the trees."""
+    if isinstance(tree, str):
+        yield words[tree.start_pos]  # type: ignore[attr-defined]
     elif tree.data == "_ambig":
         for child in tree.children:
-            yield from _phrases_of(child)
+            yield from _phrases_of(child, words)
     else:
         build = getattr(_PHRASES, tree.data)
-        parts = [list(itertools.islice(_phrases_of(child), MAX_READINGS)) for child in tree.children]
+        parts = [list(itertools.islice(_phrases_of(child, words), MAX_READINGS)) for child in tree.children]
         for children in itertools.product(*parts):
             yield build(list(children))
 
@@ -219,4 +208,16 @@ def table(grammar: str) -> Table:
 
 @functools.cache
 def _earley(grammar: str) -> Lark:
-    return Lark(grammar_text(grammar), parser="earley", lexer=_Ready, ambiguity="explicit")
+    from lark import Lark
+    from lark.lexer import Lexer
+
+    class Ready(Lexer):
+        """The lexer of a text that has been read already."""
+
+        def __init__(self, lexer_conf: Any) -> None:
+            pass
+
+        def lex(self, data: Any) -> Iterator[Any]:  # type: ignore[override]
+            yield from data
+
+    return Lark(grammar_text(grammar), parser="earley", lexer=Ready, ambiguity="explicit")

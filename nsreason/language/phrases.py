@@ -8,20 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lark import Token
-
 from .lexicon import PLURAL
 
 
-class OpenToken(Token):
-    """A token that may be any of several terminals; `senses` holds what it means as each."""
+class Word:
+    """A word that a phrase keeps: the terminal that it is, what it means, and where it stands.
 
-    senses: dict[str, str]
+    In a search for all readings it may still be any of several terminals: `senses` says what it means as each.
+    """
+
+    __slots__ = ("senses", "start", "terminal", "value")
+
+    def __init__(self, terminal: str, value: str, start: int, senses: dict[str, str] | None = None) -> None:
+        self.terminal, self.value, self.start, self.senses = terminal, value, start, senses
+
+    def __repr__(self) -> str:
+        return f"Word({self.terminal}, {self.value!r})"
+
+    def may(self, terminal: str) -> bool:
+        return terminal == self.terminal if self.senses is None else terminal in self.senses
 
 
-def said(token: Token, terminal: str) -> str:
-    """What a token means as a terminal."""
-    return token.senses[terminal] if isinstance(token, OpenToken) else str(token.value)
+def said(word: Word, terminal: str) -> str:
+    """What a word means as a terminal."""
+    return word.value if word.senses is None else word.senses[terminal]
 
 
 class Core(NamedTuple):
@@ -76,7 +86,7 @@ class Phrases:
 
     def core_head(self, children: list[Any]) -> Core:
         head, posts = children
-        if isinstance(head, Token):
+        if isinstance(head, Word):
             return Core((), (), False, posts, anything=True)
         return Core((), head[0], head[1], posts)
 
@@ -172,7 +182,7 @@ class Phrases:
     def trait_mods(self, children: list[Any]) -> Node:
         mods = next(c for c in children if isinstance(c, tuple))
         told = Node("pred_mods", (mods,))
-        none = isinstance(children[0], Token) and said(children[0], "DET") == "no"
+        none = isinstance(children[0], Word) and said(children[0], "DET") == "no"
         return Node("pred_not", (told,)) if none else told
 
     trait_value = trait_mods
