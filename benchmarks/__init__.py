@@ -1,0 +1,1 @@
+"""Throughput of the torch-free core. `python -m benchmarks --help`."""
