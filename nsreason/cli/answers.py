@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def write_page(trace: Trace, path: str, image_file: str | None) -> None:
         file.write(page)
 
 
-def one_page(lines: Iterator[Line], html: str | None) -> Iterator[Line]:
+def one_page(lines: Iterable[Line], html: str | None) -> Iterable[Line]:
     """The same lines; where a page is wanted, no more than one.
 
     Raises:
@@ -91,4 +91,4 @@ def one_page(lines: Iterator[Line], html: str | None) -> Iterator[Line]:
     held = list(lines)
     if len(held) > 1:
         raise DataError(f"--html writes the page of one answer, and {len(held)} are asked for")
-    return iter(held)
+    return held

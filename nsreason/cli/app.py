@@ -1,12 +1,8 @@
-"""The application: its commands, how errors become exit codes, and how examples stand in the help.
-
-Exit codes: 0 answered; 1 a sound question that has no answer on this scene; 2 bad input; 130 interrupted.
-"""
+"""The application: its commands, and how examples stand in their help."""
 
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,11 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .. import __version__
-from ..errors import NsreasonError
-from . import ask, convert, demo, describe, domains, evaluate, execute, ops, output, parse
+from . import ask, convert, demo, describe, domains, evaluate, execute, exits, ops, output, parse
 
-CLOSED_PIPE = 141  # what a shell says of a program that SIGPIPE ended: `nsreason ops | head -1`
-INTERRUPTED = 130
 EXIT_CODES = (
     "  0  answered",
     "  1  a sound question that has no answer on this scene",
@@ -46,6 +39,12 @@ class Commands(TyperGroup):
         output.put(output.headed("Examples", ["$ nsreason demo", "$ nsreason parse --help"]) + "\n")
         output.put(output.headed("Exit codes", EXIT_CODES))
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit):  # typer and rich would make it the exit code 1, which is taken
+            raise exits.ClosedPipe from None
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -58,25 +57,18 @@ class Commands(TyperGroup):
         args = list(sys.argv[1:] if args is None else args)
         before = args[: args.index("--")] if "--" in args else args
         as_json = "--json" in before
-        try:
-            code = super().main(args, prog_name or "nsreason", complete_var, False, windows_expand_args, **extra)
-            sys.stdout.flush()
-        except NsreasonError as error:
-            code = output.report(error, as_json)
-        except (KeyboardInterrupt, typer.Abort):
-            output.note("\ninterrupted")
-            code = INTERRUPTED
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
-            code = CLOSED_PIPE
-        except OSError as error:
-            output.complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-            code = 2
-        except Exception as error:
-            if not hasattr(error, "format_message"):  # a fault of nsreason's own: its traceback is wanted
-                raise
-            code = _misused(error, as_json)
-        code = code if isinstance(code, int) else 0
+
+        def run() -> Any:
+            try:
+                return super(Commands, self).main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            except typer.Abort:
+                raise KeyboardInterrupt from None
+            except Exception as error:
+                if not hasattr(error, "format_message"):
+                    raise
+                return _misused(error, as_json)
+
+        code = exits.ended(run, as_json=as_json)
         if standalone_mode:
             sys.exit(code)
         return code

@@ -44,5 +44,5 @@ def ask(
     inputs.one_stdin(scene, "-" if not question else question[0])
     parser = question_parser(load_domain(domain))
     answer = answers.Answering(inputs.the_scene(scene, parser.domain, index, image), trace, html, image_file, quiet)
-    lines = answers.one_page(inputs.question_lines(question), html)
+    lines = answers.one_page(inputs.question_lines(question or []), html)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -114,5 +114,7 @@ def _show(domain: Domain) -> None:
         row = (Text(said.inverse or "-"), Text(", ".join(said.words)))
         relations.add_row(Text(relation, style="cyan"), *row)
     head = Text.assemble((domain.name, "bold"), f"  {file.summary}\n")
-    tail = Text.assemble(("things  ", "bold"), ", ".join(file.things), ("\nops     ", "bold"), ", ".join(domain.ops))
+    tail = Table.grid(padding=(0, 2))
+    for what, names in (("things", file.things), ("ops", domain.ops)):
+        tail.add_row(Text(what, style="bold"), Text(", ".join(names)))
     output.put_table(Group(head, values, *([relations] if file.relations else []), tail))

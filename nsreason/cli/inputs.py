@@ -75,7 +75,7 @@ def each(lines: Iterable[Line], run: Callable[[str], Outcome], *, as_json: bool,
     return worst
 
 
-def question_lines(given: Sequence[str] | None) -> Iterator[Line]:
+def question_lines(given: Sequence[str]) -> Iterable[Line]:
     """The questions of a command line: its arguments, or the lines of standard input.
 
     Words that came without quotes are one question.
@@ -84,11 +84,13 @@ def question_lines(given: Sequence[str] | None) -> Iterator[Line]:
         return stdin_lines("questions")
     if len(given) > 1 and not any(" " in text.strip() for text in given):
         given = [" ".join(given)]
-    return iter([Line(text) for text in given])
+    return [Line(text) for text in given]
 
 
 def stdin_lines(what: str) -> Iterator[Line]:
     """The lines of standard input that are not blank."""
+    if sys.stdin is None:  # closed by `<&-`
+        return
     if sys.stdin.isatty():
         output.note(f"Type {what}, one a line. Ctrl-D ends.")
     for number, raw in enumerate(sys.stdin.buffer, 1):

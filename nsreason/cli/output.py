@@ -140,5 +140,6 @@ def report(error: NsreasonError, as_json: bool, about: Mapping[str, object] | No
         return error.exit_code
     line = about.get("line")
     label = ("no answer" if error.exit_code == 1 else "error") + (f" in line {line}" if line is not None else "")
-    complain(str(error), label=label)
+    message = str(error) if line is None else str(error).removeprefix("line 1, ")  # its own, of a single line
+    complain(message, label=label)
     return error.exit_code

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import forms, inputs, options, output
+from . import options, parsing
 
 EXAMPLES = (
     'nsreason parse "How many red cubes are there?"',
@@ -51,24 +51,13 @@ def parse(
 
     A question that cannot be read is reported with its line, and the others go on.
     """
-    from ..domain import load_domain
-    from ..questions import question_parser
-
-    if (to != "nested") + tree + dot > 1:
-        raise output.UsageError("choose one of --to, --tree and --dot")
-    parser = question_parser(load_domain(domain))
-    form = forms.Form(to, "tree" if tree else "dot" if dot else "program", canonical=canonical)
-    headed = bool(tree or dot or all_parses) and len(question or []) != 1
-
-    def run(text: str) -> inputs.Outcome:
-        programs = parser.readings(text) if all_parses else [parser.parse(text)]
-        written = [form.write(p) for p in programs]
-        record: dict[str, object] = {"question": text, "domain": parser.domain.name, "kind": programs[0].kind.name}
-        record |= {form.key: form.data(written[0])}
-        if all_parses:
-            record["readings"] = [form.data(w) for w in written]
-        between = "\n\n" if tree or dot else "\n"
-        told = between.join(written)
-        return inputs.Outcome(f"# {text}\n{told}\n" if headed else told, record)
-
-    return inputs.each(inputs.question_lines(question), run, as_json=as_json, what="question")
+    return parsing.parse_questions(
+        question or [],
+        domain=domain,
+        to=to,
+        tree=tree,
+        dot=dot,
+        canonical=canonical,
+        all_parses=all_parses,
+        as_json=as_json,
+    )
