@@ -13,7 +13,7 @@ EXAMPLES = (
     'nsreason ask "How many red cubes are there?" --scene demo/scene.json',
     'nsreason ask "What color is the big ball?" --scene demo/scene.json --trace',
     'nsreason ask "Is there a cube?" --scene demo/scene.json --html page.html',
-    'echo "Is the can yellow?" | nsreason ask --scene demo/scene.json --json',
+    'echo "Is the big can green?" | nsreason ask --scene demo/scene.json --json',
 )
 
 

@@ -10,7 +10,7 @@ from . import inputs, options
 
 EXAMPLES = (
     'nsreason describe "count(filter[red](scene()))"',
-    'nsreason describe "exist(filter[red](relate[left](unique(filter[cube](scene())))))"',
+    'nsreason describe "exist(relate[left](unique(filter[cube](scene()))))"',
     'nsreason describe "query_color unique scene" --from ns-vqa --seed 3',
 )
 

@@ -14,6 +14,10 @@ from . import options, output
 if TYPE_CHECKING:
     from ..evaluation import Report
 
+# nsreason.answering has these; naming them here again keeps `--help` from importing it. A test compares them.
+ProgramSource = Literal["given", "parsed"]
+OnError = Literal["answer", "skip", "raise"]
+
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
     "nsreason evaluate --questions demo/questions.json --scenes demo/scene.json",
@@ -30,11 +34,11 @@ def evaluate(
         str, typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too.")
     ],
     programs: Annotated[
-        Literal["given", "parsed"],
+        ProgramSource,
         typer.Option("--programs", help="Run the file's programs, or those that the texts parse to."),
     ] = "given",
     on_error: Annotated[
-        Literal["answer", "skip", "raise"],
+        OnError,
         typer.Option("--on-error", help="A question without an exact answer: guess, leave it out, or stop."),
     ] = "answer",
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,

@@ -8,7 +8,7 @@ EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
     'nsreason execute "count(filter[red](scene()))" --scene demo/scene.json',
     'nsreason execute "exist(scene())" --scene demo/scene.json --index 0 --trace',
-    'nsreason execute "scene filter[cube] count" --from postfix --scene demo/scene.json',
+    'nsreason execute "scene count" --from postfix --scene demo/scene.json',
     'echo "count scene" | nsreason execute - --from ns-vqa --scene demo/scene.json',
 )
 
