@@ -575,3 +575,28 @@ def test_ask_answers(demo: Path) -> None:
     assert nsreason.ask(RED_CUBES, scene) == 2 and nsreason.ask("Is there a ball?", scene) is True
     with pytest.raises(nsreason.NotUnique):
         nsreason.ask(THE_BALL, scene)
+
+
+# --- the page about it ----------------------------------------------------------------------------------------
+
+
+def transcripts() -> list[tuple[str, str]]:
+    """The commands of docs/cli.md with what they print."""
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    parts = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    return [(command, printed) for command, _, printed in parts]
+
+
+@pytest.mark.parametrize(("command", "printed"), transcripts(), ids=[c for c, _ in transcripts()])
+def test_what_the_documentation_shows_is_what_is_printed(
+    command: str, printed: str, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(demo.parent)
+    assert run(*shlex.split(command)[1:]).output == printed
+
+
+def test_the_documentation_names_every_command_and_dialect() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert all(f"`{name} " in text or f"`{name}`" in text for name in COMMANDS)
+    assert all(name in text for name in DIALECTS)
