@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -109,7 +110,7 @@ def _resumable(out: str | None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if out not in (None, "-"):
+        if out is not None and Path(f"{out}.partial").exists():
             output.note(f"\nwhat is done is kept in {out}.partial; the same command with --resume goes on")
         raise
 
