@@ -234,6 +234,16 @@ for _op in OPS.values():
     _numbering(_op)
 
 
+def record_width() -> int:
+    """Integers in one row of a record."""
+    return _WIDTH
+
+
+def numbered_op(number: int) -> Op:
+    """The op that a record's number stands for."""
+    return _numbering.ops[number]
+
+
 def record_of(program: Program) -> bytes:
     """The program as int32 rows (calls, 7), encoded at first use; empty when an op cannot be scheduled."""
     record = program._record

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.data import files
-from nsreason.data.files import atomic_write, read_bytes
+from nsreason import files
 from nsreason.errors import DataError
+from nsreason.files import atomic_write, read_bytes
 
 
 def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:

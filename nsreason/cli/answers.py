@@ -73,7 +73,7 @@ def write_page(trace: Trace, path: str, image_file: str | None) -> None:
     Raises:
         DataError: the picture cannot be read, or the page cannot be written.
     """
-    from ..data.files import atomic_write
+    from ..files import atomic_write
 
     page = trace.to_html(None if image_file is None else Path(image_file)).encode("utf-8", "replace")
     with atomic_write(path) as file:

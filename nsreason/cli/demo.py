@@ -52,7 +52,7 @@ def _folder(out: str) -> Path:
     Raises:
         DataError: it has other files of these names, or cannot be written.
     """
-    from ..data.files import atomic_write
+    from ..files import atomic_write
 
     folder = Path(out)
     try:

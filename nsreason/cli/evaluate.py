@@ -98,7 +98,7 @@ def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    from ..data.files import atomic_write
+    from ..files import atomic_write
 
     with atomic_write(path) as file:
         file.write(text.encode())

@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from ..errors import DataError
-from .files import atomic_write
+from ..files import atomic_write
 
 Status = Literal["right", "wrong", "skipped", "unscored", "bad"]
 

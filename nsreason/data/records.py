@@ -20,7 +20,7 @@ from typing import Any, Literal, overload
 import msgspec
 
 from ..errors import DataError, NsreasonError, nearest
-from .files import Buffer, read_bytes
+from ..files import Buffer, read_bytes
 
 Layout = Literal["official", "list", "single", "lines"]
 Record = msgspec.Raw | memoryview | bytes

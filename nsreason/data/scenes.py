@@ -19,8 +19,8 @@ import msgspec
 
 from ..domain import Domain, load_domain
 from ..errors import DataError, NsreasonError, SceneError
+from ..files import atomic_write
 from ..scene import ObjectPlace, Scene
-from .files import atomic_write
 from .records import BadRecord, Records, read_records
 
 PackedScenes = tuple[str, int, list[tuple[Any, ...]]]

@@ -1,8 +1,8 @@
 """LALR tables as plain data, so that a process can start from a file instead of building one.
 
 Lark takes a fifth of a second to build the table of the question grammar, most of what `nsreason parse` would cost.
-The table is kept as JSON in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's text,
-so a changed grammar is a different file; where nothing can be written, it is built each time. NSREASON_CACHE names
+The table is kept as JSON in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's
+text, so a changed grammar is another file; where nothing can be written, it is built each time. NSREASON_CACHE names
 another folder, and `NSREASON_CACHE=off` keeps no file.
 """
 
@@ -48,7 +48,7 @@ def table_of(grammar: str) -> PlainTable:
             return msgspec.json.decode(path.read_bytes(), type=PlainTable)
     plain = build(grammar)
     if path is not None:
-        from ..data.files import atomic_write
+        from ..files import atomic_write
 
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
