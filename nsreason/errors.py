@@ -7,6 +7,9 @@
     ├── QuestionError       a question outside the grammar or the lexicon
     ├── SceneError          a scene that is not valid
     ├── DataError           a file that cannot be read at all
+    ├── RecipeError         a recipe, or an override of one, that does not fit its model or the training loop
+    ├── CheckpointError     a checkpoint that is damaged, or of another model
+    ├── TrainingError       a training run that cannot start or go on
     └── ExecutionError      a well-formed program that has no answer on this scene
         └── NotUnique       `unique` met no object, or more than one
 
@@ -157,6 +160,18 @@ class SceneError(NsreasonError):
 
 class DataError(NsreasonError):
     """A file or record that cannot be read."""
+
+
+class RecipeError(NsreasonError):
+    """A recipe that is not valid: an unknown key, a value of the wrong kind, a model that is not known."""
+
+
+class CheckpointError(NsreasonError):
+    """A checkpoint that cannot be read, or that holds the weights of another model."""
+
+
+class TrainingError(NsreasonError):
+    """A training run that cannot start or go on: an empty lesson, a loss that is not a number."""
 
 
 class ExecutionError(NsreasonError):

@@ -8,6 +8,7 @@ import pytest
 
 from nsreason import errors
 from nsreason.errors import (
+    CheckpointError,
     ConversionError,
     DataError,
     DomainError,
@@ -16,7 +17,9 @@ from nsreason.errors import (
     NsreasonError,
     ProgramError,
     QuestionError,
+    RecipeError,
     SceneError,
+    TrainingError,
     caret,
     did_you_mean,
     line_and_column,
@@ -32,6 +35,9 @@ EXAMPLES: list[NsreasonError] = [
     QuestionError("no word 'tird'", text="how many tird", position=9, expected=["a noun"], near=["third"]),
     SceneError("no color 'rde'", path="$.objects[1].color"),
     DataError("cannot read it"),
+    RecipeError("no key 'epoch'"),
+    CheckpointError("no tensor 'head.weight'"),
+    TrainingError("lesson 1 has no example"),
     ExecutionError("of another domain", node=1),
     NotUnique("met 2 objects", node=3, objects=(0, 4)),
 ]
