@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import statistics
@@ -66,6 +67,8 @@ def measure_all(data: Path, *, seconds: float, large: bool) -> Iterator[Row]:
         assert not isinstance(got, Exception) and spell(got) == record.answer, "the answers are wrong: nothing to time"
 
     pairs = list(zip(programs, scenes, strict=True))
+    gc.collect()
+    gc.freeze()  # as `evaluate` does: the collector would go through the whole data set again and again
 
     def one_by_one() -> None:
         for program, scene in pairs:
