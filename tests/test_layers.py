@@ -37,6 +37,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.perception",),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.models", "nsreason.reasoner", "nsreason.answering", "nsreason.report"),
+    ("nsreason.data.synthetic",),  # it executes the questions that it makes
     (
         "nsreason.training",
         "nsreason.evaluation",

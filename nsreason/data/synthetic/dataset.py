@@ -1,0 +1,283 @@
+"""A synthetic CLEVR on disk: DIR/scenes.json and DIR/questions.json in the official layout.
+
+    summary = write_dataset("data/small", scenes=1000, questions_per_scene=10, seed=7, jobs=2)
+
+Scene i depends on the seed and i alone. Answers are balanced within blocks of 64 scenes, each from a fresh tally and
+in order: the questions of scene i depend on the scenes before it in its block, and on no others. So the records of a
+data set of 100 scenes are the first ones of a data set of 70,000 with the same options, whatever the number of
+processes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from ...answering import QuestionTypes
+from ...domain import Domain, load_domain
+from ...errors import DataError
+from ...files import atomic_write
+from ..questions import QuestionRecord
+from .clevr import generate_scenes
+from .families import choose_families, families_of
+from .placement import clevr_rules
+from .questions import Balance, generate_questions
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BLOCK = 64  # scenes whose answers are balanced together
+_AHEAD = 3  # blocks on their way for each process
+
+SCENES, QUESTIONS = "scenes.json", "questions.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to make; see `write_dataset`."""
+
+    scenes: int
+    questions_per_scene: int
+    seed: int
+    objects: tuple[int, int]
+    condition: str | None = None
+    split: str = "new"
+    families: tuple[str, ...] = ()
+
+    def info(self) -> dict[str, object]:
+        """What the files say of themselves. Without a date: the same options make the same bytes."""
+        from ... import __version__
+
+        told = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {"generator": f"nsreason {__version__} generate clevr", **told}
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was made.
+
+    Attributes:
+        asked_for: the number of questions that there were to be.
+        answers: by type of question, how often each answer was given.
+        families: how many questions of each family.
+    """
+
+    scenes: int = 0
+    questions: int = 0
+    asked_for: int = 0
+    answers: dict[str, Counter[str]] = field(default_factory=dict)
+    families: Counter[str] = field(default_factory=Counter)
+    objects: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def merge(self, other: Summary) -> None:
+        """Add another part of the same data set."""
+        self.scenes += other.scenes
+        self.questions += other.questions
+        self.families.update(other.families)
+        self.objects.update(other.objects)
+        for kind, given in other.answers.items():
+            self.answers.setdefault(kind, Counter()).update(given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, most frequent answers first."""
+        answers = {kind: dict(given.most_common()) for kind, given in sorted(self.answers.items())}
+        return {
+            "scenes": self.scenes,
+            "questions": self.questions,
+            "asked_for": self.asked_for,
+            "objects": {str(n): self.objects[n] for n in sorted(self.objects)},
+            "answers": answers,
+            "families": dict(sorted(self.families.items())),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def table(self) -> RenderableType:
+        """The answers by type of question, for a console."""
+        from rich.table import Table
+
+        short = f" of {self.asked_for:,} asked for" if self.questions < self.asked_for else ""
+        table = Table(title=f"{self.scenes:,} scenes, {self.questions:,} questions{short}", title_justify="left")
+        table.add_column("type")
+        table.add_column("questions", justify="right")
+        table.add_column("answers")
+        for kind, given in sorted(self.answers.items()):
+            total = given.total()
+            shares = ", ".join(f"{answer} {100 * n / total:.0f}%" for answer, n in given.most_common())
+            table.add_row(kind, f"{total:,}", shares)
+        return table
+
+
+Part = tuple[list[bytes], list[bytes], Summary]
+
+
+def write_dataset(
+    out: str | Path,
+    *,
+    scenes: int,
+    questions_per_scene: int = 10,
+    seed: int = 0,
+    objects: tuple[int, int] | None = None,
+    condition: str | None = None,
+    split: str = "new",
+    families: list[str] | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Make scenes and questions and write them to a folder. Both files appear when all is done, or neither does.
+
+    Args:
+        out: the folder; it is made where there is none. Files that `write_dataset` made there are replaced.
+        objects, condition, split: see `generate_scenes`.
+        families: names of question families or of groups of them, such as `one_hop`; default: all.
+        progress: called with the number of finished scenes, and of all, after each block.
+
+    Raises:
+        DataError: the folder or a file cannot be written; a worker process died.
+        DomainError: there is no such condition or family; so many objects find no room.
+        ValueError: a number is too small.
+    """
+    rules = clevr_rules()
+    domain = load_domain(rules.domain)
+    if min(scenes, questions_per_scene) < 0 or jobs < 1:
+        raise ValueError("scenes and questions_per_scene are 0 or more, jobs 1 or more")
+    chosen = choose_families(domain, families) if families is not None else families_of(domain)
+    names = tuple(f.name for f in chosen) if families is not None else ()
+    plan = Plan(scenes, questions_per_scene, seed, objects or rules.objects, condition, split, names)
+    generate_scenes(0, seed, objects=plan.objects, condition=condition)  # refuses wrong options before any work
+    began = perf_counter()
+    summary = Summary(asked_for=scenes * questions_per_scene)
+    folder = _folder(out)
+    with ExitStack() as files:
+        info = {"split": split, **plan.info()}
+        write_scene = files.enter_context(_list_file(folder / SCENES, "scenes", info))
+        write_question = files.enter_context(_list_file(folder / QUESTIONS, "questions", info))
+        for made_scenes, made_questions, part in _parts(plan, jobs):
+            for record in made_scenes:
+                write_scene(record)
+            for record in made_questions:
+                write_question(record)
+            summary.merge(part)
+            if progress is not None:
+                progress(summary.scenes, scenes)
+    summary.seconds = perf_counter() - began
+    return summary
+
+
+def _folder(out: str | Path) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made: {error.strerror}; choose another folder") from None
+    return folder
+
+
+@contextmanager
+def _list_file(path: Path, key: str, info: dict[str, object]) -> Iterator[Callable[[bytes], None]]:
+    """A file in the official layout, to which records are handed one by one as JSON text."""
+    with atomic_write(path) as file:
+        file.write(b'{"info":' + msgspec.json.encode(info) + b',"' + key.encode() + b'":[')
+        yield _writer(file)
+        file.write(b"\n]}\n")
+
+
+def _writer(file: IO[bytes]) -> Callable[[bytes], None]:
+    separator = b"\n"
+
+    def write(record: bytes) -> None:
+        nonlocal separator
+        file.write(separator + record)
+        separator = b",\n"
+
+    return write
+
+
+# --- blocks, in this process or in several --------------------------------------------------------------------------
+
+
+def make_block(plan: Plan, start: int) -> Part:
+    """The scenes of one block from number `start` on and their questions, as JSON text, with their summary."""
+    encode = msgspec.json.Encoder().encode
+    scenes: list[bytes] = []
+    questions: list[bytes] = []
+    summary, balance = Summary(), Balance()
+    domain = load_domain(clevr_rules().domain)
+    kinds = _Kinds(domain)
+    families = choose_families(domain, list(plan.families)) if plan.families else families_of(domain)
+    count = min(BLOCK, plan.scenes - start)
+    made = generate_scenes(
+        count, plan.seed, start=start, objects=plan.objects, condition=plan.condition, split=plan.split
+    )
+    for scene in made:
+        scenes.append(encode({"split": plan.split, **scene.to_dict()}))
+        summary.scenes += 1
+        summary.objects[len(scene)] += 1
+        for record in generate_questions(
+            scene, plan.questions_per_scene, plan.seed, families=families, balance=balance, split=plan.split
+        ):
+            questions.append(encode(record.to_dict()))
+            summary.answers.setdefault(kinds.of(record), Counter())[record.answer or ""] += 1
+            summary.families[record.template_filename or ""] += 1
+            summary.questions += 1
+    return scenes, questions, summary
+
+
+class _Kinds:
+    """The type of a question, `count` or `query_color`: one for all questions of a family."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._types = QuestionTypes(domain)
+        self._known: dict[str, str] = {}
+        self._domain = domain
+
+    def of(self, record: QuestionRecord) -> str:
+        """The type of a generated question."""
+        name = record.template_filename or ""
+        if name not in self._known:
+            program = record.given_program(self._domain)
+            assert program is not None  # generated questions have one
+            self._known[name] = self._types(program)[1]
+        return self._known[name]
+
+
+def _parts(plan: Plan, jobs: int) -> Iterator[Part]:
+    """All blocks, in order."""
+    starts = range(0, plan.scenes, BLOCK)
+    if jobs == 1 or len(starts) < 2:
+        for start in starts:
+            yield make_block(plan, start)
+        return
+    pool = ProcessPoolExecutor(
+        min(jobs, len(starts)), mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
+    waiting: deque[Future[Part]] = deque()
+    try:
+        for start in starts:
+            waiting.append(pool.submit(make_block, plan, start))
+            if len(waiting) >= jobs * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise DataError(
+            "a worker process ended before its time; if memory ran out, use fewer jobs; "
+            'a script needs `if __name__ == "__main__":` around a call with jobs'
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle

@@ -1,0 +1,175 @@
+"""Where CLEVR's objects stand and how its camera sees them: the rules of `clevr_scenes.toml`, carried out.
+
+N objects. World axes: x and y span the plane, z points up. Pixels count from the upper left corner.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from dataclasses import dataclass
+from importlib import resources
+
+import msgspec
+import numpy as np
+
+from ...scene import Vector
+
+
+class Radius(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The attribute that says how large an object is, and the radius of each of its values."""
+
+    attribute: str
+    values: dict[str, float]
+
+
+class CameraRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The camera without jitter; `focal` in pixels."""
+
+    location: Vector
+    jitter: float
+    focal: float
+    width: int
+    height: int
+
+
+class SceneRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The layout of `clevr_scenes.toml`, which says what each number is."""
+
+    domain: str
+    objects: tuple[int, int]
+    extent: float
+    min_distance: float
+    margin: float
+    attempts: int
+    min_pixels: float
+    radius: Radius
+    camera: CameraRules
+    conditions: dict[str, dict[str, dict[str, tuple[str, ...]]]]
+
+
+@functools.cache
+def clevr_rules() -> SceneRules:
+    """The rules of CLEVR v1.0."""
+    text = resources.files(__package__).joinpath("clevr_scenes.toml").read_bytes()
+    return msgspec.toml.decode(text, type=SceneRules)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where one object stands: `x`, `y`, and the radius of its circle, at whose height its centre is."""
+
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A pinhole camera at `location` that looks at the origin, upright.
+
+    `axes` are its unit vectors right, up and forward.
+    """
+
+    location: Vector
+    axes: tuple[Vector, Vector, Vector]
+    focal: float
+    width: int
+    height: int
+
+    @classmethod
+    def at(cls, location: Vector, rules: CameraRules) -> Camera:
+        """The camera of the rules, moved to `location`, which is not above or below the origin."""
+        x, y, z = location
+        plane, far = math.hypot(x, y), math.sqrt(x * x + y * y + z * z)
+        right = (-y / plane, x / plane, 0.0)
+        forward = (-x / far, -y / far, -z / far)
+        up = (-z * x / (plane * far), -z * y / (plane * far), plane / far)
+        return cls(location, (right, up, forward), rules.focal, rules.width, rules.height)
+
+    def project(self, point: Vector) -> tuple[float, float, float]:
+        """Column and row in pixels, and the depth along the camera's view, of a point before the camera."""
+        moved = tuple(p - c for p, c in zip(point, self.location, strict=True))
+        across, up, depth = (sum(m * a for m, a in zip(moved, axis, strict=True)) for axis in self.axes)
+        scale = self.focal / depth
+        return self.width / 2 + scale * across, self.height / 2 - scale * up, depth
+
+    def directions(self) -> dict[str, Vector]:
+        """The plane's directions as this camera sees them, by CLEVR's names."""
+        (rx, ry, _), (fx, fy, _) = self.axes[0], self.axes[2]
+        flat = math.hypot(fx, fy)
+        bx, by = fx / flat, fy / flat
+        return {
+            "right": (rx, ry, 0.0),
+            "behind": (bx, by, 0.0),
+            "above": (0.0, 0.0, 1.0),
+            "below": (0.0, 0.0, -1.0),
+            "left": (-rx, -ry, 0.0),
+            "front": (-bx, -by, 0.0),
+        }
+
+
+def directions(rules: SceneRules) -> dict[str, Vector]:
+    """The directions that all scenes share: those of the camera before its jitter."""
+    return Camera.at(rules.camera.location, rules.camera).directions()
+
+
+def jittered(rules: SceneRules, rng: random.Random) -> Camera:
+    """The camera of one scene."""
+    told = rules.camera
+    x, y, z = (p + rng.uniform(-told.jitter, told.jitter) for p in told.location)
+    return Camera.at((x, y, z), told)
+
+
+def place(
+    radii: list[float], rules: SceneRules, plane: tuple[Vector, Vector], rng: random.Random, attempts: int
+) -> list[Spot] | None:
+    """Spots for circles of these radii, in order, or None when one of them found no room in so many attempts.
+
+    `plane` is the directions right and behind, along which the margin is kept.
+    """
+    right, behind = plane
+    spots: list[Spot] = []
+    taken: list[tuple[float, float, float]] = []  # along right, along behind, radius + min_distance
+    extent, margin = rules.extent, rules.margin
+    for radius in radii:
+        for _ in range(attempts):
+            x, y = rng.uniform(-extent, extent), rng.uniform(-extent, extent)
+            a, b = x * right[0] + y * right[1], x * behind[0] + y * behind[1]
+            for other_a, other_b, reach in taken:
+                da, db = a - other_a, b - other_b
+                if -margin < da < margin or -margin < db < margin:
+                    break
+                if da * da + db * db < (reach + radius) ** 2:
+                    break
+            else:
+                spots.append(Spot(x, y, radius))
+                taken.append((a, b, radius + rules.min_distance))
+                break
+        else:
+            return None
+    return spots
+
+
+# Points spread evenly over a disc of radius 1: a sunflower's seeds.
+_TURN = math.pi * (3 - math.sqrt(5))
+_DISC = np.array([[math.sqrt((i + 0.5) / 48) * f(i * _TURN) for f in (math.cos, math.sin)] for i in range(48)])
+
+
+def visible_pixels(pixels: list[tuple[float, float, float]], radii: list[float], focal: float) -> list[float]:
+    """Roughly how many pixels of each object are seen, every object taken for a ball.
+
+    Args:
+        pixels: column, row and depth of each centre.
+        radii: of the balls, in world units.
+    """
+    told = np.asarray(pixels)  # (N, 3)
+    sizes = focal * np.asarray(radii) / told[:, 2]  # (N,)
+    points = told[:, None, :2] + sizes[:, None, None] * _DISC  # (N, 48, 2)
+    apart = points[:, None] - told[None, :, None, :2]  # (N, N, 48, 2): the points of i from the centre of j
+    inside = (apart**2).sum(-1) < sizes[None, :, None] ** 2
+    nearer = told[None, :, 2] < told[:, None, 2]  # (N, N): j stands before i
+    hidden = (inside & nearer[:, :, None]).any(1)  # (N, 48)
+    seen: list[float] = ((1 - hidden.mean(1)) * math.pi * sizes**2).tolist()
+    return seen
