@@ -17,17 +17,19 @@ the exact answer for every op: tests/test_soft_agreement.py.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ..kinds import NUMBER, OBJECT, WORD, Kind
 
 Quantisation = Literal["none", "standard", "everything"]
 
 PAD = -1e4  # a logit that no softmax or maximum ever sees; still finite in float16
+LEAST = 1e-6  # memberships that sum to less are not scaled up to one object: the gradient would be without bound
 
 A = TypeVar("A", bound="SoftAlgebra")
 
@@ -57,6 +59,12 @@ class LogitConfig(SoftConfig):
     temperature: float = 1.0
     margin: float = 0.25
     scale: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("present", "temperature", "margin", "scale"):
+            value = getattr(self, name)
+            if not 0 < value < -PAD / 2:
+                raise ValueError(f"{name} lies above 0 and below {-PAD / 2:g}, got {value}")
 
 
 class SoftAlgebra(Protocol):
@@ -115,13 +123,46 @@ class _Soft:
         return a - b
 
     def number(self, n: Any) -> Tensor:
-        # A batch gives a tensor of the literals; an op of a user's may write a plain number, which broadcasts.
-        return n.to(torch.get_default_dtype()) if isinstance(n, Tensor) else torch.as_tensor(float(n))
+        # A batch gives a tensor of the literals, kept whole; an op of a user's may write a plain number.
+        return n if isinstance(n, Tensor) else torch.as_tensor(float(n))
+
+
+def _smaller(a: Tensor, b: Tensor) -> Tensor:
+    """torch.minimum, which without gradients is the faster; its backward pass takes twice the time of a choice."""
+    return torch.where(a <= b, a, b) if a.requires_grad or b.requires_grad else torch.minimum(a, b)
+
+
+def _larger(a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(a >= b, a, b) if a.requires_grad or b.requires_grad else torch.maximum(a, b)
 
 
 def _weighted(weights: Tensor, rows: Tensor) -> Tensor:
     """(K, N) weights on the rows of (K, N, M): (K, M)."""
-    return torch.einsum("kn,knm->km", weights.to(rows.dtype), rows)
+    if rows.shape[1] <= _FEW:  # many tiny matrices: their product costs more than the numbers in it
+        return (weights.unsqueeze(-1) * rows).sum(dim=1)
+    return torch.bmm(weights.unsqueeze(1), rows).squeeze(1)
+
+
+_FEW = 16
+
+
+def _product(x: Tensor) -> Tensor:
+    """The product over the last dimension, by halves: torch.prod's backward pass asks the device about zeros."""
+    while x.shape[-1] > 1:
+        half = x.shape[-1] // 2
+        left, right = x[..., :half], x[..., half : 2 * half]
+        x = left * right if x.shape[-1] % 2 == 0 else torch.cat([left * right, x[..., -1:]], dim=-1)
+    return x.squeeze(-1)
+
+
+def _sum(x: Tensor) -> Tensor:
+    """The sum over objects, in float32 at least: half precision does not tell 2,048 from 2,049."""
+    return x.sum(dim=-1, dtype=torch.promote_types(x.dtype, torch.float32))
+
+
+def _first_of_most(x: Tensor) -> Tensor:
+    """Where each row has its highest value, true in one place."""
+    return torch.zeros_like(x, dtype=torch.bool).scatter_(-1, x.argmax(dim=-1, keepdim=True), True)
 
 
 class Logit(_Soft):
@@ -135,7 +176,7 @@ class Logit(_Soft):
         self.config: LogitConfig = config or LogitConfig()
 
     def degree(self, crisp: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        return (crisp.to(dtype) * 2 - 1) * self.config.present
+        return torch.where(crisp, self.config.present, -self.config.present).to(dtype)
 
     def probability(self, x: Tensor, kind: Kind) -> Tensor:
         if kind is NUMBER:
@@ -146,57 +187,57 @@ class Logit(_Soft):
         return torch.where(x <= PAD / 2, x, self.degree(x > 0, x.dtype))
 
     def both(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.minimum(a, b)
+        return _smaller(a, b)
 
     def either(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.maximum(a, b)
+        return _larger(a, b)
 
     def negate(self, a: Tensor) -> Tensor:
         return -a
 
     def some(self, objects: Tensor) -> Tensor:
-        return objects.amax(dim=-1)
+        best = objects.amax(dim=-1)
+        return torch.where(best <= PAD / 2, -self.config.present, best)  # a scene without objects
 
     def how_many(self, objects: Tensor) -> Tensor:
-        if self.hard:
-            return (objects > 0).sum(dim=-1).to(objects.dtype)
-        return torch.sigmoid(objects).sum(dim=-1)
+        return _sum(objects > 0) if self.hard else _sum(torch.sigmoid(objects))
 
     def the(self, objects: Tensor) -> Tensor:
         if self.hard:
-            likeliest = torch.nn.functional.one_hot(objects.argmax(dim=-1), objects.shape[-1])
-            return (likeliest.to(objects.dtype) - 1) * -PAD
-        return torch.log_softmax(objects / self.config.temperature, dim=-1)
+            return torch.where(_first_of_most(objects), 0.0, PAD).to(objects.dtype)
+        scaled = objects if self.config.temperature == 1.0 else objects / self.config.temperature
+        return torch.log_softmax(scaled, dim=-1)
 
     def only(self, anchor: Tensor) -> Tensor:
-        p = anchor.exp()
-        degrees = (2 * p - 1) * self.config.present
-        return torch.where(anchor <= PAD / 2, torch.full_like(p, -self.config.present), degrees)
+        return (2 * anchor.exp() - 1) * self.config.present
 
     def follow(self, anchor: Tensor, links: Tensor) -> Tensor:
         return _weighted(anchor.exp(), links)
 
     def reach(self, objects: Tensor, links: Tensor) -> Tensor:
-        return torch.minimum(objects.unsqueeze(-1), links).amax(dim=-2)
+        return _smaller(objects.unsqueeze(-1), links).amax(dim=-2)
 
     choose = follow
 
     def match(self, a: Tensor, b: Tensor) -> Tensor:
-        p = (torch.softmax(a, dim=-1) * torch.softmax(b, dim=-1)).sum(dim=-1).to(torch.float32)
-        bound = self.config.present
-        floor = 1 / (1 + torch.exp(torch.tensor(bound)).item())  # the probability whose logit is the bound
-        p = p.clamp(floor, 1 - floor)
+        if self.hard:
+            return self.degree(a.argmax(dim=-1) == b.argmax(dim=-1), a.dtype)
+        p = _sum(torch.softmax(a, dim=-1) * torch.softmax(b, dim=-1))
+        # Kept to probabilities whose logits are within `present`, and that the precision can tell from 0 and 1.
+        least = max(1 / (1 + math.exp(self.config.present)), torch.finfo(p.dtype).eps)
+        p = p.clamp(least, 1 - least)
         return (p.log() - torch.log1p(-p)).to(a.dtype)
 
     def equal(self, a: Tensor, b: Tensor) -> Tensor:
+        if self.hard:
+            return self.degree(a == b)
         width = 2 * self.config.margin
-        return (width - self._whole(a - b).abs()) / (width * self.config.scale)
+        return ((width - (a - b).abs()) / (width * self.config.scale)).clamp_min(PAD)
 
     def less(self, a: Tensor, b: Tensor) -> Tensor:
-        return (self._whole(b - a) - 1 + 2 * self.config.margin) / self.config.scale
-
-    def _whole(self, x: Tensor) -> Tensor:
-        return x.round() if self.hard else x
+        if self.hard:
+            return self.degree(a < b)
+        return ((b - a - 1 + 2 * self.config.margin) / self.config.scale).clamp(PAD, -PAD)
 
 
 class _Degrees(_Soft):
@@ -221,13 +262,13 @@ class _Degrees(_Soft):
         return 1 - a
 
     def how_many(self, objects: Tensor) -> Tensor:
-        return (self.harden(objects) if self.hard else objects).sum(dim=-1)
+        return _sum(objects > 0.5) if self.hard else _sum(objects)
 
     def the(self, objects: Tensor) -> Tensor:
         if self.hard:
-            return torch.nn.functional.one_hot(objects.argmax(dim=-1), objects.shape[-1]).to(objects.dtype)
-        total = objects.sum(dim=-1, keepdim=True)
-        return objects / total.clamp_min(torch.finfo(objects.dtype).tiny * 16)
+            return _first_of_most(objects).to(objects.dtype)
+        least = max(LEAST, torch.finfo(objects.dtype).tiny * 16)
+        return objects / objects.sum(dim=-1, keepdim=True).clamp_min(least)
 
     def only(self, anchor: Tensor) -> Tensor:
         return anchor
@@ -236,6 +277,14 @@ class _Degrees(_Soft):
         return _weighted(anchor, links)
 
     choose = follow
+
+    def match(self, a: Tensor, b: Tensor) -> Tensor:
+        if self.hard:
+            return (a.argmax(dim=-1) == b.argmax(dim=-1)).to(a.dtype)
+        return self._match(a, b)
+
+    def _match(self, a: Tensor, b: Tensor) -> Tensor:
+        raise NotImplementedError
 
     def equal(self, a: Tensor, b: Tensor) -> Tensor:
         return (1 - (a - b).abs()).clamp(0, 1)
@@ -250,19 +299,19 @@ class Goedel(_Degrees):
     name = "goedel"
 
     def both(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.minimum(a, b)
+        return _smaller(a, b)
 
     def either(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.maximum(a, b)
+        return _larger(a, b)
 
     def some(self, objects: Tensor) -> Tensor:
         return objects.amax(dim=-1)
 
     def reach(self, objects: Tensor, links: Tensor) -> Tensor:
-        return torch.minimum(objects.unsqueeze(-1), links).amax(dim=-2)
+        return _smaller(objects.unsqueeze(-1), links).amax(dim=-2)
 
-    def match(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.minimum(a, b).amax(dim=-1)
+    def _match(self, a: Tensor, b: Tensor) -> Tensor:
+        return _smaller(a, b).amax(dim=-1)
 
 
 class Product(_Degrees):
@@ -277,12 +326,12 @@ class Product(_Degrees):
         return a + b - a * b
 
     def some(self, objects: Tensor) -> Tensor:
-        return 1 - (1 - objects).prod(dim=-1)
+        return 1 - _product(1 - objects)
 
     def reach(self, objects: Tensor, links: Tensor) -> Tensor:
-        return 1 - (1 - objects.unsqueeze(-1) * links).prod(dim=-2)
+        return 1 - _product((1 - objects.unsqueeze(-1) * links).transpose(-1, -2))
 
-    def match(self, a: Tensor, b: Tensor) -> Tensor:
+    def _match(self, a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(dim=-1)
 
 
@@ -317,6 +366,3 @@ def hardened(soft: Logit | Goedel | Product, quantisation: Quantisation = "stand
         return Logit(replace(soft.config, quantisation=quantisation))
     return type(soft)(replace(soft.config, quantisation=quantisation))
 
-
-SET_KINDS = (OBJECTS, OBJECT)
-SCALAR_KINDS = (TRUTH, NUMBER)

@@ -7,7 +7,7 @@ are those of one algebra. Padding has the algebra's `nothing`, so that no op can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -38,7 +38,6 @@ class Grounded:
     alike: Tensor
     words: Tensor
     nothing: float
-    _views: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         s, n = self.present.shape
@@ -50,9 +49,46 @@ class Grounded:
             "words": (s, a, n, c),
         }
         for name, shape in wanted.items():
-            if tuple(getattr(self, name).shape) != shape:
-                got = tuple(getattr(self, name).shape)
-                raise ExecutionError(f"grounded {name}: {shape} fits domain '{self.domain.name}', got {got}")
+            table = getattr(self, name)
+            if tuple(table.shape) != shape:
+                raise ExecutionError(
+                    f"grounded {name}: {shape} fits domain '{self.domain.name}', got {tuple(table.shape)}"
+                )
+            if table.dtype != self.concepts.dtype or table.device != self.concepts.device:
+                raise ExecutionError(
+                    f"grounded {name} is {table.dtype} on {table.device}, "
+                    f"concepts are {self.concepts.dtype} on {self.concepts.device}"
+                )
+
+    @classmethod
+    def of_model(
+        cls,
+        domain: Domain,
+        present: Tensor,
+        concepts: Tensor,
+        relations: Tensor,
+        alike: Tensor,
+        words: Tensor,
+        algebra: SoftAlgebra,
+    ) -> Grounded:
+        """The tables from a model's degrees, which say something of every pair and every place: an object gets no
+        relation to itself, and places without an object become padding.
+
+        Raises:
+            ExecutionError: a table's shape does not fit, or the tables differ in precision or device.
+        """
+        there = present[:, None, :]
+        pairs = there.unsqueeze(-1) & there.unsqueeze(-2)
+        nothing = concepts.new_tensor(algebra.nothing)
+        return cls(
+            domain,
+            present,
+            torch.where(there, concepts, nothing),
+            torch.where(pairs, self_masked(relations, algebra), nothing),
+            torch.where(pairs, self_masked(alike, algebra), nothing),
+            words,
+            algebra.nothing,
+        )
 
     def __len__(self) -> int:
         return self.present.shape[0]
@@ -72,22 +108,28 @@ class Grounded:
         device = next(iter(moved.values())).device
         return Grounded(self.domain, self.present.to(device), **moved, nothing=self.nothing)
 
-    def table(self, name: str) -> Tensor:
-        """A flat table, (S * literals, ...), made once: concepts, relations, converse, alike, repeats, words."""
-        flat = self._views.get(name)
-        if flat is None:
-            flat = self._views[name] = self._flat(name)
-        return flat
+    def padded(self, places: int) -> Grounded:
+        """The same scenes with empty places behind their objects."""
+        more = torch.nn.functional.pad
+        return Grounded(
+            self.domain,
+            more(self.present, (0, places), value=False),
+            more(self.concepts, (0, places), value=self.nothing),
+            more(self.relations, (0, places, 0, places), value=self.nothing),
+            more(self.alike, (0, places, 0, places), value=self.nothing),
+            more(self.words, (0, 0, 0, places), value=0.0),
+            self.nothing,
+        )
 
-    def _flat(self, name: str) -> Tensor:
-        if name == "converse":
-            return self.relations.transpose(-1, -2).flatten(0, 1)
-        if name == "repeats":
-            later = torch.ones(self.n, self.n, dtype=torch.bool, device=self.alike.device).triu(1)
-            # Not later is the same as absent: the self mask's degree, which the diagonal holds, would differ by model.
-            return torch.where(later, self.alike, self.alike.new_tensor(self.nothing)).flatten(0, 1)
-        table: Tensor = getattr(self, name)
-        return table.flatten(0, 1)
+
+def self_masked(table: Tensor, algebra: SoftAlgebra) -> Tensor:
+    """A table of pairs (..., N, N) in which no object stands in the relation to itself: NS-CL's self mask.
+
+    `relate` and `same` never contain the anchor. A model's scores say otherwise (an object is most like itself), so
+    every learned table of pairs passes through here. The diagonal gets the algebra's degree of false (Logit: -10).
+    """
+    diagonal = torch.eye(table.shape[-1], dtype=torch.bool, device=table.device)
+    return torch.where(diagonal, algebra.degree(torch.zeros_like(diagonal), table.dtype), table)
 
 
 def ground_crisp(
@@ -97,6 +139,7 @@ def ground_crisp(
 
     Raises:
         ExecutionError: no scene, scenes of several domains, or one with more than 64 objects.
+        SceneError: a scene knows neither a relation's pairs nor the coordinates to compute them from.
     """
     if not scenes:
         raise ExecutionError("there is no scene to ground")
@@ -106,38 +149,28 @@ def ground_crisp(
         raise ExecutionError(f"a scene has more than {MAX_OBJECTS} objects")
     batch = SceneBatch(scenes)
     domain = scenes[0].domain
-    s, n = len(scenes), batch.n + pad
-    present = _bits(batch.full, n)  # (S, N)
+    s, n = len(scenes), batch.n
     concepts = _bits(batch.concepts, n)  # (S, C, N)
-    pairs = present[:, None, :, None] & present[:, None, None, :]
-    off_diagonal = ~torch.eye(n, dtype=torch.bool)
 
-    def rows(name: str, count: int) -> Tensor:
-        flat = batch.table(name).reshape(s, count, batch.n)
-        padded = np.zeros((s, count, n), dtype=np.uint64)
-        padded[:, :, : batch.n] = flat
-        return _bits(padded, n) & off_diagonal
-
-    def degrees(crisp: Tensor, there: Tensor) -> Tensor:
-        return torch.where(there, algebra.degree(crisp, dtype), torch.tensor(algebra.nothing, dtype=dtype))
+    def pairs(name: str, count: int) -> Tensor:
+        return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)
 
     of = torch.tensor([domain.attribute_index[domain.attribute_of[c]] for c in domain.concepts])  # (C,)
     mine = torch.arange(len(domain.attributes))[:, None] == of[None, :]  # (A, C)
     words = concepts.transpose(1, 2)[:, None] & mine[None, :, None, :]  # (S, A, N, C)
-    return Grounded(
+    grounded = Grounded.of_model(
         domain,
-        present,
-        degrees(concepts, present[:, None, :]),
-        degrees(rows("relations", len(domain.relations)), pairs),
-        degrees(rows("alike", len(domain.attributes)), pairs),
+        _bits(batch.full, n),
+        algebra.degree(concepts, dtype),
+        pairs("relations", len(domain.relations)),
+        pairs("alike", len(domain.attributes)),
         algebra.degree(words, dtype),
-        algebra.nothing,
+        algebra,
     )
+    return grounded.padded(pad) if pad else grounded
 
 
 def _bits(sets: U64, n: int) -> Tensor:
-    """(...,) 64-bit sets as (..., n) booleans; places from 64 on are empty."""
-    shifts = np.arange(n, dtype=np.uint64)
-    told = (sets[..., None] >> np.minimum(shifts, np.uint64(63))) & np.uint64(1)
-    told = told * (shifts < MAX_OBJECTS)
+    """(...,) 64-bit sets as (..., n) booleans."""
+    told = (sets[..., None] >> np.arange(n, dtype=np.uint64)) & np.uint64(1)
     return torch.from_numpy(told.astype(np.bool_))

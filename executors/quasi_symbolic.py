@@ -13,7 +13,7 @@ Q programs, S scenes, N objects, C concepts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,38 +30,89 @@ from ..trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
 from .answers import Answer
 from .grounding import Grounded
-from .soft_schedule import Group, Schedule, schedule
+from .soft_schedule import Group, Read, Schedule, facts_of, schedule
+
+
+class _Tables:
+    """The tables of a batch of scenes, by the names that views give them, each read in one piece.
+
+    Ops read per call; a read is a row of a flat table, (S * literals, ...). `rows` gathers any of them. What an op is
+    known to read is gathered for all groups at once, which saves most of the small operations of a batch, and in the
+    backward pass a gradient of the whole table for every group.
+    """
+
+    def __init__(self, grounded: Grounded, algebra: SoftAlgebra) -> None:
+        self._grounded = grounded
+        self._everything = torch.where(
+            grounded.present,
+            algebra.degree(grounded.present, grounded.concepts.dtype),
+            grounded.concepts.new_tensor(algebra.nothing),
+        )
+
+    def everything(self, scenes: Tensor) -> Tensor:
+        """The set of all objects, (K, N), and nothing else."""
+        return self._everything.index_select(0, scenes)
+
+    def rows(self, name: str, scenes: Tensor, literal: Any) -> Tensor:
+        """Row k: the entry of `literal[k]` in the table of scene `scenes[k]`."""
+        if name == "everything":
+            return self.everything(scenes)
+        table: Tensor = getattr(self._grounded, _TABLE_OF[name])
+        rows = table.flatten(0, 1).index_select(0, scenes * table.shape[1] + literal)
+        if name == "converse":
+            return rows.transpose(-1, -2)
+        if name == "repeats":
+            later = torch.ones(rows.shape[-2:], dtype=torch.bool, device=rows.device).triu(1)
+            # Not later is the same as absent: the self mask's degree, which the diagonal holds, would differ by model.
+            return torch.where(later, rows, rows.new_tensor(self._grounded.nothing))
+        return rows
+
+
+_TABLE_OF = {
+    "concept": "concepts",
+    "relation": "relations",
+    "converse": "relations",
+    "alike": "alike",
+    "repeats": "alike",
+    "values": "words",
+}
 
 
 class SoftView:
-    """The View of a group of calls, each on its own scene."""
+    """The View of a group of calls, each on its own scene. `ready` holds what was gathered for it beforehand, by table
+    and literal."""
 
-    def __init__(self, grounded: Grounded, scene: Tensor, everything: Tensor) -> None:
-        self.grounded, self.scene, self._everything = grounded, scene, everything
+    def __init__(
+        self, tables: _Tables, literals: tuple[Tensor, ...], ready: dict[Read, Tensor], scenes: Callable[[], Tensor]
+    ) -> None:
+        self._tables, self._literals, self._ready, self._scenes = tables, literals, ready, scenes
 
-    def _rows(self, name: str, literals: int, literal: Any) -> Tensor:
-        return self.grounded.table(name).index_select(0, self.scene * literals + literal)
+    def _rows(self, name: str, literal: Any) -> Tensor:
+        for place, mine in enumerate(self._literals):
+            if literal is mine:
+                return self._ready[Read(name, place)]
+        return self._tables.rows(name, self._scenes(), literal)  # a literal of the op's own
 
     def everything(self) -> Tensor:
-        return self._everything.index_select(0, self.scene)
+        return self._ready[Read("everything", -1)]
 
     def concept(self, concept: Any) -> Tensor:
-        return self._rows("concepts", self.grounded.concepts.shape[1], concept)
+        return self._rows("concept", concept)
 
     def relation(self, relation: Any) -> Tensor:
-        return self._rows("relations", self.grounded.relations.shape[1], relation)
+        return self._rows("relation", relation)
 
     def converse(self, relation: Any) -> Tensor:
-        return self._rows("converse", self.grounded.relations.shape[1], relation)
+        return self._rows("converse", relation)
 
     def alike(self, attribute: Any) -> Tensor:
-        return self._rows("alike", self.grounded.alike.shape[1], attribute)
+        return self._rows("alike", attribute)
 
     def repeats(self, attribute: Any) -> Tensor:
-        return self._rows("repeats", self.grounded.alike.shape[1], attribute)
+        return self._rows("repeats", attribute)
 
     def values(self, attribute: Any) -> Tensor:
-        return self._rows("words", self.grounded.words.shape[1], attribute)
+        return self._rows("values", attribute)
 
 
 @dataclass(frozen=True)
@@ -158,64 +209,94 @@ class QuasiSymbolic:
         Raises:
             ExecutionError: programs and scenes are of different domains, or `which` does not fit.
         """
-        device = grounded.concepts.device
         plan = programs if isinstance(programs, Schedule) else schedule(programs)
-        plan = plan.to(device)
         if plan.domain != grounded.domain:
             raise ExecutionError(
                 f"the programs are of domain '{plan.domain.name}', the scenes of '{grounded.domain.name}'"
             )
-        scenes = self._scenes(plan, grounded, which, device)
-        everything = torch.where(
-            grounded.present,
-            self.algebra.degree(grounded.present, grounded.concepts.dtype),
-            grounded.concepts.new_tensor(self.algebra.nothing),
-        )
+        if grounded.n == 0:  # no object anywhere: an empty place lets every op run as it is
+            grounded = grounded.padded(1)
+        index, scenes = _on_device(plan, self._scenes(plan, grounded, which), grounded.concepts.device)
+        run = _Run(self.algebra, plan, index, scenes, grounded)
         results: list[Tensor] = []
-        for group in plan.groups:
-            results.append(self._run(group, plan.index, results, grounded, scenes, everything))
+        for g, group in enumerate(plan.groups):
+            results.append(run.group(g, group, results))
         parts = tuple(
-            SoftValues(a.kind, plan.index[a.questions], results[a.group].index_select(0, plan.index[a.rows]))
+            SoftValues(a.kind, run.pieces[a.questions], results[a.group].index_select(0, run.pieces[a.rows]))
             for a in plan.answers
         )
         return SoftAnswers(plan, self.algebra, parts, tuple(results) if keep else ())
 
     @staticmethod
-    def _scenes(
-        plan: Schedule, grounded: Grounded, which: Sequence[int] | Tensor | None, device: torch.device
-    ) -> Tensor:
-        scenes = torch.arange(plan.programs) if which is None else torch.as_tensor(which, dtype=torch.int64)
+    def _scenes(plan: Schedule, grounded: Grounded, which: Sequence[int] | Tensor | None) -> Tensor:
+        scenes = torch.arange(plan.programs) if which is None else torch.as_tensor(which)
         if scenes.shape != (plan.programs,):
             raise ExecutionError(f"{plan.programs} programs need as many scenes, got {tuple(scenes.shape)}")
+        if scenes.is_floating_point() or scenes.dtype == torch.bool:
+            raise ExecutionError(f"scenes are named by whole numbers, got {scenes.dtype}")
         on_host = scenes.device.type == "cpu"  # a check on the device would wait for it
-        if on_host and len(scenes) and not 0 <= int(scenes.min()) <= int(scenes.max()) < len(grounded):
+        if on_host and not 0 <= int(scenes.min()) <= int(scenes.max()) < len(grounded):
             raise ExecutionError(f"a scene index is outside 0..{len(grounded) - 1}")
-        return scenes.to(device)
+        return scenes.to(torch.int64)
 
-    def _run(
-        self,
-        group: Group,
-        index: Tensor,
-        results: list[Tensor],
-        grounded: Grounded,
-        scenes: Tensor,
-        everything: Tensor,
-    ) -> Tensor:
-        view = SoftView(grounded, scenes.index_select(0, index[group.questions]), everything)
+
+def _on_device(plan: Schedule, scenes: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The schedule's index and the scenes on the device, in one transfer where both are on the host."""
+    if device.type != "cpu" and plan.index.device.type == scenes.device.type == "cpu":
+        both = torch.cat([plan.index, scenes]).to(device, non_blocking=True)
+        return both[: len(plan.index)], both[len(plan.index) :]
+    return plan.index.to(device, non_blocking=True), scenes.to(device, non_blocking=True)
+
+
+class _Run:
+    """One execution of a schedule."""
+
+    def __init__(
+        self, algebra: Logit | Goedel | Product, plan: Schedule, index: Tensor, scenes: Tensor, grounded: Grounded
+    ) -> None:
+        self.algebra = algebra
+        self.pieces = torch.split(index, list(plan.sizes))
+        self.scenes = scenes.index_select(0, self.pieces[0])  # (M,)
+        self.tables = _Tables(grounded, algebra)
+        self.present, self.nothing = grounded.present, grounded.nothing
+        self.dtype = grounded.concepts.dtype
+        # float32 holds whole numbers up to 2^24, half precision only up to 2,048 and 256
+        self.number_dtype = self.dtype if self.dtype.itemsize >= 4 else torch.float32
+        self.everything_crisp = algebra.config.quantisation == "everything"
+        self.ready: list[dict[Read, Tensor]] = [{} for _ in plan.groups]
+        for lookup in plan.lookups:
+            literals = self.pieces[lookup.literals] if lookup.literals >= 0 else None
+            rows = self.tables.rows(lookup.table, scenes.index_select(0, self.pieces[lookup.rows]), literals)
+            for (g, read), mine in zip(lookup.wanted, torch.split(rows, list(lookup.sizes)), strict=True):
+                self.ready[g][read] = mine
+
+    def group(self, g: int, group: Group, results: list[Tensor]) -> Tensor:
+        """The values of a group's calls, (K, ...)."""
+        op = group.op
         inputs = []
         for source in group.sources:
             found = results[source.groups[0]]
             if len(source.groups) > 1:
-                found = torch.cat([results[g] for g in source.groups])
-            inputs.append(found if source.whole else found.index_select(0, index[source.rows]))
-        literals = tuple(index[s] for s in group.literals)
-        value: Tensor = group.op.apply(self.algebra, view, literals, tuple(inputs))
-        if group.op.result is NUMBER:
-            value = value.to(grounded.concepts.dtype)
+                found = torch.cat([results[s] for s in source.groups])
+            inputs.append(found if source.rows < 0 else found.index_select(0, self.pieces[source.rows]))
+        literals = tuple([self.pieces[piece] for piece in group.literals])
+
+        def mine() -> Tensor:
+            return self.scenes.narrow(0, group.start, group.calls)
+
+        view = SoftView(self.tables, literals, self.ready[g], mine)
+        value: Tensor = op.apply(self.algebra, view, literals, tuple(inputs))
+        if op.result is NUMBER:
+            value = value.to(self.number_dtype)
+        elif value.dtype != self.dtype:
+            value = value.to(self.dtype)
         if value.dim() == 0:  # an op that says the same of every scene
             value = value.expand(group.calls)
-        if group.op.result is OBJECTS and self.algebra.config.quantisation == "everything":
-            value = self.algebra.harden(value)
+        if op.result is OBJECTS:
+            if facts_of(op).makes_set:  # in a scene without objects, of a place that is none
+                value = torch.where(self.present.index_select(0, mine()), value, value.new_tensor(self.nothing))
+            if self.everything_crisp:
+                value = self.algebra.harden(value)
         return value
 
 

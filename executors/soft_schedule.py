@@ -1,14 +1,26 @@
 """Schedules of quasi-symbolic execution: which calls run together, and where each finds its inputs.
 
-A batch of programs is sorted by level and op, as in executors.schedule; each group of calls is one application of the
-op's function to tensors. Where a group's inputs lie in earlier groups' results is computed once, in numpy, and sent to
-the device in one piece.
+All calls that share a *turn*, over all programs of a batch, are one application of their op's function to tensors. A
+call's turn follows those of its inputs and names its op; turns are chosen, once per program shape, so that programs of
+different lengths meet:
+
+* sets and objects go round in cycles: combine sets, narrow them, take the single object, relate it. A chain of one op
+  (the filters of 'large red metal') takes consecutive turns within its cycle.
+* what only leads to the answer (the counts of a comparison, the last `exist`) waits for the end, and is counted from
+  there.
+
+On the programs of CLEVR that makes a third of the groups of plain levels. Turns, like what each group reads and where
+its inputs lie, are computed in numpy and sent to the device in one piece.
+
+Q programs, M calls of all of them, K calls of a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +28,17 @@ from torch import Tensor
 
 from ..domain import Domain
 from ..errors import ExecutionError
-from ..kinds import Kind
+from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..ops import Op
 from ..program import Program
 from .schedule import I64, MAX_LITERALS, numbered_op, record_of, record_width
+
+
+class Read(NamedTuple):
+    """What an op reads of the scene: a table, and the place of the literal that it looks up there (-1: none)."""
+
+    table: str
+    literal: int
 
 
 @dataclass(frozen=True)
@@ -27,19 +46,29 @@ class Source:
     """Where one input of a group comes from: results of earlier groups, and the rows of their concatenation."""
 
     groups: tuple[int, ...]
-    rows: slice  # of Schedule.index
-    whole: bool  # the rows are all of the one group, in order: nothing to gather
+    rows: int  # a piece of the index; -1: all rows of the one group, in order, so there is nothing to gather
 
 
 @dataclass(frozen=True)
 class Group:
-    """Calls of one op at one level: `calls` of them, of programs `index[questions]`, with their literals."""
+    """Calls of one op in one turn: `calls` of them, rows `start`... of the schedule."""
 
     op: Op
+    start: int
     calls: int
-    questions: slice  # of Schedule.index
-    literals: tuple[slice, ...]  # of Schedule.index
+    literals: tuple[int, ...]  # pieces of the index
     sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """All reads of one table by the batch: which groups want how many rows, in this order."""
+
+    table: str
+    rows: int  # a piece of the index: the calls that read
+    literals: int  # a piece of the index; -1: a table without literals
+    wanted: tuple[tuple[int, Read], ...]
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -48,19 +77,25 @@ class Answered:
 
     kind: Kind
     group: int
-    questions: slice  # of Schedule.index
-    rows: slice  # of Schedule.index
+    questions: int  # a piece of the index
+    rows: int  # a piece of the index
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a batch of Q programs does, for any scenes. `index` is one array that all slices refer to."""
+    """What a batch of Q programs does, for any scenes.
+
+    `index` is the one array on the device; `sizes` are the lengths of its pieces, which groups, lookups and answers
+    name by number. Piece 0 holds the program of each of the M calls, in the order of their turns.
+    """
 
     domain: Domain
     programs: int
     groups: tuple[Group, ...]
+    lookups: tuple[Lookup, ...]
     answers: tuple[Answered, ...]
     index: Tensor
+    sizes: tuple[int, ...]
     places: I64  # (M, 2): group and row of every call, in program order
     starts: I64  # (Q,): where each program's calls begin in `places`
 
@@ -68,8 +103,118 @@ class Schedule:
         """The same schedule with its index on a device: the one transfer that a batch needs."""
         if self.index.device == torch.device(device):
             return self
-        moved = self.index.to(device, non_blocking=True)
-        return Schedule(self.domain, self.programs, self.groups, self.answers, moved, self.places, self.starts)
+        return replace(self, index=self.index.to(device, non_blocking=True))
+
+
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+_OPS = 1 << 12  # more than there are op numbers
+_CHAIN = 8  # calls of one op in a row that one cycle takes
+_LAST = 1 << 40  # turns of a cycle lie below, those counted from the end above
+_HEIGHT = 1 << 20
+
+_KEPT = 20_000
+_turns: dict[tuple[Any, ...], bytes] = {}
+
+
+def turns_of(program: Program) -> bytes:
+    """The turn of each call, as int64; the same object for programs of one shape (their ops and inputs)."""
+    turns = program._turns
+    if turns is None:
+        shape = tuple([step.op for step in program.steps]), program.inputs
+        turns = _turns.get(shape)
+        if turns is None:
+            if len(_turns) >= _KEPT:
+                _turns.clear()
+            turns = _turns[shape] = np.array(_choose_turns(program), dtype=np.int64).tobytes()
+        program._turns = turns
+    assert isinstance(turns, bytes)
+    return turns
+
+
+def _choose_turns(program: Program) -> list[int]:
+    numbers = np.frombuffer(record_of(program), dtype=np.int32).reshape(-1, record_width())[:, 1].tolist()
+    ends = [step.gives in (TRUTH, NUMBER, WORD) for step in program.steps]
+    heights = [0] * len(program)
+    for node in reversed(range(len(program))):
+        for i in program.inputs[node]:
+            ends[i] = ends[i] and ends[node]
+            heights[i] = max(heights[i], heights[node] + 1)
+    turns: list[int] = []
+    when: list[tuple[int, int, int, int]] = []  # cycle, phase, op, place in a chain
+    for node, (step, given) in enumerate(zip(program.steps, program.inputs, strict=True)):
+        number, phase = numbers[node], _phase(step.op)
+        cycle, *before, chain = max([when[i] for i in given], default=(0, -1, 0, 0))
+        if before == [phase, number] and chain + 1 < _CHAIN:
+            chain += 1
+        else:
+            cycle, chain = cycle + (before >= [phase, number]), 0
+        when.append((cycle, phase, number, chain))
+        if ends[node]:
+            turns.append(_LAST + (_HEIGHT - heights[node]) * _OPS + number)
+        else:
+            turns.append(((cycle * 8 + phase) * _OPS + number) * _CHAIN + chain)
+    return turns
+
+
+def _phase(op: Op) -> int:
+    """Where in a cycle an op comes."""
+    takes = [p.kind for p in op.inputs]
+    if OBJECT in takes:
+        return 5
+    if op.result is OBJECT:
+        return 4
+    if op.result is OBJECTS and takes:
+        return 3 if len(takes) == 1 else 2
+    return 1 if takes else 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What running an op on values that stand for any shows of it: what it reads of the scene, and whether it makes
+    a set from an object (which may then hold places that are no objects)."""
+
+    reads: tuple[Read, ...]
+    makes_set: bool
+
+
+@lru_cache(maxsize=4096)
+def facts_of(op: Op) -> Facts:
+    """The facts of an op that only combines primitives, as all that are scheduled do."""
+    probe = _Probe()
+    op.apply(probe, probe, tuple(map(_Literal, range(len(op.literals)))), (probe,) * len(op.inputs))
+    return Facts(tuple(dict.fromkeys(probe.reads)), op.result is OBJECTS and "only" in probe.used)
+
+
+class _Literal(NamedTuple):
+    place: int
+
+
+class _Probe:
+    """An algebra, a view and every value in one: whatever is done with it gives itself."""
+
+    def __init__(self) -> None:
+        self.reads: list[Read] = []
+        self.used: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def primitive(*given: object) -> _Probe:
+            self.used.add(name)
+            literal = given[0] if given else None
+            if name in TABLES and (literal is None or isinstance(literal, _Literal)):
+                self.reads.append(Read(name, -1 if literal is None else literal.place))
+            return self
+
+        return primitive
+
+
+TABLES = ("everything", "concept", "relation", "converse", "alike", "repeats", "values")
+
+
+# --- scheduling ------------------------------------------------------------------------------------------------------
 
 
 class _Index:
@@ -77,71 +222,135 @@ class _Index:
 
     def __init__(self) -> None:
         self.parts: list[I64] = []
-        self.length = 0
 
-    def add(self, values: I64) -> slice:
-        start = self.length
-        self.parts.append(values.astype(np.int64, copy=False))
-        self.length += len(values)
-        return slice(start, self.length)
+    def add(self, values: I64) -> int:
+        self.parts.append(values)
+        return len(self.parts) - 1
 
 
 def schedule(programs: Sequence[Program]) -> Schedule:
-    """The schedule of a batch of programs of one domain.
+    """Schedule a batch of programs of one domain.
 
     Raises:
         ExecutionError: no program, programs of several domains, or one whose ops cannot be scheduled.
     """
+    records, turn = _records(programs)
+    lengths = np.fromiter(map(len, records), dtype=np.int64, count=len(records)) // (4 * record_width())
+    rows = np.frombuffer(b"".join(records), dtype=np.int32).reshape(-1, record_width())
+    ends = np.cumsum(lengths)
+    total = len(rows)
+    order = _stable_order(turn)
+    place = np.empty(total, dtype=np.int64)  # of every call, in program order: its row in the schedule
+    place[order] = np.arange(total)
+    turn = turn[order]
+    starts = np.flatnonzero(np.concatenate([[True], turn[1:] != turn[:-1]]))
+    counts = np.diff(np.append(starts, total))
+    group = np.repeat(np.arange(len(starts)), counts)  # of every row
+    ops = [numbered_op(n) for n in rows[order[starts], 1].tolist()]
+    told = rows[order].astype(np.int64).T
+    question = np.repeat(np.arange(len(records)), lengths)[order]
+    offset = (ends - lengths)[question]
+    index = _Index()
+    index.add(question)
+    given = [place[told[2 + MAX_LITERALS + i] + offset] for i in range(max(len(op.inputs) for op in ops))]
+    sources = _sources(ops, given, group, starts, counts, index)
+    literals = told[2 : 2 + MAX_LITERALS]
+    groups = tuple(
+        Group(op, a, k, tuple(index.add(literals[i, a : a + k]) for i in range(len(op.literals))), found)
+        for op, a, k, found in zip(ops, starts.tolist(), counts.tolist(), sources, strict=True)
+    )
+    lookups = _lookups(groups, literals, index)
+    places = np.stack([group[place], place - starts[group[place]]], axis=1)
+    answers = _answers(groups, places[ends - 1], index)
+    sizes = tuple([len(part) for part in index.parts])
+    joined = torch.from_numpy(np.concatenate(index.parts))
+    domain = programs[0].domain
+    return Schedule(domain, len(programs), groups, lookups, answers, joined, sizes, places, ends - lengths)
+
+
+def _stable_order(keys: I64) -> I64:
+    """A stable argsort. numpy sorts numbers themselves faster than their indices, so these go along in the numbers."""
+    n = len(keys)
+    if int(keys.max()) >= (1 << 62) // n:
+        return np.argsort(keys, kind="stable")
+    found: I64 = np.sort(keys * n + np.arange(n)) % n
+    return found
+
+
+def _distinct(codes: I64, limit: int) -> tuple[I64, I64]:
+    """The distinct codes, ascending, and for each code its place among them; codes are below `limit`."""
+    if limit > 1 << 20:  # many groups: a mark for each possible code would take too much memory
+        found, places = np.unique(codes, return_inverse=True)
+        return found, places
+    marks = np.zeros(limit, dtype=np.int64)
+    marks[codes] = 1
+    return np.flatnonzero(marks), (np.cumsum(marks) - 1)[codes]
+
+
+def _records(programs: Sequence[Program]) -> tuple[list[bytes], I64]:
+    """Each program's record, and the turns of all calls."""
     if not programs:
         raise ExecutionError("there is no program to schedule")
     domain = programs[0].domain
-    records = []
     for q, program in enumerate(programs):
         if program.domain is not domain and program.domain != domain:
             raise ExecutionError(f"program {q} is of domain '{program.domain.name}', the first of '{domain.name}'")
-        record = program._record or record_of(program)
-        if not record:
-            raise ExecutionError(f"program {q} holds an op that cannot be scheduled: {program}")
-        records.append(record)
-    width = record_width()
-    rows = np.frombuffer(b"".join(records), dtype=np.int32).reshape(-1, width)
-    lengths = np.fromiter(map(len, records), dtype=np.int64, count=len(records)) // (4 * width)
-    ends = np.cumsum(lengths)
-    question = np.repeat(np.arange(len(programs)), lengths)
-    offset = np.repeat(ends - lengths, lengths)
-    key = rows[:, 0].astype(np.int64) * (1 + int(rows[:, 1].max())) + rows[:, 1]
-    order = np.argsort(key, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(key[order]) != 0]))
-    stops = np.append(starts[1:], len(order))
-    index = _Index()
-    groups = []
-    for a, b in zip(starts.tolist(), stops.tolist(), strict=True):
-        calls = order[a:b]
-        op = numbered_op(int(rows[calls[0], 1]))
-        literals = tuple(index.add(rows[calls, 2 + i]) for i in range(len(op.literals)))
-        first = 2 + MAX_LITERALS
-        sources = tuple(
-            _source(place[rows[calls, first + i] + offset[calls]], starts, stops, index) for i in range(len(op.inputs))
-        )
-        groups.append(Group(op, b - a, index.add(question[calls]), literals, sources))
-    group_of = np.searchsorted(starts, place, side="right") - 1
-    places = np.stack([group_of, place - starts[group_of]], axis=1)
-    answers = _answers(groups, places[ends - 1], index)
-    joined = torch.from_numpy(np.concatenate(index.parts))
-    return Schedule(domain, len(programs), tuple(groups), answers, joined, places, ends - lengths)
+    records = [p._record or record_of(p) for p in programs]
+    if not all(records):
+        q = records.index(b"")
+        raise ExecutionError(f"program {q} holds an op that cannot be scheduled: {programs[q]}")
+    turns = [p._turns or turns_of(p) for p in programs]
+    return records, np.frombuffer(b"".join(turns), dtype=np.int64)
 
 
-def _source(places: I64, starts: I64, stops: I64, index: _Index) -> Source:
-    group_of = np.searchsorted(starts, places, side="right") - 1
-    groups = np.unique(group_of)
-    before = np.zeros(len(starts), dtype=np.int64)
-    before[groups] = np.concatenate([[0], np.cumsum((stops - starts)[groups])[:-1]])
-    rows = places - starts[group_of] + before[group_of]
-    size = int((stops - starts)[groups].sum())
-    whole = len(rows) == size and bool((rows == np.arange(size)).all())
-    return Source(tuple(groups.tolist()), index.add(rows), whole)
+def _sources(
+    ops: Sequence[Op], given: Sequence[I64], group: I64, starts: I64, counts: I64, index: _Index
+) -> list[tuple[Source, ...]]:
+    """For each group, where its inputs lie. All inputs of all groups are worked out together: a *slot* is an input of
+    a group, a *segment* the rows that a slot takes from one earlier group."""
+    slots = [(g, i) for g, op in enumerate(ops) for i in range(len(op.inputs))]
+    if not slots:
+        return [()] * len(ops)
+    wanted = np.concatenate([given[i][starts[g] : starts[g] + counts[g]] for g, i in slots])
+    sizes = counts[[g for g, _ in slots]]
+    slot = np.repeat(np.arange(len(slots)), sizes)
+    made_by = group[wanted]
+    code, segment = _distinct(slot * len(ops) + made_by, len(slots) * len(ops))
+    slot_of, group_of = np.divmod(code, len(ops))
+    ends = np.cumsum(counts[group_of])
+    first = np.searchsorted(slot_of, np.arange(len(slots)))  # a slot's first segment
+    begins = ends - counts[group_of]
+    begins -= begins[first][slot_of]
+    rows = wanted - starts[made_by] + begins[segment]
+    starting = np.cumsum(sizes) - sizes
+    straight = np.logical_and.reduceat(rows == np.arange(len(rows)) - starting[slot], starting)
+    last = np.append(first[1:], len(code))
+    whole = straight & (counts[group_of[first]] == sizes) & (last - first == 1)
+    found: list[list[Source]] = [[] for _ in ops]
+    makers = group_of.tolist()
+    cuts = zip(first.tolist(), last.tolist(), starting.tolist(), sizes.tolist(), whole.tolist(), strict=True)
+    for (g, _), (a, b, row, size, all_of_it) in zip(slots, cuts, strict=True):
+        piece = -1 if all_of_it else index.add(rows[row : row + size])
+        found[g].append(Source(tuple(makers[a:b]), piece))
+    return [tuple(s) for s in found]
+
+
+def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Lookup, ...]:
+    wanted: dict[str, list[tuple[int, Read]]] = {}
+    for g, group in enumerate(groups):
+        for read in facts_of(group.op).reads:
+            wanted.setdefault(read.table, []).append((g, read))
+    lookups = []
+    for table, reads in wanted.items():
+        spans = [slice(groups[g].start, groups[g].start + groups[g].calls) for g, _ in reads]
+        calls = index.parts[0]
+        rows = index.add(np.concatenate([calls[span] for span in spans]))
+        told = -1
+        if table != "everything":
+            looked_up = [literals[read.literal, span] for span, (_, read) in zip(spans, reads, strict=True)]
+            told = index.add(np.concatenate(looked_up))
+        lookups.append(Lookup(table, rows, told, tuple(reads), tuple([groups[g].calls for g, _ in reads])))
+    return tuple(lookups)
 
 
 def _answers(groups: Sequence[Group], last: I64, index: _Index) -> tuple[Answered, ...]:

@@ -38,13 +38,14 @@ class Program:
     through filter order, operand order and sharing.
     """
 
-    __slots__ = ("_code", "_hash", "_record", "domain", "inputs", "steps")
+    __slots__ = ("_code", "_hash", "_record", "_turns", "domain", "inputs", "steps")
 
     domain: Domain
     steps: tuple[Step, ...]
     inputs: tuple[tuple[int, ...], ...]
     _code: Any  # the executors' encodings of this program: functions of the program alone, never of a scene
     _record: Any
+    _turns: Any
     _hash: int | None
 
     def __init__(self, calls: Iterable[Call], domain: Domain | str = "clevr") -> None:
@@ -97,7 +98,7 @@ class Program:
         self.domain = domain
         self.steps = tuple(steps) if form.order is None else tuple([steps[n] for n in form.order])
         self.inputs = form.inputs
-        self._code = self._record = self._hash = None
+        self._code = self._record = self._turns = self._hash = None
 
     @property
     def calls(self) -> tuple[Call, ...]:
