@@ -13,13 +13,16 @@ shortest program is taken; `readings` lists them all.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 from .canonical import equivalent
 from .domain import Domain, load_domain
 from .errors import DomainError, QuestionError
 from .language.composer import Composer
-from .language.lexicon import Item, Lexicon, lexicon_for
-from .language.parser import END, Stopped, derivations, grammar_text, table
+from .language.items import Item
+from .language.lexicon import Lexicon, lexicon_for
+from .language.parser import Stopped, grammar_text, table
+from .language.tables import END
 from .program import Program
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
@@ -46,13 +49,16 @@ class QuestionParser:
         """
         items = self._read(text)
         try:
-            tree = self._table.run(items, len(text))
+            tree = next(self._table.walks(items))
         except Stopped as stopped:
-            found = self._all(text, items)
-            if not found:
-                raise self._error(text, items, stopped) from None
-            return min(found, key=len)
-        return Composer(self.domain, text).program(tree)
+            raise self._error(text, items, stopped) from None
+        try:
+            return Composer(self.domain, text).program(tree)
+        except QuestionError as error:
+            found = next(self._composed(text, items), None)
+            if found is None:
+                raise error from None
+            return found
 
     def readings(self, text: str) -> list[Program]:
         """Every reading of a question, the chosen one first; equivalent ones once.
@@ -61,15 +67,24 @@ class QuestionParser:
             QuestionError: there is none.
         """
         distinct = [self.parse(text)]
-        for program in sorted(self._all(text, self._read(text)), key=len):
+        for program in self._composed(text, self._read(text)):
             if not any(equivalent(program, p) for p in distinct):
                 distinct.append(program)
         return distinct
 
+    def _composed(self, text: str, items: list[Item]) -> Iterator[Program]:
+        """The programs of all walks that mean something: first the natural readings, then those that forgive slips."""
+        for strict in (True, False):
+            for tree in self._table.walks(items, every=True):
+                try:
+                    yield Composer(self.domain, text, strict=strict).program(tree)
+                except QuestionError:
+                    continue
+
     def _read(self, text: str) -> list[Item]:
         items = self.lexicon.read(text)
         if not items:
-            raise self._error(text, items, Stopped(0, frozenset(("_HOW_MANY", "_WHAT", "_IS_THERE", "_IS"))))
+            raise self._error(text, items, Stopped(0))
         if len(items) > MAX_WORDS:
             raise QuestionError(
                 f"the question has {len(items)} words; at most {MAX_WORDS} are read",
@@ -79,23 +94,14 @@ class QuestionParser:
         return items
 
     def _error(self, text: str, items: list[Item], stopped: Stopped) -> QuestionError:
-        told = [name for terminal, name in _terminal_names(self.domain).items() if terminal in stopped.expected]
+        open_here = self._table.expected(items[: stopped.at])
+        told = [name for terminal, name in _terminal_names(self.domain).items() if terminal in open_here]
         expected = list(dict.fromkeys(told))[:MAX_EXPECTED]
         if stopped.at >= len(items):
             message = "the question ends too early" if items else "there is no question here"
             return QuestionError(message, text=text, position=len(text.rstrip("?!. \n")), expected=expected)
         wrong = items[stopped.at]
         return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=wrong.start, expected=expected)
-
-    def _all(self, text: str, items: list[Item]) -> list[Program]:
-        """Every program that some derivation gives, each once."""
-        programs: dict[Program, None] = {}
-        for tree in derivations(self.grammar, items):
-            try:
-                programs[Composer(self.domain, text).program(tree)] = None
-            except QuestionError:
-                continue
-        return list(programs)
 
 
 def _terminal_names(domain: Domain) -> dict[str, str]:

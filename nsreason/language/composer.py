@@ -2,6 +2,7 @@
 
 * 'is the cube red' asks of the one cube; 'are the cubes red', 'are all cubes red' of every one; 'is a cube red' of some
 * 'is the cube red or blue' asks which; 'is the cube left of the ball or a sphere' is yes or no
+* 'what is left of the ball?' asks for the attribute that the domain names; 'which cube is left of it?' for the cube
 """
 
 from __future__ import annotations
@@ -10,25 +11,49 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..program import Call, Program
-from .noun_phrases import NounPhrases
-from .phrases import Core, Node, Phrases, Word, said
+from ..errors import DomainError, ProgramError
+from ..program import Program
+from .counting import Counting
+from .noun_phrases import JOINED, Antecedent
+from .phrases import Core, Node, Word, side_of
+
+_OF_BOTH = ("coord_and", "np_both")
 
 
-class Composer(NounPhrases):
+class Composer(Counting):
     """Builds the program of one question."""
+
+    spoken: Antecedent | None = None  # the subject of the last question, for 'and is it red?'
 
     def program(self, tree: Node) -> Program:
         """The program of a parsed question.
 
         Raises:
-            QuestionError: a pronoun has nothing to stand for, or an answer would be two words.
+            QuestionError: a pronoun has nothing to stand for, an answer would be two words, or the phrases make no
+                sense together.
         """
         *statements, ask = tree.parts
-        for statement in statements:
-            self._speak_of(statement.parts[-1])
-        self._ask(ask)
-        return Program(_used(self.calls), self.domain)
+        try:
+            for statement in statements:
+                self._speak_of(statement.parts[-1])
+            self._ask(ask)
+            return Program.of_steps(self.domain, *self._used())
+        except (DomainError, ProgramError) as error:
+            raise self._refuse(str(error)) from None
+
+    def _used(self) -> tuple[list[Any], list[tuple[int, ...]]]:
+        """The calls that the last one needs: 'there is a ball left of it' may never be spoken of again."""
+        inputs = self.inputs
+        needed = [False] * len(inputs)
+        needed[-1] = True
+        for node in range(len(inputs) - 1, -1, -1):
+            if needed[node]:
+                for i in inputs[node]:
+                    needed[i] = True
+        if all(needed):
+            return self.steps, inputs
+        place = {node: i for i, node in enumerate(n for n, used in enumerate(needed) if used)}
+        return [self.steps[n] for n in place], [tuple([place[i] for i in inputs[n]]) for n in place]
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
@@ -39,108 +64,34 @@ class Composer(NounPhrases):
     def _q_ask(self, clause: Node) -> int:
         return self._ask(clause)
 
-    def _q_ask_and(self, first: Node, second: Node) -> int:
-        return self._both_asked("both", first, second)
+    def _q_ask_and(self, first: Node, joint: Word, second: Node) -> int:
+        return self._two_asked("both", first, joint, second)
 
-    def _q_ask_or(self, first: Node, second: Node) -> int:
-        return self._both_asked("either", first, second)
+    def _q_ask_or(self, first: Node, joint: Word, second: Node) -> int:
+        return self._two_asked("either", first, joint, second)
 
-    def _both_asked(self, op: str, first: Node, second: Node) -> int:
+    def _two_asked(self, op: str, first: Node, joint: Word, second: Node) -> int:
         a = self._ask(first)
-        spoken = self._subject(first)
-        if spoken is not None:
-            self._speak_of(spoken)
+        if self.spoken is not None and (op == "both" or self._definite(self.spoken.np)):
+            self._speak_of(self.spoken.np)  # 'is there a cube or is there a ball left of it': no cube need be there
         b = self._ask(second)
-        step = self.domain.step
-        if any(step(self.calls[i].op, self.calls[i].literals).gives.name != "truth" for i in (a, b)):
-            raise self._refuse("two questions joined by 'and' or 'or' must both be answered by yes or no")
+        if any(self.steps[i].gives.name != "truth" for i in (a, b)):
+            raise self._refuse("two questions joined by 'and' or 'or' must both be answered by yes or no", joint)
         return self._add(op, a, b)
 
-    def _subject(self, ask: Node) -> Node | None:
-        parts = ask.parts[0].parts if ask.rule == "ask" else ask.parts
-        return next((p for p in parts if isinstance(p, Node) and p.rule in ("np", "coord_or")), None)
+    def _q_ask_except(self, excepted: Node, clause: Node) -> int:
+        """'Except for the ball, how many ...', 'if you remove the ball, how many ...'."""
+        node = self._ask(clause)
+        step, (inputs) = self.steps[node], self.inputs[node]
+        if step.op.name not in ("count", "exist", "distinct"):
+            raise self._refuse("what is left out can be left out of one count or of what is asked to be there")
+        kept = self._add("difference", inputs[0], self._all_of(excepted))
+        return self._add(step.op.name, kept, of=next(iter(step.literals), None))
 
-    # counting
+    def _q_ask_except_after(self, clause: Node, excepted: Node) -> int:
+        return self._q_ask_except(excepted, clause)
 
-    def _q_count(self, nps: Node) -> int:
-        if nps.rule == "number_of":
-            nps = nps.parts[0]
-        return self._add("count", self._set(nps))
-
-    def _q_count_posts(self, nps: Node, posts: tuple[Any, ...]) -> int:
-        return self._add("count", self._among(posts, self._set(nps)))
-
-    def _q_count_pred(self, nps: Node, pred: Node) -> int:
-        return self._add("count", self._restrict(nps, pred))
-
-    def _q_count_things(self, pred: Node) -> int:
-        return self._add("count", self._apply(pred, None))
-
-    def _q_count_more(self, a: Node, b: Node) -> int:
-        return self._add("minus", self._q_count(a), self._q_count(b))
-
-    def _q_count_fewer(self, a: Node, b: Node) -> int:
-        return self._q_count_more(b, a)
-
-    def _q_distinct_all(self, attribute: Word) -> int:
-        return self._add("distinct", self._add("scene"), of=said(attribute, "ATTRIBUTE"))
-
-    def _q_distinct(self, attribute: Word, np: Node) -> int:
-        return self._add("distinct", self._set(np), of=said(attribute, "ATTRIBUTE"))
-
-    def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
-        """'How many shapes are red?' counts things, 'how many colors are metallic?' counts colors."""
-        node, name = self._apply(pred, None), said(attribute, "ATTRIBUTE")
-        return self._add("count", node) if name == self._asks() else self._add("distinct", node, of=name)
-
-    def _q_distinct_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
-        return self._q_distinct_pred(attribute, Node("pred_mods", (mods,)))
-
-    # comparing numbers
-
-    def _compare(self, op: str, a: Node, b: Node) -> int:
-        return self._add(op, self._q_count(a), self._q_count(b))
-
-    def _q_more(self, a: Node, b: Node) -> int:
-        return self._compare("greater", a, b)
-
-    def _q_fewer(self, a: Node, b: Node) -> int:
-        return self._compare("less", a, b)
-
-    def _q_more_near(self, a: Node, near: Node) -> int:
-        return self._compare("greater", a, self._elsewhere(a, near))
-
-    def _q_fewer_near(self, a: Node, near: Node) -> int:
-        return self._compare("less", a, self._elsewhere(a, near))
-
-    @staticmethod
-    def _elsewhere(np: Node, near: Node) -> Node:
-        """'more cubes behind it than left of it': the same noun with the last clause replaced."""
-        if np.rule != "np":
-            return Node("pred_set", (near,))
-        det, core = np.parts
-        posts = core.posts[:-1] if core.posts and core.posts[-1][0] in ("near", "that") else core.posts
-        return Node("np", (det, core._replace(posts=(*posts, ("near", near)))))
-
-    def _q_as_many(self, coord: Node) -> int:
-        return self._compare("equal_integer", *coord.parts)
-
-    def _q_as_many_as(self, a: Node, b: Node) -> int:
-        return self._compare("equal_integer", a, b)
-
-    def _q_compare_numbers(self, a: Node, order: Node, b: Node) -> int:
-        return self._compare(_ORDER[order.rule], a, b)
-
-    def _q_compare_integer(self, a: Node, order: Node, n: Word) -> int:
-        return self._add(_ORDER[order.rule], self._q_count(a), self._add("number", of=said(n, "INTEGER")))
-
-    def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
-        count = self._q_count(np)
-        op, flipped = _QUANTITY[quantity.rule]
-        truth = self._add(op, count, self._add("number", of=said(quantity.parts[0], "INTEGER")))
-        return self._add("negate", truth) if flipped else truth
-
-    # comparing values
+    # --- values compared ---------------------------------------------------------------------------------------------
 
     def _same_value(self, attributes: Sequence[str], a: int, b: int) -> int:
         truths = [
@@ -148,45 +99,42 @@ class Composer(NounPhrases):
         ]
         return self._fold("both", truths)
 
+    def _different_value(self, attributes: Sequence[str], a: int, b: int) -> int:
+        return self._fold("both", [self._add("negate", self._same_value((name,), a, b)) for name in attributes])
+
     def _q_same_sides(self, left: Node, right: Node) -> int:
         attribute, np = left.parts
-        if right.rule == "side" and right.parts[0].parts[0] != attribute:
-            raise self._refuse(f"a {attribute} cannot be compared with a {right.parts[0].parts[0]}")
-        other = Phrases.side_of(right, attribute)
+        of = right if right.rule == "attribute_of" else right.parts[0]
+        if of.rule == "attribute_of" and of.parts[0] != attribute:
+            raise self._refuse(f"a {attribute} cannot be compared with a {of.parts[0]}")
+        other = right.parts[1] if right.rule == "attribute_of" else side_of(right)
         return self._same_value((attribute,), self._object(np), self._object(other))
 
     def _q_different_sides(self, left: Node, right: Node) -> int:
         return self._add("negate", self._q_same_sides(left, right))
 
+    def _q_same_of(self, attribute: Word, nps: Node) -> int:
+        return self._holds(nps, Node("pred_alike", ((attribute.value,),)))
+
+    def _q_different_of(self, attribute: Word, nps: Node) -> int:
+        return self._holds(nps, Node("pred_unlike", ((attribute.value,),)))
+
     def _q_is_value(self, of: Node, mods: tuple[Any, ...]) -> int:
         return self._holds(of.parts[1], Node("pred_mods", (mods,)))
 
-    def _q_all_same(self, nps: Node, attributes: tuple[str, ...]) -> int:
-        things = self._joined(nps)
-        if len(things) > 1 and all(self._definite(np) for np in things):
-            objects = [self._object(np) for np in things]
-            truths = [self._same_value(attributes, a, b) for a, b in itertools.pairwise(objects)]
-            return self._fold("both", truths)
-        truths = []
-        for attribute in attributes:
-            distinct = self._add("distinct", self._set(nps), of=attribute)
-            truths.append(self._add("less", distinct, self._add("number", of="2")))
-        return self._fold("both", truths)
+    def _q_is_value_first(self, mods: tuple[Any, ...], of: Node) -> int:
+        return self._q_is_value(of, mods)
 
-    def _q_not_all_same(self, nps: Node, attributes: tuple[str, ...]) -> int:
-        return self._add("negate", self._q_all_same(nps, attributes))
-
-    # asking for a value
+    # --- asking for a value ------------------------------------------------------------------------------------------
 
     def _q_query(self, attribute: Word, np: Node, *_: Any) -> int:
-        name = said(attribute, "ATTRIBUTE" if attribute.may("ATTRIBUTE") else "HOW")
-        return self._add("query", self._object(np), of=name)
+        return self._add("query", self._object(np), of=attribute.value)
 
     def _q_query_after(self, np: Node, attribute: Word) -> int:
         return self._q_query(attribute, np)
 
     def _q_query_made(self, np: Node, made: Word) -> int:
-        return self._add("query", self._object(np), of=said(made, "MADE_END"))
+        return self._q_query(made, np)
 
     def _q_query_side(self, side: Node) -> int:
         return self._add("query", self._object(side.parts[1]), of=side.parts[0])
@@ -195,13 +143,13 @@ class Composer(NounPhrases):
         return self._add("query", self._add("unique", node), of=attribute)
 
     def _q_query_pred(self, attribute: Word, pred: Node) -> int:
-        return self._query_set(said(attribute, "ATTRIBUTE"), self._apply(pred, None))
+        return self._query_set(attribute.value, self._apply(pred, None))
 
     def _q_query_np_pred(self, attribute: Word, np: Node, pred: Node) -> int:
-        return self._query_set(said(attribute, "ATTRIBUTE"), self._restrict(np, pred))
+        return self._query_set(attribute.value, self._restrict(np, pred))
 
     def _q_query_np_posts(self, attribute: Word, np: Node, posts: tuple[Any, ...]) -> int:
-        return self._query_set(said(attribute, "ATTRIBUTE"), self._among(posts, self._set(np)))
+        return self._query_set(attribute.value, self._among(posts, self._set(np)))
 
     def _q_query_indirect(self, attribute: Word, core: Core) -> int:
         return self._q_query(attribute, Node("np", ("the", core)))
@@ -209,43 +157,74 @@ class Composer(NounPhrases):
     def _q_query_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
         return self._q_query_pred(attribute, Node("pred_mods", (mods,)))
 
-    def _asks(self) -> str:
-        return self.domain.file.asks or self.domain.attributes[0]
-
     def _q_what_is(self, np: Node) -> int:
         return self._add("query", self._object(np), of=self._asks())
 
-    def _q_what_pred(self, pred: Node) -> int:
+    def _q_what_pred(self, *told: Any) -> int:
+        *other, pred = told
+        if other:  # 'what else is red?': a thing other than it
+            np = Node("np", ("", Core((("other", ""),), (), False, ())))
+            return self._query_set(self._asks(), self._restrict(np, pred))
         return self._query_set(self._asks(), self._apply(pred, None))
 
-    def _q_what_mods(self, mods: tuple[Any, ...]) -> int:
-        return self._q_what_pred(Node("pred_mods", (mods,)))
+    def _q_what_mods(self, *told: Any) -> int:
+        return self._q_what_pred(*told[:-1], Node("pred_mods", (told[-1],)))
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
-        return self._query_set(self._asks(), self._restrict(np, pred))
+        """'Which cube is left of the ball' has no other answer than the cube itself."""
+        found = self._restrict(np, pred)
+        core = np.parts[1] if np.rule == "np" else None
+        if core is None or all(self.domain.attribute_of[noun] != self._asks() for noun in core.nouns):
+            return self._query_set(self._asks(), found)
+        return found if core.plural else self._add("unique", found)
 
-    # yes or no
+    # --- yes or no ---------------------------------------------------------------------------------------------------
 
     def _q_exist(self, nps: Node) -> int:
-        if nps.rule in ("coord_and", "np_both"):
+        if nps.rule in _OF_BOTH:
             return self._fold("both", [self._q_exist(np) for np in self._joined(nps)])
-        truth = self._add("exist", self._set(nps))
-        return self._add("negate", truth) if nps.rule == "np" and nps.parts[0] == "no" else truth
+        if self.strict and any(np.rule == "np" and np.parts[0] == "the" for np in self._joined(nps)):
+            raise self._refuse("'is there' is asked of things that are not known yet")
+        self.spoken = Antecedent(nps)
+        kinds = self._kinds(nps)
+        if kinds:
+            return self._fold("both", [self._q_exist(np) for np in kinds])
+        alike = self._some_alike(nps) if nps.rule == "np" and nps.parts[1].plural else None
+        truth = self._add("exist", self._set(nps)) if alike is None else alike
+        return self._add("negate", truth) if self._determiner(nps) == "no" else truth
+
+    def _kinds(self, np: Node) -> list[Node]:
+        """'Are there red and blue cubes': there are red ones, and there are blue ones."""
+        core = np.parts[1] if np.rule == "np" else None
+        if core is None or not core.plural or not any(kind == "and" for kind, _ in core.mods):
+            return []
+        values = [value for kind, value in core.mods if kind in ("is", "and")]
+        if len(values) != len(core.mods) or not all(self._alike(values[0], value) for value in values[1:]):
+            return []
+        return [Node("np", (np.parts[0], core._replace(mods=(("is", value),)))) for value in values]
+
+    def _q_exist_short(self, det: Word, core: Core) -> int:
+        """'Any red cubes?'"""
+        if det.value != "any":
+            raise self._refuse("this is no question yet: 'is there ...', 'what color is ...', 'how many ...'", det)
+        return self._q_exist(Node("np", ("any", core)))
 
     def _q_find(self, nps: Node) -> int:
         """'Find the red cube' answers with the object, 'find the red cubes' with a set."""
         return self._object(nps) if self._definite(nps) else self._set(nps)
 
-    def _q_is_same_object(self, a: Node, _: Word, b: Node) -> int:
-        return self._add("equal_object", self._object(a), self._object(b))
-
     def _q_is_np(self, nps: Node) -> int:
-        if nps.rule == "np":
-            det, core = nps.parts
-            last = core.posts[-1] if core.posts else None
-            asked = det in ("the", "all", "no", "most")
-            if asked and last is not None and last[0] in ("near", "without", "extreme"):
-                return self._holds(Node("np", (det, core._replace(posts=core.posts[:-1]))), self._as_pred(last))
+        """'Is the cube left of the ball?': what was read as a clause of the noun is what is asked."""
+        *before, last = self._joined(nps)
+        core = last.parts[1] if last.rule == "np" else None
+        asked = core.posts[-1] if core is not None and core.posts else ("", None)
+        known = all(np.rule != "np" or np.parts[0] in ("the", "all", "no", "most", "") for np in (*before, last))
+        if known and core is not None and asked[0] in ("near", "without", "extreme"):
+            rest = Node("np", (last.parts[0], core._replace(posts=core.posts[:-1])))
+            subject = Node(nps.rule, (*nps.parts[:-1], rest)) if before else rest
+            return self._holds(subject, self._as_pred(asked))
+        if any(np.rule != "np" or self._definite(np) or np.parts[0] in ("all", "most") for np in (*before, last)):
+            raise self._refuse("what is asked of this thing?")
         return self._q_exist(nps)
 
     @staticmethod
@@ -258,24 +237,29 @@ class Composer(NounPhrases):
     def _q_is_pred(self, np: Node, pred: Node) -> int:
         return self._holds(np, pred)
 
-    def _q_is_det_pred(self, np: Node, det: Word, pred: Node) -> int:
+    def _q_is_det_pred(self, nps: Node, det: Word, pred: Node) -> int:
         """'Are the cubes all red?', 'are the cube and the ball both red?'"""
-        parts = self._joined(np)
-        return self._fold("both", [self._holds(self._with_det(p, said(det, "FLOATING")), pred) for p in parts])
+        if pred.rule in ("pred_alike", "pred_unlike"):
+            return self._holds(nps, pred)
+        return self._fold("both", [self._holds(self._with_det(p, det.value), pred) for p in self._joined(nps)])
 
     def _with_det(self, np: Node, det: str) -> Node:
-        if np.rule != "np" or self._definite(np):
-            return np
-        return Node("np", (det, np.parts[1]))
+        return np if np.rule != "np" or self._definite(np) else Node("np", (det, np.parts[1]))
 
     def _holds(self, np: Node, pred: Node) -> int:
         """Whether a predicate is true of a noun phrase, as its determiner asks."""
-        if np.rule in ("coord_and", "np_both", "coord_or", "np_either"):
-            op = "both" if np.rule in ("coord_and", "np_both") else "either"
-            return self._fold(op, [self._holds(part, pred) for part in self._joined(np)])
+        if pred.rule in ("pred_alike", "pred_unlike"):
+            compared = self._holds_among(np, pred)
+            if compared is not None:
+                return compared
+        if np.rule in JOINED:
+            parts = [self._holds(part, pred) for part in self._joined(np)]
+            truth = self._fold("both" if np.rule in _OF_BOTH else "either", parts)
+            return self._add("negate", truth) if np.rule == "np_neither" else truth
+        self.spoken = Antecedent(np)
         if self._definite(np):
             return self._holds_of(self._object(np), pred)
-        det = "all" if np.rule == "np_them" else np.parts[0]
+        det = self._determiner(np) or ("all" if np.rule == "np_them" else "")
         if det in ("all", "the"):
             subject = self._set(np)
             failing = self._add("difference", subject, self._apply(pred, None))
@@ -288,18 +272,57 @@ class Composer(NounPhrases):
         truth = self._add("exist", self._restrict(np, pred))
         return self._add("negate", truth) if det == "no" else truth
 
+    def _holds_among(self, np: Node, pred: Node) -> int | None:
+        """'Are they the same color?': whether things are alike among themselves. None for one thing: that
+        may ask whether it is like what was spoken of before."""
+        (attributes,) = pred.parts
+        parts = self._joined(np)
+        same = pred.rule == "pred_alike"
+        if len(parts) > 1 and all(self._definite(part) for part in parts):
+            objects = [self._object(part) for part in parts]
+            pairs = itertools.pairwise(objects) if same else itertools.combinations(objects, 2)
+            compare = self._same_value if same else self._different_value
+            return self._fold("both", [compare(attributes, a, b) for a, b in pairs])
+        if self._definite(np):
+            return None
+        det = self._determiner(np)
+        node = self._set(np)
+        if det in ("any", "a", "no"):
+            different = self._all_different(node, attributes) if same else self._all_same(node, attributes)
+            return different if det == "no" else self._add("negate", different)
+        return self._all_same(node, attributes) if same else self._all_different(node, attributes)
+
     def _holds_of(self, anchor: int, pred: Node) -> int:
         if pred.rule == "pred_not":
             return self._add("negate", self._holds_of(anchor, pred.parts[0]))
         if pred.rule in ("pred_same", "pred_different"):
             attributes, np = pred.parts
-            if self._definite(np):
-                truth = self._same_value(attributes, anchor, self._object(np))
-                return self._add("negate", truth) if pred.rule == "pred_different" else truth
+            return self._compared(anchor, attributes, np, pred.rule == "pred_same")
+        if pred.rule == "pred_itself":
+            return self._add("equal_object", anchor, self._object(pred.parts[1]))
+        if pred.rule in ("pred_alike", "pred_unlike"):
+            return self._compared(anchor, pred.parts[0], self._spoken(), pred.rule == "pred_alike")
+        if pred.rule in ("pred_and", "pred_or") and self._compares(pred):
+            op = "both" if pred.rule == "pred_and" else "either"
+            return self._fold(op, [self._holds_of(anchor, part) for part in pred.parts])
         choice = self._choice(pred)
         if choice is not None:
             return self._add("query", anchor, of=choice)
         return self._add("exist", self._apply(pred, self._add("only", anchor)))
+
+    def _compares(self, pred: Node) -> bool:
+        if pred.rule in ("pred_and", "pred_or"):
+            return any(self._compares(part) for part in pred.parts)
+        return pred.rule in ("pred_same", "pred_different", "pred_alike", "pred_unlike")
+
+    def _compared(self, anchor: int, attributes: Sequence[str], np: Node, same: bool) -> int:
+        if np.rule in JOINED:
+            if np.rule == "np_neither":
+                return self._add("negate", self._compared(anchor, attributes, Node("np_either", np.parts), same))
+            op = "both" if np.rule in ("np_both", "obj_and") else "either"
+            return self._fold(op, [self._compared(anchor, attributes, part, same) for part in self._each(np)])
+        other = self._object(np)
+        return (self._same_value if same else self._different_value)(attributes, anchor, other)
 
     def _choice(self, pred: Node) -> str | None:
         """The attribute that 'red or blue' offers a choice in."""
@@ -315,27 +338,3 @@ class Composer(NounPhrases):
             values = [c.nouns[0] for c in cores]
         attributes = {self.domain.attribute_of[v] for v in values}
         return attributes.pop() if len(attributes) == 1 and len(values) > 1 else None
-
-
-_ORDER = {"order_more": "greater", "order_less": "less", "order_equal": "equal_integer"}
-_QUANTITY = {
-    "quantity_more": ("greater", False),
-    "quantity_less": ("less", False),
-    "quantity_at_least": ("less", True),
-    "quantity_at_most": ("greater", True),
-    "quantity_exactly": ("equal_integer", False),
-}
-
-
-def _used(calls: list[Call]) -> list[Call]:
-    """The calls that the last one needs: 'there is a ball left of it' may never be spoken of again."""
-    needed = [False] * len(calls)
-    needed[-1] = True
-    for node in range(len(calls) - 1, -1, -1):
-        if needed[node]:
-            for i in calls[node].inputs:
-                needed[i] = True
-    if all(needed):
-        return calls
-    place = {node: i for i, node in enumerate(n for n, used in enumerate(needed) if used)}
-    return [calls[n]._replace(inputs=tuple(place[i] for i in calls[n].inputs)) for n in place]

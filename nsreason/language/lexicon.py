@@ -2,7 +2,7 @@
 
 The lexicon of a domain joins the phrases of the grammar's terminals (`_HOW_MANY: "how many" | "what number of"`) with
 the words of the domain file: adjectives and nouns for values, words for attributes, relations and extremes. `read`
-finds the longest phrases and lets neighbouring words settle what `and`, `or`, `both`, `one` or `made of` are.
+finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in nsreason.language.neighbours.
 
 Case, punctuation, hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
 """
@@ -10,50 +10,37 @@ Case, punctuation, hyphens, curly quotes and spacing do not matter, nor does num
 from __future__ import annotations
 
 import functools
-import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..domain import Domain
 from ..errors import DomainError, QuestionError, nearest
-
-Sense = tuple[str, str]  # terminal, value
-
-PLURAL = "+"  # ends the value of a NOUN that stands in the plural
+from .items import PLURAL, Item, Sense
+from .neighbours import settle
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
 # A word ('isn't' as 'is' and 'n't', "cube's" as 'cube' and "'s"), a mark, or (the group) a character of neither kind;
 # spaces, hyphens, slashes and single quotes only separate.
-_WORD = re.compile(r"[^\W_]+?(?=n't\b)|n't\b|'s\b|s'(?=\s)|[^\W_]+|[;:.,?!()]|([^\s'/_\-–—*])")
+_WORD = re.compile(r"[^\W_]+?(?=n't\b)|n't\b|'s\b|'re\b|(?<=s)'(?=\s+\w)|[^\W_]+|[;:.,?!()&#]|([^\s'/_\-–—*])")
 _NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_RESPELT = {"n't": ("not",), "whats": ("what", "'s"), "theres": ("there", "'s"), "s'": ("'s",)}
+_RESPELT = {
+    **{f"{verb}nt": (verb, "n't") for verb in ("is", "are", "do", "does", "did", "was", "were", "have", "has")},
+    **{f"{word}s": (word, "'s") for word in ("what", "there", "that", "which")},
+    "'re": ("are",),
+    "'": ("'s",),
+    "ca": ("can",),
+    "cannot": ("can", "not"),
+    "u": ("you",),
+    "w": ("with",),
+    "&": ("and",),
+    "#": ("number",),
+}
+_ASKS = frozenset(("is", "are", "do", "does", "did", "was", "were", "can", "have", "has"))
 _SEPARATORS = frozenset(";:.?!")
-
-
-class Item:
-    """One phrase of a question: what it may be (first choice first), and where it begins.
-
-    `live` says that neighbouring words may settle what it is.
-    """
-
-    __slots__ = ("live", "senses", "start", "text")
-
-    def __init__(self, senses: tuple[Sense, ...], text: str, start: int, live: bool = False) -> None:
-        self.senses, self.text, self.start, self.live = senses, text, start, live
-
-    def __repr__(self) -> str:
-        return f"Item({self.text!r}, {' | '.join(f'{t}={v}' if v else t for t, v in self.senses)})"
-
-    def may(self, *terminals: str) -> bool:
-        return any(terminal in terminals for terminal, _ in self.senses)
-
-    def value(self, terminal: str) -> str | None:
-        for other, value in self.senses:
-            if other == terminal:
-                return value
-        return None
+_BREAKS = _SEPARATORS | {",", "and", "or"}
 
 
 class Phrase(NamedTuple):
@@ -65,11 +52,13 @@ class Phrase(NamedTuple):
     live: bool
 
 
-_LIVE = frozenset(("_AND", "_OR", "_BOTH", "_EITHER", "_NEITHER", "_MADE", "_NOT", "EXTREME", "_SUFFIX"))
+_LIVE = frozenset(
+    ("_AND", "_OR", "_BOTH", "_EITHER", "_NEITHER", "_MADE", "_NOT", "_THAT", "EXTREME", "_SUFFIX", "_IF", "_REMAIN")
+)
 
 
 def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
-    live = words == ("one",) or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in senses)
+    live = words == ("one",) or words[0] == "then" or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in senses)
     return Phrase(words, senses, " ".join(words), live)
 
 
@@ -118,6 +107,8 @@ class Lexicon:
                     if items and self._is_suffix(told, items[-1]):
                         i += length
                         continue
+                    if len(senses) == 1:
+                        raise self._misplaced(text, told, starts[i])
                     senses = senses[:-1]
                 any_live = True
             if senses and senses[0][0] != "NOISE":
@@ -128,6 +119,9 @@ class Lexicon:
     def _unknown(self, text: str, word: str, at: int) -> QuestionError:
         near = nearest(word, self.words)
         return QuestionError(f"the word '{word}' is not in the lexicon", text=text, position=at, near=near)
+
+    def _misplaced(self, text: str, told: str, at: int) -> QuestionError:
+        return QuestionError(f"'{told}' says nothing here", text=text, position=at)
 
     def _is_suffix(self, text: str, before: Item) -> bool:
         """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
@@ -157,180 +151,14 @@ def _split(text: str) -> tuple[list[str], list[int]]:
         if found.lastindex is not None:
             message = f"the character '{text[start]}' has no place in a question"
             raise QuestionError(message, text=text, position=start)
-        if word in _RESPELT:
-            words += _RESPELT[word]
-            starts += [start] * len(_RESPELT[word])
-        else:
-            words.append(word)
+        for part in _RESPELT.get(word, (word,)):
+            if part == "n't":
+                if words and words[-1] in _ASKS and (len(words) == 1 or words[-2] in _BREAKS):
+                    continue  # 'isn't there a cube?' asks what 'is there a cube?' asks
+                part = "not"
+            words.append(part)
             starts.append(start)
     return words, starts
-
-
-# --- what the neighbours settle --------------------------------------------------------------------------------------
-
-_SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
-_CLAUSE = ("RELATION", "COMPARATIVE", "EXTREME", "_SAME", "_DIFFERENT", "_MADE", "_OF", "_HAVE", "_SHARE", "_SHARING")
-_NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
-_ORDER = {
-    "NP": ("_NP", "_P", "_ADJ", "_S"),
-    "ADJ": ("_ADJ", "_P", "_NP", "_S"),
-    "P": ("_P", "_ADJ", "_NP", "_S"),
-    "S": ("_S", "_P", "_NP", "_ADJ"),
-}
-
-
-def settle(items: list[Item]) -> list[Item]:
-    """Resolve the words whose role shows in their neighbours."""
-    items = _separated(_commas(items))
-    settled: list[Item] = []
-    openers: list[Item] = []
-    i = 0
-    while i < len(items):
-        item = items[i]
-        i += 1
-        if not item.live:
-            settled.append(item)
-            continue
-        before = settled[-1] if settled else None
-        after = items[i] if i < len(items) else None
-        kind = item.senses[0][0]
-        if kind in ("_AND", "_OR"):
-            role, skipped = _coordination(items, i - 1, before)
-            item.senses = tuple((kind + r, "") for r in _ORDER[role])
-            if _close(openers, kind, role, settled) and kind == "_AND" and role == "ADJ":
-                item.senses = (("_AND_BOTH", ""), *item.senses)
-            i += skipped
-        elif kind in ("_BOTH", "_EITHER", "_NEITHER"):
-            openers.append(item)
-        elif kind == "_MADE":
-            item.senses = _made(items, i - 1, before)
-        elif kind == "_NOT" and before is not None and before.may("NOUN", "ANYTHING") and after is not None:
-            if after.may("RELATION", "_MADE", "_OF"):
-                item.senses = (("_NOT_NEAR", ""),)
-        elif item.may("EXTREME"):
-            item.senses = _extreme(item, before, after)
-        elif item.text == "one" and after is not None and after.may("ADJECTIVE", "NOUN"):
-            item.senses = tuple(sorted(item.senses, key=lambda s: s[0] != "INTEGER"))
-        settled.append(item)
-    for item in openers:
-        if item.may("_BOTH"):
-            item.senses = (("DET", "all"),)  # 'both cubes': nothing is joined
-        else:
-            settled = [s for s in settled if s is not item]
-    for before, item in itertools.pairwise(settled):
-        if item.live and item.value("DET") == "all" and before.may("NOUN", "IT", "THEM"):
-            item.senses = (("FLOATING", "all"), *item.senses)  # 'are the cubes all red'
-    return settled
-
-
-def _separated(items: list[Item]) -> list[Item]:
-    """At most one separator between words, none at the ends."""
-    kept: list[Item] = []
-    for item in items:
-        if item.live and item.may("_SEP") and (not kept or kept[-1].may("_SEP")):
-            continue
-        kept.append(item)
-    while kept and kept[-1].live and kept[-1].may("_SEP"):
-        kept.pop()
-    return kept
-
-
-def _extreme(item: Item, before: Item | None, after: Item | None) -> tuple[Sense, ...]:
-    """'the left cube' and 'the cube on the left' against 'left of the cube'."""
-    others = tuple(s for s in item.senses if s[0] != "EXTREME")
-    value = item.value("EXTREME") or ""
-    if others and not (before is not None and before.may("_THE", "DET", "ADJECTIVE") and after and after.may("NOUN")):
-        return (*others, ("EXTREME", value))
-    if before is not None and before.may("NOUN", "ANYTHING", "IT"):
-        return (("EXTREME_AFTER", value), ("EXTREME", value))
-    return (("EXTREME", value), *others)
-
-
-def _made(items: list[Item], i: int, before: Item | None) -> tuple[Sense, ...]:
-    """'What is it made of?' ends; 'are they made of the same material' speaks of a pair; and in 'is the cube left of
-    the ball made of metal' the last `made of` is the predicate, not part of the ball."""
-    value = items[i].senses[0][1]
-    rest = items[i + 1 :]
-    if not rest or rest[0].may("_SEP"):
-        return (("MADE_END", value), ("_MADE", value))
-    if rest[0].may("_SAME", "_DIFFERENT"):
-        k = 1
-        while k < len(rest) and rest[k].may("ATTRIBUTE", "_AND"):
-            k += 1
-        if k == len(rest) or rest[k].may("_SEP"):
-            return (("_MADE_PAIR", value), ("_MADE", value))
-    start = max((k + 1 for k in range(i) if items[k].may("_SEP")), default=0)
-    of_noun = before is not None and before.may("NOUN", "ANYTHING", "IT", "THEM")
-    if of_noun and items[start].senses[0][0] == "_IS" and not any(x.may("_MADE") for x in rest):
-        return (("_MADE_IS", value), ("_MADE", value))
-    return (("_MADE", value), ("_MADE_IS", value))
-
-
-def _coordination(items: list[Item], i: int, before: Item | None) -> tuple[str, int]:
-    """What an `and` or `or` joins (noun phrases, adjectives, predicates, sentences), and how many words it swallows."""
-    after = items[i + 1] if i + 1 < len(items) else None
-    then = items[i + 2] if i + 2 < len(items) else None
-    if after is None:
-        return "S", 0
-    if after.may("_THAT") and then is not None and then.may("_IS", "_HAVE", "_SHARE"):
-        return "P", 2 if then.may("_IS") else 1
-    if after.may("_IS") and then is not None:
-        predicate = then.may("ADJECTIVE", "_NOT", "_EITHER", "_BOTH", *_CLAUSE) or then.value("DET") == "a"
-        return ("P", 1) if predicate else ("S", 0)
-    if after.may(*_SENTENCE):
-        return "S", 0
-    if after.may("ATTRIBUTE", "_NON"):
-        return "ADJ", 0
-    if after.may("ADJECTIVE", "OTHER") or (after.may("EXTREME") and then is not None and then.may("NOUN", "ADJECTIVE")):
-        k = i + 1
-        while k < len(items) and items[k].may("ADJECTIVE", "OTHER", "EXTREME", "_AND", "_OR"):
-            k += 1
-        adjective = before is not None and before.may("ADJECTIVE")
-        if k < len(items) and items[k].may("NOUN", "ANYTHING"):
-            return ("ADJ" if adjective else "NP"), 0
-        return ("ADJ" if adjective else "P"), 0
-    if after.may("_NOT"):
-        return ("ADJ" if before is not None and before.may("ADJECTIVE") and then and then.may("ADJECTIVE") else "P"), 0
-    if after.may("_LPAR", *_CLAUSE):
-        return "P", 0
-    if after.may(*_NAME):
-        return ("P" if before is not None and before.may("ADJECTIVE") else "NP"), 0
-    return "NP", 0
-
-
-def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> bool:
-    """Pair an `and` with the `both` before it, an `or` with the `either`; whether there was one. Before mere adjectives
-    the opener is dropped: the adjectives alone are parsed."""
-    wanted = ("_BOTH",) if kind == "_AND" else ("_EITHER", "_NEITHER")
-    if role == "S" or not openers or not openers[-1].may(*wanted):
-        return False
-    opener = openers.pop()
-    if role == "ADJ" and not opener.may("_NEITHER"):
-        settled[:] = [s for s in settled if s is not opener]
-    return True
-
-
-def _commas(items: list[Item]) -> list[Item]:
-    """A comma joins like the `and` or `or` that ends its list ('cubes, balls and tubes'); any other is dropped."""
-    if not any(item.text == "," for item in items):
-        return items
-    kept: list[Item] = []
-    for i, item in enumerate(items):
-        if not item.may("_COMMA"):
-            kept.append(item)
-            continue
-        after = items[i + 1] if i + 1 < len(items) else None
-        if after is None or not kept or not kept[-1].may("NOUN", "ADJECTIVE") or not after.may(
-            "NOUN", "ADJECTIVE", "DET", "_THE"
-        ):
-            continue
-        for later in items[i + 1 :]:
-            if later.may("_AND", "_OR"):
-                kept.append(Item(later.senses, ",", item.start, True))
-                break
-            if not later.may("NOUN", "ADJECTIVE", "DET", "_THE", "_COMMA"):
-                break
-    return kept
 
 
 # --- making a lexicon ------------------------------------------------------------------------------------------------
@@ -343,6 +171,17 @@ def lexicon_for(domain: Domain, grammar: str) -> Lexicon:
         DomainError: a word of the domain stands for two values, or for two attributes or relations.
     """
     return _lexicon(domain, tuple(phrase_lists(grammar)))
+
+
+_RANK = {"ATTRIBUTE": 0, "NOISE": 2, "_SUFFIX": 2}
+
+# Terminals of the grammar file that the grammar knows as one, told apart by a value.
+_MERGED = {
+    **{f"_{v.upper()}": ("DET", v) for v in ("a", "any", "all", "no", "most")},
+    "_EVERYTHING": ("ANYTHING", "all"),
+    "_NOTHING": ("ANYTHING", "no"),
+    "_THESE": ("THEM", "these"),
+}
 
 
 def phrase_lists(grammar: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -367,20 +206,24 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     _add_domain(domain, add)
     for n, word in enumerate(_NUMBERS):
         add(word, "INTEGER", str(n))
+    for n in range(101):
         add(str(n), "INTEGER", str(n))
-    for n in range(len(_NUMBERS), 101):
-        add(str(n), "INTEGER", str(n))
+    for pair in ("a couple of", "a pair of"):
+        add(pair, "INTEGER", "2")
     for name, phrases in terminals:
-        determiner = {"_A": "a", "_ANY": "any", "_ALL": "all", "_NO": "no", "_MOST": "most"}.get(name)
+        terminal, value = _MERGED.get(name, (name, ""))
         for phrase in phrases:
-            add(phrase, "DET" if determiner else name, determiner or "")
-    add("that", "_THE", "")
-    add("'s", "_POSSESSIVE", "")
-    add("'s", "_IS", "")
+            add(phrase, terminal, value)
+    for terminal in ("_POSSESSIVE", "_IS", "_SLIP"):
+        add("'s", terminal, "")
+    for known in senses.values():
+        if ("_SAME", "") in known:
+            known.append(("_SAME_POST", ""))  # 'a cube the same size as the ball', when 'is the cube the same' is out
     lexicon = Lexicon(domain)
     for words, found in senses.items():
-        # A word that says nothing elsewhere ('exactly') may say something here: real senses first.
-        ranked = tuple(sorted(found, key=lambda s: ("NOISE", "_SUFFIX").count(s[0])))
+        # A word that says nothing elsewhere ('exactly') may say something here: real senses first. And where 'shape' is
+        # both a word for things and for an attribute, it is the attribute if it can be.
+        ranked = tuple(sorted(found, key=lambda s: _RANK.get(s[0], 1)))
         lexicon.phrases.setdefault(words[0], []).append(_phrase(words, ranked))
     for entries in lexicon.phrases.values():
         entries.sort(key=lambda e: -len(e.words))
@@ -403,6 +246,8 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
                 add(plural, "ATTRIBUTE", attribute)
         for phrase in entry.how:
             add(phrase, "HOW", attribute)
+            if phrase.startswith("how "):
+                add(f"as {phrase[4:]} as", "AS_AS", attribute)
         for phrase in entry.made:
             add(phrase, "_MADE", attribute)
         for value, told in entry.values.items():
@@ -419,17 +264,32 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
     for relation, spoken in domain.file.relations.items():
         for phrase in spoken.words:
             add(phrase, "RELATION", relation)
+            own = re.fullmatch(r"(on|to|at) the ([\w ]+) of", phrase)
+            if own:  # 'to the left of it' is 'to its left', and of the ball 'to the ball's left'
+                add(own[2], "SIDE", relation)
+                for its in ("its", "their"):
+                    add(f"{own[1]} {its} {own[2]}", "RELATION_ITS", relation)
         for phrase in spoken.extremes:
             add(phrase, "EXTREME", relation)
-    for entry in domain.file.attributes.values():
+    shared = Counter(s for entry in domain.file.attributes.values() for s in set(entry.suffixes))
+    for attribute, entry in domain.file.attributes.items():
         for suffix in entry.suffixes:
+            if shared[suffix] == 1:
+                add(suffix, "VALUED", attribute)  # 'different colored cubes'
             add(suffix, "_SUFFIX", "")
 
 
 def plurals(noun: str) -> tuple[str, ...]:
-    """The regular English plural of a noun."""
+    """The regular English plurals of a noun; of 'kind of object' both 'kinds of object' and 'kinds of objects'."""
+    head, of, rest = noun.partition(" of ")
+    if of:
+        return (noun[: -len(rest)] + _plural(rest), *(f"{_plural(head)} of {told}" for told in (rest, _plural(rest))))
+    return (_plural(noun),)
+
+
+def _plural(noun: str) -> str:
     if noun.endswith(("s", "x", "z", "ch", "sh")):
-        return (noun + "es",)
+        return noun + "es"
     if noun.endswith("y") and noun[-2:-1] not in set("aeiou"):
-        return (noun[:-1] + "ies",)
-    return (noun + "s",)
+        return noun[:-1] + "ies"
+    return noun + "s"

@@ -1,191 +1,179 @@
-"""The two parsers of a question grammar: LALR for the reading that a question has, Earley for all that it could have.
+"""The parser of a question grammar: an LR table walked depth first.
 
-Lark builds the LALR table; `Table.run` walks it here, for two reasons. A word may be several terminals ('one' is a
-number or a thing), and the one that the parser can take at that point is chosen, by following the reductions that it
-would cause. And the walk is most of a question's cost: it makes tokens only for words that a phrase keeps.
+Where the table offers several actions, or a word may be several terminals ('one' is a number or a thing), the first is
+taken and the others are kept: a walk that ends in an error, or in a reading that makes no sense, goes on with the last
+choice that was kept. So most questions cost one walk; the first reading is the one that attaches each clause to the
+nearest noun; and going on gives all readings.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import DomainError
-from .lexicon import Item
+from .items import Item
 from .phrases import Phrases, Word
-from .tables import maker, table_of
+from .tables import END, maker, table_of
 
-MAX_READINGS = 256  # derivations looked at when all readings are asked for
-MAX_EARLEY = 60  # words; Earley's cost grows with the cube
+MAX_READINGS = 256  # that are looked at
+MAX_STEPS = 20_000  # words taken by all walks of one question together; a plain question takes each of its words once
+MAX_STACKS = 500  # followed side by side to say what could have stood somewhere
 
-if TYPE_CHECKING:
-    from lark import Lark
-
-END = "$END"
 _PHRASES = Phrases()
 
-Reduce = tuple[Callable[[Sequence[Any]], Any], int, str]
+Reduce = tuple[Callable[[Sequence[Any]], Any] | None, int, str]
+Action = int | Reduce | list[int | Reduce]
 
 
 class Stopped(Exception):  # noqa: N818 - an answer to the caller, who makes the user's error of it
-    """The parser could take nothing more: at item `at`, where one of `expected` could have stood."""
+    """No walk got beyond item `at`; `exhausted` says that there would have been more walks than are tried."""
 
-    def __init__(self, at: int, expected: frozenset[str]) -> None:
-        self.at, self.expected = at, expected
+    def __init__(self, at: int, exhausted: bool = False) -> None:
+        self.at, self.exhausted = at, exhausted
         super().__init__(at)
 
 
-class Table:
-    """The LALR table of a grammar: shifts as state numbers, reductions as `(maker, size, rule)`."""
+class _Rows(dict[int, dict[str, Action]]):
+    """The rows of a table, made ready when a state is first met: a question meets few of them."""
 
     def __init__(self, grammar: str) -> None:
-        plain = table_of(grammar_text(grammar))
-        self.start, self.end = plain.start, plain.end
-        self._plain = plain.rows
-        self._makers: list[Reduce] = [
-            (maker(p, None if p.name[0] == "_" else getattr(_PHRASES, p.name)), p.size, p.rule) for p in plain.rules
+        super().__init__()
+        self.plain = table_of(grammar)
+        self.reductions: list[Reduce] = [
+            (
+                None if p.single and p.size == 1 else maker(p, None if p.name[0] == "_" else getattr(_PHRASES, p.name)),
+                p.size,
+                p.rule,
+            )
+            for p in self.plain.rules
         ]
-        self._rows: dict[int, dict[str, int | Reduce]] = {}
 
-    def row(self, state: int) -> dict[str, int | Reduce]:
-        """A state's actions, converted when the state is first met (a question meets few of them)."""
-        row = self._rows.get(state)
-        if row is None:
-            makers = self._makers
-            row = {symbol: to if to >= 0 else makers[-1 - to] for symbol, to in self._plain[state].items()}
-            self._rows[state] = row
+    def __missing__(self, state: int) -> dict[str, Action]:
+        def ready(to: int) -> int | Reduce:
+            return to if to >= 0 else self.reductions[-1 - to]
+
+        told = self.plain.rows[state].items()
+        row: dict[str, Action] = {s: [ready(t) for t in to] if isinstance(to, list) else ready(to) for s, to in told}
+        self[state] = row
         return row
 
-    def run(self, items: Sequence[Item], length: int) -> Any:
-        """The phrase of a whole question of `length` characters.
+
+class Table:
+    """The LR table of a grammar: shifts as state numbers, reductions as `(maker, size, rule)`."""
+
+    def __init__(self, grammar: str) -> None:
+        self._rows = _Rows(grammar_text(grammar))
+        self.start, self.end = self._rows.plain.start, self._rows.plain.end
+
+    def walks(self, items: Sequence[Item], *, every: bool = False) -> Iterator[Any]:
+        """The phrases of whole questions that the items make, best first.
+
+        Without `every`, a stack of states that led nowhere is not walked again, so that a question without reading is
+        found out quickly; readings that end in the same states may then be left out.
 
         Raises:
-            Stopped: an item fits nowhere, or the question ends too early (`at` is then the number of items).
+            Stopped: there is none, or no more within MAX_STEPS.
         """
-        states = [self.start]
+        rows, end = self._rows, self.end
+        states: list[int] = [self.start]
         values: list[Any] = []
-        for at, item in enumerate(items):
-            senses = item.senses
-            terminal, value = senses[0]
-            if len(senses) > 1 and not self._fits(states, terminal):
-                for terminal, value in senses:  # noqa: B007 - the sense that fits is kept
-                    if self._fits(states, terminal):
-                        break
-                else:
-                    raise Stopped(at, self._fitting(states))
-            elif len(senses) == 1 and terminal not in self.row(states[-1]):
-                raise Stopped(at, self._fitting(states))
-            try:
-                shift = self._reduce(states, values, terminal)
-            except KeyError:
-                raise Stopped(at, self._before(items[:at])) from None
-            states.append(shift)
-            # Terminals whose names begin with an underscore never reach a phrase.
-            values.append(None if terminal[0] == "_" else Word(terminal, value, item.start))
-        try:
-            self._reduce(states, values, END)
-        except KeyError:
-            raise Stopped(len(items), self._before(items)) from None
-        return values[-1]
-
-    def _before(self, items: Sequence[Item]) -> frozenset[str]:
-        """What fits after the items, when a word that did not fit has made the parser reduce in vain."""
-        states = [self.start]
-        for item in items:
-            terminal = next(t for t, _ in item.senses if self._fits(states, t))
-            states.append(self._reduce(states, [None] * len(states), terminal, build=False))
-        return self._fitting(states)
-
-    def _reduce(self, states: list[int], values: list[Any], terminal: str, build: bool = True) -> int:
-        """Reduce until the terminal can be shifted (or, for the end, until all is one phrase). KeyError: it cannot."""
-        rows, row, end = self._rows, self.row, self.end
+        # What else could be done: item, terminal and value there, an action (or None for the terminal's), and stacks.
+        kept: list[tuple[int, str, str, Any, list[int], list[Any]]] = []
+        dead: set[tuple[int, tuple[int, ...]]] | None = None
+        i = furthest = steps = found = 0
+        action: Any = None
+        terminal, value = self._sense(items, i, states, values, kept)
         while True:
-            action = (rows.get(states[-1]) or row(states[-1]))[terminal]
-            if type(action) is int:
-                return action
-            callback, size, rule = action  # type: ignore[misc]
-            if size:
-                children = values[-size:]
-                del values[-size:], states[-size:]
-            else:
-                children = []
-            values.append(callback(children) if build else None)
-            states.append(row(states[-1])[rule])  # type: ignore[arg-type]
-            if states[-1] == end and terminal == END:
-                return self.end
-
-    def _fits(self, states: list[int], terminal: str) -> bool:
-        """Whether the parser would take a terminal now. An entry alone may be a reduction that ends in an error, so the
-        reductions are followed, on a copy of the states and without callbacks."""
-        states = states.copy()
-        while True:
-            action = self.row(states[-1]).get(terminal)
             if action is None:
-                return False
-            if type(action) is int:
-                return True
-            _, size, rule = action  # type: ignore[misc]
-            if size:
-                del states[-size:]
-            states.append(self.row(states[-1])[rule])  # type: ignore[arg-type]
-            if states[-1] == self.end:
-                return terminal == END
+                action = rows[states[-1]].get(terminal)
+                if type(action) is list:
+                    kept += [(i, terminal, value, a, states[:], values[:]) for a in action[:0:-1]]
+                    action = action[0]
+            if type(action) is tuple:
+                make, size, rule = action
+                if make is None:
+                    states.pop()
+                elif size:
+                    children = values[-size:]
+                    del values[-size:], states[-size:]
+                    values.append(make(children))
+                else:
+                    values.append(make(()))
+                states.append(rows[states[-1]][rule])  # type: ignore[arg-type]
+                action = None
+                if terminal != END or states[-1] != end:
+                    continue
+                yield values[-1]
+                found += 1
+            elif action is not None:
+                states.append(action)
+                # Terminals whose names begin with an underscore never reach a phrase.
+                values.append(None if terminal[0] == "_" else Word(terminal, value, items[i].start))
+                i += 1
+                action = None
+                if dead is None:
+                    terminal, value = self._sense(items, i, states, values, kept)
+                    continue
+                steps += 1
+                key = (i, tuple(states))
+                if every or key not in dead:
+                    dead.add(key)
+                    terminal, value = self._sense(items, i, states, values, kept)
+                    continue
+            if i > furthest:
+                furthest = i
+            if not kept or steps > MAX_STEPS or found >= MAX_READINGS:
+                if not found:
+                    raise Stopped(furthest, bool(kept))
+                return
+            dead = dead or set()
+            i, terminal, value, action, states, values = kept.pop()
 
-    def _fitting(self, states: list[int]) -> frozenset[str]:
-        return frozenset(t for t in self.row(states[-1]) if self._fits(states, t))
+    def _sense(
+        self, items: Sequence[Item], i: int, states: list[int], values: list[Any], kept: list[Any]
+    ) -> tuple[str, str]:
+        """The first sense of an item that may fit; the others are kept for later."""
+        if i == len(items):
+            return END, ""
+        senses = items[i].senses
+        if len(senses) == 1:
+            return senses[0]
+        row = self._rows[states[-1]]
+        fit = [sense for sense in senses if sense[0] in row]
+        kept += [(i, terminal, value, None, states[:], values[:]) for terminal, value in fit[:0:-1]]
+        return fit[0] if fit else senses[0]
 
+    def expected(self, items: Sequence[Item]) -> frozenset[str]:
+        """The terminals that could stand after these items."""
+        stacks: set[tuple[int, ...]] = {(self.start,)}
+        for item in items:
+            after = {to for terminal, _ in item.senses for stack in stacks for to in self._shifted(stack, terminal)}
+            stacks = set(sorted(after, key=len)[:MAX_STACKS]) if len(after) > MAX_STACKS else after
+        open_here = {terminal for stack in stacks for terminal in self._rows[stack[-1]] if not terminal.islower()}
+        return frozenset(t for t in open_here if any(self._fits(stack, t) for stack in stacks))
 
-class _AnyOf(str):
-    """A token type equal to each terminal that the word may be: what Earley needs to try them all."""
+    def _fits(self, stack: tuple[int, ...], terminal: str) -> bool:
+        return next(self._shifted(stack, terminal), None) is not None
 
-    __slots__ = ("all",)
-    all: frozenset[str]
-
-    def __eq__(self, other: object) -> bool:
-        return other in self.all
-
-    def __ne__(self, other: object) -> bool:
-        return other not in self.all
-
-    __hash__ = str.__hash__
-
-
-def derivations(grammar: str, items: Sequence[Item]) -> Iterator[Any]:
-    """The phrase of every derivation of a question, at most MAX_READINGS; none for a very long question."""
-    from lark import Token
-    from lark.exceptions import UnexpectedInput
-
-    if len(items) > MAX_EARLEY:
-        return
-    tokens = []
-    words: list[Word] = []
-    for place, item in enumerate(items):
-        kind = _AnyOf(item.senses[0][0])
-        kind.all = frozenset(t for t, _ in item.senses)
-        words.append(Word(*item.senses[0], item.start, dict(reversed(item.senses))))
-        tokens.append(Token(kind, "", place))
-    try:
-        forest = _earley(grammar).parse(tokens)
-    except UnexpectedInput:
-        return
-    yield from itertools.islice(_phrases_of(forest, words), MAX_READINGS)
-
-
-def _phrases_of(tree: Any, words: Sequence[Word]) -> Iterator[Any]:
-    """The phrases of every derivation in a forest of Lark trees and tokens, without building the trees."""
-    if isinstance(tree, str):
-        yield words[tree.start_pos]  # type: ignore[attr-defined]
-    elif tree.data == "_ambig":
-        for child in tree.children:
-            yield from _phrases_of(child, words)
-    else:
-        build = getattr(_PHRASES, tree.data)
-        parts = [list(itertools.islice(_phrases_of(child, words), MAX_READINGS)) for child in tree.children]
-        for children in itertools.product(*parts):
-            yield build(list(children))
+    def _shifted(self, stack: tuple[int, ...], terminal: str) -> Iterator[tuple[int, ...]]:
+        """The stacks of states that taking a terminal leads to; for the end, the stack that accepts."""
+        open_stacks = [stack]
+        while open_stacks:
+            stack = open_stacks.pop()
+            if terminal == END and stack[-1] == self.end:
+                yield stack
+                continue
+            told: Any = self._rows[stack[-1]].get(terminal, [])
+            for action in told if type(told) is list else [told]:
+                if type(action) is int:
+                    yield (*stack, action)
+                else:
+                    _, size, rule = action
+                    under = stack[:-size] if size else stack
+                    open_stacks.append((*under, self._rows[under[-1]][rule]))  # type: ignore[arg-type]
 
 
 def grammar_text(name: str) -> str:
@@ -202,22 +190,5 @@ def grammar_text(name: str) -> str:
 
 @functools.cache
 def table(grammar: str) -> Table:
-    """The LALR table of a bundled grammar, built once."""
+    """The LR table of a bundled grammar, made once."""
     return Table(grammar)
-
-
-@functools.cache
-def _earley(grammar: str) -> Lark:
-    from lark import Lark
-    from lark.lexer import Lexer
-
-    class Ready(Lexer):
-        """The lexer of a text that has been read already."""
-
-        def __init__(self, lexer_conf: Any) -> None:
-            pass
-
-        def lex(self, data: Any) -> Iterator[Any]:  # type: ignore[override]
-            yield from data
-
-    return Lark(grammar_text(grammar), parser="earley", lexer=Ready, ambiguity="explicit")

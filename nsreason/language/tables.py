@@ -1,9 +1,12 @@
-"""LALR tables as plain data, so that a process can start from a file instead of building one.
+"""LR tables as plain data, so that a process can start from a file instead of building one.
 
-Lark takes a fifth of a second to build the table of the question grammar, most of what `nsreason parse` would cost.
-The table is kept as JSON in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's
-text, so a changed grammar is another file; where nothing can be written, it is built each time. NSREASON_CACHE names
-another folder, and `NSREASON_CACHE=off` keeps no file.
+A table keeps every action that LALR(1) finds, conflicts included: the parser tries them in order, shifts first, then
+reductions in the order of the grammar file.
+
+Lark takes a fifth of a second to analyse the question grammar, most of what `nsreason parse` would cost. The table is
+kept as JSON in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's text, so a
+changed grammar is another file; where nothing can be written, it is built each time. NSREASON_CACHE names another
+folder, and `NSREASON_CACHE=off` keeps no file.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from typing import Any
 
 import msgspec
 
-FORMAT = 1  # of the file; counted up when the layout below changes
+FORMAT = 2  # of the file; counted up when the layout below changes
+
+END = "$END"
 
 
 class RulePlan(msgspec.Struct, array_like=True):
@@ -32,12 +37,13 @@ class RulePlan(msgspec.Struct, array_like=True):
 
 
 class PlainTable(msgspec.Struct, array_like=True):
-    """A row for each state: a symbol leads to a state (0 or more) or to a reduction (`-1 - rule`)."""
+    """A row for each state: a symbol leads to a state (0 or more), to a reduction (`-1 - rule`), or to a choice of
+    these. The end of the text, in the state `end`, accepts."""
 
     start: int
     end: int
     rules: list[RulePlan]
-    rows: list[dict[str, int]]
+    rows: list[dict[str, int | list[int]]]
 
 
 def table_of(grammar: str) -> PlainTable:
@@ -71,14 +77,15 @@ def _cache_file(grammar: str) -> Path | None:
 
 
 def build(grammar: str) -> PlainTable:
-    """The table that Lark makes of a grammar.
+    """The table that Lark's analysis gives for a grammar.
 
     Raises:
-        lark.exceptions.GrammarError: the grammar has reduce/reduce conflicts or is not well formed.
+        lark.exceptions.GrammarError: the grammar is not well formed.
     """
     from lark import Lark
+    from lark.common import ParserConf
     from lark.lexer import Lexer
-    from lark.parsers.lalr_analysis import Shift
+    from lark.parsers.lalr_analysis import LALR_Analyzer
 
     class Unread(Lexer):
         def __init__(self, lexer_conf: Any) -> None:
@@ -87,30 +94,45 @@ def build(grammar: str) -> PlainTable:
         def lex(self, data: Any) -> Any:  # type: ignore[override]
             raise NotImplementedError("words are read by nsreason.language.lexicon")
 
-    parser = Lark(grammar, parser="lalr", lexer=Unread)
-    conf = parser.parse_interactive("").parser_state.parse_conf
-    numbers: dict[Any, int] = {}
-    rules: list[RulePlan] = []
+    # Earley here means only that Lark reads the grammar and builds no table of its own, which would drop conflicts.
+    rules = Lark(grammar, parser="earley", lexer=Unread).rules
+    analyzer: Any = LALR_Analyzer(ParserConf(rules, {}, ["start"]))
+    analyzer.compute_lr0_states()
+    analyzer.compute_reads_relations()
+    analyzer.compute_includes_lookback()
+    analyzer.compute_lookaheads()
+    first = analyzer.lr0_start_states["start"]
+    states = _reached(first)
+    numbers = {rule: n for n, rule in enumerate(rules)}
+    rows: list[dict[str, int | list[int]]] = []
+    for state in states:
+        row: dict[str, list[int]] = {str(s.name): [states[to]] for s, to in state.transitions.items()}
+        for symbol, told in state.lookaheads.items():
+            row.setdefault(str(symbol.name), []).extend(sorted((-1 - numbers[rule] for rule in told), reverse=True))
+        rows.append({symbol: to[0] if len(to) == 1 else to for symbol, to in row.items()})
+    end = next(states[to] for symbol, to in first.transitions.items() if symbol.name == "start")
+    return PlainTable(states[first], end, [_plan(rule) for rule in rules], rows)
 
-    def number(rule: Any) -> int:
-        if rule not in numbers:
-            numbers[rule] = len(rules)
-            keep = [
-                (i, not s.is_term and s.name.startswith("_"))
-                for i, s in enumerate(rule.expansion)
-                if not (s.is_term and s.filter_out)
-            ]
-            name, origin = str(rule.alias or rule.origin.name), str(rule.origin.name)
-            single = bool(rule.options.expand1) and not rule.alias
-            rules.append(RulePlan(origin, name, len(rule.expansion), keep, single))
-        return numbers[rule]
 
-    count = 1 + max(conf.states)
-    rows: list[dict[str, int]] = [{} for _ in range(count)]
-    for state, actions in conf.states.items():
-        for symbol, (action, told) in actions.items():
-            rows[state][str(symbol)] = told if action is Shift else -1 - number(told)
-    return PlainTable(conf.start_state, conf.end_state, rules, rows)
+def _reached(first: Any) -> dict[Any, int]:
+    """The states by number, in the order in which they are met (Lark keeps them in a set)."""
+    numbers = {first: 0}
+    for state in (queue := [first]):
+        for _, to in sorted(state.transitions.items(), key=lambda step: str(step[0].name)):
+            if to not in numbers:
+                numbers[to] = len(numbers)
+                queue.append(to)
+    return numbers
+
+
+def _plan(rule: Any) -> RulePlan:
+    keep = [
+        (i, not s.is_term and s.name.startswith("_"))
+        for i, s in enumerate(rule.expansion)
+        if not (s.is_term and s.filter_out)
+    ]
+    name, origin = str(rule.alias or rule.origin.name), str(rule.origin.name)
+    return RulePlan(origin, name, len(rule.expansion), keep, bool(rule.options.expand1) and not rule.alias)
 
 
 def maker(plan: RulePlan, callback: Callable[[list[Any]], Any] | None) -> Callable[[Sequence[Any]], Any]:

@@ -1,0 +1,186 @@
+"""Questions about numbers: how many, more, fewer, as many.
+
+* 'are the cubes the same color' counts the colors: fewer than two; 'all different' has as many colors as cubes
+* 'how many shapes are red' counts things, where 'what is it?' asks for the shape; 'how many different shapes' counts
+  values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .phrases import Core, Node, Word
+from .predicates import Predicates
+
+_ORDER = {"order_more": "greater", "order_less": "less", "order_equal": "equal_integer"}
+_QUANTITY = {
+    "quantity_more": ("greater", False),
+    "quantity_less": ("less", False),
+    "quantity_at_least": ("less", True),
+    "quantity_at_most": ("greater", True),
+    "quantity_exactly": ("equal_integer", False),
+}
+
+
+class Counting(Predicates):
+    """Adds the questions that count to predicates."""
+
+    def _asks(self) -> str:
+        return self.domain.file.asks or self.domain.attributes[0]
+
+    def _number(self, told: Node) -> int:
+        """A number: of things, of values, or itself."""
+        if told.rule == "integer":
+            return self._add("number", of=told.parts[0].value)
+        if told.rule == "values_all":
+            return self._add("distinct", self._add("scene"), of=told.parts[0].value)
+        if told.rule == "values_of":
+            return self._add("distinct", self._set(told.parts[1]), of=told.parts[0].value)
+        return self._add("count", self._set(told))
+
+    # --- how many ----------------------------------------------------------------------------------------------------
+
+    def _q_count(self, told: Node) -> int:
+        return self._number(told)
+
+    def _q_count_all(self) -> int:
+        return self._add("count", self._those(None))
+
+    def _those(self, pred: Any) -> int:
+        """What 'how many are ...' counts among: what was spoken of, unless the rest says how they stand to it."""
+        if self.it is None or self._mentions_it(pred) or not self._several(self.it.np):
+            return self._add("scene")
+        return self._it_set(Word("THEM", "", 0))
+
+    def _q_count_posts(self, nps: Node, posts: tuple[Any, ...]) -> int:
+        return self._add("count", self._among(posts, self._set(nps)))
+
+    def _q_count_posts_all(self, posts: tuple[Any, ...]) -> int:
+        return self._add("count", self._among(posts, None))
+
+    def _among(self, posts: tuple[Any, ...], node: int | None) -> int:
+        return self._or_scene(self._posts(Core((), (), True, posts), node))
+
+    def _q_count_pred(self, nps: Node, pred: Node) -> int:
+        return self._add("count", self._restrict(nps, pred))
+
+    def _q_count_things(self, pred: Node) -> int:
+        those = self._those(pred)
+        if self.steps[those].op.name == "scene":
+            return self._add("count", self._apply(pred, None))
+        return self._add("count", self._apply(pred, those))
+
+    def _q_count_more(self, a: Node, b: Node) -> int:
+        return self._add("minus", self._number(a), self._number(b))
+
+    def _q_count_fewer(self, a: Node, b: Node) -> int:
+        return self._q_count_more(b, a)
+
+    def _q_count_more_near(self, nps: Node, here: Node, there: Node) -> int:
+        counts = [self._add("count", self._restrict(nps, near)) for near in (here, there)]
+        return self._add("minus", *counts)
+
+    def _q_count_more_post(self, nps: Node, near: Node) -> int:
+        return self._q_count_more(nps, self._elsewhere(nps, near))
+
+    def _q_distinct(self, attribute: Word, np: Node) -> int:
+        return self._add("distinct", self._set(np), of=attribute.value)
+
+    def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
+        return self._add("distinct", self._apply(pred, None), of=attribute.value)
+
+    def _q_distinct_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
+        return self._q_distinct_pred(attribute, Node("pred_mods", (mods,)))
+
+    def _q_distinct_or_count(self, attribute: Word, pred: Node) -> int:
+        if attribute.value != self._asks():
+            return self._q_distinct_pred(attribute, pred)
+        return self._add("count", self._apply(pred, None))
+
+    def _q_distinct_or_count_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
+        return self._q_distinct_or_count(attribute, Node("pred_mods", (mods,)))
+
+    # --- numbers compared --------------------------------------------------------------------------------------------
+
+    def _pair(self, op: str, a: Node, b: Node) -> int:
+        return self._add(op, self._number(a), self._number(b))
+
+    def _q_more(self, a: Node, b: Node) -> int:
+        return self._pair("greater", a, b)
+
+    def _q_fewer(self, a: Node, b: Node) -> int:
+        return self._pair("less", a, b)
+
+    def _q_more_near(self, a: Node, near: Node) -> int:
+        return self._pair("greater", a, self._elsewhere(a, near))
+
+    def _q_fewer_near(self, a: Node, near: Node) -> int:
+        return self._pair("less", a, self._elsewhere(a, near))
+
+    @staticmethod
+    def _elsewhere(np: Node, near: Node) -> Node:
+        """'more cubes behind it than left of it': the same noun with the last clause replaced."""
+        if np.rule != "np":
+            return Node("np", ("", Core((), (), True, (("near", near),))))
+        det, core = np.parts
+        posts = core.posts[:-1] if core.posts and core.posts[-1][0] in ("near", "that", "that_are") else core.posts
+        return Node("np", (det, core._replace(posts=(*posts, ("near", near)))))
+
+    def _q_as_many(self, coord: Node) -> int:
+        if len(coord.parts) != 2 or coord.rule != "coord_and":
+            raise self._refuse("'the same number' is said of two kinds of things")
+        return self._pair("equal_integer", *coord.parts)
+
+    def _q_as_many_as(self, a: Node, b: Node) -> int:
+        return self._pair("equal_integer", a, b)
+
+    def _q_at_least_as_many(self, a: Node, b: Node) -> int:
+        return self._add("negate", self._pair("less", a, b))
+
+    def _q_compare(self, a: Node, order: Node, b: Node) -> int:
+        return self._pair(_ORDER[order.rule], a, b)
+
+    def _q_compare_integer(self, n: Word, order: Node, b: Node) -> int:
+        return self._pair(_ORDER[order.rule], Node("integer", (n,)), b)
+
+    def _is_quantity(self, quantity: Node, counted: int) -> int:
+        if quantity.rule == "quantity_several":
+            return self._add("greater", counted, self._add("number", of="1"))
+        op, flipped = _QUANTITY[quantity.rule]
+        truth = self._add(op, counted, self._add("number", of=quantity.parts[0].value))
+        return self._add("negate", truth) if flipped else truth
+
+    def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
+        if quantity.rule == "quantity_several" or quantity.parts[0].value == "2":
+            alike = self._some_alike(np)
+            if alike is not None:
+                return alike
+        return self._is_quantity(quantity, self._number(np))
+
+    def _q_is_quantity(self, quantity: Node, np: Node, pred: Node) -> int:
+        return self._is_quantity(quantity, self._add("count", self._restrict(np, pred)))
+
+    # --- sameness within a set ---------------------------------------------------------------------------------------
+
+    def _all_same(self, node: int, attributes: Sequence[str]) -> int:
+        two = self._add("number", of="2")
+        return self._fold("both", [self._add("less", self._add("distinct", node, of=a), two) for a in attributes])
+
+    def _all_different(self, node: int, attributes: Sequence[str]) -> int:
+        count = self._add("count", node)
+        truths = [self._add("equal_integer", self._add("distinct", node, of=a), count) for a in attributes]
+        return self._fold("both", truths)
+
+    def _some_alike(self, np: Node) -> int | None:
+        """'Are there two cubes that are the same color': fewer colors than cubes."""
+        core = np.parts[1] if np.rule == "np" else None
+        if core is None or not core.posts or self.it is not None:
+            return None
+        told = core.posts[-1][1]
+        if not isinstance(told, Node) or told.rule != "pred_alike":
+            return None
+        if len(told.parts[0]) > 1:
+            raise self._refuse("whether two things share several attributes at once cannot be asked")
+        node = self._set(Node("np", (np.parts[0], core._replace(posts=core.posts[:-1]))))
+        return self._add("less", self._add("distinct", node, of=told.parts[0][0]), self._add("count", node))

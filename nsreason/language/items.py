@@ -1,0 +1,31 @@
+"""The phrases of a question as the lexicon hands them on."""
+
+from __future__ import annotations
+
+Sense = tuple[str, str]  # terminal, value
+
+PLURAL = "+"  # ends the value of a NOUN that stands in the plural
+
+
+class Item:
+    """One phrase of a question: what it may be (first choice first), and where it begins.
+
+    `live` says that neighbouring words may settle what it is.
+    """
+
+    __slots__ = ("live", "senses", "start", "text")
+
+    def __init__(self, senses: tuple[Sense, ...], text: str, start: int, live: bool = False) -> None:
+        self.senses, self.text, self.start, self.live = senses, text, start, live
+
+    def __repr__(self) -> str:
+        return f"Item({self.text!r}, {' | '.join(f'{t}={v}' if v else t for t, v in self.senses)})"
+
+    def may(self, *terminals: str) -> bool:
+        return any(terminal in terminals for terminal, _ in self.senses)
+
+    def value(self, terminal: str) -> str | None:
+        for other, value in self.senses:
+            if other == terminal:
+                return value
+        return None

@@ -1,0 +1,201 @@
+"""Predicates as sets of objects: what may follow 'that is', 'that has' or a noun.
+
+* 'left of the cube' is `relate` to the only cube; 'left of a cube' (or 'the cubes') is `relate_any`; 'left of all the
+  cubes' is left of the leftmost of them
+* 'not the same color as the ball' leaves out the ball itself, for it has its own color; 'different' likewise
+* 'between' two things is on one side of the one and on the other side of the other, along the domain's first relation
+  that has a direction and an inverse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .noun_phrases import NounPhrases
+from .phrases import Core, Node, Word
+
+_EACH = {"np_both": "intersect", "obj_and": "intersect", "np_either": "union", "obj_or": "union", "np_neither": "union"}
+
+
+class Predicates(NounPhrases):
+    """Adds predicates to noun phrases."""
+
+    def _apply(self, pred: Node, node: int | None) -> int:
+        rule, parts = pred
+        if rule == "pred_relation":
+            met = self._sided(*parts)
+        elif rule == "pred_same":
+            met = self._fold("intersect", [self._same(a, parts[1]) for a in parts[0]])
+        elif rule == "pred_mods":
+            return self._pred_mods(parts[0], node)
+        elif rule == "pred_and":
+            return self._apply(parts[1], self._apply(parts[0], node))
+        elif rule == "pred_group":
+            return self._apply(parts[0], node)
+        elif rule == "pred_nominal":
+            return self._nominal(parts[0], node)
+        elif rule in ("pred_not", "pred_neither"):
+            unwanted = self._fold("union", [self._unwanted(p) for p in parts])
+            return self._add("difference", self._or_scene(node), unwanted)
+        elif rule == "pred_or":
+            met = self._add("union", self._apply(parts[0], None), self._apply(parts[1], None))
+        elif rule in ("pred_different", "pred_unlike"):
+            return self._add("difference", self._or_scene(node), self._sharing(pred))
+        else:
+            return self._apply_rare(rule, parts, node)
+        return met if node is None else self._add("intersect", node, met)
+
+    def _apply_rare(self, rule: str, parts: tuple[Any, ...], node: int | None) -> int:
+        if rule == "pred_alike":
+            return self._apply(Node("pred_same", (parts[0], self._spoken())), node)
+        if rule == "pred_comparative":
+            return self._comparative(parts[0].value, parts[1], node)
+        if rule == "pred_same_unlike":
+            same, other, np = parts
+            return self._apply(Node("pred_different", (other, np)), self._apply(Node("pred_same", (same, np)), node))
+        if rule == "pred_unlike_same":
+            return self._apply_rare("pred_same_unlike", (parts[1], parts[0], parts[2]), node)
+        if rule == "pred_of_which":
+            met = self._related(self._inverse(parts[0].value, parts[0]), parts[1])
+        elif rule == "pred_itself":
+            met = self._add("only", self._object(parts[1]))
+        elif rule == "pred_has":
+            met = self._having(parts[0])
+        elif rule == "pred_between":
+            met = self._between(*parts)
+        elif rule == "pred_either_side":
+            met = self._sided(("union", self._axis()), parts[0])
+        else:
+            raise AssertionError(f"no meaning for {rule}")
+        return met if node is None else self._add("intersect", node, met)
+
+    def _spoken(self) -> Node:
+        """What 'the same color' without 'as' is told of."""
+        if self.it is None:
+            raise self._refuse("'the same' as what? Say 'the same ... as', or speak of a thing before")
+        return Node("np_it", (Word("IT", "", 0),))
+
+    # --- negation ----------------------------------------------------------------------------------------------------
+
+    def _unwanted(self, pred: Node) -> int:
+        if pred.rule in ("pred_same", "pred_alike"):
+            attributes = pred.parts[0]
+            np = pred.parts[1] if pred.rule == "pred_same" else self._spoken()
+            alike = self._fold("intersect", [self._same(a, np) for a in attributes])
+            return self._with_itself(alike, np)
+        return self._apply(pred, None)
+
+    def _sharing(self, pred: Node) -> int:
+        """What 'a different color and size' leaves out: whatever shares either."""
+        np = pred.parts[1] if pred.rule == "pred_different" else self._spoken()
+        return self._with_itself(self._fold("union", [self._same(a, np) for a in pred.parts[0]]), np)
+
+    def _with_itself(self, alike: int, np: Node) -> int:
+        for part in self._joined(np):
+            alike = self._add("union", alike, self._add("only", self._object(part)))
+        return alike
+
+    # --- adjectives and nouns ----------------------------------------------------------------------------------------
+
+    def _comparative(self, value: str, np: Node, node: int | None) -> int:
+        """'Bigger than the cube': large, where the cube is not."""
+        large = self._add("filter", self._or_scene(node), of=value)
+        alike = self._same(self.domain.attribute_of[value], np)
+        return self._add("difference", large, self._with_itself(alike, np))
+
+    def _pred_mods(self, mods: Sequence[tuple[str, Any]], node: int | None) -> int:
+        node = self._or_scene(self._adjectives(mods, node))
+        for kind, value in mods:
+            if kind == "extreme":
+                furthest = self._add("extreme", self._add("scene"), of=value)
+                node = self._add("intersect", node, furthest)
+        return node
+
+    def _nominal(self, np: Node, node: int | None) -> int:
+        """'are cubes', 'are either cubes or metal things', 'are both cubes and red things'."""
+        if np.rule == "np_both":
+            return self._nominal(np.parts[1], self._nominal(np.parts[0], node))
+        if np.rule == "np_neither":
+            unwanted = self._fold("union", [self._nominal(part, None) for part in np.parts])
+            return self._add("difference", self._or_scene(node), unwanted)
+        if np.rule == "np" and np.parts[0] in ("", "a", "any") and not np.parts[1].posts and node is not None:
+            core: Core = np.parts[1]
+            if not any(kind in ("extreme", "other") for kind, _ in core.mods):
+                return self._mods(core, node)
+        met = self._set(np)
+        if np.rule == "np_it" or (np.rule == "np" and np.parts[0] == "the" and self._definite(np)):
+            met = self._add("only", self._add("unique", met)) if np.rule == "np" else met
+        if np.rule == "np" and np.parts[0] == "no":
+            return self._add("difference", self._or_scene(node), met)
+        return met if node is None else self._add("intersect", node, met)
+
+    # --- relations ---------------------------------------------------------------------------------------------------
+
+    def _each(self, np: Node) -> list[Node]:
+        """The parts of 'the cube and the ball' as what a relation is told of. Both must be known things, or both not:
+        'left of the ball and cubes' is no such phrase."""
+        parts = [p for part in np.parts for p in (self._each(part) if part.rule == np.rule else [part])]
+        if np.rule in ("obj_and", "obj_or"):
+            kinds = {"the" if self._is_the(p) or self._definite(p) else p.parts[0] for p in parts}
+            if len(kinds) > 1 or "" in kinds:
+                raise self._refuse("these noun phrases are not of one kind")
+        return parts
+
+    def _same(self, attribute: str, np: Node) -> int:
+        op = _EACH.get(np.rule)
+        if op is None:
+            return self._add("same", self._object(np), of=attribute)
+        return self._unless(np, self._fold(op, [self._same(attribute, part) for part in self._each(np)]))
+
+    def _unless(self, np: Node, met: int) -> int:
+        return self._add("difference", self._add("scene"), met) if np.rule == "np_neither" else met
+
+    def _sided(self, relations: tuple[str, tuple[str, ...]], np: Node) -> int:
+        """'Left or right of the ball'."""
+        op, names = relations
+        return self._fold(op, [self._related(name, np) for name in names])
+
+    def _related(self, relation: str, np: Node) -> int:
+        op = _EACH.get(np.rule)
+        if op is not None:
+            return self._unless(np, self._fold(op, [self._related(relation, part) for part in self._each(np)]))
+        if self._definite(np):
+            return self._add("relate", self._object(np), of=relation)
+        others = self._set(np)
+        det = self._determiner(np)
+        if det == "all":
+            others = self._add("extreme", others, of=relation)
+        met = self._add("relate_any", others, of=relation)
+        return self._add("difference", self._add("scene"), met) if det == "no" else met
+
+    def _inverse(self, relation: str, word: Word) -> str:
+        inverse = self.domain.inverse(relation)
+        if inverse is None:
+            raise self._refuse(f"the relation '{relation}' has no inverse to turn it round", word)
+        return inverse
+
+    def _having(self, np: Node) -> int:
+        """'Has a cube behind it': stands in front of a cube."""
+        core: Core | None = np.parts[1] if np.rule == "np" else None
+        told = core.posts[-1][1] if core is not None and core.posts else None
+        beside = isinstance(told, Node) and told.rule == "pred_relation" and told.parts[1].rule in ("np_it", "np_them")
+        if core is None or told is None or not beside:
+            raise self._refuse("a thing has a value, the same value as another, or a thing beside it")
+        others = Node("np", (np.parts[0], core._replace(posts=core.posts[:-1])))
+        op, relations = told.parts[0]
+        word = told.parts[1].parts[0]
+        return self._sided((op, tuple(self._inverse(r, word) for r in relations)), others)
+
+    def _axis(self) -> tuple[str, str]:
+        """The first relation with a direction and an inverse: in images, left and right."""
+        for name, told in self.domain.file.relations.items():
+            if told.direction is not None and told.inverse is not None and told.inverse != name:
+                return name, told.inverse
+        raise self._refuse(f"domain '{self.domain.name}' has no relation with a direction and an inverse")
+
+    def _between(self, a: Node, b: Node) -> int:
+        here, there = self._axis()
+        one = self._add("intersect", self._related(here, a), self._related(there, b))
+        other = self._add("intersect", self._related(there, a), self._related(here, b))
+        return self._add("union", one, other)
