@@ -10,14 +10,16 @@ from .clevr import generate_scenes
 from .dataset import Summary, write_dataset
 from .families import SHAPES, Family, choose_families, families_of, read_families
 from .necessity import idle_calls
-from .questions import Balance, generate_questions, probe_questions
+from .questions import Asked, Balance, draw_questions, generate_questions, probe_questions
 
 __all__ = [
     "SHAPES",
+    "Asked",
     "Balance",
     "Family",
     "Summary",
     "choose_families",
+    "draw_questions",
     "families_of",
     "generate_questions",
     "generate_scenes",

@@ -13,9 +13,11 @@ import functools
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from ..._native import native_table
 from ...describe import describe
 from ...dialects import to_clevr
 from ...domain import Domain
@@ -27,7 +29,7 @@ from ...program import Call, Program
 from ...scene import Scene
 from ..questions import QuestionRecord
 from .families import Family, families_of
-from .question_sampler import Draw, Sampler
+from .question_sampler import Sampler
 from .seeds import generator
 
 DRAWS = 25  # of one family on one scene, before the next family has its turn
@@ -53,13 +55,57 @@ class Balance:
 
     def admits(self, family: Family, answer: str, share: float) -> bool:
         """Whether the answer would have no more than its share of the family's, give or take one."""
-        slack = max(0.5, 1.0 - share)
+        slack = max(0.5, 1.0 - share) + 1e-6  # where all were given alike often, rounding must not refuse them all
         return self.given[family.name, answer] + 1 <= slack + share * (self.asked[family.name] + 1)
 
     def add(self, family: Family, answer: str) -> None:
         """Count one more."""
         self.asked[family.name] += 1
         self.given[family.name, answer] += 1
+
+
+class Asked(NamedTuple):
+    """A question as it was drawn, with its answer as the release spells it."""
+
+    family: Family
+    program: Program
+    answer: str
+    text: str
+
+
+def draw_questions(
+    scene: Scene, k: int, seed: int, *, families: Sequence[Family] | None = None, balance: Balance | None = None
+) -> list[Asked]:
+    """`k` questions about a scene, no two with the same program; fewer where the scene gives no more.
+
+    Families that were asked least come first.
+
+    Args:
+        seed: of the data set, or any other: the scene's own seed is derived from it and the scene's index.
+        families: those to draw from; default: all that suit the scene's domain.
+        balance: the tally to go on from; it is brought up to date. Default: a fresh one.
+
+    Raises:
+        DomainError: the domain has no question grammar.
+        SceneError: the scene knows neither relationships nor coordinates.
+    """
+    families = families_of(scene.domain) if families is None else families
+    balance = Balance() if balance is None else balance
+    rng = generator(seed, "questions", scene.index or 0)
+    sampler = Sampler(scene)
+    asked: list[Asked] = []
+    seen: set[Program] = set()
+    for _ in range(ROUNDS if len(scene) else 0):
+        before = len(asked)
+        for family in sorted(families, key=lambda f: (balance.turn(f), rng.random())):
+            if len(asked) >= k:
+                return asked
+            told = _ask(sampler, family, rng, balance, seen)
+            if told is not None:
+                asked.append(told)
+        if len(asked) == before:
+            break
+    return asked
 
 
 def generate_questions(
@@ -71,47 +117,35 @@ def generate_questions(
     balance: Balance | None = None,
     split: str | None = None,
 ) -> list[QuestionRecord]:
-    """`k` questions about a scene, no two with the same program; fewer where the scene gives no more.
+    """The questions of `draw_questions` as records of a file.
 
-    Families that were asked least come first. A question's index is `image_index * k` and on, so that it does not
-    hang on what other scenes gave.
-
-    Args:
-        seed: of the data set, or any other: the scene's own seed is derived from it and the scene's index.
-        families: those to draw from; default: all that suit the scene's domain.
-        balance: the tally to go on from; it is brought up to date. Default: a fresh one.
+    A question's index is `image_index * k` and on, so that it does not hang on what other scenes gave.
 
     Raises:
         ConversionError: the domain has no native op names, so it has no official layout.
-        DomainError: the domain has no question grammar.
-        SceneError: the scene knows neither relationships nor coordinates.
+        DomainError, SceneError: as for `draw_questions`.
     """
-    families = families_of(scene.domain) if families is None else families
-    balance = Balance() if balance is None else balance
-    rng = generator(seed, "questions", scene.index or 0)
-    sampler = Sampler(scene)
-    records: list[QuestionRecord] = []
-    seen: set[Program] = set()
-    if not len(scene):
-        return records
-    for _ in range(ROUNDS):
-        before = len(records)
-        for family in sorted(families, key=lambda f: (balance.turn(f), rng.random())):
-            if len(records) >= k:
-                return records
-            told = _ask(sampler, family, rng, balance, seen)
-            if told is not None:
-                place = (scene.index or 0) * k + len(records)
-                records.append(_record(scene, family, *told, place, split))
-        if len(records) == before:
-            break
-    return records
+    native_table(scene.domain)  # without one, no question would be of use
+    first = (scene.index or 0) * k
+    asked = draw_questions(scene, k, seed, families=families, balance=balance)
+    return [
+        QuestionRecord(
+            first + i,
+            told.text,
+            told.answer,
+            scene.index,
+            scene.image,
+            _encode(to_clevr(told.program)),
+            told.family.number,
+            told.family.name,
+            split,
+        )
+        for i, told in enumerate(asked)
+    ]
 
 
-def _ask(
-    sampler: Sampler, family: Family, rng: random.Random, balance: Balance, seen: set[Program]
-) -> tuple[Draw, str] | None:
-    """A new question of the family with its wording, or None when the scene gives none soon."""
+def _ask(sampler: Sampler, family: Family, rng: random.Random, balance: Balance, seen: set[Program]) -> Asked | None:
+    """A new question of the family, or None when the scene gives none soon."""
     share = _share(OPS[family.words[-1].op].result, family, sampler.domain)
     for _ in range(DRAWS):
         draw = sampler.draw(family, rng, lambda answer: balance.admits(family, answer, share))
@@ -123,7 +157,7 @@ def _ask(
             continue
         balance.add(family, draw.answer)
         seen.add(draw.program)
-        return draw, text
+        return Asked(family, draw.program, draw.answer, text)
     balance.passed[family.name] += 1
     return None
 
@@ -137,20 +171,6 @@ def _share(kind: Kind, family: Family, domain: Domain) -> float:
 
 
 _encode = msgspec.json.Encoder().encode
-
-
-def _record(scene: Scene, family: Family, draw: Draw, text: str, index: int, split: str | None) -> QuestionRecord:
-    return QuestionRecord(
-        index,
-        text,
-        draw.answer,
-        scene.index,
-        scene.image,
-        _encode(to_clevr(draw.program)),
-        family.number,
-        family.name,
-        split,
-    )
 
 
 def probe_questions(scene: Scene) -> list[QuestionRecord]:
