@@ -1,0 +1,358 @@
+"""Checkpoints: tensors as safetensors, the rest as JSON, never a pickle.
+
+A checkpoint `last` in a folder is `last.json`, which names its tensor file (`last-1200.safetensors`). The tensor
+file is written under a new name and reaches the disk before `last.json` is replaced, in one step: whenever a run is
+killed, `last.json` speaks of a whole tensor file. Only then is the former tensor file removed.
+
+    checkpoint = load_checkpoint("runs/a/best.json")
+    load_weights(model, checkpoint)                     # or: model = load_model("runs/a/best.json")
+
+Tensor names: `model/<parameter or buffer>`, `optimizer/<parameter>/<what>`, and what the training loop adds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .errors import CheckpointError, DataError, RecipeError, did_you_mean
+from .files import atomic_write
+
+FORMAT = 1
+_SHOWN = 5  # names in an error message
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that has been read.
+
+    Attributes:
+        path: of its JSON file.
+        model: the model's name, as in a recipe.
+        config: the model's settings, as plain data.
+        state: what else was saved, as plain data.
+        tensors: by name, on the CPU.
+    """
+
+    path: Path
+    model: str
+    config: Mapping[str, Any]
+    state: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors below `prefix/`, by the rest of their names."""
+        return {k.removeprefix(prefix + "/"): v for k, v in self.tensors.items() if k.startswith(prefix + "/")}
+
+
+def save_checkpoint(
+    folder: str | Path,
+    name: str,
+    *,
+    model_name: str,
+    model: nn.Module,
+    step: int,
+    state: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Path:
+    """Write a checkpoint, atomically, in place of the one of that name; returns the path of its JSON file.
+
+    Args:
+        state: plain data for the JSON file.
+        tensors: more tensors; their names are kept.
+
+    Raises:
+        CheckpointError: the folder cannot be written, or `state` is not plain data.
+    """
+    folder = Path(folder)
+    held = {f"model/{k}": v for k, v in model.state_dict().items() if isinstance(v, Tensor)} | dict(tensors or {})
+    told: dict[str, Any] = {"format": FORMAT, "model": model_name, "config": config_data(model), "step": step}
+    told["state"] = dict(state or {})
+    if optimizer is not None:
+        moments, told["optimizer"] = _optimizer_state(model, optimizer)
+        held |= moments
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _free_name(folder, f"{name}-{step}")
+        told["tensors"] = {"file": file.name, "bytes": _write_tensors(held, file)}
+        text = json.dumps(told, indent=1, allow_nan=False)
+        with atomic_write(folder / f"{name}.json") as out:
+            out.write(text.encode())
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot write the checkpoint '{name}': {error.strerror or error}") from None
+    except DataError as error:
+        raise CheckpointError(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the state of checkpoint '{name}' is not plain data: {error}") from None
+    for old in (*folder.glob(f"{name}-*.safetensors"), *folder.glob(f".{name}-*.tmp")):
+        if old != file:
+            with contextlib.suppress(OSError):
+                old.unlink()
+    return folder / f"{name}.json"
+
+
+def _free_name(folder: Path, stem: str) -> Path:
+    """A name of no file: the JSON file in place may speak of a tensor file of the same step."""
+    file, number = folder / f"{stem}.safetensors", 1
+    while file.exists():
+        number += 1
+        file = folder / f"{stem}-{number}.safetensors"
+    return file
+
+
+def _write_tensors(tensors: Mapping[str, Tensor], file: Path) -> int:
+    temporary = file.with_name(f".{file.stem}.tmp")
+    try:
+        save_file(_storable(tensors), temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # as readable as any file; it is made for its owner alone
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        size = temporary.stat().st_size
+        temporary.replace(file)
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return size
+
+
+def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """On the CPU and contiguous; tensors that share memory, as tied weights do, are written out each."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        address = plain.untyped_storage().data_ptr()
+        if plain.numel() and (address in seen or plain.untyped_storage().nbytes() != plain.nbytes):
+            plain = plain.clone()
+        seen.add(address)
+        found[name] = plain
+    return found
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint by its JSON file, or the `last` one of a folder.
+
+    Raises:
+        CheckpointError: there is none, or one of its two files is damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "last.json"
+    try:
+        told = msgspec.json.decode(path.read_bytes(), type=_File)
+    except FileNotFoundError:
+        hint = did_you_mean(path.name, [p.name for p in path.parent.glob("*.json")])
+        raise CheckpointError(f"{path}: no such checkpoint{hint}") from None
+    except (OSError, msgspec.DecodeError, UnicodeError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
+    if told.format != FORMAT:
+        found = f"of format {told.format}; this version of nsreason reads format {FORMAT}"
+        raise CheckpointError(f"{path}: {found}")
+    file = path.parent / Path(told.tensors.file).name
+    try:
+        size = file.stat().st_size
+        if size != told.tensors.bytes:
+            message = f"{size} bytes, expected {told.tensors.bytes}; copy both files again"
+            raise CheckpointError(f"{file}: {message}")
+        tensors = load_file(file)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{file}: the tensors of {path.name} cannot be read: {error}") from None
+    state = told.state | {"optimizer": told.optimizer, "step": told.step}
+    return Checkpoint(path, told.model, told.config, state, tensors)
+
+
+class _Tensors(msgspec.Struct):
+    file: str
+    bytes: int
+
+
+class _File(msgspec.Struct):
+    format: int
+    model: str
+    config: dict[str, Any]
+    step: int
+    state: dict[str, Any]
+    tensors: _Tensors
+    optimizer: dict[str, Any] | None = None
+
+
+def config_data(model: nn.Module) -> dict[str, Any]:
+    """The model's settings as plain data."""
+    config = getattr(model, "config", None)
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise CheckpointError(f"{type(model).__name__}: its config is not a dataclass, but {config!r:.60}")
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config), default=str))
+    return plain
+
+
+def differences(saved: Any, here: Any, path: str = "") -> list[str]:
+    """What differs between two pieces of plain data, one line each: `dim: 64 in the checkpoint, 128 here`."""
+    if isinstance(saved, Mapping) and isinstance(here, Mapping):
+        keys = [*saved, *(k for k in here if k not in saved)]
+        absent = "nothing"
+        return [
+            line
+            for key in keys
+            for line in differences(saved.get(key, absent), here.get(key, absent), f"{path}.{key}".lstrip("."))
+        ]
+    return [] if saved == here else [f"{path}: {saved!r:.60} in the checkpoint, {here!r:.60} here"]
+
+
+def check_model(checkpoint: Checkpoint, model_name: str, model: nn.Module) -> None:
+    """Refuse a checkpoint of another model.
+
+    Raises:
+        CheckpointError: its name or its settings differ; the message says in what.
+    """
+    if checkpoint.model != model_name:
+        raise CheckpointError(f"{checkpoint.path}: of the model '{checkpoint.model}', not of '{model_name}'")
+    found = differences(checkpoint.config, config_data(model), "model_config")
+    if found:
+        raise CheckpointError(f"{checkpoint.path}: the model is set up differently: {_some(found, '; ')}")
+
+
+# What may change when a run is resumed: how far it goes, and where it runs; not what it has learned from.
+_MAY_CHANGE = (
+    *("epochs", "seconds", "accelerator", "devices", "nodes", "workers", "threads"),
+    *("validate_every", "checkpoint_every", "log_every"),
+)
+
+
+def check_recipe(checkpoint: Checkpoint, recipe: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with another recipe, given as plain data.
+
+    Raises:
+        CheckpointError: it would have learned otherwise; the message says in what the two differ.
+    """
+
+    def fixed(told: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {k: v for k, v in told["training"].items() if k not in _MAY_CHANGE}
+        return {"training": kept, "curriculum": told.get("curriculum", "nothing")}
+
+    found = differences(fixed(checkpoint.state["recipe"]), fixed(recipe))
+    if found:
+        hint = "resume it with its own recipe, or begin in another folder"
+        raise CheckpointError(f"{checkpoint.path}: the run began with another recipe: {_some(found, '; ')}; {hint}")
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Put the weights and buffers of a checkpoint into a model; all of them, or none.
+
+    Raises:
+        CheckpointError: names are missing or left over, or shapes differ; the message names them.
+    """
+    saved, own = checkpoint.part("model"), {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
+    faults = []
+    if missing := sorted(own.keys() - saved.keys()):
+        faults.append(f"missing in the checkpoint: {_some(missing)}")
+    if unexpected := sorted(saved.keys() - own.keys()):
+        faults.append(f"not in the model: {_some(unexpected)}")
+    unlike = [
+        f"{k} is {_shape(saved[k])} in the checkpoint, {_shape(own[k])} here"
+        for k in own
+        if k in saved and (saved[k].shape, saved[k].dtype) != (own[k].shape, own[k].dtype)
+    ]
+    if unlike:
+        faults.append(_some(unlike))
+    if faults:
+        raise CheckpointError(f"{checkpoint.path}: does not fit {type(model).__name__}: " + "; ".join(faults))
+    model.load_state_dict(saved, strict=False)  # names were checked; what is not a tensor is not saved
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
+
+
+def _some(names: list[str], separator: str = ", ") -> str:
+    more = len(names) - _SHOWN
+    return separator.join(names[:_SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
+
+
+def load_model(path: str | Path) -> Any:
+    """The model of a checkpoint, built from its settings, with its weights, ready to answer (`eval()`).
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read or does not fit its model's class.
+    """
+    from .models import model_class
+    from .recipe import config_class, to_dataclass
+
+    checkpoint = load_checkpoint(path)
+    try:
+        config = to_dataclass(checkpoint.config, config_class(checkpoint.model), "model_config")
+        model = model_class(checkpoint.model)(config)
+    except RecipeError as error:
+        raise CheckpointError(f"{checkpoint.path}: {error}") from None
+    load_weights(model, checkpoint)
+    return model.eval()
+
+
+def _names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """The names of the optimizer's parameters, in its order."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    return [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
+
+
+def _optimizer_state(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Its tensors by name, and the rest."""
+    names = _names(model, optimizer)
+    saved = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+    rest: dict[str, dict[str, Any]] = {}
+    for number, entries in saved["state"].items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{names[number]}/{key}"] = value
+            else:
+                rest.setdefault(names[number], {})[key] = value
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in saved["param_groups"]]
+    kind = type(optimizer).__name__
+    return tensors, {"kind": kind, "parameters": names, "groups": groups, "rest": rest}
+
+
+def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
+    """Put the moments and steps of a checkpoint into an optimizer, bit for bit.
+
+    Raises:
+        CheckpointError: it holds none, or those of another optimizer or of other parameters.
+    """
+    told = checkpoint.state.get("optimizer")
+    if not told:
+        raise CheckpointError(f"{checkpoint.path}: holds weights only, no optimizer; continue from 'last'")
+    names, kind = _names(model, optimizer), type(optimizer).__name__
+    if told["kind"] != kind:
+        raise CheckpointError(f"{checkpoint.path}: of the optimizer {told['kind']}, not of {kind}")
+    if told["parameters"] != names:
+        other = sorted(set(told["parameters"]) ^ set(names)) or ["their order"]
+        raise CheckpointError(f"{checkpoint.path}: the optimizer's parameters differ: {_some(other)}")
+    number_of = {name: i for i, name in enumerate(names)}
+    state: dict[int, dict[str, Any]] = {}
+    for path, tensor in checkpoint.part("optimizer").items():
+        name, _, key = path.rpartition("/")
+        state.setdefault(number_of[name], {})[key] = tensor
+    for name, entries in told["rest"].items():
+        state.setdefault(number_of[name], {}).update(entries)
+    groups = []
+    for now, saved in zip(optimizer.state_dict()["param_groups"], told["groups"], strict=True):
+        kept = {k: tuple(v) if isinstance(now.get(k), tuple) else v for k, v in saved.items()}
+        groups.append(now | kept)
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,87 @@
+"""What the training loop asks of a model, and the table of models.
+
+A model is a `torch.nn.Module` that keeps its frozen dataclass of settings as `config` (the class names it
+as `Config`, beside it) and has three methods: `collate` makes a batch of examples, `loss` says how wrong
+the model is on a batch, `predict` what it answers. Importing this module loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from .errors import RecipeError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+E = TypeVar("E", contravariant=True)
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class LossOut:
+    """What a batch costs.
+
+    Attributes:
+        loss: a scalar, the mean over the `count` examples; what is differentiated.
+        count: examples (questions) that the mean is over; batches, devices and accumulated steps are
+            weighted by it. With 0 the batch teaches nothing, and its loss is any finite number.
+        metrics: for each metric its sum over the batch. A plain sum is divided by all counts in the end
+            (`{"accuracy": right.sum()}`), a pair `(sum, n)` by all n (`{"accuracy/count": (right, n)}`).
+    """
+
+    loss: Tensor
+    count: int
+    metrics: Mapping[str, float | Tensor | tuple[float | Tensor, float | Tensor]] = field(default_factory=dict)
+
+
+class Model(Protocol[E, B]):
+    """A `torch.nn.Module` that can be trained; see above.
+
+    Names of parts are free, but recipes may freeze them by name (`perception`, `parser`).
+    """
+
+    @property
+    def config(self) -> Any:
+        """The frozen dataclass that the model was built from."""
+
+    def collate(self, examples: Sequence[E], /) -> B:
+        """A batch on the CPU.
+
+        It may run in another thread and draws no random numbers: what is random belongs in `loss`, where
+        a resumed run repeats it. A batch has a method `to(device)`, or is of tensors in lists, tuples and
+        dicts.
+        """
+
+    def loss(self, batch: B, /) -> LossOut:
+        """How wrong the model is on a batch; called under `torch.no_grad()` when validating."""
+
+    def predict(self, batch: B, /) -> Any:
+        """What the model answers, for each example of the batch."""
+
+
+MODELS: dict[str, str] = {}
+"""Name -> `module:Class`. Literal, so that a search for a name finds its file."""
+
+
+def model_class(name: str) -> type[Any]:
+    """The class of a model, by its name in `MODELS` or, for one's own, as `module:Class`.
+
+    Raises:
+        RecipeError: no such model, or its module cannot be imported.
+    """
+    path = MODELS.get(name, name)
+    module, colon, attribute = path.partition(":")
+    if not (colon and module and attribute.isidentifier()):
+        known = did_you_mean(name, MODELS)
+        raise RecipeError(f"no model '{name}'{known}; or give your own as 'module:Class'")
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ImportError as error:
+        raise RecipeError(f"model '{name}': cannot import {module}: {error}") from None
+    if not isinstance(found, type):
+        raise RecipeError(f"model '{name}': {module} has no class {attribute}")
+    return found

@@ -1,0 +1,385 @@
+"""The training loop, one for all models: any device, one process or many, to be stopped and resumed at any step.
+
+    model = new_model(recipe)
+    with progress_bar() as bar:
+        result = train(model, train_data, val_data, recipe, "runs/first", progress=bar)
+
+The folder of a run holds `last.json` and `best.json` (checkpoints), `metrics.csv`, `recipe.toml` and `run.json`.
+On the CPU a run that was killed and resumed ends in the weights, to the bit, of one that was not. Data are
+sequences in memory; on several devices every process has all of them and takes its part of each batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from .checkpoint import (
+    Checkpoint,
+    check_model,
+    check_recipe,
+    load_checkpoint,
+    load_optimizer,
+    load_weights,
+    save_checkpoint,
+)
+from .devices import Devices, Held, LossModule
+from .errors import TrainingError, did_you_mean
+from .models import LossOut, Model
+from .optimizers import frozen_names, make_optimizer
+from .random_numbers import random_state, seed_all, set_random_state
+from .recipe import Recipe
+from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
+from .sampling import Plan, Portion, cut, portions
+
+Stopped = Literal["finished", "time", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes:
+        stopped: `finished` all epochs, out of `time`.
+        epochs: whole epochs that were trained.
+        seconds: used, former sessions included.
+        metrics: the last row of metrics.csv.
+        best: the best value of the monitored validation metric, or None without validation.
+    """
+
+    folder: Path
+    stopped: Stopped
+    epochs: int
+    steps: int
+    seconds: float
+    metrics: dict[str, Number]
+    best: float | None
+
+
+def train(
+    model: Model[Any, Any],
+    train_data: Sequence[Any],
+    val_data: Sequence[Any] | None,
+    recipe: Recipe,
+    out_dir: str | Path,
+    *,
+    resume: bool = False,
+    devices: int | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train a model, in place.
+
+    Args:
+        val_data: for validation and the best checkpoint; None or empty does without.
+        resume: go on from the folder's last checkpoint, or begin if it has none.
+        devices: instead of the recipe's. More than one start the running script anew, once for each further
+            device, unless `torchrun` has started them.
+        progress: called after each step, in the first process only.
+
+    Raises:
+        TrainingError: the run cannot start or go on: the folder holds one already, a lesson has no example, the
+            recipe is not the one that the run began with, the loss is not a number.
+        CheckpointError: the last checkpoint is damaged, or of another model.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint was written. SystemExit(143): SIGTERM, likewise.
+    """
+    if not isinstance(model, nn.Module):
+        raise TrainingError(f"a model is a torch.nn.Module, got {type(model).__name__}")
+    folder, training = Path(out_dir), recipe.training
+    threads = torch.get_num_threads()
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    try:
+        plan = Plan(train_data, recipe)
+        last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
+        if last is None and (folder / "last.json").exists():
+            raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
+        run = _Run(model, plan, recipe, folder, Devices(training, devices))
+        run.progress = progress if run.devices.rank == 0 else None
+        run.begin(last)
+        with _stop_signals(run), contextlib.closing(run):
+            return run.train(train_data, val_data or [])
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Run:
+    """A run between its first step and its last: what a checkpoint holds, and what a step needs."""
+
+    progress: Progress | None = None
+
+    def __init__(self, model: Any, plan: Plan, recipe: Recipe, folder: Path, devices: Devices) -> None:
+        self.model, self.plan, self.recipe, self.folder, self.devices = model, plan, recipe, folder, devices
+        self.training = recipe.training
+        frozen = [frozen_names(model, lesson.freeze) for lesson in plan.curriculum.lessons]  # before anything starts
+        self.frozen = [[p for name, p in model.named_parameters() if name in names] for names in frozen]
+        seed_all(self.training.seed + devices.rank)
+        devices.place(model)
+        self.optimizer = make_optimizer(model, self.training)
+        self.module, self.stepper = devices.wrap(LossModule(model), self.optimizer)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.meter = Meter()
+        self.epoch, self.done, self.step, self.examples = 1, 0, 0, 0
+        self.best: float | None = None
+        self.row: dict[str, Number] = {}
+        self.before, self.started = 0.0, perf_counter()
+        self.stop: int | None = None  # the signal that asked for it
+        self.loss = math.nan
+        self.log: CsvLog | None = None
+        self.board: TensorBoardLog | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Used so far, former sessions included."""
+        return self.before + perf_counter() - self.started
+
+    def begin(self, last: Checkpoint | None) -> None:
+        """Take up the run where its checkpoint stands, and open the logs."""
+        if last is not None:
+            self._restore(last)
+        if self.devices.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            device = str(self.devices.device)
+            write_run(self.folder, self.recipe, step=self.step, world=self.devices.world, device=device)
+            self.log = CsvLog(self.folder / "metrics.csv", keep_until=self.step if last else None)
+            self.board = TensorBoardLog(self.folder / "tensorboard", purge_from=self.step + 1 if last else None)
+
+    def close(self) -> None:
+        """Let go of the logs."""
+        if self.board is not None:
+            self.board.close()
+
+    def train(self, data: Sequence[Any], val_data: Sequence[Any]) -> TrainingResult:
+        """From where the run stands to its end."""
+        stopped: Stopped = "finished"
+        self.module.train()
+        while self.epoch <= self.training.epochs:
+            reason = self._epoch(data)
+            if reason is not None:
+                stopped = reason
+                break
+            self._end_epoch(val_data)
+        if stopped == "time":
+            self._end_in_time(val_data)
+        if stopped == "interrupted":
+            self.save("last")
+            if self.stop == signal.SIGTERM:
+                raise SystemExit(128 + signal.SIGTERM)
+            raise KeyboardInterrupt
+        return TrainingResult(self.folder, stopped, self.epoch - 1, self.step, self.seconds, self.row, self.best)
+
+    def _epoch(self, data: Sequence[Any]) -> Stopped | None:
+        """The rest of an epoch; returns why it ended before its end, or None."""
+        training, devices = self.training, self.devices
+        updates, length = self.plan.updates(self.epoch, self.done), self.plan.steps_of(self.epoch)
+        frozen = self.frozen[self.plan.curriculum.index(self.epoch)]
+        made = portions(
+            data, updates, self.model.collate, rank=devices.rank, world=devices.world, workers=training.workers
+        )
+        with contextlib.closing(made):  # type: ignore[type-var]
+            for update, own in zip(updates, made, strict=True):
+                expected = sum(map(len, update))
+                reason = self._update(own, expected, frozen)
+                self.step += 1
+                self.done += 1
+                self.examples += expected
+                if self.progress is not None:
+                    self.progress(self._status())
+                if training.log_every and self.step % training.log_every == 0 and self.done < length:
+                    self._write_row({})
+                    self.meter.clear()
+                if reason is not None:
+                    return reason
+                if training.checkpoint_every and self.step % training.checkpoint_every == 0:
+                    self.save("last")
+        return None
+
+    def _update(self, own: Sequence[Portion], expected: int, frozen: Sequence[nn.Parameter]) -> Stopped | None:
+        """One step of the optimizer. Each loss is the mean of its count; the step is that of the mean over all
+        counts, of all batches that are accumulated and of all devices.
+        """
+        training, devices = self.training, self.devices
+        rate = training.lr * training.schedule.rate(self.step, self.plan.steps, self.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        counted = 0
+        for number, portion in enumerate(own, start=1):
+            held = Held(devices.move(portion.batch))
+            with devices.no_sync(self.module, number < len(own)):
+                loss = self.module(held)
+                count = 0 if portion.idle else self._count(held.out)
+                # Gradients are averaged over devices, hence times their number.
+                weight = count * devices.world / expected
+                devices.backward(loss if weight == 1 else loss * weight)
+            counted += count
+        stopped: Stopped | None = "time" if training.seconds and self.seconds > training.seconds else None
+        if self.stop is not None:
+            stopped = "interrupted"
+        total, stopped = devices.agree(counted, stopped)
+        for parameter in frozen:
+            parameter.grad = None
+        if total not in (0, expected):  # what a model counts may differ from its number of examples
+            grads = [p.grad for p in self.parameters if p.grad is not None]
+            torch._foreach_mul_(grads, expected / total)
+        if training.gradient_clip is not None:
+            devices.clip(self.module, self.stepper, training.gradient_clip)
+        self.stepper.step()
+        return stopped
+
+    def _count(self, out: LossOut | None) -> int:
+        """Check what the model said, and add it to the meter."""
+        assert out is not None
+        if out.count < 0 or out.loss.dim():
+            shape = list(out.loss.shape)
+            found = f"shape {shape} over {out.count}"
+            raise TrainingError(f"step {self.step + 1}: a loss is a scalar over a count from 0, got {found}")
+        self.meter.add_batch(out)
+        if out.loss.device.type == "cpu":
+            self._check_loss()
+        return out.count
+
+    def _check_loss(self) -> None:
+        """Refuse to go on, and to overwrite a sound checkpoint, when the loss is no number any more."""
+        total, count = (float(x) for x in self.meter.sums.get("loss", (0.0, 0)))
+        if not math.isfinite(total):
+            hint = "the last checkpoint is from before; try a lower training.lr, or training.gradient_clip"
+            where = f"epoch {self.epoch}, step {self.step + 1}"
+            raise TrainingError(f"{where}: the loss is {total}; {hint}")
+        self.loss = total / count if count else math.nan
+
+    def _status(self) -> Status:
+        where = (self.epoch, self.training.epochs, self.step, self.plan.steps)
+        return Status(*where, self.examples, self.seconds, self.loss)
+
+    def _write_row(self, validated: dict[str, float]) -> None:
+        """A row of metrics: the means since the last row, and those of a validation."""
+        trained = means(self.devices.total(self.meter.read()))
+        self._check_loss()
+        lr = self.optimizer.param_groups[0]["lr"]
+        self.row = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 3), "lr": lr}
+        self.row |= {f"train/{name}": value for name, value in trained.items()}
+        self.row |= {f"val/{name}": value for name, value in validated.items()}
+        if self.log is not None and self.board is not None:
+            self.log.add(self.row)
+            self.board.add(self.row)
+
+    def _end_epoch(self, val_data: Sequence[Any]) -> None:
+        """Validate, write a row, keep the best and the last."""
+        training, epoch = self.training, self.epoch
+        due = training.validate_every and (epoch % training.validate_every == 0 or epoch == training.epochs)
+        validated = self.validate(val_data) if val_data and due else {}
+        better = bool(validated) and self._better(validated)
+        self._write_row(validated)
+        self.meter.clear()
+        self.epoch, self.done = epoch + 1, 0
+        if better:
+            self.save("best", weights_only=True)
+        self.save("last")
+
+    def _end_in_time(self, val_data: Sequence[Any]) -> None:
+        """Say how far it came; a resumed run goes on within the epoch, with its means as they are."""
+        validated = self.validate(val_data) if val_data and self.training.validate_every else {}
+        better = bool(validated) and self._better(validated)
+        self._write_row(validated)
+        if better:
+            self.save("best", weights_only=True)
+        self.save("last")
+
+    def _better(self, validated: dict[str, float]) -> bool:
+        name, mode = self.training.monitor, self.training.mode
+        if name not in validated:
+            raise TrainingError(f"training.monitor: no metric '{name}'{did_you_mean(name, validated)}")
+        value = validated[name]
+        if not math.isfinite(value):
+            return False
+        better = self.best is None or (value < self.best if mode == "min" else value > self.best)
+        if better:
+            self.best = value
+        return better
+
+    def validate(self, data: Sequence[Any]) -> dict[str, float]:
+        """The model's metrics over all of `data`. It leaves the random numbers of training alone."""
+        devices, meter, state = self.devices, Meter(), random_state(self.devices.device)
+        self.module.eval()
+        with torch.no_grad():
+            for batch in cut(np.arange(len(data)), self.training.batch_size):
+                own = batch[devices.rank :: devices.world].tolist()
+                if own:
+                    with devices.precision():
+                        out = self.model.loss(devices.move(self.model.collate([data[i] for i in own])))
+                    meter.add_batch(out)
+        self.module.train()
+        set_random_state(state, devices.device)
+        return means(devices.total(meter.read()))
+
+    def save(self, name: str, *, weights_only: bool = False) -> None:
+        """Write a checkpoint; all processes take part, the first one writes."""
+        meter = self.devices.total(self.meter.read())
+        states = self.devices.gather(random_state(self.devices.device))
+        if self.devices.rank == 0:
+            self._check_loss()
+            where = {"epoch": self.epoch, "done": self.done, "seconds": self.seconds, "best": self.best}
+            told = {"recipe": self.recipe.to_dict(), "examples": self.plan.examples, "meter": list(meter)}
+            tensors = {f"random/{rank}/{key}": v for rank, state in enumerate(states) for key, v in state.items()}
+            tensors["meter"] = torch.tensor(list(meter.values()), dtype=torch.float64).reshape(-1, 2)
+            save_checkpoint(
+                self.folder,
+                name,
+                model_name=self.recipe.model,
+                model=self.model,
+                step=self.step,
+                state=where | told | {"scaler": self.devices.scaler_state()},
+                tensors=None if weights_only else tensors,
+                optimizer=None if weights_only else self.optimizer,
+            )
+        self.devices.barrier()
+
+    def _restore(self, last: Checkpoint) -> None:
+        """Take over all of a checkpoint, or refuse it."""
+        check_model(last, self.recipe.model, self.model)
+        state, tensors = last.state, last.tensors
+        check_recipe(last, self.recipe.to_dict())
+        if state["examples"] != self.plan.examples:
+            raise TrainingError(f"the run began with {state['examples']} examples, here are {self.plan.examples}")
+        load_weights(self.model, last)
+        load_optimizer(self.model, self.optimizer, last)
+        self.devices.load_scaler_state(state["scaler"])
+        self.epoch, self.done, self.step = state["epoch"], state["done"], state["step"]
+        self.best, self.before = state["best"], state["seconds"]
+        if self.devices.rank == 0:  # it was summed over all processes
+            self.meter.sums = dict(zip(state["meter"], tensors["meter"].tolist(), strict=True))
+        own = last.part(f"random/{self.devices.rank}")
+        if own:  # a process more than before begins its random numbers anew
+            set_random_state(own, self.devices.device)
+
+
+@contextlib.contextmanager
+def _stop_signals(run: _Run) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run after the step at hand; a second one ends it at once."""
+
+    def asked(number: int, _frame: FrameType | None) -> None:
+        if run.stop is not None:
+            raise KeyboardInterrupt
+        run.stop = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

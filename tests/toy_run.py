@@ -1,0 +1,54 @@
+"""A training run of the toy model as a process of its own, to be killed, interrupted, or run on several devices.
+
+    python tests/toy_run.py FOLDER [--resume] [--pause SECONDS] [training.key=value ...]
+
+Prints `step N` after each step, and in the end the row of metrics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from toy_models import examples
+
+from nsreason.cli.exits import ended
+from nsreason.recipe import new_model, parse_recipe
+from nsreason.run_log import Status
+from nsreason.training import train
+
+RECIPE = """
+model = "toy_models:Toy"
+[training]
+accelerator = "cpu"
+threads = 1
+epochs = 3
+batch_size = 8
+lr = 0.01
+weight_decay = 0.01
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("overrides", nargs="*")
+    told = parser.parse_args()
+    recipe = parse_recipe(RECIPE, overrides=told.overrides)
+
+    def progress(status: Status) -> None:
+        print(f"step {status.step}", flush=True)
+        time.sleep(told.pause)
+
+    model = new_model(recipe)
+    result = train(model, examples(91), examples(30, 1), recipe, told.folder, resume=told.resume, progress=progress)
+    if result.steps:
+        print(json.dumps(result.metrics), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(ended(main, as_json=False))
