@@ -5,15 +5,18 @@
     answers.truths, answers.numbers, answers.words   # values with gradients, by kind
     answers.decode()                                 # as `execute` would say them
 
-The ops are those of the op table, run on tensors: all calls of one op at one level of the batch are one application.
-Cost grows with the depth of the programs, not with their number.
+The ops are those of the op table, run on tensors: all calls of one op in one turn of the batch are one application
+(soft_schedule). Cost grows with the depth of the programs, and only slowly with their number.
+
+Numbers are float32, or float64 where the tables are: whole numbers up to 2^24, or 2^53, are exact.
 
 Q programs, S scenes, N objects, C concepts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,91 +31,11 @@ from ..program import Program
 from ..scene import Scene
 from ..trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
-from .answers import Answer
+from .answers import Answer, spell
 from .grounding import Grounded
-from .soft_schedule import Group, Read, Schedule, facts_of, schedule
-
-
-class _Tables:
-    """The tables of a batch of scenes, by the names that views give them, each read in one piece.
-
-    Ops read per call; a read is a row of a flat table, (S * literals, ...). `rows` gathers any of them. What an op is
-    known to read is gathered for all groups at once, which saves most of the small operations of a batch, and in the
-    backward pass a gradient of the whole table for every group.
-    """
-
-    def __init__(self, grounded: Grounded, algebra: SoftAlgebra) -> None:
-        self._grounded = grounded
-        self._everything = torch.where(
-            grounded.present,
-            algebra.degree(grounded.present, grounded.concepts.dtype),
-            grounded.concepts.new_tensor(algebra.nothing),
-        )
-
-    def everything(self, scenes: Tensor) -> Tensor:
-        """The set of all objects, (K, N), and nothing else."""
-        return self._everything.index_select(0, scenes)
-
-    def rows(self, name: str, scenes: Tensor, literal: Any) -> Tensor:
-        """Row k: the entry of `literal[k]` in the table of scene `scenes[k]`."""
-        if name == "everything":
-            return self.everything(scenes)
-        table: Tensor = getattr(self._grounded, _TABLE_OF[name])
-        rows = table.flatten(0, 1).index_select(0, scenes * table.shape[1] + literal)
-        if name == "converse":
-            return rows.transpose(-1, -2)
-        if name == "repeats":
-            later = torch.ones(rows.shape[-2:], dtype=torch.bool, device=rows.device).triu(1)
-            # Not later is the same as absent: the self mask's degree, which the diagonal holds, would differ by model.
-            return torch.where(later, rows, rows.new_tensor(self._grounded.nothing))
-        return rows
-
-
-_TABLE_OF = {
-    "concept": "concepts",
-    "relation": "relations",
-    "converse": "relations",
-    "alike": "alike",
-    "repeats": "alike",
-    "values": "words",
-}
-
-
-class SoftView:
-    """The View of a group of calls, each on its own scene. `ready` holds what was gathered for it beforehand, by table
-    and literal."""
-
-    def __init__(
-        self, tables: _Tables, literals: tuple[Tensor, ...], ready: dict[Read, Tensor], scenes: Callable[[], Tensor]
-    ) -> None:
-        self._tables, self._literals, self._ready, self._scenes = tables, literals, ready, scenes
-
-    def _rows(self, name: str, literal: Any) -> Tensor:
-        for place, mine in enumerate(self._literals):
-            if literal is mine:
-                return self._ready[Read(name, place)]
-        return self._tables.rows(name, self._scenes(), literal)  # a literal of the op's own
-
-    def everything(self) -> Tensor:
-        return self._ready[Read("everything", -1)]
-
-    def concept(self, concept: Any) -> Tensor:
-        return self._rows("concept", concept)
-
-    def relation(self, relation: Any) -> Tensor:
-        return self._rows("relation", relation)
-
-    def converse(self, relation: Any) -> Tensor:
-        return self._rows("converse", relation)
-
-    def alike(self, attribute: Any) -> Tensor:
-        return self._rows("alike", attribute)
-
-    def repeats(self, attribute: Any) -> Tensor:
-        return self._rows("repeats", attribute)
-
-    def values(self, attribute: Any) -> Tensor:
-        return self._rows("values", attribute)
+from .interpreter import not_unique
+from .soft_run import Run, on_device
+from .soft_schedule import Schedule, schedule
 
 
 @dataclass(frozen=True)
@@ -158,19 +81,24 @@ class SoftAnswers:
         return self.of_kind(WORD)
 
     def decode(self) -> list[Answer]:
-        """The answers in the order of the programs: yes above even, the likeliest word or object, counts rounded."""
+        """The answers in the order of the programs: yes above even, the likeliest word or object, counts rounded.
+
+        Raises:
+            ExecutionError: a number is not finite.
+        """
         out: list[Any] = [None] * self.schedule.programs
         for part in self.parts:
-            for q, answer in zip(part.questions.tolist(), self._decode(part), strict=True):
+            for q, answer in zip(part.questions.tolist(), self.read(part), strict=True):
                 out[q] = answer
         return out
 
-    def _decode(self, part: SoftValues) -> list[Any]:
+    def read(self, part: SoftValues) -> list[Any]:
+        """Values of one kind as answers."""
         values, domain = part.values.detach(), self.schedule.domain
         if part.kind is TRUTH:
             told: list[Any] = (values > self.algebra.even).tolist()
         elif part.kind is NUMBER:
-            told = [int(v) for v in values.float().round().tolist()]
+            told = [_whole(v) for v in values.tolist()]
         elif part.kind is WORD:
             told = [domain.concepts[i] for i in values.argmax(dim=-1).tolist()]
         elif part.kind is OBJECT:
@@ -184,6 +112,12 @@ class SoftAnswers:
         group, row = self.schedule.places[self.schedule.starts[program] + node].tolist()
         value: Tensor = self.results[group][row]
         return value
+
+
+def _whole(value: float) -> int:
+    if not math.isfinite(value):
+        raise ExecutionError(f"a number came out as {value}; look for degrees that are not finite")
+    return round(value)
 
 
 class QuasiSymbolic:
@@ -216,8 +150,8 @@ class QuasiSymbolic:
             )
         if grounded.n == 0:  # no object anywhere: an empty place lets every op run as it is
             grounded = grounded.padded(1)
-        index, scenes = _on_device(plan, self._scenes(plan, grounded, which), grounded.concepts.device)
-        run = _Run(self.algebra, plan, index, scenes, grounded)
+        index, scenes = on_device(plan, self._scenes(plan, grounded, which), grounded.concepts.device)
+        run = Run(self.algebra, plan, index, scenes, grounded)
         results: list[Tensor] = []
         for g, group in enumerate(plan.groups):
             results.append(run.group(g, group, results))
@@ -240,83 +174,43 @@ class QuasiSymbolic:
         return scenes.to(torch.int64)
 
 
-def _on_device(plan: Schedule, scenes: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The schedule's index and the scenes on the device, in one transfer where both are on the host."""
-    if device.type != "cpu" and plan.index.device.type == scenes.device.type == "cpu":
-        both = torch.cat([plan.index, scenes]).to(device, non_blocking=True)
-        return both[: len(plan.index)], both[len(plan.index) :]
-    return plan.index.to(device, non_blocking=True), scenes.to(device, non_blocking=True)
-
-
-class _Run:
-    """One execution of a schedule."""
-
-    def __init__(
-        self, algebra: Logit | Goedel | Product, plan: Schedule, index: Tensor, scenes: Tensor, grounded: Grounded
-    ) -> None:
-        self.algebra = algebra
-        self.pieces = torch.split(index, list(plan.sizes))
-        self.scenes = scenes.index_select(0, self.pieces[0])  # (M,)
-        self.tables = _Tables(grounded, algebra)
-        self.present, self.nothing = grounded.present, grounded.nothing
-        self.dtype = grounded.concepts.dtype
-        # float32 holds whole numbers up to 2^24, half precision only up to 2,048 and 256
-        self.number_dtype = self.dtype if self.dtype.itemsize >= 4 else torch.float32
-        self.everything_crisp = algebra.config.quantisation == "everything"
-        self.ready: list[dict[Read, Tensor]] = [{} for _ in plan.groups]
-        for lookup in plan.lookups:
-            literals = self.pieces[lookup.literals] if lookup.literals >= 0 else None
-            rows = self.tables.rows(lookup.table, scenes.index_select(0, self.pieces[lookup.rows]), literals)
-            for (g, read), mine in zip(lookup.wanted, torch.split(rows, list(lookup.sizes)), strict=True):
-                self.ready[g][read] = mine
-
-    def group(self, g: int, group: Group, results: list[Tensor]) -> Tensor:
-        """The values of a group's calls, (K, ...)."""
-        op = group.op
-        inputs = []
-        for source in group.sources:
-            found = results[source.groups[0]]
-            if len(source.groups) > 1:
-                found = torch.cat([results[s] for s in source.groups])
-            inputs.append(found if source.rows < 0 else found.index_select(0, self.pieces[source.rows]))
-        literals = tuple([self.pieces[piece] for piece in group.literals])
-
-        def mine() -> Tensor:
-            return self.scenes.narrow(0, group.start, group.calls)
-
-        view = SoftView(self.tables, literals, self.ready[g], mine)
-        value: Tensor = op.apply(self.algebra, view, literals, tuple(inputs))
-        if op.result is NUMBER:
-            value = value.to(self.number_dtype)
-        elif value.dtype != self.dtype:
-            value = value.to(self.dtype)
-        if value.dim() == 0:  # an op that says the same of every scene
-            value = value.expand(group.calls)
-        if op.result is OBJECTS:
-            if facts_of(op).makes_set:  # in a scene without objects, of a place that is none
-                value = torch.where(self.present.index_select(0, mine()), value, value.new_tensor(self.nothing))
-            if self.everything_crisp:
-                value = self.algebra.harden(value)
-        return value
-
-
 def trace_soft(
-    program: Program, scene: Scene, grounded: Grounded, executor: QuasiSymbolic, question: str | None = None
+    program: Program,
+    scene: Scene,
+    grounded: Grounded,
+    executor: QuasiSymbolic,
+    question: str | None = None,
+    *,
+    which: int = 0,
 ) -> Trace:
-    """The trace of one program on the first scene of `grounded`, with the degree of every object at every call."""
-    soft = executor([program], grounded, [0], keep=True)
+    """The trace of one program on scene `which` of `grounded`, with the degree of every object at every call.
+
+    Where the scene has no object at all, a call that takes the single object of a set ends the trace, as in exact
+    execution.
+
+    Args:
+        scene: what the objects are called in the trace; its objects are the first of the grounded scene's places.
+
+    Raises:
+        ExecutionError: program, scene and tables do not fit together.
+    """
+    if len(scene) > grounded.n:
+        raise ExecutionError(f"a scene of {len(scene)} objects in tables of {grounded.n} places")
+    with torch.no_grad():
+        soft = executor([program], grounded, [which], keep=True)
     values: list[Answer] = []
-    degrees: list[tuple[float, ...] | None] = []
+    degrees: list[tuple[float, ...] | None] = [None] * len(program)
     for node, step in enumerate(program.steps):
-        value = soft.value(0, node).detach()
-        part = SoftValues(step.gives, torch.tensor([0]), value.unsqueeze(0))
-        (answer,) = soft._decode(part)
-        shown = soft.algebra.probability(value, step.gives)
-        if step.gives is OBJECTS:
-            answer = tuple(i for i in answer if i < len(scene))
+        if step.gives is OBJECT and not len(scene):
+            error = not_unique(program, scene, node, 0)
+            return Trace.of_values(program, scene, values, error, question=question, degrees=degrees)
+        value = soft.value(0, node)
+        if step.gives in (OBJECTS, OBJECT):
+            value = value[: len(scene)]
+            shown = soft.algebra.probability(value, step.gives)
+            degrees[node] = tuple(shown.float().clamp(0, 1).tolist())
+        (answer,) = soft.read(SoftValues(step.gives, torch.tensor([0]), value.unsqueeze(0)))
         values.append(answer)
-        told = step.gives in (OBJECTS, OBJECT)
-        degrees.append(tuple(shown[: len(scene)].float().clamp(0, 1).tolist()) if told else None)
     return Trace.of_values(program, scene, values, question=question, degrees=degrees)
 
 
@@ -324,27 +218,61 @@ def trace_soft(
 class Influence:
     """How much an answer would move with each degree that it was computed from: gradients of the answer's score.
 
-    concepts: (C, N); relations: (R, N, N).
+    answer: what `decode` says. score: its degree (of no, where the answer is no), or the number itself.
+    concepts: (C, N), of 'object n is c': as a member of sets, and as the answer to a query.
+    relations: (R, N, N), at [r, i, j] of 'j is r of i'. alike: (A, N, N), of 'i and j share their value'.
     """
 
     domain: Domain
+    answer: Answer
     score: float
     concepts: Tensor
     relations: Tensor
+    alike: Tensor
 
     def strongest(self, most: int = 5) -> list[tuple[str, int, float]]:
         """`(concept, object, gradient)` of the concept degrees that moved the answer most."""
-        flat = self.concepts.abs().flatten()
-        found = flat.topk(min(most, int((flat > 0).sum()))).indices.tolist()
-        n = self.concepts.shape[1]
-        return [(self.domain.concepts[i // n], i % n, float(self.concepts.flatten()[i])) for i in found]
+        names = self.domain.concepts
+        return [(names[c], i, gradient) for (c, i), gradient in _strongest(self.concepts, most)]
+
+    def strongest_links(self, most: int = 5) -> list[tuple[str, int, int, float]]:
+        """`(name, i, j, gradient)` of the pairs that moved the answer most: j is in the relation `name` to i, or both
+        share their value of the attribute `name`."""
+        found = []
+        for names, table in ((self.domain.relations, self.relations), (self.domain.attributes, self.alike)):
+            found += [(names[r], i, j, gradient) for (r, i, j), gradient in _strongest(table, most)]
+        return sorted(found, key=lambda link: -abs(link[3]))[:most]
+
+    def to_text(self, scene: Scene | None = None, most: int = 5) -> str:
+        """`yes, +0.83: object 2 red +0.41, object 1 left of object 0 -0.12`; with a scene, objects are described."""
+
+        def name(i: int) -> str:
+            described = scene.describe(i) if scene is not None and i < len(scene) else ""
+            return f"object {i} ({described})" if described else f"object {i}"
+
+        told = [(g, f"{name(i)} {concept}") for concept, i, g in self.strongest(most)]
+        for link, i, j, g in self.strongest_links(most):
+            shares = link in self.domain.attribute_index
+            told.append((g, f"{name(i)} same {link} as {name(j)}" if shares else f"{name(j)} {link} of {name(i)}"))
+        told.sort(key=lambda part: -abs(part[0]))
+        parts = ", ".join(f"{text} {g:+.2f}" for g, text in told[:most]) or "nothing moves it"
+        return f"{spell(self.answer)}, {self.score:+.2f}: {parts}"
+
+
+def _strongest(table: Tensor, most: int) -> list[tuple[tuple[int, ...], float]]:
+    flat = table.flatten()
+    order = flat.abs().argsort(descending=True, stable=True)[:most].tolist()
+    values = flat.tolist()
+    places = np.unravel_index(order, tuple(table.shape)) if order else ()
+    found = zip(zip(*(p.tolist() for p in places), strict=True), order, strict=True)
+    return [(place, values[i]) for place, i in found if values[i]]
 
 
 def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, scene: int = 0) -> Influence:
     """Which object's which concept moved this answer: gradients of the decoded answer's score.
 
     Raises:
-        ExecutionError: the program's answer is a set, which has no one score.
+        ExecutionError: the program's answer is a set, which has no one score; or program and scene do not fit.
     """
     if program.kind is OBJECTS:
         raise ExecutionError("an answer that is a set of objects has no single score to explain")
@@ -353,11 +281,17 @@ def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, sce
     leaf = Grounded(grounded.domain, grounded.present, **tables, nothing=grounded.nothing)
     with torch.enable_grad():
         answers = executor([program], leaf, [scene])
+        (answer,) = answers.decode()
         value = answers.parts[0].values[0]
-        score = value if value.dim() == 0 else value.max()
-        grads = torch.autograd.grad(score, [tables["concepts"], tables["relations"]], allow_unused=True)
-    concepts, relations = (
-        g[scene] if g is not None else torch.zeros_like(t[scene])
-        for g, t in zip(grads, (tables["concepts"], tables["relations"]), strict=True)
+        value = value.amax() if value.dim() else value
+        score = executor.algebra.negate(value) if answer is False else value
+        grads = (
+            torch.autograd.grad(score, list(tables.values()), allow_unused=True)
+            if score.requires_grad  # the answer of `number[3]`, and counts when they are of members, hang on no degree
+            else [None] * len(tables)
+        )
+    concepts, relations, alike, words = (
+        g[scene] if g is not None else torch.zeros_like(t[scene]) for g, t in zip(grads, tables.values(), strict=True)
     )
-    return Influence(grounded.domain, float(score.detach()), concepts, relations)
+    concepts = concepts + words.sum(dim=0).T  # (A, N, C) over attributes, as (C, N)
+    return Influence(grounded.domain, answer, float(score.detach()), concepts, relations, alike)

@@ -1,0 +1,59 @@
+"""Grounded scenes whose degrees are uncertain, for the tests of soft execution; and ways to name their cases."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import torch
+from torch import Tensor
+
+from nsreason.domain import Domain
+from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
+from nsreason.executors.grounding import Grounded
+from nsreason.program import Program
+
+QUANTISATIONS = ("none", "standard", "everything")
+SEMANTICS = [algebra(name, q) for name, q in product(ALGEBRAS, QUANTISATIONS)]  # type: ignore[arg-type]
+SOFT = [algebra(name) for name in ALGEBRAS]
+
+
+def label(k: Logit | Goedel | Product) -> str:
+    """`logit-none`."""
+    return f"{k.name}-{k.config.quantisation}"
+
+
+def uncertain(
+    rng: Random,
+    domain: Domain,
+    k: Logit | Goedel | Product,
+    sizes: list[int],
+    *,
+    spread: float = 2.0,
+    dtype: torch.dtype = torch.float64,
+) -> Grounded:
+    """Scenes of these sizes with random degrees, none of them twice: no two are ever tied."""
+    generator = torch.Generator().manual_seed(rng.randrange(2**31))
+    s, n = len(sizes), max(sizes)
+    c, r, a = len(domain.concepts), len(domain.relations), len(domain.attributes)
+
+    def degrees(*shape: int) -> Tensor:
+        x = torch.randn(*shape, generator=generator, dtype=torch.float64) * spread
+        return x if k.name == "logit" else torch.sigmoid(x)
+
+    present = torch.arange(n) < torch.tensor(sizes)[:, None]
+    words = degrees(s, a, n, c)
+    if k.name != "logit":
+        words = words / words.sum(-1, keepdim=True)
+    tables = degrees(s, c, n), degrees(s, r, n, n), degrees(s, a, n, n), words
+    return Grounded.of_model(domain, present, *(t.to(dtype) for t in tables), k)
+
+
+def tables_of(grounded: Grounded) -> dict[str, Tensor]:
+    """The tables of degrees by name."""
+    return {name: getattr(grounded, name) for name in ("concepts", "relations", "alike", "words")}
+
+
+def ops_of(program: Program) -> set[str]:
+    """The names of the ops that a program calls."""
+    return {call.op for call in program.calls}
