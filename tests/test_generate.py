@@ -514,6 +514,17 @@ def test_other_domains_have_questions_too() -> None:
         generate_questions(scene, 1, 0)
 
 
+def test_a_domain_of_one_attribute_and_no_relations_has_questions() -> None:
+    domain = parse_domain(
+        'name = "bare"\nquestions = "clevr_questions.lark"\n[attributes.color]\nwords = ["color"]\n'
+        '[attributes.color.values]\nred = {adjectives = ["red"]}\nblue = {adjectives = ["blue"]}\n'
+    )
+    scene = Scene.of(domain, [{"color": "red"}, {"color": "blue"}, {"color": "blue"}])
+    for seed in range(10):
+        found = draw_questions(scene, 5, seed)
+        assert found and all(spell(execute(q.program, scene)) == q.answer for q in found)
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """Does every word of a question matter? A call is idle when its noun phrase picks the same objects without it.
 
-    idle_calls(parse_program("count(filter[red](filter[cube](scene())))"), scene)     # (2,): all cubes are red, others too
+    idle_calls(parse_program("count(filter[red](filter[cube](scene())))"), scene)   # (2,): all cubes are red
 
 To leave a call out means: of a filter or an extreme, to take its input; of `relate`, `relate_any` and `same`, to take
 all objects; of `intersect` and `union`, to take either side. What counts is the set that the whole noun phrase makes,

@@ -16,8 +16,7 @@ Most draws fail on most scenes; callers draw again.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...domain import Domain, Step
@@ -79,8 +78,7 @@ def _bounds(domain: Domain) -> list[tuple[int, int]]:
     return [(index[v[0]], index[v[-1]] + 1) for v in values]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """What a call of the walk has made.
 
     Attributes:
@@ -114,7 +112,7 @@ class _Walk:
         elif word.op == "filter":
             self._narrow(self.domain.values(word.attribute or ""))
         elif word.op == "relate":
-            self._call("relate", (self.rng.choice(self.domain.relations),))
+            self._relate(following)
         else:
             self._call(word.op, (word.attribute,) if word.attribute is not None else ())
 
@@ -167,36 +165,47 @@ class _Walk:
             raise _Refused
         self._call("filter", (self.rng.choice(good),))
 
+    def _relate(self, following: tuple[Word, ...]) -> None:
+        """A relation to the object on top; one in which something stands to it, where something must."""
+        anchor, relations = self.stack[-1], self.domain.relations
+        if len(following) > 1 and following[1].op == "unique":
+            free = ~anchor.named
+            relations = tuple([r for i, r in enumerate(relations) if self.tables.relations[i][anchor.anchor] & free])
+            if not relations:
+                raise _Refused
+        self._call("relate", (self.rng.choice(relations),))
+
     def _describe(self, word: Word, following: tuple[Word, ...]) -> None:
         """Filters for the noun phrase on top."""
         attributes = [i for i, a in enumerate(self.domain.attributes) if a not in word.barred]
         if len(attributes) > MOST_FILTERS:
             attributes = sorted(self.rng.sample(attributes, MOST_FILTERS))
-        wanted: int | None
+        looks: Iterable[tuple[Sequence[int], int | None]]
         if following[0].op == "unique":
-            row, wanted = self._one(following)
+            looks = self._one(following)
         else:
-            row, wanted = self._some(following[0].op if len(following) == 1 else "", attributes)
+            looks = [self._some(following[0].op if len(following) == 1 else "", attributes)]
         least = 1 if word.op == "+" else 0
-        good = [m for m in self._choices([row[a] for a in attributes], wanted) if m >= least]
-        if not good:
+        for row, wanted in looks:
+            good = [m for m in self._choices([row[a] for a in attributes], wanted) if m >= least]
+            if good:
+                break
+        else:
             raise _Refused
         mask = self.rng.choice(good)
         for place, attribute in enumerate(attributes):
             if mask >> place & 1:
                 self._call("filter", (self.domain.concepts[row[attribute]],))
 
-    def _one(self, following: tuple[Word, ...]) -> tuple[Sequence[int], int]:
-        """The looks of an object that the phrase has not named yet, and the set of it alone."""
+    def _one(self, following: tuple[Word, ...]) -> Iterator[tuple[Sequence[int], int]]:
+        """The looks of objects that the phrase has not named yet, each with the set of it alone."""
         part = self.stack[-1]
-        candidates = members(part.told.value & ~part.named)
+        candidates = list(members(part.told.value & ~part.named))
         if len(following) == 2 and following[1].op == "query":
             asked = self.domain.attribute_index[following[1].attribute or ""]
-            candidates = tuple([i for i in candidates if self.due(self.domain.concepts[self.rows[i][asked]])])
-        if not candidates:
-            raise _Refused
-        anchor = self.rng.choice(candidates)
-        return self.rows[anchor], 1 << anchor
+            candidates = [i for i in candidates if self.due(self.domain.concepts[self.rows[i][asked]])]
+        self.rng.shuffle(candidates)
+        return ((self.rows[i], 1 << i) for i in candidates)
 
     def _some(self, last: str, attributes: list[int]) -> tuple[Sequence[int], int | None]:
         """Looks to choose filters from, and 0 where they should leave nothing.
@@ -208,7 +217,7 @@ class _Walk:
         if self._empty(last) or not here:
             outside = members(self.tables.full & ~self.stack[-1].told.value)
             row = list(self.rows[self.rng.choice(outside or range(len(self.rows)))])
-            if not outside or self.rng.random() < 0.5:  # the looks of something that the scene does not have
+            if attributes and (not outside or self.rng.random() < 0.5):  # the looks of something that the scene does not have
                 changed = self.rng.choice(attributes)
                 row[changed] = self.rng.randrange(*self.bounds[changed])
             return row, 0
