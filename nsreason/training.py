@@ -82,6 +82,8 @@ def train(
     """Train a model, in place.
 
     Args:
+        train_data: examples. If it has `groups`, a number for each (such as its scene), those of a group follow
+            each other in every epoch, so that a batch computes once what they share.
         val_data: for validation and the best checkpoint; None or empty does without.
         resume: go on from the folder's last checkpoint, or begin if it has none.
         devices: instead of the recipe's. More than one start the running script anew, once for each further

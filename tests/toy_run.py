@@ -1,6 +1,6 @@
 """A training run of the toy model as a process of its own, to be killed, interrupted, or run on several devices.
 
-    python tests/toy_run.py FOLDER [--resume] [--pause SECONDS] [training.key=value ...]
+    python tests/toy_run.py FOLDER [--resume] [--pause SECONDS] [--hang-at STEP] [training.key=value ...]
 
 Prints `step N` after each step, and in the end the row of metrics.
 """
@@ -36,13 +36,14 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--hang-at", type=int)
     parser.add_argument("overrides", nargs="*")
     told = parser.parse_args()
     recipe = parse_recipe(RECIPE, overrides=told.overrides)
 
     def progress(status: Status) -> None:
         print(f"step {status.step}", flush=True)
-        time.sleep(told.pause)
+        time.sleep(3600 if status.step == told.hang_at else told.pause)
 
     model = new_model(recipe)
     result = train(model, examples(91), examples(30, 1), recipe, told.folder, resume=told.resume, progress=progress)
