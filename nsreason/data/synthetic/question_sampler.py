@@ -217,7 +217,8 @@ class _Walk:
         if self._empty(last) or not here:
             outside = members(self.tables.full & ~self.stack[-1].told.value)
             row = list(self.rows[self.rng.choice(outside or range(len(self.rows)))])
-            if attributes and (not outside or self.rng.random() < 0.5):  # the looks of something that the scene does not have
+            # Or the looks of something that the scene does not have.
+            if attributes and (not outside or self.rng.random() < 0.5):
                 changed = self.rng.choice(attributes)
                 row[changed] = self.rng.randrange(*self.bounds[changed])
             return row, 0
