@@ -82,11 +82,21 @@ class Composer(Counting):
     def _q_ask_except(self, excepted: Node, clause: Node) -> int:
         """'Except for the ball, how many ...', 'if you remove the ball, how many ...'."""
         node = self._ask(clause)
-        step, (inputs) = self.steps[node], self.inputs[node]
-        if step.op.name not in ("count", "exist", "distinct"):
-            raise self._refuse("what is left out can be left out of one count or of what is asked to be there")
-        kept = self._add("difference", inputs[0], self._all_of(excepted))
-        return self._add(step.op.name, kept, of=next(iter(step.literals), None))
+        left_out = self._all_of(excepted)
+        return self._but(node, left_out, excepted)
+
+    def _but(self, node: int, left_out: int, excepted: Node) -> int:
+        """The same call over what is left when some objects are left out."""
+        step, inputs = self.steps[node], self.inputs[node]
+        name = step.op.name
+        if name in ("count", "exist", "distinct"):
+            kept = self._add("difference", inputs[0], left_out)
+            return self._add(name, kept, of=next(iter(step.literals), None))
+        if name == "number":
+            return node
+        if name in ("negate", "less", "greater", "equal_integer", "minus", "both", "either"):
+            return self._add(name, *[self._but(i, left_out, excepted) for i in inputs])
+        raise self._refuse("things are left out of counts, and of what is asked to be there", excepted)
 
     def _q_ask_except_after(self, clause: Node, excepted: Node) -> int:
         return self._q_ask_except(excepted, clause)
@@ -106,7 +116,7 @@ class Composer(Counting):
         attribute, np = left.parts
         of = right if right.rule == "attribute_of" else right.parts[0]
         if of.rule == "attribute_of" and of.parts[0] != attribute:
-            raise self._refuse(f"a {attribute} cannot be compared with a {of.parts[0]}")
+            raise self._refuse(f"a {attribute} cannot be compared with a {of.parts[0]}", right)
         other = right.parts[1] if right.rule == "attribute_of" else side_of(right)
         return self._same_value((attribute,), self._object(np), self._object(other))
 
@@ -171,12 +181,24 @@ class Composer(Counting):
         return self._q_what_pred(*told[:-1], Node("pred_mods", (told[-1],)))
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
-        """'Which cube is left of the ball' has no other answer than the cube itself."""
+        """'Which cube is left of it' has no other answer than the cube itself, 'which things are' than the things."""
         found = self._restrict(np, pred)
         core = np.parts[1] if np.rule == "np" else None
+        if core is not None and core.plural:
+            return found
         if core is None or all(self.domain.attribute_of[noun] != self._asks() for noun in core.nouns):
             return self._query_set(self._asks(), found)
-        return found if core.plural else self._add("unique", found)
+        return self._add("unique", found)
+
+    def _q_what_beside(self, np: Node, relation: Word) -> int:
+        """'What is the ball behind?'"""
+        return self._q_what_pred(Node("pred_of_which", (relation, np)))
+
+    def _q_what_np_beside(self, bare: Node, np: Node, relation: Word) -> int:
+        return self._q_what_np_pred(bare, Node("pred_of_which", (relation, np)))
+
+    def _q_query_np_beside(self, attribute: Word, bare: Node, np: Node, relation: Word) -> int:
+        return self._q_query_np_pred(attribute, bare, Node("pred_of_which", (relation, np)))
 
     # --- yes or no ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +206,7 @@ class Composer(Counting):
         if nps.rule in _OF_BOTH:
             return self._fold("both", [self._q_exist(np) for np in self._joined(nps)])
         if self.strict and any(np.rule == "np" and np.parts[0] == "the" for np in self._joined(nps)):
-            raise self._refuse("'is there' is asked of things that are not known yet")
+            raise self._refuse("'is there' is asked of things that are not known yet", nps)
         self.spoken = Antecedent(nps)
         kinds = self._kinds(nps)
         if kinds:
@@ -192,6 +214,9 @@ class Composer(Counting):
         alike = self._some_alike(nps) if nps.rule == "np" and nps.parts[1].plural else None
         truth = self._add("exist", self._set(nps)) if alike is None else alike
         return self._add("negate", truth) if self._determiner(nps) == "no" else truth
+
+    def _q_exist_among(self, those: Node, nps: Node) -> int:
+        return self._add("exist", self._add("intersect", self._set(those), self._set(nps)))
 
     def _kinds(self, np: Node) -> list[Node]:
         """'Are there red and blue cubes': there are red ones, and there are blue ones."""
@@ -224,7 +249,7 @@ class Composer(Counting):
             subject = Node(nps.rule, (*nps.parts[:-1], rest)) if before else rest
             return self._holds(subject, self._as_pred(asked))
         if any(np.rule != "np" or self._definite(np) or np.parts[0] in ("all", "most") for np in (*before, last)):
-            raise self._refuse("what is asked of this thing?")
+            raise self._refuse("what is asked of this thing?", last)
         return self._q_exist(nps)
 
     @staticmethod
@@ -298,6 +323,8 @@ class Composer(Counting):
         if pred.rule in ("pred_same", "pred_different"):
             attributes, np = pred.parts
             return self._compared(anchor, attributes, np, pred.rule == "pred_same")
+        if pred.rule == "pred_nominal" and pred.parts[0].rule == "np" and pred.parts[0].parts[0] == "only":
+            return self._is_only(anchor, pred.parts[0])
         if pred.rule == "pred_itself":
             return self._add("equal_object", anchor, self._object(pred.parts[1]))
         if pred.rule in ("pred_alike", "pred_unlike"):
@@ -321,8 +348,28 @@ class Composer(Counting):
                 return self._add("negate", self._compared(anchor, attributes, Node("np_either", np.parts), same))
             op = "both" if np.rule in ("np_both", "obj_and") else "either"
             return self._fold(op, [self._compared(anchor, attributes, part, same) for part in self._each(np)])
+        if not self._definite(np):
+            return self._compared_with_any(anchor, attributes, np, same)
         other = self._object(np)
         return (self._same_value if same else self._different_value)(attributes, anchor, other)
+
+    def _compared_with_any(self, anchor: int, attributes: Sequence[str], np: Node, same: bool) -> int:
+        """'Is it the same color as any cube, as all cubes, as the cubes, as no cube?'"""
+        others = self._set(np)
+        alike = self._fold("intersect", [self._add("same", anchor, of=a) for a in attributes])
+        if self._determiner(np) in ("a", "any"):
+            truth = self._add("exist", self._add("intersect", others, alike))
+        else:
+            unlike = self._add("difference", others, self._add("union", alike, self._add("only", anchor)))
+            truth = self._add("negate", self._add("exist", unlike))
+        return truth if same else self._add("negate", truth)
+
+    def _is_only(self, anchor: int, np: Node) -> int:
+        """'Is it the only cube': it is a cube, and there is one cube."""
+        cubes = self._set(np)
+        is_one = self._add("exist", self._add("intersect", self._add("only", anchor), cubes))
+        alone = self._add("equal_integer", self._add("count", cubes), self._add("number", of="1"))
+        return self._add("both", is_one, alone)
 
     def _choice(self, pred: Node) -> str | None:
         """The attribute that 'red or blue' offers a choice in."""

@@ -84,6 +84,18 @@ class Counting(Predicates):
     def _q_count_more_post(self, nps: Node, near: Node) -> int:
         return self._q_count_more(nps, self._elsewhere(nps, near))
 
+    def _q_count_more_mods(self, mods: tuple[Any, ...], np: Node) -> int:
+        return self._q_count_more(self._likewise(mods, np), np)
+
+    def _q_count_more_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
+        return self._q_count_more(np, self._likewise(mods, np))
+
+    def _likewise(self, mods: tuple[Any, ...], np: Node) -> Node:
+        """'More matte than shiny cubes': the same noun with other adjectives."""
+        if np.rule != "np":
+            raise self._refuse("these cannot be compared", np)
+        return Node("np", (np.parts[0], np.parts[1]._replace(mods=mods)))
+
     def _q_distinct(self, attribute: Word, np: Node) -> int:
         return self._add("distinct", self._set(np), of=attribute.value)
 
@@ -118,6 +130,18 @@ class Counting(Predicates):
     def _q_fewer_near(self, a: Node, near: Node) -> int:
         return self._pair("less", a, self._elsewhere(a, near))
 
+    def _q_more_mods(self, mods: tuple[Any, ...], np: Node) -> int:
+        return self._pair("greater", self._likewise(mods, np), np)
+
+    def _q_fewer_mods(self, mods: tuple[Any, ...], np: Node) -> int:
+        return self._pair("less", self._likewise(mods, np), np)
+
+    def _q_more_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
+        return self._pair("greater", np, self._likewise(mods, np))
+
+    def _q_fewer_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
+        return self._pair("less", np, self._likewise(mods, np))
+
     @staticmethod
     def _elsewhere(np: Node, near: Node) -> Node:
         """'more cubes behind it than left of it': the same noun with the last clause replaced."""
@@ -129,7 +153,7 @@ class Counting(Predicates):
 
     def _q_as_many(self, coord: Node) -> int:
         if len(coord.parts) != 2 or coord.rule != "coord_and":
-            raise self._refuse("'the same number' is said of two kinds of things")
+            raise self._refuse("'the same number' is said of two kinds of things", coord)
         return self._pair("equal_integer", *coord.parts)
 
     def _q_as_many_as(self, a: Node, b: Node) -> int:
@@ -181,6 +205,6 @@ class Counting(Predicates):
         if not isinstance(told, Node) or told.rule != "pred_alike":
             return None
         if len(told.parts[0]) > 1:
-            raise self._refuse("whether two things share several attributes at once cannot be asked")
+            raise self._refuse("whether two things share several attributes at once cannot be asked", core)
         node = self._set(Node("np", (np.parts[0], core._replace(posts=core.posts[:-1]))))
         return self._add("less", self._add("distinct", node, of=told.parts[0][0]), self._add("count", node))

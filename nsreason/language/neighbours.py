@@ -39,7 +39,9 @@ def settle(items: list[Item]) -> list[Item]:
         before = settled[-1] if settled else None
         after = items[i + 1] if i + 1 < len(items) else None
         kind = item.senses[0][0]
-        if kind in ("_AND", "_OR"):
+        if item.text == "but" and after and after.may("_THE", "DET") and _universal(settled):
+            item.senses = (("_EXCEPT", ""), *_joining(kind, "NP"))
+        elif kind in ("_AND", "_OR"):
             role = _coordination(items, i, before)
             if _close(openers, kind, role, settled):
                 if kind == "_AND" and role == "ADJ" and not _before_noun(items, i):
@@ -78,6 +80,11 @@ def settle(items: list[Item]) -> list[Item]:
         if item.live and item.value("DET") == "all" and before.may("NOUN", "IT", "THEM", "_IS"):
             item.senses = (("FLOATING", "all"), *item.senses)  # 'are the cubes all red'
     return settled
+
+
+def _universal(items: list[Item]) -> bool:
+    """'All things but the cube', 'nothing but the cube'."""
+    return any(item.value("DET") in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
 
 
 def _joining(kind: str, role: str) -> tuple[Sense, ...]:
@@ -124,7 +131,7 @@ def _made(items: list[Item], i: int, before: Item | None) -> tuple[Sense, ...]:
     value = items[i].senses[0][1]
     rest = items[i + 1 :]
     made, made_is, made_end = ("_MADE", value), ("_MADE_IS", value), ("MADE_END", value)
-    if not rest or rest[0].may("_SEP"):
+    if not rest or rest[0].may("_SEP", "_WHAT"):
         return (made_end, made)
     start = max((k + 1 for k in range(i) if items[k].may("_SEP")), default=0)
     of_noun = before is not None and before.may("NOUN", "ANYTHING", "IT", "THEM")
@@ -202,6 +209,9 @@ def _commas(items: list[Item]) -> list[Item]:
         joiner = _list_end(items, i + 1)
         if joiner is not None:
             kept.append(Item(joiner.senses, ",", item.start, True))
+        elif after.may("RELATION", "COMPARATIVE") and kept[-1].may("NOUN", "ANYTHING", "IT"):
+            kept.append(Item((("_AND", ""),), ",", item.start, True))  # 'behind the ball, left of the cube'
+
     return kept
 
 

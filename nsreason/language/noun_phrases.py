@@ -43,13 +43,15 @@ class NounPhrases:
         self.it: Antecedent | None = None
         self.before_it: Antecedent | None = None  # of two singular ones, which 'they' speaks of together
         self.last: int | None = None  # the last object that a definite noun phrase named
+        self.compared: Node | None = None  # what the last 'the same ... as' was told of
 
     def _apply(self, pred: Node, node: int | None) -> int:
         """The members of a set (of all objects, for None) that a predicate is true of."""
         raise NotImplementedError
 
-    def _refuse(self, message: str, word: Word | None = None) -> QuestionError:
-        return QuestionError(message, text=self.text, position=word.start if word is not None else 0)
+    def _refuse(self, message: str, at: Any = None) -> QuestionError:
+        """The error that says why a phrase makes no sense, placed where the phrase begins."""
+        return QuestionError(message, text=self.text, position=_start(at) or 0)
 
     def _add(self, op: str, *inputs: int, of: str | None = None) -> int:
         self.steps.append(self.domain.step(op, () if of is None else (of,)))
@@ -72,6 +74,7 @@ class NounPhrases:
     def _speak_of(self, np: Node) -> None:
         if np.rule in PRONOUNS:
             return
+        self.compared = None
         new = Antecedent(np)
         if self._mentions_it(np):  # 'there is a cube; there is a ball left of it; ...': build before `it` moves on
             new.set = self._set(np)
@@ -125,7 +128,7 @@ class NounPhrases:
         """Whether a noun phrase speaks of one known object: 'the cube', or 'cube' with its article left out."""
         if np.rule == "np":
             det, core = np.parts
-            return not core.plural and (det == "the" or (det == "" and not core.anything))
+            return not core.plural and (det in ("the", "only") or (det == "" and not core.anything))
         return np.rule == "np_it"
 
     @staticmethod
@@ -141,6 +144,9 @@ class NounPhrases:
     def _object(self, np: Node) -> int:
         if np.rule == "np_it":
             return self._it_object(np.parts[0])
+        det = self._determiner(np)
+        if det in ("any", "all", "most", "no") or (self.strict and det == "a"):
+            raise self._refuse("one known object is wanted here: 'the ...'", np)
         found = self._add("unique", self._set(np))
         self.last = found if self._definite(np) else self.last
         return found
@@ -152,15 +158,15 @@ class NounPhrases:
         if np.rule in PRONOUNS:
             return self._it_set(np.parts[-1])
         if np.rule == "np_neither":
-            raise self._refuse("'neither ... nor' cannot stand here")
+            raise self._refuse("'neither ... nor' cannot stand here", np)
         parts = self._joined(np)
         if self.strict and len({self._is_the(p) for p in parts}) > 1:
-            raise self._refuse("a known thing and any things are joined here")
+            raise self._refuse("a known thing and any things are joined here", np)
         return self._fold("union", [self._set(part) for part in parts])
 
     @staticmethod
     def _is_the(np: Node) -> bool:
-        return np.rule != "np" or np.parts[0] == "the"
+        return np.rule != "np" or np.parts[0] in ("the", "only")
 
     def _restrict(self, np: Node, pred: Node) -> int:
         """The members of a noun phrase's set that the predicate is true of; the noun's own filters come last."""
@@ -180,8 +186,12 @@ class NounPhrases:
         other = mods and self.it is not None and ("other", "") in mods
         if other and not self._mentions_it(core.posts) and not self._mentions_it(pred):
             node = self._add("difference", node, self._but_it())
+        ends = [relation for kind, relation in mods if kind == "and_extreme"]
         for kind, relation in (*reversed(mods), *core.posts):  # the first of two extremes is said of the second
-            if kind == "extreme":
+            if kind == "extreme" and ends:  # 'the leftmost and rightmost things'
+                node = self._fold("union", [self._add("extreme", node, of=end) for end in (relation, *ends)])
+                ends = []
+            elif kind == "extreme":
                 node = self._add("extreme", node, of=relation)
         return node
 
@@ -225,7 +235,7 @@ class NounPhrases:
                 node = self._apply(told, node)
             elif kind == "that_are":
                 if self.strict and not core.plural:
-                    raise self._refuse("'that are' speaks of several things")
+                    raise self._refuse("'that are' speaks of several things", core)
                 node = self._apply(told, node)
             elif kind == "without":
                 node = self._apply(Node("pred_not", (told,)), node)
@@ -238,3 +248,12 @@ class NounPhrases:
         if excepted.rule == "excepted":
             return self._fold("union", [self._all_of(part) for part in excepted.parts])
         return self._fold("union", [self._set(np) for np in self._joined(excepted)])
+
+
+def _start(phrase: Any) -> int | None:
+    """Where a phrase begins in the text, as far as it is known: where its first noun or kept word stands."""
+    if isinstance(phrase, Word | Core):
+        return phrase.start
+    if isinstance(phrase, tuple):
+        return next((at for at in map(_start, phrase) if at is not None), None)
+    return None

@@ -21,12 +21,14 @@ class Word(NamedTuple):
 
 
 class Core(NamedTuple):
-    """A noun with what stands before and after it; `anything` is the determiner in 'anything', 'everything'."""
+    """A noun with what stands before and after it; `start` is where the noun stands in the text, `anything` the
+    determiner in 'anything' and 'everything'."""
 
     mods: tuple[tuple[str, Any], ...]
     nouns: tuple[str, ...]
     plural: bool
     posts: tuple[tuple[str, Any], ...]
+    start: int = 0
     anything: str = ""
 
 
@@ -55,9 +57,10 @@ class Phrases:
 
     # --- noun phrases ---
 
-    def head(self, words: list[Word]) -> tuple[tuple[str, ...], bool]:
+    def head(self, words: list[Word]) -> tuple[tuple[str, ...], bool, int]:
         told = [word.value for word in words]
-        return tuple([t.rstrip(PLURAL) for t in told if t not in ("", PLURAL)]), told[-1].endswith(PLURAL)
+        nouns = tuple([t.rstrip(PLURAL) for t in told if t not in ("", PLURAL)])
+        return nouns, told[-1].endswith(PLURAL), words[0].start
 
     def posts(self, children: list[Any]) -> tuple[Any, ...]:
         return tuple(children)
@@ -65,18 +68,23 @@ class Phrases:
     mods = posts
 
     def core_mods(self, children: list[Any]) -> Core:
-        mods, (nouns, plural), posts = children
-        return Core(mods, nouns, plural, posts)
+        mods, (nouns, plural, start), posts = children
+        return Core(mods, nouns, plural, posts, start)
 
     def core_head(self, children: list[Any]) -> Core:
         head, posts = children
         if isinstance(head, Word):
-            return Core((), (), False, posts, head.value or "any")
-        return Core((), head[0], head[1], posts)
+            return Core((), (), False, posts, head.start, head.value or "any")
+        return Core((), head[0], head[1], posts, head[2])
 
     def core_anything(self, children: list[Any]) -> Core:
         anything, mods, posts = children
-        return Core(mods, (), False, posts, anything.value or "any")
+        return Core(mods, (), False, posts, anything.start, anything.value or "any")
+
+    def core_non(self, children: list[Any]) -> Core:
+        *mods, noun, posts = children
+        unwanted = ("not", noun.value.rstrip(PLURAL))
+        return Core((*(mods[0] if mods else ()), unwanted), (), noun.value.endswith(PLURAL), posts, noun.start)
 
     def np_det(self, children: list[Any]) -> Node:
         det, *_, core = children
@@ -105,6 +113,9 @@ class Phrases:
 
     def mod_extreme(self, children: list[Any]) -> tuple[str, str]:
         return "extreme", children[0].value
+
+    def mod_and_extreme(self, children: list[Any]) -> tuple[str, str]:
+        return "and_extreme", children[0].value
 
     def mod_other(self, children: list[Any]) -> tuple[str, str]:
         return "other", ""
@@ -165,6 +176,12 @@ class Phrases:
     def relation_one(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
         return "union", (children[0].value,)
 
+    def relation_both(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+        return "intersect", tuple([word.value for word in children])
+
+    def relation_either(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+        return "union", tuple([word.value for word in children])
+
     def relation_and(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
         return "intersect", (*children[0][1], children[1].value)
 
@@ -201,6 +218,9 @@ class Phrases:
 
     def match_in(self, children: list[Any]) -> Node:
         return Node("pred_same", (children[1], children[0]))
+
+    def differ_in(self, children: list[Any]) -> Node:
+        return Node("pred_different", (children[1], children[0]))
 
     def pred_value(self, children: list[Any]) -> Node:
         return Node("pred_mods", (children[1],))

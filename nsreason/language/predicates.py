@@ -64,6 +64,8 @@ class Predicates(NounPhrases):
             met = self._having(parts[0])
         elif rule == "pred_between":
             met = self._between(*parts)
+        elif rule == "pred_among":
+            met = self._among_them(parts[0])
         elif rule == "pred_either_side":
             met = self._sided(("union", self._axis()), parts[0])
         else:
@@ -71,7 +73,9 @@ class Predicates(NounPhrases):
         return met if node is None else self._add("intersect", node, met)
 
     def _spoken(self) -> Node:
-        """What 'the same color' without 'as' is told of."""
+        """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""
+        if self.compared is not None:
+            return self.compared
         if self.it is None:
             raise self._refuse("'the same' as what? Say 'the same ... as', or speak of a thing before")
         return Node("np_it", (Word("IT", "", 0),))
@@ -139,12 +143,13 @@ class Predicates(NounPhrases):
         if np.rule in ("obj_and", "obj_or"):
             kinds = {"the" if self._is_the(p) or self._definite(p) else p.parts[0] for p in parts}
             if len(kinds) > 1 or "" in kinds:
-                raise self._refuse("these noun phrases are not of one kind")
+                raise self._refuse("these noun phrases are not of one kind", np)
         return parts
 
     def _same(self, attribute: str, np: Node) -> int:
         op = _EACH.get(np.rule)
         if op is None:
+            self.compared = np
             return self._add("same", self._object(np), of=attribute)
         return self._unless(np, self._fold(op, [self._same(attribute, part) for part in self._each(np)]))
 
@@ -181,7 +186,7 @@ class Predicates(NounPhrases):
         told = core.posts[-1][1] if core is not None and core.posts else None
         beside = isinstance(told, Node) and told.rule == "pred_relation" and told.parts[1].rule in ("np_it", "np_them")
         if core is None or told is None or not beside:
-            raise self._refuse("a thing has a value, the same value as another, or a thing beside it")
+            raise self._refuse("a thing has a value, the same value as another, or a thing beside it", np)
         others = Node("np", (np.parts[0], core._replace(posts=core.posts[:-1])))
         op, relations = told.parts[0]
         word = told.parts[1].parts[0]
@@ -199,3 +204,12 @@ class Predicates(NounPhrases):
         one = self._add("intersect", self._related(here, a), self._related(there, b))
         other = self._add("intersect", self._related(there, a), self._related(here, b))
         return self._add("union", one, other)
+
+    def _among_them(self, np: Node) -> int:
+        """'Between the two cubes': a cube is on either side."""
+        if self._definite(np):
+            raise self._refuse("'between' wants two things", np)
+        here, there = self._axis()
+        others = self._set(np)
+        sides = [self._add("relate_any", others, of=side) for side in (here, there)]
+        return self._add("intersect", *sides)
