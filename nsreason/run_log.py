@@ -112,6 +112,12 @@ class CsvLog:
         self.columns = list(dict.fromkeys(key for row in self.rows for key in row))
         self._rewrite()
 
+    @property
+    def last(self) -> dict[str, Number]:
+        """The last row as numbers; empty when there is none."""
+        row = self.rows[-1] if self.rows else {}
+        return {k: int(v) if v.isdecimal() else float(v) for k, v in row.items() if v}
+
     def add(self, row: Mapping[str, Number]) -> None:
         """Append a row; a column that is new to the file rewrites it."""
         told = {key: repr(value) for key, value in row.items()}
@@ -231,8 +237,13 @@ def progress_bar() -> Iterator[Progress]:
     console = Console(stderr=True)
     with Bar(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4) as bar:
         task = bar.add_task("training", total=None, epoch="", loss="")
+        began = False
 
         def told(status: Status) -> None:
+            nonlocal began
+            if not began:  # steps of former sessions say nothing of the speed of this one
+                bar.reset(task, completed=status.step - 1, total=status.steps)
+                began = True
             loss = f"loss {status.loss:.4g}" if math.isfinite(status.loss) else ""
             epoch = f"{status.epoch}/{status.epochs}"
             bar.update(task, completed=status.step, total=status.steps, epoch=epoch, loss=loss)

@@ -155,6 +155,7 @@ class _Run:
             device = str(self.devices.device)
             write_run(self.folder, self.recipe, step=self.step, world=self.devices.world, device=device)
             self.log = CsvLog(self.folder / "metrics.csv", keep_until=self.step if last else None)
+            self.row = self.log.last
             self.board = TensorBoardLog(self.folder / "tensorboard", purge_from=self.step + 1 if last else None)
 
     def close(self) -> None:

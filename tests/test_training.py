@@ -9,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from toy_models import Batch, Example, Toy, ToyConfig, examples
 from toy_run import RECIPE
 
 from nsreason.checkpoint import load_checkpoint, load_model, load_weights
+from nsreason.curriculum import preset, read_lessons
 from nsreason.errors import CheckpointError, TrainingError
 from nsreason.models import LossOut
-from nsreason.recipe import Recipe, new_model, parse_recipe
+from nsreason.recipe import Recipe, Training, new_model, parse_recipe, read_recipe
 from nsreason.run_log import CsvLog, Meter, Status, means, progress_bar
+from nsreason.schedules import Schedule
 from nsreason.training import TrainingResult, train
 
 TESTS = Path(__file__).parent
@@ -384,9 +387,10 @@ def test_out_of_time(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_can_be_resumed_for_more_epochs(tmp_path: Path) -> None:
-    run(tmp_path / "cut", recipe_of("training.epochs=2"))
+    _, first = run(tmp_path / "cut", recipe_of("training.epochs=2"))
     again, result = run(tmp_path / "cut", recipe_of("training.epochs=2"), resume=True)
     assert result.steps == 24 and same(again, load_model(tmp_path / "cut"))
+    assert (result.metrics, result.best) == (first.metrics, first.best)
     resumed, _ = run(tmp_path / "cut", recipe_of("training.epochs=3"), resume=True)
     whole, _ = run(tmp_path / "whole", recipe_of("training.epochs=3"))
     assert same(whole, resumed)
@@ -535,3 +539,32 @@ def test_tensorboard_gets_the_rows_when_it_is_there(tmp_path: Path) -> None:
     run(tmp_path, recipe_of("training.epochs=1"))
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"val/accuracy" in events.read_bytes()
+
+
+DOCS = (TESTS.parent / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_model_of_the_documentation_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = DOCS.partition("<!-- own model -->\n```python\n")[2].partition("```")[0]
+    classes, _, run_it = code.partition("\n\npoints = ")
+    (tmp_path / "own_line.py").write_text(classes)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(f"from own_line import *\npoints = {run_it}", "docs/training.md", "exec"), {})
+    share, _, words = capsys.readouterr().out.partition(" ")
+    assert float(share) > 0.5 and words == "of the points are met to within 0.1\n"
+
+
+def test_the_recipe_of_the_documentation_names_every_key() -> None:
+    text = DOCS.partition("```toml\n")[2].partition("```")[0]
+    told = tomllib.loads(text)
+    told["model"], told["model_config"], told["data"] = "toy_models:Toy", {}, {}
+    recipe = read_recipe(told)
+    assert set(told["training"]) == {f.name for f in fields(Training)}
+    assert set(told["training"]["schedule"]) == {f.name for f in fields(Schedule)}
+    assert recipe.curriculum == preset("nscl-release", epochs=10)
+    lessons = DOCS.partition("```toml\n[[curriculum.lesson]]")[2].partition("```")[0]
+    found = read_lessons(tomllib.loads("[[curriculum.lesson]]" + lessons)["curriculum"]["lesson"])
+    assert [lesson.from_epoch for lesson in found.lessons] == [1, 6]
