@@ -63,7 +63,9 @@ class Model(Protocol[E, B]):
         """What the model answers, for each example of the batch."""
 
 
-MODELS: dict[str, str] = {}
+MODELS: dict[str, str] = {
+    "concept-learner": "nsreason.concept_learner:ConceptLearner",
+}
 """Name -> `module:Class`. Literal, so that a search for a name finds its file."""
 
 

@@ -37,6 +37,8 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.perception",),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
+    ("nsreason.losses", "nsreason.probes"),
+    ("nsreason.concept_data", "nsreason.concept_learner", "nsreason.embedding_view"),
     ("nsreason.data.synthetic",),  # it executes the questions that it makes
     (
         "nsreason.training",

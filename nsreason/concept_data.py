@@ -1,0 +1,225 @@
+"""What a concept learner learns from: questions with their programs and answers, each on the description of its scene.
+
+    data = load_concept_data("data/clevr", config)        # finds the files, splits the scenes
+    data.train, data.held_out                             # sequences of Example
+
+Examples of one scene share its description; a batch grounds each of its scenes once.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .answering import QuestionTypes
+from .data.questions import QuestionRecord, read_questions
+from .data.scenes import SceneFile, load_scenes
+from .domain import Domain
+from .errors import DataError, NsreasonError
+from .losses import encode_answer
+from .perception.state import StateConfig, state_rows
+from .program import Program
+from .scene import Scene
+
+
+@dataclass(frozen=True)
+class ConceptData:
+    """A recipe's `[data]`.
+
+    split: of several files in a folder, those with this in their names; empty takes any.
+    programs: `given` by the questions' file, or `parsed` from their texts.
+    held_out: the last part of the scenes, in file order, is not learned from.
+    fraction: the first part of the other scenes that is.
+    """
+
+    split: str = ""
+    programs: Literal["given", "parsed"] = "given"
+    held_out: float = 0.1
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
+            raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """A scene and its description (N, K)."""
+
+    scene: Scene
+    rows: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A question on a scene, and how hard it is.
+
+    Attributes:
+        target: the encoded answer (`losses.encode_answer`); NaN where it is of another kind than the program's.
+        n_nodes: calls of the program, shared ones counted each time, as the CLEVR files list them.
+        family: the file's name of its question family, or its type.
+        type: `count`, `exist`, `query`, ... as in the reports of `evaluate`.
+    """
+
+    described: Described
+    program: Program
+    target: float
+    type: str
+    n_objects: int
+    n_nodes: int
+    family: str
+    ops: tuple[str, ...]
+    record: QuestionRecord = field(repr=False)
+
+
+class Examples(list[Example]):
+    """Examples in file order."""
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """The number of each example's scene: the training loop keeps the questions of a scene in one batch."""
+        number: dict[int, int] = {}
+        told = (number.setdefault(id(e.described), len(number)) for e in self)
+        return np.fromiter(told, dtype=np.int64, count=len(self))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples to learn from and others, and the questions of the file that cannot be used."""
+
+    train: Examples
+    held_out: Examples
+    bad: list[NsreasonError]
+
+
+def nodes(program: Program) -> int:
+    """The calls of a program written as a tree."""
+    sizes: list[int] = []
+    for inputs in program.inputs:
+        sizes.append(1 + sum(sizes[i] for i in inputs))
+    return sizes[-1]
+
+
+def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Described]:
+    """Scenes with their descriptions.
+
+    Raises:
+        SceneError: an object has no coordinates in the frame that is asked for.
+    """
+    return [Described(s, torch.from_numpy(state_rows(s, config))) for s in scenes]
+
+
+def find_files(folder: str | Path, split: str = "") -> tuple[Path, Path]:
+    """The scene file and the question file of a folder, or of its folders `scenes` and `questions`.
+
+    Raises:
+        DataError: there is none of a kind, or several; the message names them.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    return _find(folder, "scenes", split), _find(folder, "questions", split)
+
+
+def _find(folder: Path, kind: str, split: str) -> Path:
+    here = [p for place in (folder, folder / kind) if place.is_dir() for p in sorted(place.iterdir()) if p.is_file()]
+    found = [p for p in here if any(fnmatch.fnmatch(p.name, f"*{kind}.{end}") for end in _ENDS)]
+    chosen = [p for p in found if split in p.name]
+    if len(chosen) == 1:
+        return chosen[0]
+    of = f" with '{split}' in its name" if split else ""
+    if chosen:
+        names = ", ".join(p.name for p in chosen)
+        raise DataError(f"{folder}: several files of {kind}{of}: {names}; set data.split to tell them apart")
+    names = f" among {', '.join(p.name for p in found)}" if found else f" (a name ends in {kind}.json or .jsonl)"
+    raise DataError(f"{folder}: no file of {kind}{of}{names}")
+
+
+_ENDS = ("json", "jsonl", "json.gz", "jsonl.gz")
+
+
+def load_concept_data(
+    folder: str | Path, domain: Domain, state: StateConfig, config: ConceptData | None = None
+) -> Split:
+    """The examples of a folder.
+
+    Raises:
+        DataError: the folder lacks a file, or nothing in it can be learned from.
+    """
+    config = config or ConceptData()
+    scenes_path, questions_path = find_files(folder, config.split)
+    held = load_scenes(scenes_path, domain)
+    records = list(read_questions(questions_path))
+    examples, bad = make_examples(records, held, domain, state, programs=config.programs)
+    if not examples:
+        why = f"; the first: {bad[0]}" if bad else ""
+        raise DataError(f"{questions_path}: none of {len(records)} questions can be learned from{why}")
+    cut = len(held) - round(config.held_out * len(held))
+    last = max(1, round(config.fraction * cut))
+    place = {id(s): i for i, s in enumerate(held.scenes)}
+    where = [place[id(e.described.scene)] for e in examples]
+    return Split(
+        Examples(e for e, i in zip(examples, where, strict=True) if i < last),
+        Examples(e for e, i in zip(examples, where, strict=True) if i >= cut),
+        bad,
+    )
+
+
+def make_examples(
+    records: Sequence[object],
+    scenes: SceneFile,
+    domain: Domain,
+    state: StateConfig,
+    *,
+    programs: Literal["given", "parsed"] = "given",
+) -> tuple[Examples, list[NsreasonError]]:
+    """Examples of question records, and why others make none."""
+    types = QuestionTypes(domain)
+    described: dict[int, Described] = {}
+    examples = Examples()
+    bad: list[NsreasonError] = []
+    for record in records:
+        try:
+            if not isinstance(record, QuestionRecord):
+                raise getattr(record, "error", DataError("not a question"))
+            where = scenes.place(record.image_index, record.image_filename)
+            if where not in described:
+                described[where] = describe_scenes([scenes.scenes[where]], state)[0]
+            examples.append(_example(record, described[where], domain, types, programs))
+        except NsreasonError as error:
+            bad.append(error)
+    return examples, bad
+
+
+def _example(
+    record: QuestionRecord, described: Described, domain: Domain, types: QuestionTypes, programs: str
+) -> Example:
+    if programs == "given":
+        program = record.given_program(domain)
+    else:
+        from .questions import parse_question
+
+        program = parse_question(record.question or "", domain)
+    if program is None or record.answer is None:
+        lacks = "program" if program is None else "answer"
+        raise DataError(f"question {record.index} has no {lacks}")
+    kind = types(program)[0]
+    return Example(
+        described,
+        program,
+        encode_answer(record.answer, program.kind, domain),
+        kind,
+        len(described.scene),
+        nodes(program),
+        str(record.template_filename or kind).removesuffix(".json"),
+        tuple(dict.fromkeys(step.op.name for step in program.steps)),
+        record,
+    )
