@@ -129,11 +129,11 @@ class Composer(Counting):
     def _q_different_of(self, attribute: Word, nps: Node) -> int:
         return self._holds(nps, Node("pred_unlike", ((attribute.value,),)))
 
-    def _q_is_value(self, of: Node, mods: tuple[Any, ...]) -> int:
-        return self._holds(of.parts[1], Node("pred_mods", (mods,)))
+    def _q_is_value(self, of: Node, told: Node) -> int:
+        return self._holds(of.parts[1], told)
 
-    def _q_is_value_first(self, mods: tuple[Any, ...], of: Node) -> int:
-        return self._q_is_value(of, mods)
+    def _q_is_value_first(self, told: Node, of: Node) -> int:
+        return self._q_is_value(of, told)
 
     # --- asking for a value ------------------------------------------------------------------------------------------
 
@@ -164,21 +164,15 @@ class Composer(Counting):
     def _q_query_indirect(self, attribute: Word, core: Core) -> int:
         return self._q_query(attribute, Node("np", ("the", core)))
 
-    def _q_query_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
-        return self._q_query_pred(attribute, Node("pred_mods", (mods,)))
-
     def _q_what_is(self, np: Node) -> int:
         return self._add("query", self._object(np), of=self._asks())
 
     def _q_what_pred(self, *told: Any) -> int:
         *other, pred = told
         if other:  # 'what else is red?': a thing other than it
-            np = Node("np", ("", Core((("other", ""),), (), False, ())))
+            np = Node("np", ("", Core((Word("OTHER", "", 0),), (), False, ())))
             return self._query_set(self._asks(), self._restrict(np, pred))
         return self._query_set(self._asks(), self._apply(pred, None))
-
-    def _q_what_mods(self, *told: Any) -> int:
-        return self._q_what_pred(*told[:-1], Node("pred_mods", (told[-1],)))
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
         """'Which cube is left of it' has no other answer than the cube itself, 'which things are' than the things."""
@@ -221,12 +215,13 @@ class Composer(Counting):
     def _kinds(self, np: Node) -> list[Node]:
         """'Are there red and blue cubes': there are red ones, and there are blue ones."""
         core = np.parts[1] if np.rule == "np" else None
-        if core is None or not core.plural or not any(kind == "and" for kind, _ in core.mods):
+        if core is None or not core.plural or not any(mod.terminal == "AND" for mod in core.mods):
             return []
-        values = [value for kind, value in core.mods if kind in ("is", "and")]
-        if len(values) != len(core.mods) or not all(self._alike(values[0], value) for value in values[1:]):
+        first, *rest = core.mods
+        if not all(mod.terminal == "AND" and self._alike(first.value, mod.value) for mod in rest):
             return []
-        return [Node("np", (np.parts[0], core._replace(mods=(("is", value),)))) for value in values]
+        values = [Word("ADJECTIVE", mod.value, mod.start) for mod in core.mods]
+        return [Node("np", (np.parts[0], core._replace(mods=(value,)))) for value in values]
 
     def _q_exist_short(self, det: Word, core: Core) -> int:
         """'Any red cubes?'"""
@@ -256,7 +251,7 @@ class Composer(Counting):
     def _as_pred(post: tuple[str, Any]) -> Node:
         kind, told = post
         if kind == "extreme":
-            return Node("pred_mods", ((("extreme", told),),))
+            return Node("pred_mods", ((Word("EXTREME", told, 0),),))
         return Node("pred_not", (told,)) if kind == "without" else told
 
     def _q_is_pred(self, np: Node, pred: Node) -> int:
@@ -375,9 +370,10 @@ class Composer(Counting):
         """The attribute that 'red or blue' offers a choice in."""
         values: list[str] = []
         if pred.rule == "pred_mods":
-            values = [v for k, v in pred.parts[0] if k in ("is", "or")]
-            if len(values) != len(pred.parts[0]) or not any(k == "or" for k, _ in pred.parts[0]):
+            first, *rest = pred.parts[0]
+            if not rest or first.terminal != "ADJECTIVE" or any(mod.terminal != "OR" for mod in rest):
                 return None
+            values = [mod.value for mod in pred.parts[0]]
         elif pred.rule == "pred_nominal" and pred.parts[0].rule == "coord_or":
             cores = [p.parts[1] for p in self._joined(pred.parts[0]) if p.rule == "np"]
             if any(len(c.nouns) != 1 or c.mods or c.posts for c in cores):

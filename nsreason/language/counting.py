@@ -84,17 +84,17 @@ class Counting(Predicates):
     def _q_count_more_post(self, nps: Node, near: Node) -> int:
         return self._q_count_more(nps, self._elsewhere(nps, near))
 
-    def _q_count_more_mods(self, mods: tuple[Any, ...], np: Node) -> int:
-        return self._q_count_more(self._likewise(mods, np), np)
+    def _q_count_more_mods(self, told: Node, np: Node) -> int:
+        return self._q_count_more(self._likewise(told, np), np)
 
-    def _q_count_more_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
-        return self._q_count_more(np, self._likewise(mods, np))
+    def _q_count_more_mods_after(self, np: Node, told: Node) -> int:
+        return self._q_count_more(np, self._likewise(told, np))
 
-    def _likewise(self, mods: tuple[Any, ...], np: Node) -> Node:
+    def _likewise(self, told: Node, np: Node) -> Node:
         """'More matte than shiny cubes': the same noun with other adjectives."""
         if np.rule != "np":
             raise self._refuse("these cannot be compared", np)
-        return Node("np", (np.parts[0], np.parts[1]._replace(mods=mods)))
+        return Node("np", (np.parts[0], np.parts[1]._replace(mods=told.parts[0])))
 
     def _q_distinct(self, attribute: Word, np: Node) -> int:
         return self._add("distinct", self._set(np), of=attribute.value)
@@ -102,16 +102,10 @@ class Counting(Predicates):
     def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
         return self._add("distinct", self._apply(pred, None), of=attribute.value)
 
-    def _q_distinct_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
-        return self._q_distinct_pred(attribute, Node("pred_mods", (mods,)))
-
     def _q_distinct_or_count(self, attribute: Word, pred: Node) -> int:
         if attribute.value != self._asks():
             return self._q_distinct_pred(attribute, pred)
         return self._add("count", self._apply(pred, None))
-
-    def _q_distinct_or_count_mods(self, attribute: Word, mods: tuple[Any, ...]) -> int:
-        return self._q_distinct_or_count(attribute, Node("pred_mods", (mods,)))
 
     # --- numbers compared --------------------------------------------------------------------------------------------
 
@@ -130,17 +124,17 @@ class Counting(Predicates):
     def _q_fewer_near(self, a: Node, near: Node) -> int:
         return self._pair("less", a, self._elsewhere(a, near))
 
-    def _q_more_mods(self, mods: tuple[Any, ...], np: Node) -> int:
-        return self._pair("greater", self._likewise(mods, np), np)
+    def _q_more_mods(self, told: Node, np: Node) -> int:
+        return self._pair("greater", self._likewise(told, np), np)
 
-    def _q_fewer_mods(self, mods: tuple[Any, ...], np: Node) -> int:
-        return self._pair("less", self._likewise(mods, np), np)
+    def _q_fewer_mods(self, told: Node, np: Node) -> int:
+        return self._pair("less", self._likewise(told, np), np)
 
-    def _q_more_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
-        return self._pair("greater", np, self._likewise(mods, np))
+    def _q_more_mods_after(self, np: Node, told: Node) -> int:
+        return self._pair("greater", np, self._likewise(told, np))
 
-    def _q_fewer_mods_after(self, np: Node, mods: tuple[Any, ...]) -> int:
-        return self._pair("less", np, self._likewise(mods, np))
+    def _q_fewer_mods_after(self, np: Node, told: Node) -> int:
+        return self._pair("less", np, self._likewise(told, np))
 
     @staticmethod
     def _elsewhere(np: Node, near: Node) -> Node:

@@ -44,30 +44,45 @@ _BREAKS = _SEPARATORS | {",", "and", "or"}
 
 
 class Phrase(NamedTuple):
-    """A phrase of the lexicon."""
+    """A phrase of the lexicon; one without senses says nothing ('please'). `suffix`: it says nothing after a value."""
 
-    words: tuple[str, ...]
+    words: list[str]
     senses: tuple[Sense, ...]
     text: str
     live: bool
+    suffix: bool
 
 
 _LIVE = frozenset(
-    ("_AND", "_OR", "_BOTH", "_EITHER", "_NEITHER", "_MADE", "_NOT", "_THAT", "EXTREME", "_SUFFIX", "_IF", "_REMAIN")
+    (
+        *("_AND", "_OR", "_BOTH", "_EITHER", "_NEITHER", "_MADE", "_NOT", "_THAT", "EXTREME", "_IF", "_REMAIN"),
+        *("_COMMA", "_SEP"),
+    )
 )
 
 
 def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
-    live = words == ("one",) or words[0] == "then" or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in senses)
-    return Phrase(words, senses, " ".join(words), live)
+    suffix = senses[-1][0] == "_SUFFIX"
+    told = tuple(sense for sense in senses if sense[0] != "_SUFFIX")
+    if told and told[0][0] == "NOISE":
+        told = ()
+    live = words == ("one",) or words[0] == "then" or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in told)
+    return Phrase(list(words), told, " ".join(words), live, suffix)
+
+
+class Entry(NamedTuple):
+    """The phrases that begin with one word: the word alone, and longer ones by their second word, longest first."""
+
+    alone: Phrase | None
+    longer: dict[str, list[Phrase]]
 
 
 @dataclass
 class Lexicon:
-    """All phrases of one domain in one grammar, by their first word, longest first."""
+    """All phrases of one domain in one grammar, by their first word."""
 
     domain: Domain
-    phrases: dict[str, list[Phrase]] = field(default_factory=dict)
+    phrases: dict[str, Entry] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     suffixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -89,39 +104,33 @@ class Lexicon:
         phrases = self.phrases
         i, n = 0, len(words)
         while i < n:
-            word = words[i]
-            for phrase in phrases.get(word, ()):
-                length = len(phrase.words)
-                if length == 1 or tuple(words[i : i + length]) == phrase.words:
-                    break
-            else:
-                if word not in _MARKS:
-                    raise self._unknown(text, word, starts[i])
-                items.append(Item(_MARKS[word], word, starts[i], True))
-                any_live = True
-                i += 1
-                continue
-            _, senses, told, live = phrase
-            if live:
-                if senses[-1][0] == "_SUFFIX":
-                    if items and self._is_suffix(told, items[-1]):
-                        i += length
-                        continue
-                    if len(senses) == 1:
-                        raise self._misplaced(text, told, starts[i])
-                    senses = senses[:-1]
-                any_live = True
-            if senses and senses[0][0] != "NOISE":
+            entry = phrases.get(words[i])
+            if entry is None:
+                raise self._unknown(text, words[i], starts[i])
+            phrase, longer = entry
+            length = 1
+            if longer and i + 1 < n:
+                for candidate in longer.get(words[i + 1], ()):
+                    more = len(candidate.words)
+                    if more == 2 or words[i : i + more] == candidate.words:
+                        phrase, length = candidate, more
+                        break
+            if phrase is None:
+                raise self._unknown(text, words[i], starts[i])
+            _, senses, told, live, suffix = phrase
+            if suffix and items and self._is_suffix(told, items[-1]):
+                pass
+            elif senses:
                 items.append(Item(senses, told, starts[i], live))
+                any_live = any_live or live
+            elif suffix:
+                raise QuestionError(f"'{told}' says nothing here", text=text, position=starts[i])
             i += length
         return items, any_live
 
     def _unknown(self, text: str, word: str, at: int) -> QuestionError:
         near = nearest(word, self.words)
         return QuestionError(f"the word '{word}' is not in the lexicon", text=text, position=at, near=near)
-
-    def _misplaced(self, text: str, told: str, at: int) -> QuestionError:
-        return QuestionError(f"'{told}' says nothing here", text=text, position=at)
 
     def _is_suffix(self, text: str, before: Item) -> bool:
         """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
@@ -130,12 +139,7 @@ class Lexicon:
         return attribute is not None and text in self.suffixes[attribute]
 
 
-_MARKS: dict[str, tuple[Sense, ...]] = {
-    ",": (("_COMMA", ","),),
-    "(": (("_LPAR", "("),),
-    ")": (("_RPAR", ")"),),
-    **{mark: (("_SEP", mark),) for mark in _SEPARATORS},
-}
+_MARKS = {",": "_COMMA", "(": "_LPAR", ")": "_RPAR", **dict.fromkeys(_SEPARATORS, "_SEP")}
 
 
 def _split(text: str) -> tuple[list[str], list[int]]:
@@ -219,14 +223,18 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     for known in senses.values():
         if ("_SAME", "") in known:
             known.append(("_SAME_POST", ""))  # 'a cube the same size as the ball', when 'is the cube the same' is out
+    for mark, terminal in _MARKS.items():
+        senses[(mark,)] = [(terminal, mark)]
     lexicon = Lexicon(domain)
-    for words, found in senses.items():
+    for words, found in sorted(senses.items(), key=lambda entry: -len(entry[0])):
         # A word that says nothing elsewhere ('exactly') may say something here: real senses first. And where 'shape' is
         # both a word for things and for an attribute, it is the attribute if it can be.
-        ranked = tuple(sorted(found, key=lambda s: _RANK.get(s[0], 1)))
-        lexicon.phrases.setdefault(words[0], []).append(_phrase(words, ranked))
-    for entries in lexicon.phrases.values():
-        entries.sort(key=lambda e: -len(e.words))
+        told = _phrase(words, tuple(sorted(found, key=lambda s: _RANK.get(s[0], 1))))
+        entry = lexicon.phrases.setdefault(words[0], Entry(None, {}))
+        if len(words) == 1:
+            lexicon.phrases[words[0]] = entry._replace(alone=told)
+        else:
+            entry.longer.setdefault(words[1], []).append(told)
     lexicon.words = frozenset(w for words in senses for w in words if len(w) > 2)
     lexicon.suffixes = {
         a: frozenset(" ".join(_split(s)[0]) for s in domain.file.attributes[a].suffixes) for a in domain.attributes

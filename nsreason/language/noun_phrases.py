@@ -183,16 +183,17 @@ class NounPhrases:
         for noun in core.nouns:
             node = self._add("filter", self._or_scene(node), of=noun)
         node = self._or_scene(node)
-        other = mods and self.it is not None and ("other", "") in mods
+        other = mods and self.it is not None and any(mod.terminal == "OTHER" for mod in mods)
         if other and not self._mentions_it(core.posts) and not self._mentions_it(pred):
             node = self._add("difference", node, self._but_it())
-        ends = [relation for kind, relation in mods if kind == "and_extreme"]
-        for kind, relation in (*reversed(mods), *core.posts):  # the first of two extremes is said of the second
-            if kind == "extreme" and ends:  # 'the leftmost and rightmost things'
-                node = self._fold("union", [self._add("extreme", node, of=end) for end in (relation, *ends)])
+        ends = [mod.value for mod in mods if mod.terminal == "AND_EXTREME"]
+        for mod in reversed(mods):  # the first of two extremes is said of the second
+            if mod.terminal == "EXTREME":  # with ends, 'the leftmost and rightmost things'
+                node = self._fold("union", [self._add("extreme", node, of=end) for end in (mod.value, *ends)])
                 ends = []
-            elif kind == "extreme":
-                node = self._add("extreme", node, of=relation)
+        for post in core.posts:
+            if post[0] == "extreme":
+                node = self._add("extreme", node, of=post[1])
         return node
 
     def _but_it(self) -> int:
@@ -203,22 +204,21 @@ class NounPhrases:
     def _or_scene(self, node: int | None) -> int:
         return self._add("scene") if node is None else node
 
-    def _adjectives(self, mods: Sequence[tuple[str, Any]], node: int | None) -> int | None:
+    def _adjectives(self, mods: Sequence[Word], node: int | None) -> int | None:
         """Filters for adjectives; 'red or blue' is either, and so is 'red and blue', for nothing has two colors."""
-        groups: list[list[tuple[str, str]]] = []
-        for kind, value in mods:
-            if kind == "or" and groups:
-                groups[-1].append((kind, value))
-            elif kind == "and" and groups and self._alike(groups[-1][-1][1], value):
-                groups[-1].append(("or", value))
-            elif kind in ("is", "or", "and", "not"):
-                groups.append([(kind, value)])
-        for (kind, value), *rest in groups:
-            if rest:
-                values = [value, *(v for _, v in rest)]
-                chosen = self._fold("union", [self._add("filter", self._add("scene"), of=v) for v in values])
+        groups: list[list[Word]] = []
+        for mod in mods:
+            kind = mod.terminal
+            if groups and (kind == "OR" or (kind == "AND" and self._alike(groups[-1][-1].value, mod.value))):
+                groups[-1].append(mod)
+            elif kind in ("ADJECTIVE", "OR", "AND", "NOT"):
+                groups.append([mod])
+        for group in groups:
+            value = group[0].value
+            if len(group) > 1:
+                chosen = self._fold("union", [self._add("filter", self._add("scene"), of=mod.value) for mod in group])
                 node = chosen if node is None else self._add("intersect", node, chosen)
-            elif kind == "not":
+            elif group[0].terminal == "NOT":
                 unwanted = self._add("filter", self._add("scene"), of=value)
                 node = self._add("difference", self._or_scene(node), unwanted)
             else:

@@ -23,6 +23,7 @@ MAX_STEPS = 20_000  # words taken by all walks of one question together; a plain
 MAX_STACKS = 500  # followed side by side to say what could have stood somewhere
 
 _PHRASES = Phrases()
+_word = functools.partial(tuple.__new__, Word)
 
 Reduce = tuple[Callable[[Sequence[Any]], Any] | None, int, str]
 Action = int | Reduce | list[int | Reduce]
@@ -111,7 +112,7 @@ class Table:
             elif action is not None:
                 states.append(action)
                 # Terminals whose names begin with an underscore never reach a phrase.
-                values.append(None if terminal[0] == "_" else Word(terminal, value, items[i].start))
+                values.append(None if terminal[0] == "_" else _word((terminal, value, items[i].start)))
                 i += 1
                 action = None
                 if dead is None:

@@ -6,7 +6,8 @@ become one node here ('whose color is red', 'with a red color', 'of color red');
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .items import PLURAL
@@ -22,9 +23,12 @@ class Word(NamedTuple):
 
 class Core(NamedTuple):
     """A noun with what stands before and after it; `start` is where the noun stands in the text, `anything` the
-    determiner in 'anything' and 'everything'."""
+    determiner in 'anything' and 'everything'.
 
-    mods: tuple[tuple[str, Any], ...]
+    A word of `mods` has the terminal ADJECTIVE, EXTREME or OTHER, or AND, OR, NOT, AND_EXTREME after such a word.
+    """
+
+    mods: tuple[Word, ...]
     nouns: tuple[str, ...]
     plural: bool
     posts: tuple[tuple[str, Any], ...]
@@ -39,128 +43,139 @@ class Node(NamedTuple):
     parts: tuple[Any, ...]
 
 
-Mods = tuple[tuple[str, str], ...]
+def several(told: Word | tuple[Word, ...]) -> tuple[Word, ...]:
+    """Words as a tuple: one that stands alone is passed up as it is, for that saves most reductions."""
+    return (told,) if type(told) is Word else told  # type: ignore[return-value]
+
+
+_node = functools.partial(tuple.__new__, Node)  # a third of the time that Node(...) takes
 
 
 class Phrases:
     """The parser's callbacks. An alias without a method of its own becomes a plain Node."""
 
-    def __getattr__(self, rule: str) -> Callable[[list[Any]], Any]:
+    def __getattr__(self, rule: str) -> Callable[[Sequence[Any]], Any]:
         if not rule.islower() or rule.startswith("_"):
             raise AttributeError(rule)
 
-        def build(children: list[Any]) -> Node:
-            return Node(rule, tuple(children))
+        def build(children: Sequence[Any]) -> Node:
+            return _node((rule, tuple(children)))
 
         setattr(self, rule, build)
         return build
 
     # --- noun phrases ---
 
-    def head(self, words: list[Word]) -> tuple[tuple[str, ...], bool, int]:
-        told = [word.value for word in words]
-        nouns = tuple([t.rstrip(PLURAL) for t in told if t not in ("", PLURAL)])
-        return nouns, told[-1].endswith(PLURAL), words[0].start
+    def words(self, children: Sequence[Any]) -> tuple[Word, ...]:
+        return (*several(children[0]), children[1])
 
-    def posts(self, children: list[Any]) -> tuple[Any, ...]:
+    def posts(self, children: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(children)
 
-    mods = posts
+    def core_whole(self, children: Sequence[Any]) -> Core:
+        mods, head, posts = children
+        return self._core(several(mods), head, posts)
 
-    def core_mods(self, children: list[Any]) -> Core:
-        mods, (nouns, plural, start), posts = children
-        return Core(mods, nouns, plural, posts, start)
+    def core_mods(self, children: Sequence[Any]) -> Core:
+        return self._core(several(children[0]), children[1], ())
 
-    def core_head(self, children: list[Any]) -> Core:
-        head, posts = children
-        if isinstance(head, Word):
-            return Core((), (), False, posts, head.start, head.value or "any")
-        return Core((), head[0], head[1], posts, head[2])
+    def core_posts(self, children: Sequence[Any]) -> Core:
+        return self._core((), children[0], children[1])
 
-    def core_anything(self, children: list[Any]) -> Core:
-        anything, mods, posts = children
-        return Core(mods, (), False, posts, anything.start, anything.value or "any")
+    def core_head(self, children: Sequence[Any]) -> Core:
+        return self._core((), children[0], ())
 
-    def core_non(self, children: list[Any]) -> Core:
-        *mods, noun, posts = children
-        unwanted = ("not", noun.value.rstrip(PLURAL))
-        return Core((*(mods[0] if mods else ()), unwanted), (), noun.value.endswith(PLURAL), posts, noun.start)
+    @staticmethod
+    def _core(mods: tuple[Word, ...], head: Word | tuple[Word, ...], posts: tuple[Any, ...]) -> Core:
+        if type(head) is Word:
+            terminal, value, start = head
+            if terminal == "ANYTHING":
+                return Core(mods, (), False, posts, start, value or "any")
+            plural = value.endswith(PLURAL)
+            noun = value[:-1] if plural else value
+            return Core(mods, (noun,) if noun else (), plural, posts, start)
+        nouns = tuple([word.value.rstrip(PLURAL) for word in head if word.value.rstrip(PLURAL)])  # type: ignore[union-attr]
+        return Core(mods, nouns, head[-1].value.endswith(PLURAL), posts, head[0].start)  # type: ignore[union-attr]
 
-    def np_det(self, children: list[Any]) -> Node:
+    def core_anything(self, children: Sequence[Any]) -> Core:
+        anything, mods, *posts = children
+        return self._core(several(mods), anything, posts[0] if posts else ())
+
+    def core_non(self, children: Sequence[Any]) -> Core:
+        at = next(i for i, c in enumerate(children) if type(c) is Word and c.terminal == "NOUN")
+        noun = children[at]
+        mods = several(children[0]) if at else ()
+        unwanted = Word("NOT", noun.value.rstrip(PLURAL), noun.start)
+        posts = children[-1] if at < len(children) - 1 else ()
+        return Core((*mods, unwanted), (), noun.value.endswith(PLURAL), posts, noun.start)
+
+    def np_det(self, children: Sequence[Any]) -> Node:
         det, *_, core = children
         return Node("np", (det.value, core._replace(plural=True) if len(children) > 2 else core))
 
-    def np_the(self, children: list[Any]) -> Node:
-        """'The cube'; also 'the two cubes', and 'the 2 cube' must not be one of them."""
+    def np_the(self, children: Sequence[Any]) -> Node:
+        """'The cube'; 'the two cubes', and even 'the 2 cube', are not one known thing."""
         *numbers, core = children
-        several = any(n.value not in ("0", "1") for n in numbers)
-        return Node("np", ("the", core._replace(plural=True) if several else core))
+        if any(n.value not in ("0", "1") for n in numbers):
+            core = core._replace(plural=True)
+        return _node(("np", ("the", core)))
 
-    def np_bare(self, children: list[Any]) -> Node:
-        return Node("np", (children[0].anything, children[0]))
+    def np_bare(self, children: Sequence[Any]) -> Node:
+        return _node(("np", (children[0].anything, children[0])))
 
-    def mod_adjective(self, children: list[Any]) -> tuple[str, str]:
-        return "is", children[0].value
+    def mod_and(self, children: Sequence[Any]) -> Word:
+        return Word("AND", *children[0][1:])
 
-    def mod_or(self, children: list[Any]) -> tuple[str, str]:
-        return "or", children[0].value
+    def mod_or(self, children: Sequence[Any]) -> Word:
+        return Word("OR", *children[0][1:])
 
-    def mod_and(self, children: list[Any]) -> tuple[str, str]:
-        return "and", children[0].value
+    def mod_not(self, children: Sequence[Any]) -> Word:
+        return Word("NOT", *children[0][1:])
 
-    def mod_not(self, children: list[Any]) -> tuple[str, str]:
-        return "not", children[0].value
-
-    def mod_extreme(self, children: list[Any]) -> tuple[str, str]:
-        return "extreme", children[0].value
-
-    def mod_and_extreme(self, children: list[Any]) -> tuple[str, str]:
-        return "and_extreme", children[0].value
-
-    def mod_other(self, children: list[Any]) -> tuple[str, str]:
-        return "other", ""
+    def mod_and_extreme(self, children: Sequence[Any]) -> Word:
+        return Word("AND_EXTREME", *children[0][1:])
 
     # --- what follows a noun ---
 
-    def post_extreme(self, children: list[Any]) -> tuple[str, Any]:
+    def post_extreme(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "extreme", children[0].value
 
-    def post_that(self, children: list[Any]) -> tuple[str, Any]:
+    def post_that(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "that", children[0]
 
-    def post_that_are(self, children: list[Any]) -> tuple[str, Any]:
+    def post_that_are(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "that_are", children[0]
 
-    def post_near(self, children: list[Any]) -> tuple[str, Any]:
+    def post_near(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "near", children[0]
 
-    def post_without(self, children: list[Any]) -> tuple[str, Any]:
+    def post_without(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "without", children[0]
 
-    def post_except(self, children: list[Any]) -> tuple[str, Any]:
+    def post_except(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "except", children[0]
 
-    def post_same(self, children: list[Any]) -> tuple[str, Any]:
+    def post_same(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "near", Node("pred_same", tuple(children))
 
-    def post_of_which(self, children: list[Any]) -> tuple[str, Any]:
+    def post_of_which(self, children: Sequence[Any]) -> tuple[str, Any]:
         np, relation = children
         return "near", Node("pred_of_which", (relation, np))
 
-    def post_same_which(self, children: list[Any]) -> tuple[str, Any]:
+    def post_same_which(self, children: Sequence[Any]) -> tuple[str, Any]:
         np, attributes = children
         return "near", Node("pred_same", (attributes, np))
 
-    def whose_value(self, children: list[Any]) -> Node:
-        return Node("pred_mods", (children[1],))
+    def whose_value(self, children: Sequence[Any]) -> Any:
+        return children[1]
 
-    def whose_not_value(self, children: list[Any]) -> Node:
-        return Node("pred_not", (self.whose_value(children),))
+    def whose_not_value(self, children: Sequence[Any]) -> Node:
+        return Node("pred_not", (children[1],))
 
-    def whose_side(self, children: list[Any]) -> Node:
+    def whose_side(self, children: Sequence[Any]) -> Node:
         return self._compared("pred_same", *children)
 
-    def whose_other_side(self, children: list[Any]) -> Node:
+    def whose_other_side(self, children: Sequence[Any]) -> Node:
         return self._compared("pred_different", *children)
 
     @staticmethod
@@ -169,83 +184,86 @@ class Phrases:
 
     # --- predicates ---
 
-    def attributes(self, children: list[Any]) -> tuple[str, ...]:
-        *before, last = children
-        return (*(before[0] if before else ()), last.value)
+    def pred_mods(self, children: Sequence[Any]) -> Node:
+        return _node(("pred_mods", (several(children[0]),)))
 
-    def relation_one(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+    def attributes(self, children: Sequence[Any]) -> tuple[str, ...]:
+        if len(children) == 1:
+            return (children[0].value,)
+        return (*children[0], children[1].value)
+
+    def relation_one(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "union", (children[0].value,)
 
-    def relation_both(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+    def relation_both(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "intersect", tuple([word.value for word in children])
 
-    def relation_either(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+    def relation_either(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "union", tuple([word.value for word in children])
 
-    def relation_and(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+    def relation_and(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "intersect", (*children[0][1], children[1].value)
 
-    def relation_or(self, children: list[Any]) -> tuple[str, tuple[str, ...]]:
+    def relation_or(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "union", (*children[0][1], children[1].value)
 
-    def pred_relation_its(self, children: list[Any]) -> Node:
+    def pred_relation_its(self, children: Sequence[Any]) -> Node:
         return Node("pred_relation", (self.relation_one(children), Node("np_it", tuple(children))))
 
-    def pred_relation_side(self, children: list[Any]) -> Node:
+    def pred_relation_side(self, children: Sequence[Any]) -> Node:
         return Node("pred_relation", (self.relation_one(children[1:]), children[0]))
 
-    def pred_as(self, children: list[Any]) -> Node:
+    def pred_as(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", ((children[0].value,), children[1]))
 
-    def pred_of(self, children: list[Any]) -> Node:
+    def pred_of(self, children: Sequence[Any]) -> Node:
         attribute, np = children[0].parts
         return Node("pred_same", ((attribute,), np))
 
-    def owned_and(self, children: list[Any]) -> Node:
+    def owned_and(self, children: Sequence[Any]) -> Node:
         return Node("pred_and", (children[0], self.pred_of(children[1:])))
 
-    def ref_side(self, children: list[Any]) -> Any:
+    def ref_side(self, children: Sequence[Any]) -> Any:
         return children[0].parts[1]
 
-    def share_det(self, children: list[Any]) -> Node:
+    def share_det(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", tuple(children[1:]))
 
-    def share_its(self, children: list[Any]) -> Node:
+    def share_its(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", ((children[1].value,), children[2]))
 
-    def share_alike(self, children: list[Any]) -> Node:
+    def share_alike(self, children: Sequence[Any]) -> Node:
         return Node("pred_alike", (children[-1],))
 
-    def match_in(self, children: list[Any]) -> Node:
+    def match_in(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", (children[1], children[0]))
 
-    def differ_in(self, children: list[Any]) -> Node:
+    def differ_in(self, children: Sequence[Any]) -> Node:
         return Node("pred_different", (children[1], children[0]))
 
-    def pred_value(self, children: list[Any]) -> Node:
-        return Node("pred_mods", (children[1],))
+    pred_value = whose_value
 
-    def trait_mods(self, children: list[Any]) -> Node:
-        words = [c for c in children if isinstance(c, Word)]
-        (mods,) = [c for c in children if not isinstance(c, Word)]
-        told = Node("pred_mods", (mods,))
-        none = words and words[0].terminal == "DET" and words[0].value == "no"
+    def trait_mods(self, children: Sequence[Any]) -> Any:
+        """'a red color', 'shiny surface', 'no red color'."""
+        told = next(c for c in children if type(c) is Node)
+        first = children[0]
+        none = type(first) is Word and first.terminal == "DET" and first.value == "no"
         return Node("pred_not", (told,)) if none else told
 
     trait_value = trait_mods
 
-    def trait_side(self, children: list[Any]) -> Node:
+    def trait_side(self, children: Sequence[Any]) -> Node:
         return self._compared("pred_same", *children[-2:])
 
     # --- attributes of things ---
 
-    def attribute_of(self, children: list[Any]) -> Node:
-        return Node("attribute_of", (children[0].value, children[1]))
+    def attribute_of(self, children: Sequence[Any]) -> Node:
+        return _node(("attribute_of", (children[0].value, children[1])))
 
-    def its_attribute(self, children: list[Any]) -> Node:
+    def its_attribute(self, children: Sequence[Any]) -> Node:
         return Node("attribute_of", (children[1].value, Node("np_it", (children[0],))))
 
-    def possessive(self, children: list[Any]) -> Node:
+    def possessive(self, children: Sequence[Any]) -> Node:
         return Node("attribute_of", (children[1].value, children[0]))
 
 

@@ -108,11 +108,11 @@ class Predicates(NounPhrases):
         alike = self._same(self.domain.attribute_of[value], np)
         return self._add("difference", large, self._with_itself(alike, np))
 
-    def _pred_mods(self, mods: Sequence[tuple[str, Any]], node: int | None) -> int:
+    def _pred_mods(self, mods: Sequence[Word], node: int | None) -> int:
         node = self._or_scene(self._adjectives(mods, node))
-        for kind, value in mods:
-            if kind == "extreme":
-                furthest = self._add("extreme", self._add("scene"), of=value)
+        for mod in mods:
+            if mod.terminal in ("EXTREME", "AND_EXTREME"):
+                furthest = self._add("extreme", self._add("scene"), of=mod.value)
                 node = self._add("intersect", node, furthest)
         return node
 
@@ -125,7 +125,7 @@ class Predicates(NounPhrases):
             return self._add("difference", self._or_scene(node), unwanted)
         if np.rule == "np" and np.parts[0] in ("", "a", "any") and not np.parts[1].posts and node is not None:
             core: Core = np.parts[1]
-            if not any(kind in ("extreme", "other") for kind, _ in core.mods):
+            if not any(mod.terminal in ("EXTREME", "OTHER") for mod in core.mods):
                 return self._mods(core, node)
         met = self._set(np)
         if np.rule == "np_it" or (np.rule == "np" and np.parts[0] == "the" and self._definite(np)):
