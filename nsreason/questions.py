@@ -2,31 +2,33 @@
 
     parse_question("How many red cubes are left of the ball?", "clevr")
 
-The grammar is `grammars/clevr_questions.lark`; its words for values and relations are the domain's. It is LALR, so one
-question costs about a tenth of a millisecond. What the phrases mean stands in nsreason.language.
+The grammar is `grammars/clevr_questions.lark`; its words for values and relations are the domain's. One question costs
+about a tenth of a millisecond. What the phrases mean stands in nsreason.language.
 
 Ambiguity. A clause belongs to the nearest noun before it: in 'the cube left of the ball behind the cone', the ball is
-behind the cone. Where that reading does not make a whole question, all readings are found (Earley) and the one with the
-shortest program is taken; `readings` lists them all.
+behind the cone. Where that does not make a whole question, or one that makes no sense ('things besides the ball that
+are red'), the last choice is changed first. `readings` lists every reading, the chosen one first.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 
-from .canonical import equivalent
+from .canonical import canonical
 from .domain import Domain, load_domain
 from .errors import DomainError, QuestionError
 from .language.composer import Composer
-from .language.items import Item
+from .language.hints import expected_names, near_words, phrases_with
+from .language.items import Item, UnknownWord
 from .language.lexicon import Lexicon, lexicon_for
-from .language.parser import Stopped, grammar_text, table
-from .language.tables import END
+from .language.neighbours import settle
+from .language.parser import MAX_STEPS, Stopped, grammar_text, table
 from .program import Program
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
-MAX_EXPECTED = 14  # things that an error says could have stood there
+SHOWN = 40  # characters of a wrong word
 
 
 class QuestionParser:
@@ -66,90 +68,62 @@ class QuestionParser:
         Raises:
             QuestionError: there is none.
         """
-        distinct = [self.parse(text)]
+        first = self.parse(text)
+        distinct = {canonical(first): first}
         for program in self._composed(text, self._read(text)):
-            if not any(equivalent(program, p) for p in distinct):
-                distinct.append(program)
-        return distinct
+            distinct.setdefault(canonical(program), program)
+        return list(distinct.values())
 
     def _composed(self, text: str, items: list[Item]) -> Iterator[Program]:
-        """The programs of all walks that mean something: first the natural readings, then those that forgive slips."""
+        """The programs of all walks that mean something; where none does, of those that do when slips are forgiven."""
         for strict in (True, False):
+            some = False
             for tree in self._table.walks(items, every=True):
                 try:
                     yield Composer(self.domain, text, strict=strict).program(tree)
+                    some = True
                 except QuestionError:
                     continue
+            if some:
+                return
 
     def _read(self, text: str) -> list[Item]:
-        items = self.lexicon.read(text)
+        try:
+            items = self.lexicon.read(text)
+        except UnknownWord as unknown:
+            raise self._unknown(text, unknown) from None
         if not items:
             raise self._error(text, items, Stopped(0))
         if len(items) > MAX_WORDS:
-            raise QuestionError(
-                f"the question has {len(items)} words; at most {MAX_WORDS} are read",
-                text=text,
-                position=items[MAX_WORDS].start,
-            )
+            message = f"the question has {len(items)} words; at most {MAX_WORDS} are read"
+            raise QuestionError(message, text=text, position=items[MAX_WORDS].start)
         return items
 
+    def _unknown(self, text: str, unknown: UnknownWord) -> QuestionError:
+        word = unknown.word
+        before = settle(unknown.before[-MAX_WORDS:])
+        open_here = self._table.expected(before) if len(unknown.before) <= MAX_WORDS else frozenset()
+        shown = word if len(word) <= SHOWN else word[: SHOWN - 3] + "..."
+        near = phrases_with(self.lexicon, word)
+        if near:
+            message = f"'{shown}' does not stand alone here"
+        else:
+            message = f"the word '{shown}' is not in the lexicon"
+            near = near_words(self.lexicon, word, open_here, before[-1] if before else None)
+        expected = expected_names(self.domain, open_here)
+        return QuestionError(message, text=text, position=unknown.start, expected=expected, near=near)
+
     def _error(self, text: str, items: list[Item], stopped: Stopped) -> QuestionError:
-        open_here = self._table.expected(items[: stopped.at])
-        told = [name for terminal, name in _terminal_names(self.domain).items() if terminal in open_here]
-        expected = list(dict.fromkeys(told))[:MAX_EXPECTED]
+        if stopped.exhausted:
+            message = f"no reading of the question is found within {MAX_STEPS} steps; say it in shorter sentences"
+            return QuestionError(message, text=text, position=items[min(stopped.at, len(items) - 1)].start)
+        expected = expected_names(self.domain, self._table.expected(items[: stopped.at]))
         if stopped.at >= len(items):
             message = "the question ends too early" if items else "there is no question here"
-            return QuestionError(message, text=text, position=len(text.rstrip("?!. \n")), expected=expected)
+            end = len(re.sub(r"[^\w)]+$", "", text))
+            return QuestionError(message, text=text, position=end, expected=expected)
         wrong = items[stopped.at]
         return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=wrong.start, expected=expected)
-
-
-def _terminal_names(domain: Domain) -> dict[str, str]:
-    """How an error message names the terminals that could stand somewhere."""
-    values = {a: domain.values(a) for a in domain.attributes}
-    adjectives = [v for a in values for v in values[a] if not domain.file.attributes[a].values[v].nouns]
-    nouns = [v for a in values for v in values[a] if domain.file.attributes[a].values[v].nouns]
-
-    def some(what: str, words: list[str]) -> str:
-        return f"{what} ({', '.join(words[:4])}, ...)" if words else what
-
-    thing = domain.file.things[0]
-    return {
-        END: "the end",
-        "NOUN": some("a noun", [*nouns, thing]),
-        "ADJECTIVE": some("an adjective", adjectives),
-        "ATTRIBUTE": f"an attribute ({', '.join(domain.attributes)})",
-        "RELATION": some("a relation", [domain.file.relations[r].words[0] for r in domain.relations]),
-        "EXTREME": some("an extreme", [e for r in domain.file.relations.values() for e in r.extremes[:1]]),
-        "_THE": "'the'",
-        "DET": "'a', 'any', 'all'",
-        "INTEGER": "a number",
-        "IT": "'it'",
-        "_HOW_MANY": "'how many'",
-        "_WHAT": "'what'",
-        "HOW": some("a question", [h for a in domain.file.attributes.values() for h in a.how[:1]]),
-        "_IS": "'is' or 'are'",
-        "_IS_THERE": "'is there' or 'are there'",
-        "_THERE_IS": "'there is'",
-        "_DO": "'do' or 'does'",
-        "_HAVE": "'have' or 'has'",
-        "_THAT": "'that'",
-        "_SAME": "'the same'",
-        "_SAME_AS": "'the same as'",
-        "_AS": "'as'",
-        "_THAN": "'than'",
-        "_OF": "'of'",
-        "_MORE": "'more'",
-        "_FEWER": "'fewer'",
-        "_AND_NP": "'and'",
-        "_AND_P": "'and'",
-        "_OR_NP": "'or'",
-        "_OR_P": "'or'",
-        "_SEP": "';'",
-        "_MADE": "'made of'",
-        "MADE_END": "'made of'",
-        "_RPAR": "')'",
-    }
 
 
 @functools.lru_cache(maxsize=32)

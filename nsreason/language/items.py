@@ -29,3 +29,11 @@ class Item:
             if other == terminal:
                 return value
         return None
+
+
+class UnknownWord(Exception):  # noqa: N818 - an answer to the caller, who makes the user's error of it
+    """A word that no phrase begins with, or that stands alone nowhere; `before` are the phrases before it."""
+
+    def __init__(self, word: str, start: int, before: list[Item]) -> None:
+        self.word, self.start, self.before = word, start, before
+        super().__init__(word)

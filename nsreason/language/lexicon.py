@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..domain import Domain
-from ..errors import DomainError, QuestionError, nearest
-from .items import PLURAL, Item, Sense
+from ..errors import DomainError, QuestionError
+from .items import PLURAL, Item, Sense, UnknownWord
 from .neighbours import settle
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
@@ -90,7 +90,8 @@ class Lexicon:
         """The phrases of a question.
 
         Raises:
-            QuestionError: a word is not in the lexicon; near words are offered.
+            UnknownWord: a word is not in the lexicon.
+            QuestionError: a character or a word has no place in any question.
         """
         items, live = self._scan(text)
         return settle(items) if live else items
@@ -106,7 +107,7 @@ class Lexicon:
         while i < n:
             entry = phrases.get(words[i])
             if entry is None:
-                raise self._unknown(text, words[i], starts[i])
+                raise UnknownWord(words[i], starts[i], items)
             phrase, longer = entry
             length = 1
             if longer and i + 1 < n:
@@ -116,7 +117,7 @@ class Lexicon:
                         phrase, length = candidate, more
                         break
             if phrase is None:
-                raise self._unknown(text, words[i], starts[i])
+                raise UnknownWord(words[i], starts[i], items)
             _, senses, told, live, suffix = phrase
             if suffix and items and self._is_suffix(told, items[-1]):
                 pass
@@ -127,10 +128,6 @@ class Lexicon:
                 raise QuestionError(f"'{told}' says nothing here", text=text, position=starts[i])
             i += length
         return items, any_live
-
-    def _unknown(self, text: str, word: str, at: int) -> QuestionError:
-        near = nearest(word, self.words)
-        return QuestionError(f"the word '{word}' is not in the lexicon", text=text, position=at, near=near)
 
     def _is_suffix(self, text: str, before: Item) -> bool:
         """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
