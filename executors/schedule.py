@@ -36,7 +36,7 @@ I32 = npt.NDArray[np.int32]
 MAX_OBJECTS = 64
 MAX_LITERALS = 2
 MAX_INPUTS = 3
-CHUNK = 8192  # programs scheduled together: larger batches leave the processor's cache
+CHUNK = 4096  # programs scheduled together: the arrays of larger batches leave the cache, and the heap, each time
 
 _ONE = np.uint64(1)
 
