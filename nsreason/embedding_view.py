@@ -1,7 +1,9 @@
 """A concept learner's embedding looked at: nearest values, weights of the spaces, and maps of each space.
 
-A map shows a space in two dimensions: the concepts' vectors and, where scenes are given, the objects in it, by their
-values. It is the plane on which the attribute's vectors spread most (principal components).
+A map shows an attribute's space in two dimensions: its concepts' vectors and, where scenes are given, the objects.
+Vectors that are apart in many dimensions cannot be so in two: the concepts therefore stand on a circle, like ones
+beside each other, and an object lies between them by its cosines to them (a radial map). Objects of one value far from
+its concept, or among another's, are those that are mistaken for it.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 SIDE, EDGE = 360, 40  # pixels of a map and of its margin
 MOST = 400  # objects in a map
+SHARP = 0.4  # of the softmax over an object's cosines: low enough to see how sure, high enough to see of what
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Map:
-    """One attribute's space in two dimensions; `shown` is the share of the vectors' variance in the plane."""
+    """One attribute's space in two dimensions, concepts first."""
 
     attribute: str
     points: tuple[Point, ...]
-    shown: float
 
 
 @torch.no_grad()
@@ -94,20 +96,26 @@ def maps(learner: ConceptLearner, scenes: Sequence[Scene] = ()) -> list[Map]:
         names = learner.domain.values(attribute)
         vectors = units[number, first : first + len(names)]
         first += len(names)
+        anchors = _circle(vectors)  # (V, 2)
         objects = places[number] if len(places) else vectors[:0]
-        both = torch.cat([vectors, objects])
-        middle = both.mean(0)
-        _, strength, axes = torch.linalg.svd(both - middle, full_matrices=False)
-        plane = axes[:2] if len(axes) > 1 else torch.cat([axes, torch.zeros_like(axes)])
-        flat = (both - middle) @ plane.T
-        flat = flat / flat.abs().max().clamp_min(1e-9)
+        weights = torch.softmax(objects @ vectors.T / SHARP, dim=-1)
+        flat = torch.cat([anchors, weights @ anchors]).tolist()
         told = [*names, *(v[number] for v in values)]
-        points = [
-            Point(v, float(x), float(y), i < len(names)) for i, (v, (x, y)) in enumerate(zip(told, flat, strict=True))
-        ]
-        share = float((strength[:2] ** 2).sum() / (strength**2).sum().clamp_min(1e-12))
-        found.append(Map(attribute, tuple(points), share))
+        points = [Point(v, x, y, i < len(names)) for i, (v, (x, y)) in enumerate(zip(told, flat, strict=True))]
+        found.append(Map(attribute, tuple(points)))
     return found
+
+
+def _circle(vectors: Tensor) -> Tensor:
+    """(V, 2) places on a circle, each concept followed by the one most like it that has no place yet."""
+    likeness = vectors @ vectors.T
+    order = [0]
+    while len(order) < len(vectors):
+        rest = [i for i in range(len(vectors)) if i not in order]
+        order.append(max(rest, key=lambda i: float(likeness[order[-1], i])))
+    angle = torch.zeros(len(vectors))
+    angle[torch.tensor(order)] = torch.arange(len(vectors)) * (2 * torch.pi / len(vectors))
+    return torch.stack([-angle.cos(), angle.sin()], dim=-1)
 
 
 def _objects(learner: ConceptLearner, scenes: Sequence[Scene]) -> tuple[Tensor, list[list[str]]]:
@@ -162,11 +170,7 @@ def _pixels(p: Point) -> tuple[float, float]:
 
 def to_html(found: Sequence[Map], title: str) -> str:
     """All maps as one page that needs no network."""
-    figures = "".join(
-        f"<figure>{to_svg(m)}<figcaption>{html.escape(m.attribute)}: {100 * m.shown:.0f} % of the variance"
-        "</figcaption></figure>"
-        for m in found
-    )
+    figures = "".join(f"<figure>{to_svg(m)}<figcaption>{html.escape(m.attribute)}</figcaption></figure>" for m in found)
     style = (
         "body{font:15px/1.4 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}"
         "main{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1.5rem}"
@@ -175,7 +179,7 @@ def to_html(found: Sequence[Map], title: str) -> str:
         "figcaption{padding:.4rem .8rem;color:#555}"
     )
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
-    note = "Large dots are the concepts' vectors, small ones objects in the value that they have."
+    note = "Large dots are concepts, small ones objects in the value that they have, nearer to concepts more like them."
     return (
         f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{html.escape(title)}</h1>'
         f"<p>{note}</p><main>{figures}</main></body></html>\n"

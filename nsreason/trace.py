@@ -255,9 +255,11 @@ class Trace:
             if not isinstance(self.error, NotUnique):
                 return _cut(f"failed: {step.words}", room)
             objects, lead = self.error.objects, "failed: met "
-        if objects is None or (step.kind is OBJECT and step.state == "done"):
+        exact = step.degrees is None
+        if objects is None or (step.kind is OBJECT and step.state == "done" and exact):
             return _cut(step.words, room)
-        forms = (lead + form for form in _object_forms(objects, self.scene))
+        told = _degree_forms(objects, step.degrees) if step.degrees is not None else ()
+        forms = (lead + form for form in (*told, *_object_forms(objects, self.scene)))
         return next((form for form in forms if len(form) <= room), lead + how_many(objects))
 
     def _tail(self, objects: bool) -> Iterator[tuple[str, str]]:
@@ -300,6 +302,13 @@ def _name(i: int, scene: Scene) -> str:
 def how_many(objects: Sequence[int]) -> str:
     """`no object`, `1 object`, `3 objects`."""
     return {0: "no object", 1: "1 object"}.get(len(objects), f"{len(objects)} objects")
+
+
+def _degree_forms(objects: Sequence[int], degrees: Sequence[float]) -> Iterator[str]:
+    """What was decided, and how much each object of the scene belongs to it."""
+    yield f"{how_many(objects)}: {'  '.join(f'{i} {d:.2f}' for i, d in enumerate(degrees))}"
+    sure = sorted(range(len(degrees)), key=lambda i: (-degrees[i], i))[:4]
+    yield f"{how_many(objects)}: {'  '.join(f'{i} {degrees[i]:.2f}' for i in sure)} ..."
 
 
 def _object_forms(objects: Sequence[int], scene: Scene, most: int = 8) -> Iterator[str]:

@@ -145,7 +145,7 @@ BARE = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
 )
 def test_missing_coordinates(config: StateConfig, path: str) -> None:
     scene = Scene.of(CLEVR, [{**BARE, "3d_coords": [0, 0, 0]}, BARE])
-    with pytest.raises(SceneError, match="needs .* of three numbers") as told:
+    with pytest.raises(SceneError, match=r"needs .* of three numbers") as told:
         state_rows(scene, config)
     assert told.value.path == path
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DataError
 from . import output
@@ -30,29 +30,45 @@ class Answering:
 
     def __call__(self, program: Program, question: str | None = None) -> Outcome:
         """Run a program; a scene on which it has no answer is told in the outcome's error."""
-        from ..executors import spell, trace
+        from ..executors import trace
 
-        found = trace(program, self.scene, question)
-        if self.html is not None:
-            write_page(found, self.html, self.image_file)
-            output.note(f"wrote {self.html}")
-        answer = None if found.answer is None else spell(found.answer)
-        record: dict[str, object] = {} if question is None else {"question": question}
-        record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": self.scene.index}
-        if self.trace:
-            record["trace"] = found.to_json()
-        if self.html is not None:
-            record["html"] = self.html
-        if self.trace:
-            width = output.width()
-            text = found.to_rich(width=width) if output.on_terminal(sys.stdout) else found.to_text(width=width)
-            # The text ends with the answer, or with why there is none: that is not said again.
-            return Outcome(text, record, found.error, told=True)
-        lines = [] if answer is None else [answer]
-        if question is not None and not self.quiet:
-            lines = [f"question  {question}", f"program   {program}"]
-            lines += [] if answer is None else [f"answer    {answer}"]
-        return Outcome("\n".join(lines), record, found.error)
+        return shown(trace(program, self.scene, question), self, program, question)
+
+
+class Shows(Protocol):
+    """What is to be shown of an answer."""
+
+    scene: Scene
+    trace: bool
+    html: str | None
+    image_file: str | None
+    quiet: bool
+
+
+def shown(found: Trace, how: Shows, program: Program, question: str | None) -> Outcome:
+    """A trace as the answer, as JSON and as a page, as the options ask for."""
+    from ..executors import spell
+
+    if how.html is not None:
+        write_page(found, how.html, how.image_file)
+        output.note(f"wrote {how.html}")
+    answer = None if found.answer is None else spell(found.answer)
+    record: dict[str, object] = {} if question is None else {"question": question}
+    record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": how.scene.index}
+    if how.trace:
+        record["trace"] = found.to_json()
+    if how.html is not None:
+        record["html"] = how.html
+    if how.trace:
+        width = output.width()
+        text = found.to_rich(width=width) if output.on_terminal(sys.stdout) else found.to_text(width=width)
+        # The text ends with the answer, or with why there is none: that is not said again.
+        return Outcome(text, record, found.error, told=True)
+    lines = [] if answer is None else [answer]
+    if question is not None and not how.quiet:
+        lines = [f"question  {question}", f"program   {program}"]
+        lines += [] if answer is None else [f"answer    {answer}"]
+    return Outcome("\n".join(lines), record, found.error)
 
 
 def check_page(html: str | None, image_file: str | None) -> None:

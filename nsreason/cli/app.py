@@ -11,7 +11,22 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .. import __version__
-from . import ask, convert, demo, describe, domains, evaluate, execute, exits, generate, ops, output, parse
+from . import (
+    ask,
+    concepts,
+    convert,
+    demo,
+    describe,
+    domains,
+    evaluate,
+    execute,
+    exits,
+    generate,
+    ops,
+    output,
+    parse,
+    train,
+)
 
 EXIT_CODES = (
     "  0  answered",
@@ -122,6 +137,6 @@ def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
     app.command(name, cls=kind, help="\n\n".join(paragraphs))(handler)
 
 
-for _module in (demo, parse, ask, execute, evaluate, describe, convert, generate, ops, domains):
+for _module in (demo, parse, ask, execute, evaluate, describe, convert, generate, train, concepts, ops, domains):
     _name = _module.__name__.rpartition(".")[2]
     _add(_name, getattr(_module, _name), _module.EXAMPLES)

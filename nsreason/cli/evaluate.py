@@ -28,12 +28,24 @@ EXAMPLES = (
 
 
 def evaluate(
+    checkpoint: Annotated[
+        str | None, typer.Argument(metavar="[CHECKPOINT]", help="A trained model that is to answer, by --data DIR.")
+    ] = None,
     questions: Annotated[
-        str, typer.Option("--questions", metavar="FILE", help="Questions: JSON as CLEVR's, or JSON lines; .gz too.")
-    ],
+        str | None,
+        typer.Option("--questions", metavar="FILE", help="Questions: JSON as CLEVR's, or JSON lines; .gz too."),
+    ] = None,
     scenes: Annotated[
-        str, typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too.")
-    ],
+        str | None,
+        typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="For a model: the folder of both files.")
+    ] = None,
+    part: Annotated[
+        Literal["all", "held-out"],
+        typer.Option("--part", help="For a model: all scenes, or the last tenth, which training holds out."),
+    ] = "all",
     programs: Annotated[
         ProgramSource,
         typer.Option("--programs", help="Run the file's programs, or those that the texts parse to."),
@@ -63,8 +75,25 @@ def evaluate(
     --programs parsed also how many programs are equivalent to the file's; and every kind of failure with examples.
     Records that are not valid are counted, never scored.
 
+    With a checkpoint the programs run on what the model sees in the scenes; the report is then followed by what it
+    has learned of each concept, and how well its degrees are calibrated.
+
     Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
+    if checkpoint is not None:
+        others = {"--questions": questions, "--scenes": scenes, "--out": out, "--resume": resume or None}
+        wrong = [name for name, value in others.items() if value is not None]
+        if wrong or data is None:
+            raise output.UsageError("a checkpoint needs --data DIR" if data is None else f"a model takes no {wrong[0]}")
+        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, as_json)
+    if data is not None or questions is None or scenes is None:
+        lacks = next((n for n, v in (("--questions", questions), ("--scenes", scenes)) if v is None), "a checkpoint")
+        raise output.UsageError(
+            f"--data is for a checkpoint, which is not given; missing {lacks}"
+            if data is not None
+            else f"missing {lacks}"
+        )
+
     from ..evaluation import evaluate
 
     if resume and out in (None, "-"):
@@ -88,6 +117,31 @@ def evaluate(
         _write(markdown, report.to_markdown())
     _show(report, as_json, to_stderr=out == "-")
     return 2 if report.bad.count and report.bad.count == report.questions else 0
+
+
+def _evaluate_model(
+    checkpoint: str,
+    data: str,
+    part: str,
+    programs: str,
+    limit: int | None,
+    markdown: str | None,
+    as_json: bool,
+) -> int:
+    from . import learned
+
+    learner = learned.load_learner(checkpoint)
+    examples = learned.examples_of(learner, data, part, "", programs)[:limit]
+    report = learned.evaluated(learner, examples, checkpoint, programs)
+    probes = learned.probed(learner, examples)
+    if markdown is not None:
+        _write(markdown, report.to_markdown())
+    if as_json:
+        output.put_json(report.to_dict() | {"probes": probes.to_dict()})
+    else:
+        _show(report, as_json, to_stderr=False)
+        output.put_table(probes.table())
+    return 0
 
 
 def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:

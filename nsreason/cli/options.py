@@ -77,3 +77,7 @@ ImageFile = Annotated[
     str | None,
     typer.Option("--image-file", metavar="PNG|JPEG", help="The scene's picture, to be part of that page."),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="FILE", help="A trained concept learner, such as runs/first/best.json."),
+]

@@ -1,0 +1,116 @@
+"""Commands on a trained concept learner: its checkpoint, its questions, its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from ..errors import CheckpointError, DataError
+from . import answers, output
+from .inputs import Outcome
+
+if TYPE_CHECKING:
+    from ..concept_data import Example
+    from ..concept_learner import ConceptLearner
+    from ..probes import Probes
+    from ..program import Program
+    from ..report import Report
+    from ..scene import Scene
+
+BATCH = 1024  # questions at once
+
+
+def load_learner(path: str) -> ConceptLearner:
+    """The concept learner of a checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it holds another model.
+    """
+    from ..checkpoint import load_model
+    from ..concept_learner import ConceptLearner
+
+    found = load_model(path)
+    if not isinstance(found, ConceptLearner):
+        raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a concept learner")
+    return found
+
+
+def evaluated(learner: ConceptLearner, examples: list[Example], name: str, programs: str) -> Report:
+    """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
+    from ..answering import QuestionTypes
+    from ..data.predictions import Prediction
+    from ..executors import spell
+    from ..report import Report
+
+    began = perf_counter()
+    types = QuestionTypes(learner.domain)
+    scenes = {id(e.described) for e in examples}
+    report = Report({"model": name, "programs": programs}, scenes=len(scenes))
+    for at in range(0, len(examples), BATCH):
+        part = examples[at : at + BATCH]
+        for e, answer in zip(part, learner.predict(learner.collate(part)), strict=True):
+            r, told = e.record, spell(answer)
+            right = told == r.answer
+            kind, op = types(e.program)
+            report.add(
+                Prediction(r.index, "right" if right else "wrong", r.image_index, kind, op, r.answer, told, right)
+            )
+    report.seconds = {"total": perf_counter() - began}
+    return report
+
+
+def probed(learner: ConceptLearner, examples: list[Example]) -> Probes:
+    """The concept probes on the scenes of the examples."""
+    from ..probes import probe
+
+    scenes = list({id(e.described): e.described.scene for e in examples}.values())
+    return probe(learner.see(scenes), scenes)
+
+
+def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, programs: str) -> list[Example]:
+    """The examples of a folder: `all`, or the `held-out` ones of the run that made the checkpoint.
+
+    Raises:
+        DataError: the folder lacks a file, or nothing in it can be used.
+    """
+    from ..concept_data import ConceptData, load_concept_data
+
+    config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
+    found = load_concept_data(folder, learner.domain, learner.config.state, config)
+    if found.bad:
+        output.note(f"{len(found.bad):,} questions cannot be used; the first: {found.bad[0]}")
+    if part == "held-out" and not found.held_out:
+        raise DataError(f"{folder}: too few scenes to hold any out; --part all asks all")
+    return found.held_out if part == "held-out" else [*found.train, *found.held_out]
+
+
+@dataclass
+class Learned:
+    """How `ask` answers with a checkpoint: as `answers.Answering`, by what the learner sees."""
+
+    learner: ConceptLearner
+    scene: Scene
+    trace: bool = False
+    html: str | None = None
+    image_file: str | None = None
+    quiet: bool = False
+
+    def __call__(self, program: Program, question: str | None = None) -> Outcome:
+        found = self.learner.trace(program, self.scene, question)
+        return answers.shown(found, self, program, question)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file, atomically.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    from ..files import atomic_write
+
+    if not Path(path).parent.is_dir():
+        raise DataError(f"{path}: there is no folder {Path(path).parent}")
+    with atomic_write(path) as file:
+        file.write(data)

@@ -1,0 +1,113 @@
+"""`nsreason train`: models from recipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
+    from ..training import TrainingResult
+
+EXAMPLES = (
+    "nsreason generate clevr --scenes 40 --out data",
+    "nsreason train concept-learner --recipe clevr-state-quick --data data \\\n"
+    "    --set training.epochs=2 --out runs/short",
+    "nsreason train concept-learner --recipe clevr-state-quick --data data \\\n"
+    "    --set training.epochs=2 --out runs/short --resume",
+)
+
+
+def train(
+    model: Annotated[Literal["concept-learner"], typer.Argument(metavar="MODEL", help="What: concept-learner.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME|FILE.toml", help="A recipe of the package, or your own file.")
+    ],
+    data: Annotated[
+        str, typer.Option("--data", metavar="DIR", help="A folder with a file of scenes and one of questions.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR", help="The folder of the run.", show_default="runs/<recipe>"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeat.")
+    ] = None,
+    resume: Annotated[bool, options.flag("--resume", says="Go on from the folder's last checkpoint.")] = False,
+    devices: Annotated[
+        int | None, typer.Option("--devices", metavar="N", min=1, help="Devices, instead of the recipe's.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Train a model, with checkpoints in the folder of the run.
+
+    The folder gets last.json and best.json (checkpoints, each with its tensors beside it), metrics.csv, recipe.toml
+    and run.json. Ctrl-C stops with a checkpoint; --resume goes on from it.
+
+    Prints what the model reached on the questions that it did not learn from.
+    """
+    from pathlib import Path
+
+    from ..recipe import load_recipe, new_model
+    from ..training import train
+
+    chosen = load_recipe(recipe, overrides=set_ or [])
+    if chosen.model != model:
+        raise output.UsageError(f"the recipe '{recipe}' is of the model '{chosen.model}', not of '{model}'")
+    made = new_model(chosen)
+    found = _data(chosen, made, data)
+    folder = out or str(Path("runs") / Path(recipe).stem)
+    with _progress() as progress:
+        result = train(
+            made, found.train, found.held_out, chosen, folder, resume=resume, devices=devices, progress=progress
+        )
+    _show(result, len(found.train), len(found.held_out), len(found.bad), as_json)
+    return 0
+
+
+def _data(recipe: Recipe, model: Any, folder: str) -> Any:
+    from ..concept_data import ConceptData, load_concept_data
+    from ..recipe import to_dataclass
+
+    config = to_dataclass(recipe.data, ConceptData, "data")
+    return load_concept_data(folder, model.domain, model.config.state, config)
+
+
+def _show(result: TrainingResult, trained: int, held_out: int, bad: int, as_json: bool) -> None:
+    told = {k.removeprefix("val/"): v for k, v in result.metrics.items() if k.startswith("val/")}
+    record: dict[str, object] = {
+        "folder": str(result.folder),
+        "stopped": result.stopped,
+        "epochs": result.epochs,
+        "steps": result.steps,
+        "seconds": round(result.seconds, 1),
+        "questions": {"train": trained, "held_out": held_out, "bad": bad},
+        "metrics": told,
+        "best": result.best,
+    }
+    if as_json:
+        output.put_json(record)
+        return
+    lines = [f"{'run':<10}{result.folder}, {result.epochs} epochs in {result.seconds:.0f} s, {result.stopped}"]
+    lines.append(f"{'questions':<10}{trained:,} to learn from, {held_out:,} held out, {bad:,} not usable")
+    accuracies = {k: v for k, v in told.items() if k.startswith("accuracy") and v == v}
+    lines += [f"{k:<30}{100 * float(v):6.2f} %" for k, v in accuracies.items()]
+    output.put("\n".join(lines))
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A progress bar on a terminal; nothing where standard error goes to a file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from ..run_log import progress_bar
+
+    with progress_bar() as progress:
+        yield progress

@@ -1,0 +1,124 @@
+"""The commands around a trained model: train, evaluate CHECKPOINT, ask --checkpoint, concepts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nsreason.cli.app import app
+from nsreason.data.synthetic import write_dataset
+
+RECIPE = "clevr-state-quick"
+SMALL = ("--set", "training.epochs=2", "--set", "model_config.state.width=16", "--set", "model_config.state.pairs=8")
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, [*args], env={"COLUMNS": "120"})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_dataset(folder, scenes=40, questions_per_scene=10, seed=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("runs") / "first"
+    found = train(data, out)
+    return out, found
+
+
+def train(data: Path, out: Path, *more: str) -> Result:
+    return run("train", "concept-learner", "--recipe", RECIPE, "--data", str(data), "--out", str(out), *SMALL, *more)
+
+
+def ok(found: Result) -> Result:
+    assert found.exit_code == 0, found.output
+    return found
+
+
+def test_training_leaves_a_run(trained: tuple[Path, Result]) -> None:
+    out, found = trained
+    ok(found)
+    assert "360 to learn from, 40 held out, 0 not usable" in found.stdout and "2 epochs" in found.stdout
+    assert "accuracy/query" in found.stdout
+    assert {"last.json", "best.json", "metrics.csv", "recipe.toml"} <= {p.name for p in out.iterdir()}
+
+
+def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data: Path) -> None:
+    out, _ = trained
+    again = train(data, out)
+    assert again.exit_code == 2 and "resume it" in again.stderr
+    told = json.loads(ok(train(data, out, "--resume", "--json")).stdout)
+    assert (told["epochs"], told["stopped"], told["questions"]["held_out"]) == (2, "finished", 40)
+
+
+def test_a_checkpoint_is_evaluated(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
+    checkpoint = str(trained[0] / "last.json")
+    found = ok(run("evaluate", checkpoint, "--data", str(data), "--markdown", str(tmp_path / "report.md")))
+    assert "400 questions, 40 scenes" in found.stdout and "calibration error" in found.stdout
+    assert "| **all** | 400 |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    told = json.loads(ok(run("evaluate", checkpoint, "--data", str(data), "--part", "held-out", "--json")).stdout)
+    assert told["questions"] == 40 and told["probes"]["scenes"] == 4
+    assert set(told["probes"]["count_probes"]) == {"all", "size", "color", "material", "shape"}
+
+
+def test_a_checkpoint_answers_with_degrees(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
+    scene, checkpoint = str(data / "scenes.json"), str(trained[0] / "last.json")
+    ask = ("ask", "How many red things are there?", "--scene", scene, "--index", "3", "--checkpoint", checkpoint)
+    assert ok(run(*ask, "--quiet")).stdout.strip().isdecimal()
+    assert "1.00" in ok(run(*ask, "--trace")).stdout
+    page = tmp_path / "page.html"
+    told = json.loads(ok(run(*ask, "--trace", "--json", "--html", str(page))).stdout)
+    degrees = told["trace"]["steps"][1]["degrees"]
+    assert all(0 <= d <= 1 for d in degrees) and told["value"] == sum(d > 0.5 for d in degrees)
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("ending", ["png", "html"])
+def test_concepts_are_shown_and_drawn(trained: tuple[Path, Result], data: Path, tmp_path: Path, ending: str) -> None:
+    plot, checkpoint = tmp_path / f"plot.{ending}", str(trained[0] / "last.json")
+    found = ok(run("concepts", checkpoint, "--data", str(data), "--plot", str(plot)))
+    assert "nearest value" in found.stdout and "color: value, and taken for" in found.stdout
+    written = plot.read_bytes()
+    if ending == "png":
+        assert written.startswith(b"\x89PNG")
+    else:
+        assert written.count(b"<svg") == 4 and b">purple</text>" in written and b"http" not in written
+    told = json.loads(ok(run("concepts", checkpoint, "--json")).stdout)
+    assert set(told["nearest"]) == set(told["belongs"]) and len(told["nearest"]) == 15
+    assert all(sum(w.values()) == pytest.approx(1, abs=1e-4) for w in told["belongs"].values())
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("train", "concept-learner", "--recipe", "clevr-state-quik", "--data", "D"), "clevr-state-quick"),
+        (("train", "concept-learner", "--recipe", RECIPE, "--data", "absent"), "no such folder"),
+        (("train", "concept-learner", "--recipe", RECIPE, "--data", "D", "--set", "training.eposh=2"), "epochs"),
+        (("train", "concept-learner", "--recipe", RECIPE, "--data", "D", "--set", "data.held_out=1.5"), "held_out"),
+        (
+            ("train", "concept-learner", "--recipe", RECIPE, "--data", "D", "--set", "model_config.state.width=0"),
+            "width",
+        ),
+        (("evaluate",), "missing --questions"),
+        (("evaluate", "--questions", "q.json"), "missing --scenes"),
+        (("evaluate", "--data", "D"), "--data is for a checkpoint"),
+        (("evaluate", "C"), "a checkpoint needs --data DIR"),
+        (("evaluate", "C", "--data", "D", "--out", "x.jsonl"), "a model takes no --out"),
+        (("evaluate", "absent.json", "--data", "D"), "no such checkpoint"),
+        (("concepts", "C", "--plot", "plot.pdf"), ".png or .html"),
+        (("ask", "Is there a cube?", "--scene", "S", "--checkpoint", "absent.json"), "no such checkpoint"),
+    ],
+)
+def test_misuse_is_told(args: Sequence[str], message: str, trained: tuple[Path, Result], data: Path) -> None:
+    names = {"D": str(data), "C": str(trained[0] / "last.json"), "S": str(data / "scenes.json")}
+    found = run(*(names.get(a, a) for a in args))
+    assert found.exit_code == 2 and message in found.stderr
+    assert "Traceback" not in found.output
