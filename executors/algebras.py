@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -29,9 +29,7 @@ from ..kinds import NUMBER, OBJECT, WORD, Kind
 Quantisation = Literal["none", "standard", "everything"]
 
 PAD = -1e4  # a logit that no softmax or maximum ever sees; still finite in float16
-LEAST = 1e-6  # memberships that sum to less are not scaled up to one object: the gradient would be without bound
-
-A = TypeVar("A", bound="SoftAlgebra")
+LEAST = 1e-3  # memberships that sum to less are not scaled up to one object: gradients would grow without bound
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,11 @@ class SoftConfig:
     """
 
     quantisation: Quantisation = "none"
+
+    def __post_init__(self) -> None:
+        if self.quantisation not in get_args(Quantisation):
+            known = ", ".join(get_args(Quantisation))
+            raise ValueError(f"no quantisation '{self.quantisation}'; known: {known}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class LogitConfig(SoftConfig):
     scale: float = 0.25
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("present", "temperature", "margin", "scale"):
             value = getattr(self, name)
             if not 0 < value < -PAD / 2:
@@ -128,12 +132,16 @@ class _Soft:
 
 
 def _smaller(a: Tensor, b: Tensor) -> Tensor:
-    """torch.minimum, which without gradients is the faster; its backward pass takes twice the time of a choice."""
-    return torch.where(a <= b, a, b) if a.requires_grad or b.requires_grad else torch.minimum(a, b)
+    """torch.minimum, but where gradients are wanted: there a choice takes half the time. Ties go to the first."""
+    if not (a.requires_grad or b.requires_grad):
+        return torch.minimum(a, b)
+    return torch.where((a <= b) | a.isnan(), a, b)  # as in torch.minimum, what is not a number stays seen
 
 
 def _larger(a: Tensor, b: Tensor) -> Tensor:
-    return torch.where(a >= b, a, b) if a.requires_grad or b.requires_grad else torch.maximum(a, b)
+    if not (a.requires_grad or b.requires_grad):
+        return torch.maximum(a, b)
+    return torch.where((a >= b) | a.isnan(), a, b)
 
 
 def _weighted(weights: Tensor, rows: Tensor) -> Tensor:
@@ -155,9 +163,13 @@ def _product(x: Tensor) -> Tensor:
     return x.squeeze(-1)
 
 
+def _wide(x: Tensor) -> torch.dtype:
+    """float32 at least: half precision does not tell 2,048 from 2,049, nor bear the slope of a probability's logit."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
 def _sum(x: Tensor) -> Tensor:
-    """The sum over objects, in float32 at least: half precision does not tell 2,048 from 2,049."""
-    return x.sum(dim=-1, dtype=torch.promote_types(x.dtype, torch.float32))
+    return x.sum(dim=-1, dtype=_wide(x))
 
 
 def _first_of_most(x: Tensor) -> Tensor:
@@ -222,7 +234,8 @@ class Logit(_Soft):
     def match(self, a: Tensor, b: Tensor) -> Tensor:
         if self.hard:
             return self.degree(a.argmax(dim=-1) == b.argmax(dim=-1), a.dtype)
-        p = _sum(torch.softmax(a, dim=-1) * torch.softmax(b, dim=-1))
+        wide = _wide(a)
+        p = _sum(torch.softmax(a, dim=-1, dtype=wide) * torch.softmax(b, dim=-1, dtype=wide))
         # Kept to probabilities whose logits are within `present`, and that the precision can tell from 0 and 1.
         least = max(1 / (1 + math.exp(self.config.present)), torch.finfo(p.dtype).eps)
         p = p.clamp(least, 1 - least)
@@ -267,8 +280,7 @@ class _Degrees(_Soft):
     def the(self, objects: Tensor) -> Tensor:
         if self.hard:
             return _first_of_most(objects).to(objects.dtype)
-        least = max(LEAST, torch.finfo(objects.dtype).tiny * 16)
-        return objects / objects.sum(dim=-1, keepdim=True).clamp_min(least)
+        return objects / objects.sum(dim=-1, keepdim=True).clamp_min(LEAST)
 
     def only(self, anchor: Tensor) -> Tensor:
         return anchor
@@ -346,7 +358,7 @@ def algebra(name: str, quantisation: Quantisation = "none", **constants: float) 
     """An algebra by name; `constants` are fields of LogitConfig.
 
     Raises:
-        ValueError: the name is not known, or a constant is not one of the algebra's.
+        ValueError: the name or the quantisation is not known, or a constant is not the algebra's or out of range.
     """
     if name not in ALGEBRAS:
         raise ValueError(f"no algebra '{name}'; known: {', '.join(ALGEBRAS)}")

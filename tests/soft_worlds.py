@@ -31,8 +31,12 @@ def uncertain(
     *,
     spread: float = 2.0,
     dtype: torch.dtype = torch.float64,
+    masked: bool = True,
 ) -> Grounded:
-    """Scenes of these sizes with random degrees, none of them twice: no two are ever tied."""
+    """Scenes of these sizes with random degrees.
+
+    Without the self mask, no two degrees are the same, so that nothing is tied where derivatives are compared.
+    """
     generator = torch.Generator().manual_seed(rng.randrange(2**31))
     s, n = len(sizes), max(sizes)
     c, r, a = len(domain.concepts), len(domain.relations), len(domain.attributes)
@@ -46,6 +50,8 @@ def uncertain(
     if k.name != "logit":
         words = words / words.sum(-1, keepdim=True)
     tables = degrees(s, c, n), degrees(s, r, n, n), degrees(s, a, n, n), words
+    if not masked:
+        return Grounded(domain, present, *(t.to(dtype) for t in tables), k.nothing)
     return Grounded.of_model(domain, present, *(t.to(dtype) for t in tables), k)
 
 

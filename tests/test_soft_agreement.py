@@ -213,10 +213,10 @@ def test_each_call_of_a_batch_is_its_op_on_its_inputs(k: Semantics) -> None:
     together = QuasiSymbolic(k)(programs, grounded, [0] * len(programs), keep=True)
     for q, program in enumerate(programs):
         values: list[Tensor] = []
-        for node, (step, given) in enumerate(zip(program.steps, program.inputs, strict=True)):
+        for node, (step, inputs) in enumerate(zip(program.steps, program.inputs, strict=True)):
             told = zip(step.op.literals, step.encoded, strict=True)
             literals = [torch.tensor([e]) if p.kind is INTEGER else e for p, e in told]
-            value = step.op.apply(k, PlainView(k, grounded), tuple(literals), tuple(values[i] for i in given))
+            value = step.op.apply(k, PlainView(k, grounded), tuple(literals), tuple(values[i] for i in inputs))
             if step.gives is OBJECTS and k.config.quantisation == "everything":
                 value = k.harden(value)
             values.append(value)
@@ -418,7 +418,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for wrong in ([-1], [2], torch.tensor([5])):
         with pytest.raises(ExecutionError, match=r"a scene index is outside 0\.\.1"):
             soft([program], grounded, wrong)
-    with pytest.raises(ExecutionError, match="scenes are named by whole numbers, got torch.float32"):
+    with pytest.raises(ExecutionError, match=r"scenes are named by whole numbers, got torch\.float32"):
         soft([program], grounded, torch.tensor([0.5]))
     with pytest.raises(ExecutionError, match="a number came out as nan"):
         broken = Grounded(
