@@ -12,6 +12,7 @@ are red'), the last choice is changed first. `readings` lists every reading, the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -78,12 +79,11 @@ class QuestionParser:
         """The programs of all walks that mean something; where none does, of those that do when slips are forgiven."""
         for strict in (True, False):
             some = False
-            for tree in self._table.walks(items, every=True):
-                try:
-                    yield Composer(self.domain, text, strict=strict).program(tree)
-                    some = True
-                except QuestionError:
-                    continue
+            with contextlib.suppress(Stopped):  # too long for every walk to be tried
+                for tree in self._table.walks(items, every=True):
+                    with contextlib.suppress(QuestionError):
+                        yield Composer(self.domain, text, strict=strict).program(tree)
+                        some = True
             if some:
                 return
 

@@ -40,6 +40,8 @@ class Composer(Counting):
             return Program.of_steps(self.domain, *self._used())
         except (DomainError, ProgramError) as error:
             raise self._refuse(str(error)) from None
+        except RecursionError:
+            raise self._refuse("the question is nested too deeply") from None
 
     def _used(self) -> tuple[list[Any], list[tuple[int, ...]]]:
         """The calls that the last one needs: 'there is a ball left of it' may never be spoken of again."""
@@ -61,8 +63,11 @@ class Composer(Counting):
         method: Callable[..., int] = getattr(self, "_q_" + ask.rule)
         return method(*ask.parts)
 
-    def _q_ask(self, clause: Node) -> int:
-        return self._ask(clause)
+    def _q_ask_not(self, asked: Node) -> int:
+        truth = self._ask(asked)
+        if self.steps[truth].gives.name != "truth":
+            raise self._refuse("only what is answered by yes or no can be true or false", asked)
+        return self._add("negate", truth)
 
     def _q_ask_and(self, first: Node, joint: Word, second: Node) -> int:
         return self._two_asked("both", first, joint, second)

@@ -33,6 +33,8 @@ class Counting(Predicates):
         """A number: of things, of values, or itself."""
         if told.rule == "integer":
             return self._add("number", of=told.parts[0].value)
+        if told.rule == "amounts_apart":
+            return self._add("minus", *[self._number(part) for part in told.parts])
         if told.rule == "values_all":
             return self._add("distinct", self._add("scene"), of=told.parts[0].value)
         if told.rule == "values_of":
@@ -158,9 +160,6 @@ class Counting(Predicates):
 
     def _q_compare(self, a: Node, order: Node, b: Node) -> int:
         return self._pair(_ORDER[order.rule], a, b)
-
-    def _q_compare_integer(self, n: Word, order: Node, b: Node) -> int:
-        return self._pair(_ORDER[order.rule], Node("integer", (n,)), b)
 
     def _is_quantity(self, quantity: Node, counted: int) -> int:
         if quantity.rule == "quantity_several":

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..domain import Domain
+from ..domain import Domain, RelationEntry
 from ..errors import DomainError, QuestionError
 from .items import PLURAL, Item, Sense, UnknownWord
 from .neighbours import settle
@@ -274,7 +274,7 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
                 add(own[2], "SIDE", relation)
                 for its in ("its", "their"):
                     add(f"{own[1]} {its} {own[2]}", "RELATION_ITS", relation)
-        for phrase in spoken.extremes:
+        for phrase in extremes_of(spoken):
             add(phrase, "EXTREME", relation)
     shared = Counter(s for entry in domain.file.attributes.values() for s in set(entry.suffixes))
     for attribute, entry in domain.file.attributes.items():
@@ -282,6 +282,11 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
             if shared[suffix] == 1:
                 add(suffix, "VALUED", attribute)  # 'different colored cubes'
             add(suffix, "_SUFFIX", "")
+
+
+def extremes_of(relation: RelationEntry) -> tuple[str, ...]:
+    """The words for the extremes of a relation; 'furthest inside' where the domain has none."""
+    return relation.extremes or tuple(f"furthest {words}" for words in relation.words[:1])
 
 
 def plurals(noun: str) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class NounPhrases:
         self.it: Antecedent | None = None
         self.before_it: Antecedent | None = None  # of two singular ones, which 'they' speaks of together
         self.last: int | None = None  # the last object that a definite noun phrase named
-        self.compared: Node | None = None  # what the last 'the same ... as' was told of
+        self.compared: int | None = None  # the object that the last 'the same ... as' was told of
 
     def _apply(self, pred: Node, node: int | None) -> int:
         """The members of a set (of all objects, for None) that a predicate is true of."""
@@ -129,7 +129,7 @@ class NounPhrases:
         if np.rule == "np":
             det, core = np.parts
             return not core.plural and (det in ("the", "only") or (det == "" and not core.anything))
-        return np.rule == "np_it"
+        return np.rule in ("np_it", "np_known")
 
     @staticmethod
     def _determiner(np: Node) -> str:
@@ -144,6 +144,9 @@ class NounPhrases:
     def _object(self, np: Node) -> int:
         if np.rule == "np_it":
             return self._it_object(np.parts[0])
+        if np.rule == "np_known":
+            known: int = np.parts[0]
+            return known
         det = self._determiner(np)
         if det in ("any", "all", "most", "no") or (self.strict and det == "a"):
             raise self._refuse("one known object is wanted here: 'the ...'", np)

@@ -75,7 +75,7 @@ class Predicates(NounPhrases):
     def _spoken(self) -> Node:
         """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""
         if self.compared is not None:
-            return self.compared
+            return Node("np_known", (self.compared,))
         if self.it is None:
             raise self._refuse("'the same' as what? Say 'the same ... as', or speak of a thing before")
         return Node("np_it", (Word("IT", "", 0),))
@@ -149,8 +149,9 @@ class Predicates(NounPhrases):
     def _same(self, attribute: str, np: Node) -> int:
         op = _EACH.get(np.rule)
         if op is None:
-            self.compared = np
-            return self._add("same", self._object(np), of=attribute)
+            anchor = self._object(np)
+            self.compared = anchor
+            return self._add("same", anchor, of=attribute)
         return self._unless(np, self._fold(op, [self._same(attribute, part) for part in self._each(np)]))
 
     def _unless(self, np: Node, met: int) -> int:

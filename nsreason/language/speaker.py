@@ -1,0 +1,200 @@
+"""The sets of a program in words: noun phrases, the clauses after a noun, and predicates.
+
+Sets are said so that the grammar reads them back: filters before the noun, what a set lies left of after it. A careful
+speaker puts a clause in parentheses wherever the nearest noun could take it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..errors import ConversionError
+from ..program import Program
+from .lexicon import extremes_of, plurals
+
+MAX_WORDS = 500  # of one wording, about: shared calls are said once for each use, which can grow without end
+
+
+@dataclass
+class SetParts:
+    """A set on its way into words: its filters, its extremes (outermost first), what lies under them, and the sets that
+    are taken away from that."""
+
+    filters: list[str] = field(default_factory=list)
+    extremes: list[str] = field(default_factory=list)
+    base: int | None = None  # a call that is neither filter nor scene
+    dropped: list[int] = field(default_factory=list)
+
+
+class Speaker:
+    """Says the sets of one program. With `rng`, words are drawn among those that mean the same."""
+
+    def __init__(self, program: Program, rng: random.Random | None, careful: bool) -> None:
+        self.program, self.domain, self.rng, self.careful = program, program.domain, rng, careful
+        self.calls = program.calls
+        self.budget = MAX_WORDS
+
+    # --- choosing words ----------------------------------------------------------------------------------------------
+
+    def _pick(self, options: Sequence[str]) -> str:
+        return self.rng.choice(options) if self.rng is not None else options[0]
+
+    def _word(self, value: str) -> str:
+        entry = self.domain.file.attributes[self.domain.attribute_of[value]].values[value]
+        words = [*entry.nouns, *entry.adjectives][: 2 if entry.nouns else 3] or [value.replace("_", " ")]
+        return value if self.rng is None and value in words else self._pick(words)
+
+    def _is_noun(self, value: str) -> bool:
+        return bool(self.domain.file.attributes[self.domain.attribute_of[value]].values[value].nouns)
+
+    def _noun(self, value: str | None, plural: bool) -> str:
+        if value is None:
+            word = self._pick(self.domain.file.things[:3])
+            return plurals(word)[0] if plural else word
+        entry = self.domain.file.attributes[self.domain.attribute_of[value]].values[value]
+        word = self._pick(entry.nouns[:2]) if self.rng is not None or value not in entry.nouns else value
+        irregular = [p for p in entry.plurals if p[:2] == word[:2]]
+        return (irregular or plurals(word))[0] if plural else word
+
+    def _attribute(self, name: str) -> str:
+        words = self.domain.file.attributes[name].words
+        return self._pick(words[:2]) if words else name.replace("_", " ")
+
+    def _relation(self, name: str) -> str:
+        return self._pick(self.domain.file.relations[name].words[:3])
+
+    def _extreme(self, relation: str) -> str:
+        words = extremes_of(self.domain.file.relations[relation])
+        return next((w for w in words if "most" in w or "est " in w), words[0])
+
+    # --- noun phrases ------------------------------------------------------------------------------------------------
+
+    def _split(self, node: int) -> SetParts:
+        found = SetParts()
+        while True:
+            call = self.calls[node]
+            if call.op == "filter":
+                if call.literals[0] not in found.filters:
+                    found.filters.append(call.literals[0])
+            elif call.op == "extreme" and not found.filters and not found.dropped:
+                found.extremes.append(call.literals[0])
+            elif call.op == "difference":
+                found.dropped.append(call.inputs[1])
+            else:
+                found.base = None if call.op == "scene" else node
+                break
+            node = call.inputs[0]
+        found.filters.sort(key=self.domain.concept_index.__getitem__)
+        return found
+
+    def _np(self, node: int, plural: bool) -> str:
+        """A noun phrase without determiner: 'large red cubes left of the ball'."""
+        self.budget -= 8
+        if self.budget < 0:
+            raise ConversionError("this program is too long to be said in one question")
+        told = self._split(node)
+        clause = self._clause(told, plural)
+        return " ".join([*map(self._extreme, told.extremes), self._head(told, plural)]) + (clause and f" {clause}")
+
+    def _head(self, told: SetParts, plural: bool) -> str:
+        """The adjectives and nouns of a noun phrase."""
+        nouns = [f for f in told.filters if self._is_noun(f)]
+        adjectives = [self._word(f) for f in told.filters if f not in nouns]
+        if self.rng is not None and self.rng.random() < 0.3:
+            self.rng.shuffle(adjectives)
+        words = [*adjectives, *(self._noun(n, False) for n in nouns[:-1])]
+        return " ".join([*words, self._noun(nouns[-1] if nouns else None, plural)])
+
+    def _clause(self, told: SetParts, plural: bool) -> str:
+        """What follows the noun for a set that is not just filters of the scene."""
+        be, have = ("are", "have") if plural else ("is", "has")
+        base = told.base
+        if told.dropped:
+            parts = [self._pred(base)] if base is not None else []
+            return f"that {be} {self._all([*parts, *map(self._not, told.dropped)])}"
+        if base is None:
+            return ""
+        op = self.calls[base].op
+        if op in ("relate", "relate_any"):
+            related = self._related(base)
+            return f"that {be} {related}" if self.careful else self._pick([related, f"that {be} {related}"])
+        if op == "same":
+            return f"that {have} {self._same(base)}"
+        return f"that {be} {self._pred(base)}"
+
+    def _related(self, node: int) -> str:
+        call = self.calls[node]
+        words = self._relation(call.literals[0])
+        if call.op == "relate":
+            return f"{words} {self._object(call.inputs[0])}"
+        return f"{words} any {self._np(call.inputs[0], False)}"
+
+    def _same(self, node: int) -> str:
+        call = self.calls[node]
+        return f"the same {self._attribute(call.literals[0])} as {self._object(call.inputs[0])}"
+
+    def _object(self, node: int) -> str:
+        call = self.calls[node]
+        if call.op != "unique":
+            raise ConversionError(f"the language has no words for an object from '{call.op}'", node=node)
+        return "the " + self._np(call.inputs[0], False)
+
+    # --- predicates --------------------------------------------------------------------------------------------------
+
+    def _pred(self, node: int) -> str:
+        """What can follow 'are' for a set."""
+        call = self.calls[node]
+        if call.op in ("relate", "relate_any"):
+            return self._related(node)
+        if call.op == "same":
+            return self._same(node)
+        if call.op == "only":
+            return self._object(call.inputs[0])
+        if call.op == "intersect":
+            return self._join("and", [self._pred(i) for i in call.inputs])
+        if call.op == "union":
+            return self._join("or", [self._pred(i) for i in call.inputs])
+        if call.op not in ("filter", "scene", "extreme", "difference"):
+            raise ConversionError(f"the language has no words for the set that '{call.op}' makes", node=node)
+        told = self._split(node)
+        if not told.extremes and not told.dropped and told.base is None and len(told.filters) == 1:
+            value = told.filters[0]
+            if not self._is_noun(value):
+                return self._word(value)
+        if (told.base is not None or told.dropped) and not told.extremes and (self.careful or not told.filters):
+            bare = [self._noun(f, True) if self._is_noun(f) else self._word(f) for f in told.filters]
+            parts = [*bare, *([self._pred(told.base)] if told.base is not None else [])]
+            return self._all([*parts, *map(self._not, told.dropped)])
+        return self._np(node, True)
+
+    def _not(self, node: int) -> str:
+        """'not red', 'a different color than the ball'."""
+        call = self.calls[node]
+        if call.op == "union":
+            for alike, itself in (call.inputs, call.inputs[::-1]):
+                same, only = self.calls[alike], self.calls[itself]
+                if same.op == "same" and only.op == "only" and same.inputs == only.inputs:
+                    return f"a different {self._attribute(same.literals[0])} than {self._object(same.inputs[0])}"
+        told = self._pred(node)
+        # 'not the same color as the ball' leaves out the ball too; in parentheses it does not
+        return f"not ({told})" if call.op == "same" else f"not {self._wrap(told)}"
+
+    def _wrap(self, text: str) -> str:
+        return f"({text})" if self.careful and " " in text else text
+
+    def _all(self, parts: Sequence[str]) -> str:
+        return parts[0] if len(parts) == 1 else self._join("and", parts)
+
+    def _join(self, word: str, parts: Sequence[str]) -> str:
+        first, *rest = parts
+        for part in rest:
+            opener = "both" if word == "and" else "either"
+            first = f"({first}) {word} ({part})" if self.careful else f"{opener} {first} {word} {part}"
+        return first
+
+
+def article(phrase: str) -> str:
+    """'a' or 'an'."""
+    return "an" if phrase[:1] in "aeiou" else "a"
