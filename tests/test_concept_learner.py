@@ -318,7 +318,7 @@ def test_files_in_folders_of_their_own(tmp_path: Path) -> None:
 
 def test_the_bundled_recipes_are_of_this_model() -> None:
     names = [n for n in bundled_recipes() if n.startswith("clevr-state")]
-    assert names == ["clevr-state", "clevr-state-quick"]
+    assert names == ["clevr-state", "clevr-state-quick", "clevr-state-tenth"]
     for name in names:
         recipe = load_recipe(name)
         assert isinstance(recipe.model_config, ConceptLearnerConfig) and recipe.model_config.state.noise > 0
