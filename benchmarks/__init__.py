@@ -1,1 +1,1 @@
-"""Throughput of the torch-free core. `python -m benchmarks --help`."""
+"""Throughput of the torch-free core, and of soft execution. `python -m benchmarks --help`."""
