@@ -13,7 +13,14 @@ from typing import Any
 from .phrases import Core, Node, Word
 from .predicates import Predicates
 
-_ORDER = {"order_more": "greater", "order_less": "less", "order_equal": "equal_integer"}
+_ORDER = {  # op, and whether its opposite is meant
+    "order_more": ("greater", False),
+    "order_less": ("less", False),
+    "order_equal": ("equal_integer", False),
+    "order_unequal": ("equal_integer", True),
+    "order_at_least": ("less", True),
+    "order_at_most": ("greater", True),
+}
 _QUANTITY = {
     "quantity_more": ("greater", False),
     "quantity_less": ("less", False),
@@ -66,6 +73,9 @@ class Counting(Predicates):
 
     def _q_count_pred(self, nps: Node, pred: Node) -> int:
         return self._add("count", self._restrict(nps, pred))
+
+    def _q_near_count(self, near: Node, nps: Node) -> int:
+        return self._q_count_pred(nps, near)
 
     def _q_count_things(self, pred: Node) -> int:
         those = self._those(pred)
@@ -159,7 +169,9 @@ class Counting(Predicates):
         return self._add("negate", self._pair("less", a, b))
 
     def _q_compare(self, a: Node, order: Node, b: Node) -> int:
-        return self._pair(_ORDER[order.rule], a, b)
+        op, opposite = _ORDER[order.rule]
+        truth = self._pair(op, a, b)
+        return self._add("negate", truth) if opposite else truth
 
     def _is_quantity(self, quantity: Node, counted: int) -> int:
         if quantity.rule == "quantity_several":

@@ -107,7 +107,11 @@ class Lexicon:
         while i < n:
             entry = phrases.get(words[i])
             if entry is None:
-                raise UnknownWord(words[i], starts[i], items)
+                if not _is_number(words[i]):
+                    raise UnknownWord(words[i], starts[i], items)
+                items.append(Item((("INTEGER", str(int(words[i]))),), words[i], starts[i]))
+                i += 1
+                continue
             phrase, longer = entry
             length = 1
             if longer and i + 1 < n:
@@ -134,6 +138,10 @@ class Lexicon:
         concept = (before.value("ADJECTIVE") or before.value("NOUN") or "").rstrip(PLURAL)
         attribute = self.domain.attribute_of.get(concept)
         return attribute is not None and text in self.suffixes[attribute]
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= 9
 
 
 _MARKS = {",": "_COMMA", "(": "_LPAR", ")": "_RPAR", **dict.fromkeys(_SEPARATORS, "_SEP")}
@@ -207,8 +215,6 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     _add_domain(domain, add)
     for n, word in enumerate(_NUMBERS):
         add(word, "INTEGER", str(n))
-    for n in range(101):
-        add(str(n), "INTEGER", str(n))
     for pair in ("a couple of", "a pair of"):
         add(pair, "INTEGER", "2")
     for name, phrases in terminals:

@@ -162,12 +162,20 @@ def _coordination(items: list[Item], i: int, before: Item | None) -> str:
             return "ADJ" if adjective else "NP"
         return "ADJ" if adjective else "P"
     if after.may("_NOT"):
-        return "ADJ" if before is not None and before.may("ADJECTIVE") and then and then.may("ADJECTIVE") else "P"
+        adjectives = before is not None and before.may("ADJECTIVE") and then is not None and then.may("ADJECTIVE")
+        return "ADJ" if adjectives and not _denied(items, i) else "P"
     if after.may("_LPAR", *_CLAUSE):
         return "P"
     if after.may(*_NAME):
         return "P" if before is not None and before.may("ADJECTIVE") else "NP"
     return "NP"
+
+
+def _denied(items: list[Item], i: int) -> bool:
+    """Whether the adjectives before an item follow a 'not': in 'not red and not blue' each is denied by itself."""
+    before = (item for item in reversed(items[:i]) if not item.may("ADJECTIVE", "_AND", "_OR"))
+    item = next(before, None)
+    return item is not None and item.may("_NOT")
 
 
 def _before_noun(items: list[Item], i: int) -> bool:

@@ -19,7 +19,7 @@ from .phrases import Phrases, Word
 from .tables import END, maker, table_of
 
 MAX_READINGS = 256  # that are looked at
-MAX_STEPS = 20_000  # words taken by all walks of one question together; a plain question takes each of its words once
+MAX_STEPS = 10_000  # words taken by all walks of one question together; a plain question takes each of its words once
 MAX_STACKS = 500  # followed side by side to say what could have stood somewhere
 
 _PHRASES = Phrases()

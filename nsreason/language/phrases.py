@@ -132,6 +132,9 @@ class Phrases:
     def mod_not(self, children: Sequence[Any]) -> Word:
         return Word("NOT", *children[0][1:])
 
+    def mod_extreme(self, children: Sequence[Any]) -> Word:
+        return Word("EXTREME", *children[0][1:])
+
     def mod_and_extreme(self, children: Sequence[Any]) -> Word:
         return Word("AND_EXTREME", *children[0][1:])
 
@@ -161,6 +164,9 @@ class Phrases:
     def post_of_which(self, children: Sequence[Any]) -> tuple[str, Any]:
         np, relation = children
         return "near", Node("pred_of_which", (relation, np))
+
+    def again_of_which(self, children: Sequence[Any]) -> Node:
+        return Node("pred_of_which", tuple(children[::-1]))
 
     def post_same_which(self, children: Sequence[Any]) -> tuple[str, Any]:
         np, attributes = children
@@ -215,6 +221,18 @@ class Phrases:
 
     def pred_as(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", ((children[0].value,), children[1]))
+
+    def either_attribute(self, children: Sequence[Any]) -> tuple[str, ...]:
+        return (*children[0], children[1].value)
+
+    def same_either(self, children: Sequence[Any]) -> Node:
+        """'the same color or shape as the ball'."""
+        told = [Node("pred_same", ((attribute,), children[1])) for attribute in children[0]]
+        return functools.reduce(lambda a, b: Node("pred_or", (a, b)), told)
+
+    def same_neither(self, children: Sequence[Any]) -> Node:
+        attributes, np = children
+        return Node("pred_neither", tuple([Node("pred_same", ((attribute,), np)) for attribute in attributes]))
 
     def pred_of(self, children: Sequence[Any]) -> Node:
         attribute, np = children[0].parts
