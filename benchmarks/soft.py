@@ -108,7 +108,7 @@ def _check(questions: Questions) -> None:
     """All answers right in all algebras, or there is nothing to time."""
     for name in ALGEBRAS:
         for quantisation in ("none", "standard", "everything"):
-            k = algebra(name, quantisation)  # type: ignore[arg-type]
+            k = algebra(name, quantisation)
             programs, scenes, which = questions.batch(len(questions))
             found = QuasiSymbolic(k)(programs, ground_crisp(scenes, k), which).decode()
             assert list(map(spell, found)) == questions.answers, f"{name}-{quantisation}: wrong answers"
