@@ -9,7 +9,7 @@ different lengths meet:
 * what only leads to the answer (the counts of a comparison, the last `exist`) waits for the end, and is counted from
   there.
 
-On the programs of CLEVR that makes a third of the groups of plain levels. Turns, like what each group reads and where
+On the programs of CLEVR that makes a quarter of the groups of plain levels. Turns, like what each group reads and where
 its inputs lie, are computed in numpy and sent to the device in one piece.
 
 Q programs, M calls of all of them, K calls of a group.
