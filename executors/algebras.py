@@ -11,8 +11,9 @@ Goedel     [0, 1], 0.5 is even    min, max, 1 - x                               
 Product    [0, 1], 0.5 is even    a b, a + b - a b, 1 - x                       probabilities
 =========  =====================  ============================================  ==========================
 
-`Logit` follows NS-CL (Mao et al., ICLR 2019, appendix; constants of the authors' release). One op is not theirs: `equal`
-compares two words, by the probability that they are the same, where NS-CL compares two objects by how alike they are.
+`Logit` follows NS-CL (Mao et al., ICLR 2019, appendix; constants of the authors' release). One op is not theirs:
+`equal` compares two words, by the probability that they are the same, where NS-CL compares two objects by how alike
+they are.
 
 On crisp scenes each algebra gives the exact answer for every op: tests/test_soft_agreement.py. Values are finite in
 float16 and bfloat16 too; numbers are float32 at least.
