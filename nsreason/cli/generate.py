@@ -12,9 +12,8 @@ import typer
 from . import options, output
 
 EXAMPLES = (
-    "nsreason generate clevr --scenes 100 --questions-per-scene 10 --seed 7 --out synthetic",
-    "nsreason generate clevr --scenes 100 --condition A --family zero_hop --family one_hop --out cogent",
-    "nsreason evaluate --questions synthetic/questions.json --scenes synthetic/scenes.json --programs parsed",
+    "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
+    "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cogent",
 )
 
 
