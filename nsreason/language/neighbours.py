@@ -66,7 +66,7 @@ def settle(items: list[Item]) -> list[Item]:
                 continue  # 'then what color is it?'
         elif item.may("EXTREME"):
             item.senses = _extreme(item, before, after)
-            if removal and item.text == "left" and (after is None or after.may("_IF", "_SEP")):
+            if removal and item.may("_REMAIN") and (after is None or after.may("_IF", "_SEP")):
                 item.senses = (("_REMAIN", ""), *item.senses)
         elif item.text == "one" and after is not None and after.may("ADJECTIVE", "NOUN"):
             item.senses = tuple(sorted(item.senses, key=lambda s: s[0] != "INTEGER"))

@@ -261,6 +261,9 @@ class Phrases:
 
     pred_value = whose_value
 
+    def differ_alike(self, children: Sequence[Any]) -> Node:
+        return Node("pred_not", (Node("pred_alike", tuple(children)),))
+
     def trait_mods(self, children: Sequence[Any]) -> Any:
         """'a red color', 'shiny surface', 'no red color'."""
         told = next(c for c in children if type(c) is Node)

@@ -67,7 +67,7 @@ class Predicates(NounPhrases):
         elif rule == "pred_among":
             met = self._among_them(parts[0])
         elif rule == "pred_either_side":
-            met = self._sided(("union", self._axis()), parts[0])
+            met = self._sided(("union", self._axis(parts[0])), parts[0])
         else:
             raise AssertionError(f"no meaning for {rule}")
         return met if node is None else self._add("intersect", node, met)
@@ -109,12 +109,12 @@ class Predicates(NounPhrases):
         return self._add("difference", large, self._with_itself(alike, np))
 
     def _pred_mods(self, mods: Sequence[Word], node: int | None) -> int:
-        node = self._or_scene(self._adjectives(mods, node))
+        node = self._adjectives(mods, node)
         for mod in mods:
             if mod.terminal in ("EXTREME", "AND_EXTREME"):
                 furthest = self._add("extreme", self._add("scene"), of=mod.value)
-                node = self._add("intersect", node, furthest)
-        return node
+                node = furthest if node is None else self._add("intersect", node, furthest)
+        return self._or_scene(node)
 
     def _nominal(self, np: Node, node: int | None) -> int:
         """'are cubes', 'are either cubes or metal things', 'are both cubes and red things'."""
@@ -193,15 +193,15 @@ class Predicates(NounPhrases):
         word = told.parts[1].parts[0]
         return self._sided((op, tuple(self._inverse(r, word) for r in relations)), others)
 
-    def _axis(self) -> tuple[str, str]:
+    def _axis(self, at: Node) -> tuple[str, str]:
         """The first relation with a direction and an inverse: in images, left and right."""
         for name, told in self.domain.file.relations.items():
             if told.direction is not None and told.inverse is not None and told.inverse != name:
                 return name, told.inverse
-        raise self._refuse(f"domain '{self.domain.name}' has no relation with a direction and an inverse")
+        raise self._refuse(f"domain '{self.domain.name}' has no relation with a direction and an inverse", at)
 
     def _between(self, a: Node, b: Node) -> int:
-        here, there = self._axis()
+        here, there = self._axis(a)
         one = self._add("intersect", self._related(here, a), self._related(there, b))
         other = self._add("intersect", self._related(there, a), self._related(here, b))
         return self._add("union", one, other)
@@ -210,7 +210,7 @@ class Predicates(NounPhrases):
         """'Between the two cubes': a cube is on either side."""
         if self._definite(np):
             raise self._refuse("'between' wants two things", np)
-        here, there = self._axis()
+        here, there = self._axis(np)
         others = self._set(np)
         sides = [self._add("relate_any", others, of=side) for side in (here, there)]
         return self._add("intersect", *sides)

@@ -40,6 +40,8 @@ class Truths(Counting):
             compared = self._holds_among(np, pred)
             if compared is not None:
                 return compared
+        if pred.rule == "pred_not" and pred.parts[0].rule == "pred_alike":  # not 'all different': not all the same
+            return self._add("negate", self._holds(np, pred.parts[0]))
         if np.rule in JOINED:
             parts = [self._holds(part, pred) for part in self._joined(np)]
             truth = self._fold("both" if np.rule in OF_BOTH else "either", parts)
