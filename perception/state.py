@@ -43,7 +43,7 @@ class StateConfig:
 
     frame: where objects are. `world`, the scene's 3d_coords, as the published state descriptions; `camera`, the same
         along the scene's directions `right` and `behind`; `image`, pixel_coords; `none`. CLEVR's relations follow the
-        camera, whose direction jitters: still they can be told from differences of world coordinates without error.
+        scene's directions, and can be told from differences of world coordinates without error.
     values: `onehot`, a column for each value; `ids`, one number for each attribute, from 1 and over their count.
     rgb: whether an attribute of colours (all its values in the palette) is told as red, green and blue.
     noise: standard deviation of what is added to each column; coordinates and colours are within about -1 to 1.
