@@ -31,6 +31,12 @@ weight_decay = 0.01
 """
 
 
+def say(line: str) -> None:
+    """One line in one write: two processes write to the same pipe, and `print` writes a line and its end apart."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
@@ -42,13 +48,13 @@ def main() -> None:
     recipe = parse_recipe(RECIPE, overrides=told.overrides)
 
     def progress(status: Status) -> None:
-        print(f"step {status.step}", flush=True)
+        say(f"step {status.step}")
         time.sleep(3600 if status.step == told.hang_at else told.pause)
 
     model = new_model(recipe)
     result = train(model, examples(91), examples(30, 1), recipe, told.folder, resume=told.resume, progress=progress)
     if result.steps:
-        print(json.dumps(result.metrics), flush=True)
+        say(json.dumps(result.metrics))
 
 
 if __name__ == "__main__":
