@@ -190,6 +190,7 @@ class Composer(Truths):
 
     def _q_exist(self, nps: Node) -> int:
         first, *rest = self._joined(nps)
+        self._no_bare((first, *rest))
         if rest and self._determiner(first) == "no" and not any(map(self._determiner, rest)):
             return self._add("negate", self._add("exist", self._set(nps)))  # 'no cubes or balls'
         if nps.rule in OF_BOTH:

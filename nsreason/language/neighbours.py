@@ -18,7 +18,7 @@ _CLAUSE = (
 )
 _NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
 _ORDER = {
-    "NP": ("_NP", "_OBJ", "_P", "_ADJ", "_S"),
+    "NP": ("_NP", "_OBJ", "_P", "_ADJ", "_S", "_N"),
     "ADJ": ("_ADJ", "_P", "_NP", "_S"),
     "P": ("_P", "_ADJ", "_NP", "_OBJ", "_S"),
     "S": ("_S", "_P", "_NP", "_ADJ"),

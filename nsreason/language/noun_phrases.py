@@ -163,9 +163,18 @@ class NounPhrases:
         if np.rule == "np_neither":
             raise self._refuse("'neither ... nor' cannot stand here", np)
         parts = self._joined(np)
+        self._no_bare(parts)
         if self.strict and len({self._is_the(p) for p in parts}) > 1:
             raise self._refuse("a known thing and any things are joined here", np)
         return self._fold("union", [self._set(part) for part in parts])
+
+    def _no_bare(self, parts: Sequence[Node]) -> None:
+        """'A red cube or ball' is not a red cube or any ball."""
+        first, *rest = parts
+        if self.strict and self._determiner(first) in ("a", "any", "no"):
+            for np in rest:
+                if np.rule == "np" and np.parts[0] == "" and not np.parts[1].plural:
+                    raise self._refuse("this noun has no article", np)
 
     @staticmethod
     def _is_the(np: Node) -> bool:

@@ -109,6 +109,28 @@ class Phrases:
         posts = children[-1] if at < len(children) - 1 else ()
         return Core((*mods, unwanted), (), noun.value.endswith(PLURAL), posts, noun.start)
 
+    def nouns(self, children: Sequence[Any]) -> Node:
+        before, last = children
+        return Node("nouns", (*(before.parts if type(before) is Node else (before,)), last))
+
+    def core_either(self, children: Sequence[Any]) -> Core:
+        """'small cubes or balls', all of them small: the nouns are told like adjectives."""
+        mods, heads, *posts = children
+        first, *rest = [Word("ADJECTIVE", several(head)[-1].value, several(head)[-1].start) for head in heads.parts]
+        told = [first, *(word._replace(terminal="OR") for word in rest)]
+        mods = (*several(mods), *(word._replace(value=word.value.rstrip(PLURAL)) for word in told))
+        plural = any(word.value.endswith(PLURAL) for word in told)
+        return Core(mods, (), plural, posts[0] if posts else (), first.start)
+
+    def coord_posts(self, children: Sequence[Any]) -> Node:
+        """'cubes and balls that are red', all of them red."""
+        (rule, parts), posts = children
+        told = [
+            Node("np", (p.parts[0], p.parts[1]._replace(posts=(*p.parts[1].posts, *posts)))) if p.rule == "np" else p
+            for p in parts
+        ]
+        return Node(rule, tuple(told))
+
     def np_det(self, children: Sequence[Any]) -> Node:
         det, *_, core = children
         return Node("np", (det.value, core._replace(plural=True) if len(children) > 2 else core))

@@ -30,6 +30,7 @@ class Predicates(NounPhrases):
         elif rule == "pred_mods":
             return self._pred_mods(parts[0], node)
         elif rule == "pred_and":
+            self._no_name(pred)
             return self._apply(parts[1], self._apply(parts[0], node))
         elif rule == "pred_group":
             return self._apply(parts[0], node)
@@ -39,6 +40,7 @@ class Predicates(NounPhrases):
             unwanted = self._fold("union", [self._unwanted(p) for p in parts])
             return self._add("difference", self._or_scene(node), unwanted)
         elif rule == "pred_or":
+            self._no_name(pred)
             met = self._add("union", self._apply(parts[0], None), self._apply(parts[1], None))
         elif rule in ("pred_different", "pred_unlike"):
             return self._add("difference", self._or_scene(node), self._sharing(pred))
@@ -71,6 +73,12 @@ class Predicates(NounPhrases):
         else:
             raise AssertionError(f"no meaning for {rule}")
         return met if node is None else self._add("intersect", node, met)
+
+    def _no_name(self, pred: Node) -> None:
+        """'Left of the cube and the ball' does not say that something is the ball."""
+        told = pred.parts[1]
+        if self.strict and told.rule == "pred_nominal" and self._definite(told.parts[0]):
+            raise self._refuse("a known thing stands where something is said of things", told)
 
     def _spoken(self) -> Node:
         """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""

@@ -175,11 +175,17 @@ class Speaker:
         if call.op == "union":
             for alike, itself in (call.inputs, call.inputs[::-1]):
                 same, only = self.calls[alike], self.calls[itself]
-                if same.op == "same" and only.op == "only" and same.inputs == only.inputs:
+                if same.op == "same" and only.op == "only" and self._equal(same.inputs[0], only.inputs[0]):
                     return f"a different {self._attribute(same.literals[0])} than {self._object(same.inputs[0])}"
         told = self._pred(node)
         # 'not the same color as the ball' leaves out the ball too; in parentheses it does not
         return f"not ({told})" if call.op == "same" else f"not {self._wrap(told)}"
+
+    def _equal(self, a: int, b: int) -> bool:
+        """Whether two calls are written alike, shared or not."""
+        one, other = self.calls[a], self.calls[b]
+        alike = one.op == other.op and one.literals == other.literals
+        return a == b or (alike and all(self._equal(i, j) for i, j in zip(one.inputs, other.inputs, strict=True)))
 
     def _wrap(self, text: str) -> str:
         return f"({text})" if self.careful and " " in text else text

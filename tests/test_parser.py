@@ -1,0 +1,205 @@
+"""The parser on grammars of a few rules: conflicts in the order of preference, words of several senses, every walk,
+what could have stood somewhere, and the kept tables.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nsreason.errors import DomainError
+from nsreason.language import parser, tables
+from nsreason.language.items import Item
+from nsreason.language.parser import Stopped, Table, grammar_text
+from nsreason.language.phrases import Node
+
+AMBIGUOUS = """
+start: expr
+expr: expr _PLUS expr -> plus
+    | NUMBER -> number
+%declare NUMBER _PLUS
+"""
+
+# 'that' joins the nearest noun first; 'old' is an adjective or a noun.
+NEAREST = """
+start: np
+np: noun post*
+?noun: ADJECTIVE? NOUN -> noun
+post: _THAT NOUN
+    | _OF np
+%declare NOUN ADJECTIVE _THAT _OF
+"""
+
+
+@pytest.fixture
+def table_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    texts: dict[str, str] = {}
+    monkeypatch.setenv("NSREASON_CACHE", "off")
+    monkeypatch.setattr(parser, "grammar_text", texts.__getitem__)
+
+    def make(grammar: str) -> Table:
+        texts["grammar"] = grammar
+        return Table("grammar")
+
+    yield make
+
+
+def items(*words: str) -> list[Item]:
+    """'NOUN', or several senses: 'ADJECTIVE|NOUN'."""
+    return [Item(tuple((t, t.lower()) for t in word.split("|")), word, n) for n, word in enumerate(words)]
+
+
+def shape(phrase: Any) -> Any:
+    if isinstance(phrase, Node):
+        return (phrase.rule, *map(shape, phrase.parts))
+    return phrase.value
+
+
+def walks(table: Table, *words: str, every: bool = True) -> list[Any]:
+    return [shape(tree.parts[0]) for tree in table.walks(items(*words), every=every)]
+
+
+def test_shifts_come_first_and_every_derivation_is_found(table_of: Any) -> None:
+    n = ("number", "number")
+    found = walks(table_of(AMBIGUOUS), "NUMBER", "_PLUS", "NUMBER", "_PLUS", "NUMBER")
+    assert found == [("plus", n, ("plus", n, n)), ("plus", ("plus", n, n), n)]
+
+
+@pytest.mark.parametrize(("additions", "derivations"), [(0, 1), (1, 1), (2, 2), (3, 5), (4, 14), (5, 42), (6, 132)])
+def test_derivations_are_counted_by_catalan_numbers(table_of: Any, additions: int, derivations: int) -> None:
+    found = walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * additions)
+    assert len(found) == derivations == len({repr(tree) for tree in found})
+
+
+def test_no_more_readings_are_walked_than_are_looked_at(table_of: Any) -> None:
+    many = walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * 12)
+    assert len(many) == parser.MAX_READINGS
+
+
+def test_a_clause_belongs_to_the_nearest_noun(table_of: Any) -> None:
+    found = walks(table_of(NEAREST), "NOUN", "_OF", "NOUN", "_THAT", "NOUN")
+    one = ("noun", "noun")
+    assert found == [
+        ("np", one, ("post", ("np", one, ("post", "noun")))),
+        ("np", one, ("post", ("np", one)), ("post", "noun")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("ADJECTIVE|NOUN", "NOUN"), ("np", ("noun", "adjective", "noun"))),
+        (("ADJECTIVE|NOUN",), ("np", ("noun", "noun"))),  # the first sense ends in an error
+        (("NOUN|ADJECTIVE", "NOUN"), ("np", ("noun", "adjective", "noun"))),
+    ],
+)
+def test_the_sense_that_makes_a_whole_is_taken(table_of: Any, words: tuple[str, ...], expected: Any) -> None:
+    assert walks(table_of(NEAREST), *words) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "at"),
+    [((), 0), (("_THAT",), 0), (("NOUN", "_OF"), 2), (("NOUN", "NOUN"), 1), (("NOUN", "_OF", "NOUN", "ADJECTIVE"), 3)],
+)
+def test_stopped_tells_how_far_any_walk_got(table_of: Any, words: tuple[str, ...], at: int) -> None:
+    with pytest.raises(Stopped) as caught:
+        walks(table_of(NEAREST), *words, every=False)
+    assert caught.value.at == at and not caught.value.exhausted
+
+
+def test_steps_are_bounded(table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "MAX_STEPS", 1000)
+    words = ["NUMBER", *["_PLUS", "NUMBER"] * 12, "_PLUS"]
+    with pytest.raises(Stopped) as caught:
+        walks(table_of(AMBIGUOUS), *words)
+    assert caught.value.exhausted and caught.value.at == len(words)
+
+
+def test_dead_ends_are_walked_once(table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them being remembered, this would take 208,012 derivations of the 13 sums."""
+    monkeypatch.setattr(parser, "MAX_STEPS", 1000)
+    with pytest.raises(Stopped) as caught:
+        walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * 12, "_PLUS", every=False)
+    assert not caught.value.exhausted
+
+
+def test_expected_follows_the_reductions(table_of: Any) -> None:
+    table = table_of(NEAREST)
+    assert table.expected(items()) == {"NOUN", "ADJECTIVE"}
+    assert table.expected(items("NOUN")) == {"_THAT", "_OF", tables.END}
+    assert table.expected(items("NOUN", "_THAT")) == {"NOUN"}
+    assert table.expected(items("ADJECTIVE|NOUN")) == {"NOUN", "_THAT", "_OF", tables.END}
+    assert table.expected(items("_THAT", "NOUN")) == frozenset()
+
+
+def test_renamings_are_led_past(table_of: Any) -> None:
+    """A chain of `?a: b` costs no reduction, and gives what is under it."""
+    chain = "start: a\n?a: b\n?b: c\n?c: NUMBER\n    | _PLUS a -> plus\n%declare NUMBER _PLUS\n"
+    assert walks(table_of(chain), "NUMBER") == ["number"]
+    assert walks(table_of(chain), "_PLUS", "_PLUS", "NUMBER") == [("plus", ("plus", "number"))]
+
+
+# --- kept tables ---
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NSREASON_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_table_is_kept_and_read_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = tables.table_of(NEAREST)
+    (file,) = folder.iterdir()
+    monkeypatch.setattr(tables, "build", lambda grammar: pytest.fail("built again"))
+    assert tables.table_of(NEAREST) == built
+    with pytest.raises(pytest.fail.Exception):
+        tables.table_of(NEAREST + "\n")  # another grammar is another file
+    assert file.suffix == ".json"
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2]", b"\xff\xfe"])
+def test_a_broken_file_is_built_anew(folder: Path, content: bytes) -> None:
+    built = tables.table_of(NEAREST)
+    (file,) = folder.iterdir()
+    file.write_bytes(content)
+    assert tables.table_of(NEAREST) == built
+    assert file.read_bytes() != content
+
+
+def test_nothing_is_kept_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("NSREASON_CACHE", str(blocked))
+    assert tables.table_of(NEAREST).rows
+    monkeypatch.setenv("NSREASON_CACHE", "off")
+    assert tables.table_of(NEAREST).rows
+    assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_the_cache_is_found_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NSREASON_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tables.table_of(NEAREST)
+    assert [f.suffix for f in (tmp_path / "nsreason").iterdir()] == [".json"]
+
+
+def test_the_same_grammar_gives_the_same_table() -> None:
+    first, second = (tables.build(grammar_text("clevr_questions.lark")) for _ in range(2))
+    assert first == second
+
+
+def test_every_action_of_the_question_grammar_leads_somewhere() -> None:
+    plain = tables.build(grammar_text("clevr_questions.lark"))
+    for row in plain.rows:
+        for action in itertools.chain.from_iterable([a] if isinstance(a, int) else a for a in row.values()):
+            assert -len(plain.rules) <= action < len(plain.rows)
+
+
+def test_an_unknown_grammar() -> None:
+    with pytest.raises(DomainError, match=r"no question grammar 'x.lark' in nsreason.grammars"):
+        grammar_text("x.lark")
