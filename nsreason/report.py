@@ -218,7 +218,8 @@ class Report:
             notes.append(("resumed", f"{self.resumed:,} taken over from an interrupted run"))
         if self.rate is not None:
             parts = ", ".join(f"{k} {v:.1f} s" for k, v in self.seconds.items() if k != "total")
-            notes.append(("speed", f"{self.rate:,.0f} questions/s ({self.seconds['total']:.1f} s: {parts})"))
+            spent = f"{self.seconds['total']:.1f} s" + (f": {parts}" if parts else "")
+            notes.append(("speed", f"{self.rate:,.0f} questions/s ({spent})"))
         return notes
 
     def table(self) -> Group:
