@@ -110,7 +110,7 @@ def test_a_suffix_of_another_attribute_says_something() -> None:
         ("cubes and balls", "and", "_AND_NP"),
         ("red and blue balls", "and", "_AND_ADJ"),
         ("are red and left of the ball", "and", "_AND_P"),
-        ("is it red and is it metal", "and", "AND_S"),
+        ("is it red and is it metal", "and", "_AND_SEP"),
         ("left of the cube and that is red", "and", "_AND_P"),
         ("both cubes", "both", "DET"),
         ("both the cube and the ball", "both", "_BOTH"),

@@ -28,7 +28,10 @@ class Composer(Truths):
         *statements, ask = tree.parts
         try:
             for statement in statements:
-                self._speak_of(statement.parts[-1])
+                if statement.rule == "it_is":
+                    self._say_of(*statement.parts)
+                else:
+                    self._speak_of(statement.parts[-1])
             self._ask(ask)
             return Program.of_steps(self.domain, *self._used())
         except (DomainError, ProgramError) as error:

@@ -90,11 +90,17 @@ class Counting(Predicates):
         return self._q_count_more(b, a)
 
     def _q_count_more_near(self, nps: Node, here: Node, there: Node) -> int:
-        counts = [self._add("count", self._restrict(nps, near)) for near in (here, there)]
-        return self._add("minus", *counts)
+        return self._counts("minus", (nps, here), (nps, there))
 
     def _q_count_more_post(self, nps: Node, near: Node) -> int:
         return self._q_count_more(nps, self._elsewhere(nps, near))
+
+    def _q_count_more_pred(self, a: Node, b: Node, pred: Node) -> int:
+        return self._counts("minus", (a, pred), (b, pred))
+
+    def _counts(self, op: str, a: tuple[Node, Node], b: tuple[Node, Node]) -> int:
+        """Two counts of noun phrases restricted by predicates, put together."""
+        return self._add(op, *[self._add("count", self._restrict(np, pred)) for np, pred in (a, b)])
 
     def _q_count_more_mods(self, told: Node, np: Node) -> int:
         return self._q_count_more(self._likewise(told, np), np)
@@ -135,6 +141,18 @@ class Counting(Predicates):
 
     def _q_fewer_near(self, a: Node, near: Node) -> int:
         return self._pair("less", a, self._elsewhere(a, near))
+
+    def _q_more_states(self, nps: Node, here: Node, there: Node) -> int:
+        return self._counts("greater", (nps, here), (nps, there))
+
+    def _q_fewer_states(self, nps: Node, here: Node, there: Node) -> int:
+        return self._counts("less", (nps, here), (nps, there))
+
+    def _q_more_pred(self, a: Node, b: Node, pred: Node) -> int:
+        return self._counts("greater", (a, pred), (b, pred))
+
+    def _q_fewer_pred(self, a: Node, b: Node, pred: Node) -> int:
+        return self._counts("less", (a, pred), (b, pred))
 
     def _q_more_mods(self, told: Node, np: Node) -> int:
         return self._pair("greater", self._likewise(told, np), np)

@@ -18,10 +18,10 @@ _CLAUSE = (
 )
 _NAME = ("_THE", "DET", "NOUN", "ANYTHING", "IT", "THEM", "ITS", "_BOTH", "_EITHER")
 _ORDER = {
-    "NP": ("_NP", "_OBJ", "_P", "_ADJ", "_S", "_N"),
+    "NP": ("_NP", "_OBJ", "_P", "_ADJ", "_S", "_N", "_SEP"),
     "ADJ": ("_ADJ", "_P", "_NP", "_S"),
-    "P": ("_P", "_ADJ", "_NP", "_OBJ", "_S"),
-    "S": ("_S", "_P", "_NP", "_ADJ"),
+    "P": ("_P", "_ADJ", "_NP", "_OBJ", "_S", "_SEP"),
+    "S": ("_SEP", "_S", "_P", "_NP", "_ADJ"),
 }
 _TAG = ("_IS", "_DO", "_NOT", "IT", "THEM", "_IS_THERE")
 

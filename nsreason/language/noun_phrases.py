@@ -82,6 +82,17 @@ class NounPhrases:
         self.before_it = self.it if singular else None
         self.it = new
 
+    def _say_of(self, np: Node, pred: Node) -> None:
+        """'There is a cube. It is red.': the cube that is red. What was said so far is in the program already."""
+        if np.rule in PRONOUNS and self.it is not None:
+            kept = self._apply(pred, self._it_set(np.parts[-1]))
+            self.it = Antecedent(self.it.np, kept)
+        elif np.rule == "np":
+            det, core = np.parts
+            self._speak_of(Node("np", (det, core._replace(posts=(*core.posts, ("that", pred))))))
+        else:
+            raise self._refuse("this is said of nothing that was spoken of before", np)
+
     def _several(self, np: Node) -> bool:
         return np.rule in JOINED or (np.rule == "np" and np.parts[1].plural)
 
@@ -160,6 +171,8 @@ class NounPhrases:
             return self._mods(core, self._posts(core, None))
         if np.rule in PRONOUNS:
             return self._it_set(np.parts[-1])
+        if np.rule == "np_other":
+            raise self._refuse("the other what?", np)
         if np.rule == "np_neither":
             raise self._refuse("'neither ... nor' cannot stand here", np)
         parts = self._joined(np)

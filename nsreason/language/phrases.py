@@ -142,6 +142,12 @@ class Phrases:
             core = core._replace(plural=True)
         return _node(("np", ("the", core)))
 
+    def np_the_mods(self, children: Sequence[Any]) -> Node:
+        """'The leftmost': a noun is left out."""
+        mods = several(children[0])
+        core = Core(mods, (), False, (), mods[0].start)
+        return Node("np_other" if any(mod.terminal == "OTHER" for mod in mods) else "np", ("the", core))
+
     def np_bare(self, children: Sequence[Any]) -> Node:
         return _node(("np", (children[0].anything, children[0])))
 
@@ -235,11 +241,23 @@ class Phrases:
     def relation_or(self, children: Sequence[Any]) -> tuple[str, tuple[str, ...]]:
         return "union", (*children[0][1], children[1].value)
 
+    def relation_neither(self, children: Sequence[Any]) -> Node:
+        """'neither left of nor behind the cube'."""
+        *relations, np = children
+        return Node("pred_neither", tuple([self._beside(relation, np) for relation in relations]))
+
+    def relation_but_not(self, children: Sequence[Any]) -> Node:
+        here, there, np = children
+        return Node("pred_and", (self._beside(here, np), Node("pred_not", (self._beside(there, np),))))
+
+    def _beside(self, relation: Word, np: Node) -> Node:
+        return Node("pred_relation", (self.relation_one((relation,)), np))
+
     def pred_relation_its(self, children: Sequence[Any]) -> Node:
-        return Node("pred_relation", (self.relation_one(children), Node("np_it", tuple(children))))
+        return self._beside(children[0], Node("np_it", tuple(children)))
 
     def pred_relation_side(self, children: Sequence[Any]) -> Node:
-        return Node("pred_relation", (self.relation_one(children[1:]), children[0]))
+        return self._beside(children[1], children[0])
 
     def pred_as(self, children: Sequence[Any]) -> Node:
         return Node("pred_same", ((children[0].value,), children[1]))

@@ -43,7 +43,7 @@ class Truths(Counting):
         if pred.rule == "pred_not" and pred.parts[0].rule == "pred_alike":  # not 'all different': not all the same
             return self._add("negate", self._holds(np, pred.parts[0]))
         if np.rule in JOINED:
-            parts = [self._holds(part, pred) for part in self._joined(np)]
+            parts = [self._holds(self._any_of(part, np.rule), pred) for part in self._joined(np)]
             truth = self._fold("both" if np.rule in OF_BOTH else "either", parts)
             return self._add("negate", truth) if np.rule == "np_neither" else truth
         self.spoken = Antecedent(np)
@@ -61,6 +61,12 @@ class Truths(Counting):
             return self._add("greater", self._add("count", met), self._add("count", rest))
         truth = self._add("exist", self._restrict(np, pred))
         return self._add("negate", truth) if det == "no" else truth
+
+    @staticmethod
+    def _any_of(np: Node, joined: str) -> Node:
+        """'Neither the cubes nor the balls are red': no cube is, and no ball."""
+        several = joined == "np_neither" and np.rule == "np" and np.parts[1].plural
+        return Node("np", ("any", np.parts[1])) if several else np
 
     def _holds_among(self, np: Node, pred: Node) -> int | None:
         """'Are they the same color?': whether things are alike among themselves. None for one thing: that
