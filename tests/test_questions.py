@@ -306,3 +306,34 @@ def test_a_domain_of_ones_own(question: str, program: str) -> None:
             parse_question(question, STREET)
     else:
         assert equivalent(parse_question(question, STREET), meaning(program, STREET))
+
+
+# --- the documentation ---
+
+DOCS = (Path(__file__).parent.parent / "docs" / "questions.md").read_text(encoding="utf-8")
+
+
+def test_the_documented_ambiguities_are_ambiguous() -> None:
+    told = re.findall(r"^\| ([^|]+\?) \| (.+) \|$", DOCS, flags=re.MULTILINE)
+    assert len(told) >= 5
+    for question, meanings in told:
+        assert len(readings(question)) == len(meanings.split(" · ")), question
+
+
+def test_the_documented_questions_of_the_kitchen_are_read() -> None:
+    told = re.findall(r"\*([^*]+\?)\*", DOCS.split("In the bundled kitchen")[1].replace("\n", " "))
+    assert len(told) == 4
+    for question in told:
+        assert parse_question(question, KITCHEN)
+
+
+def test_the_documented_domain_is_one() -> None:
+    toml = DOCS.split("```toml\n")[1].split("```")[0]
+    domain = parse_domain(
+        toml.replace(
+            "[attributes.size]", 'name = "doc"\nquestions = "clevr_questions.lark"\n[attributes.size]', 1
+        ).replace('inverse = "under"', "")
+    )
+    for question in ("is the knife on a steel thing", "is the knife as big as the topmost thing", "what is it made of"):
+        text = "there is a knife; what is it made of" if question.startswith("what") else question
+        assert parse_question(text, domain)
