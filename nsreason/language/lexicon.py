@@ -187,6 +187,7 @@ _RANK = {"ATTRIBUTE": 0, "NOISE": 2, "_SUFFIX": 2}
 # Terminals of the grammar file that the grammar knows as one, told apart by a value.
 _MERGED = {
     **{f"_{v.upper()}": ("DET", v) for v in ("a", "any", "all", "no", "most", "only")},
+    "_ANOTHER": ("OTHER", "another"),
     "_EVERYTHING": ("ANYTHING", "all"),
     "_NOTHING": ("ANYTHING", "no"),
     "_THESE": ("THEM", "these"),

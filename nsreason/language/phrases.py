@@ -149,7 +149,9 @@ class Phrases:
         return Node("np_other" if any(mod.terminal == "OTHER" for mod in mods) else "np", ("the", core))
 
     def np_bare(self, children: Sequence[Any]) -> Node:
-        return _node(("np", (children[0].anything, children[0])))
+        core: Core = children[0]
+        another = core.mods and any(mod.value == "another" for mod in core.mods)
+        return _node(("np", ("a" if another else core.anything, core)))
 
     def mod_and(self, children: Sequence[Any]) -> Word:
         return Word("AND", *children[0][1:])
@@ -172,7 +174,11 @@ class Phrases:
         return "extreme", children[0].value
 
     def post_that(self, children: Sequence[Any]) -> tuple[str, Any]:
-        return "that", children[0]
+        """'The cube that is leftmost' is the leftmost of the cubes."""
+        (told,) = children
+        if told.rule == "pred_mods" and len(told.parts[0]) == 1 and told.parts[0][0].terminal == "EXTREME":
+            return "extreme", told.parts[0][0].value
+        return "that", told
 
     def post_that_are(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "that_are", children[0]

@@ -59,8 +59,21 @@ class Truths(Counting):
             met = self._apply(pred, subject)
             rest = self._add("difference", subject, met)
             return self._add("greater", self._add("count", met), self._add("count", rest))
+        if pred.rule == "pred_same" and self._like_another(np, pred.parts[1]):
+            different = self._all_different(self._set(np), pred.parts[0])
+            return different if det == "no" else self._add("negate", different)
         truth = self._add("exist", self._restrict(np, pred))
         return self._add("negate", truth) if det == "no" else truth
+
+    @staticmethod
+    def _like_another(np: Node, other: Node) -> bool:
+        """'Is any cube the same color as another cube?'"""
+        if np.rule != "np" or other.rule != "np":
+            return False
+        core, another = np.parts[1], other.parts[1]
+        rest = tuple(mod for mod in another.mods if mod.value != "another")
+        same = {mod.value for mod in core.mods} == {mod.value for mod in rest} and core.nouns == another.nouns
+        return len(rest) < len(another.mods) and same and not another.posts
 
     @staticmethod
     def _any_of(np: Node, joined: str) -> Node:
