@@ -20,6 +20,7 @@ from .program import Program
 from .questions import question_parser
 
 MAX_CALLS = 250  # a longer program makes a question that nobody could read
+NATURAL = 60  # words; a longer question is put in parentheses at once, for it has too many readings to find the right one
 
 
 def describe(program: Program, seed: int | None = None) -> str:
@@ -43,6 +44,8 @@ def describe(program: Program, seed: int | None = None) -> str:
             refusal = error
             continue
         for text in candidates:
+            if not careful and len(text.split()) > NATURAL:
+                continue
             try:
                 if equivalent(parser.parse(text), program):
                     return text
