@@ -20,7 +20,7 @@ from .program import Program
 from .questions import question_parser
 
 MAX_CALLS = 250  # a longer program makes a question that nobody could read
-NATURAL = 60  # words; a longer question is put in parentheses at once, for it has too many readings to find the right one
+NATURAL = 60  # words; a longer question has too many readings to find the right one: it gets parentheses at once
 
 
 def describe(program: Program, seed: int | None = None) -> str:
