@@ -135,7 +135,8 @@ def test_parts_that_meet_only_at_scene_and_program(part: str, others: tuple[str,
                 assert not belongs(target, others), f"{module} imports {target}"
 
 
-SOFT = tuple(f"nsreason.executors.{m}" for m in ("algebras", "grounding", "soft_schedule", "soft_run", "quasi_symbolic"))
+SOFT_MODULES = ("algebras", "grounding", "soft_schedule", "soft_run", "quasi_symbolic")
+SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 
 @pytest.mark.parametrize(
