@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import ExecutionError, NotUnique
 from ..kinds import NUMBER, OBJECT, TRUTH, WORD
@@ -12,8 +12,6 @@ from ..program import Program
 from ..scene import Scene, members
 from .answers import Answer, decode
 from .symbolic import Ambiguous, Compiled, compiled, tables_of
-
-OnError = Literal["raise", "answer", "skip"]
 
 _COMPILED: dict[Op, Compiled] = {}
 
@@ -118,15 +116,11 @@ def execute_values(program: Program, scene: Scene) -> tuple[list[int], Execution
     check_domain(program, scene)
     values = [0]
     try:
-        _run_all(code_of(program), tables_of(scene), values)
+        # `execute` has a loop of its own for most programs: the one that must be fast.
+        _run_wide(code_of(program), tables_of(scene), values)
     except Ambiguous as found:
         return values[1:], not_unique(program, scene, len(values) - 1, found.bits)
     return values[1:], None
-
-
-def _run_all(code: Code, tables: Any, values: list[int]) -> None:
-    # Written apart from `execute`, whose loop is the one that must be fast.
-    _run_wide(code, tables, values)
 
 
 def check_domain(program: Program, scene: Scene) -> None:

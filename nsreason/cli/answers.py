@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
 from . import output
@@ -30,22 +30,16 @@ class Answering:
 
     def __call__(self, program: Program, question: str | None = None) -> Outcome:
         """Run a program; a scene on which it has no answer is told in the outcome's error."""
+        return shown(self.run(program, question), self, program, question)
+
+    def run(self, program: Program, question: str | None) -> Trace:
+        """The trace of a program on the scene, by exact execution."""
         from ..executors import trace
 
-        return shown(trace(program, self.scene, question), self, program, question)
+        return trace(program, self.scene, question)
 
 
-class Shows(Protocol):
-    """What is to be shown of an answer."""
-
-    scene: Scene
-    trace: bool
-    html: str | None
-    image_file: str | None
-    quiet: bool
-
-
-def shown(found: Trace, how: Shows, program: Program, question: str | None) -> Outcome:
+def shown(found: Trace, how: Answering, program: Program, question: str | None) -> Outcome:
     """A trace as the answer, as JSON and as a page, as the options ask for."""
     from ..executors import spell
 

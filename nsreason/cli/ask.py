@@ -61,6 +61,6 @@ def ask(
     if learner is None:
         answer = answers.Answering(held, trace, html, image_file, quiet)
     else:
-        answer = learned.Learned(learner, held, trace, html, image_file, quiet)
+        answer = learned.Learned(held, trace, html, image_file, quiet, learner=learner)
     lines = answers.one_page(inputs.question_lines(question or []), html)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError, DataError
 from . import answers, output
-from .inputs import Outcome
 
 if TYPE_CHECKING:
     from ..concept_data import Example
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from ..probes import Probes
     from ..program import Program
     from ..report import Report
-    from ..scene import Scene
+    from ..trace import Trace
 
 BATCH = 1024  # questions at once
 
@@ -86,20 +85,15 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     return found.held_out if part == "held-out" else [*found.train, *found.held_out]
 
 
-@dataclass
-class Learned:
-    """How `ask` answers with a checkpoint: as `answers.Answering`, by what the learner sees."""
+@dataclass(kw_only=True)
+class Learned(answers.Answering):
+    """How `ask` answers with a checkpoint: by what the learner sees."""
 
     learner: ConceptLearner
-    scene: Scene
-    trace: bool = False
-    html: str | None = None
-    image_file: str | None = None
-    quiet: bool = False
 
-    def __call__(self, program: Program, question: str | None = None) -> Outcome:
-        found = self.learner.trace(program, self.scene, question)
-        return answers.shown(found, self, program, question)
+    def run(self, program: Program, question: str | None) -> Trace:
+        """The trace of a program on the scene, by quasi-symbolic execution."""
+        return self.learner.trace(program, self.scene, question)
 
 
 def write_file(path: str, data: bytes) -> None:
