@@ -1,0 +1,89 @@
+"""Image files as tensors and back.
+
+    image = read_image("photo.png")          # (3, H, W) uint8, red green blue
+    write_png("copy.png", image)
+
+Whatever an image file holds - transparency, a palette, sixteen bits, a camera's rotation - comes out as three
+channels of bytes, upright: CLEVR's own images are RGBA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import DataError
+from ..files import atomic_write
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+LARGEST = 64_000_000  # pixels: what a camera makes, not what fills the memory
+
+
+def read_image(path: str | Path) -> Tensor:
+    """(3, H, W) uint8, the image of a file; what is transparent stands on white.
+
+    Raises:
+        DataError: there is no such file, or it is no image that can be read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            if file.width * file.height > LARGEST:
+                raise DataError(f"{path}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I;16") or image.mode == "I":
+                image = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8))
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                image = image.convert("RGBA")
+                ground = Image.new("RGBA", image.size, "white")
+                image = Image.alpha_composite(ground, image)
+            pixels = np.array(image.convert("RGB"))  # (H, W, 3), a copy that may be written
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not an image; PNG, JPEG, BMP and WebP can be read") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises of damage
+        raise DataError(f"{path}: cannot be read as an image: {error}") from None
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def write_png(path: str | Path, image: Tensor | NDArray[np.uint8]) -> None:
+    """Write a (3, H, W) uint8 tensor, or an (H, W, 3) array, as PNG.
+
+    Raises:
+        DataError: the file cannot be written.
+        ValueError: it is of another shape or type.
+    """
+    from PIL import Image
+
+    pixels = image.permute(1, 2, 0).cpu().numpy() if isinstance(image, Tensor) else image
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"an image is of three channels of uint8, got {pixels.dtype} {pixels.shape}")
+    with atomic_write(path) as file:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="PNG")
+
+
+def find_images(paths: Iterable[str | Path]) -> list[Path]:
+    """Image files, and those of folders, in the order given and by name within a folder.
+
+    Raises:
+        DataError: a path does not exist, or a folder holds no image.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
+            if not inside:
+                raise DataError(f"{path}: no image in this folder (names end in {', '.join(ENDINGS)})")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"{path}: no such file")
+    return found
