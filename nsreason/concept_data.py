@@ -12,7 +12,7 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from .losses import encode_answer
 from .perception.state import StateConfig, state_rows
 from .program import Program
 from .scene import Scene
+
+if TYPE_CHECKING:
+    from .concept_learner import ConceptLearner
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ class ConceptData:
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
+
+    def load(self, model: ConceptLearner, folder: str | Path) -> Split:
+        """The examples of a folder, described as a learner wants them.
+
+        Raises:
+            DataError: the folder lacks a file, or nothing in it can be learned from.
+        """
+        return load_concept_data(folder, model.domain, model.config.state, self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

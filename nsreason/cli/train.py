@@ -24,8 +24,19 @@ EXAMPLES = (
 )
 
 
+Name = Literal["concept-learner", "detector"]
+
+DATA: dict[str, str] = {
+    "concept-learner": "nsreason.concept_data:ConceptData",
+    "detector": "nsreason.detection_data:DetectionData",
+}
+"""What each model learns from: the dataclass of a recipe's `[data]`, as `module:Class`. Its `load(model, folder)`
+gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question.
+"""
+
+
 def train(
-    model: Annotated[Literal["concept-learner"], typer.Argument(metavar="MODEL", help="What: concept-learner.")],
+    model: Annotated[Name, typer.Argument(metavar="MODEL", help=f"What: {', '.join(DATA)}.")],
     recipe: Annotated[
         str, typer.Option("--recipe", metavar="NAME|FILE.toml", help="A recipe of the package, or your own file.")
     ],
@@ -62,24 +73,28 @@ def train(
         raise output.UsageError(f"the recipe '{recipe}' is of the model '{chosen.model}', not of '{model}'")
     made = new_model(chosen)
     found = _data(chosen, made, data)
+    unit = getattr(found, "unit", "questions")
     folder = out or str(Path("runs") / Path(recipe).stem)
     with _progress() as progress:
         result = train(
             made, found.train, found.held_out, chosen, folder, resume=resume, devices=devices, progress=progress
         )
-    _show(result, len(found.train), len(found.held_out), len(found.bad), as_json)
+    counts = {"train": len(found.train), "held_out": len(found.held_out), "bad": len(found.bad)}
+    _show(result, unit, counts, as_json)
     return 0
 
 
 def _data(recipe: Recipe, model: Any, folder: str) -> Any:
-    from ..concept_data import ConceptData, load_concept_data
+    from importlib import import_module
+
     from ..recipe import to_dataclass
 
-    config = to_dataclass(recipe.data, ConceptData, "data")
-    return load_concept_data(folder, model.domain, model.config.state, config)
+    module, _, name = DATA[recipe.model].partition(":")
+    config: Any = to_dataclass(recipe.data, getattr(import_module(module), name), "data")
+    return config.load(model, folder)
 
 
-def _show(result: TrainingResult, trained: int, held_out: int, bad: int, as_json: bool) -> None:
+def _show(result: TrainingResult, unit: str, counts: dict[str, int], as_json: bool) -> None:
     told = {k.removeprefix("val/"): v for k, v in result.metrics.items() if k.startswith("val/")}
     record: dict[str, object] = {
         "folder": str(result.folder),
@@ -87,17 +102,18 @@ def _show(result: TrainingResult, trained: int, held_out: int, bad: int, as_json
         "epochs": result.epochs,
         "steps": result.steps,
         "seconds": round(result.seconds, 1),
-        "questions": {"train": trained, "held_out": held_out, "bad": bad},
+        unit: counts,
         "metrics": told,
         "best": result.best,
     }
     if as_json:
         output.put_json(record)
         return
+    trained, held_out, bad = counts.values()
     lines = [f"{'run':<10}{result.folder}, {result.epochs} epochs in {result.seconds:.0f} s, {result.stopped}"]
-    lines.append(f"{'questions':<10}{trained:,} to learn from, {held_out:,} held out, {bad:,} not usable")
-    accuracies = {k: v for k, v in told.items() if k.startswith("accuracy") and v == v}
-    lines += [f"{k:<30}{100 * float(v):6.2f} %" for k, v in accuracies.items()]
+    lines.append(f"{unit:<10}{trained:,} to learn from, {held_out:,} held out, {bad:,} not usable")
+    shares = {k: v for k, v in told.items() if not k.startswith("loss") and v == v}
+    lines += [f"{k:<30}{100 * float(v):6.2f} %" for k, v in shares.items()]
     output.put("\n".join(lines))
 
 
