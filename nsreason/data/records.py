@@ -183,7 +183,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
         if lines is not None:
             return lines
         found = error
-    plain = _without_nan(view)
+    plain = without_nan(view)
     if plain is not None:
         try:
             patched = cut(memoryview(plain))
@@ -192,7 +192,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
         else:
             patched._items = _originals(patched, memoryview(plain), view)
             return patched
-    raise _not_json(found, view, source)
+    raise not_json(found, view, source)
 
 
 def _first(view: memoryview) -> bytes | None:
@@ -285,7 +285,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|NaN|-?Infinity', re.DOTALL)
 _STAND_IN = {b"NaN": b'"N"', b"Infinity": b'"Infini"', b"-Infinity": b'"-Infini"'}  # of the same length each
 
 
-def _without_nan(view: memoryview) -> bytes | None:
+def without_nan(view: memoryview) -> bytes | None:
     """The document with strings of the same length where NaN and Infinity stood; None when it has none."""
     seen = False
 
@@ -316,7 +316,7 @@ def _originals(records: Records, plain: memoryview, view: memoryview) -> Sequenc
     return _Slices(view, starts, stops)
 
 
-def _not_json(error: msgspec.DecodeError, view: memoryview, source: str) -> DataError:
+def not_json(error: msgspec.DecodeError, view: memoryview, source: str) -> DataError:
     reason = str(error).removeprefix("JSON is malformed: ")
     told = re.search(r" \(byte (\d+)\)$", reason)
     at = int(told[1]) if told else len(view)
