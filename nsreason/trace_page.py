@@ -17,7 +17,8 @@ from .errors import NotUnique
 from .kinds import OBJECT, OBJECTS
 from .surfaces import show
 from .trace import Trace, TraceStep, how_many
-from .trace_plan import Drawing, Look, look, picture, plan
+from .trace_focus import Focus, focus, start
+from .trace_plan import Drawing, Look, from_above, look, plan
 
 _MOST = 24  # objects listed in a panel; the others are counted
 _ROW, _LANE, _INSET = 34, 16, 16  # pixels: a row of the program, from lane to lane, from the edge to a lane
@@ -31,9 +32,8 @@ def page(trace: Trace, image: Path | None = None) -> str:
     Raises:
         DataError: the image cannot be read, or is neither PNG nor JPEG.
     """
-    drawings = {"plan": plan(trace.scene)}
-    if image is not None:
-        drawings = {"picture": picture(trace.scene, image)} | drawings
+    drawings = _drawings(trace, image)
+    first = start(trace)
     looks = [look(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
     lane = lanes([step.inputs for step in trace.steps])
     parts = {
@@ -41,9 +41,9 @@ def page(trace: Trace, image: Path | None = None) -> str:
         "heading": _heading(trace),
         "about": _escape(_about(trace)),
         "answer": _answer(trace),
-        "views": "".join(_figure(name, drawing) for name, drawing in drawings.items()),
-        "count": "two" if image is not None else "one",
-        "panels": "".join(_panel(trace, step, looks) for step in trace.steps),
+        "views": "".join(_figure(n, d, focus(trace, first), first) for n, d in drawings.items()),
+        "count": "two" if len(drawings) > 1 else "one",
+        "panels": "".join(_panel(trace, step, looks, step is first) for step in trace.steps),
         "last": str(len(trace.steps) - 1),
         "gutter": _gutter(trace, lane),
         "width": str(_gutter_width(lane)),
@@ -55,27 +55,6 @@ def page(trace: Trace, image: Path | None = None) -> str:
     template = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
     # One pass: what is put in is not looked at again, whatever a question says.
     return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], template)
-
-
-def sources(trace: Trace, node: int) -> list[tuple[int, ...]]:
-    """Per input of a call, the objects it is about: its own, or those that a number or word came from."""
-    return [_support(trace, i) for i in trace.steps[node].inputs]
-
-
-def _support(trace: Trace, node: int) -> tuple[int, ...]:
-    found: set[int] = set()
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        here = trace.steps[waiting.pop()]
-        if here.node in seen:
-            continue
-        seen.add(here.node)
-        if here.objects is None:
-            waiting.extend(here.inputs)
-        else:
-            found.update(here.objects)
-    return tuple(sorted(found))
 
 
 def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
@@ -133,9 +112,38 @@ def _failure(trace: Trace) -> str:
     return where + "failed"
 
 
-def _figure(name: str, drawing: Drawing) -> str:
+def _drawings(trace: Trace, image: Path | None) -> dict[str, Drawing]:
+    """The picture where there is one, and the plan where it says more: objects in rows add nothing to a picture."""
+    if image is None:
+        return {"plan": plan(trace.scene)}
+    from .trace_picture import picture
+
+    shown = {"picture": picture(trace.scene, image)}
+    if from_above(trace.scene) is not None or None in shown["picture"].spots:
+        shown["plan"] = plan(trace.scene)
+    return shown
+
+
+def _figure(name: str, drawing: Drawing, told: Focus, step: TraceStep) -> str:
+    """A drawing, as it is at the call to show first; the script then steps from there."""
+
+    def marked(found: re.Match[str]) -> str:
+        i = int(found[1])
+        classes = " ".join(["thing", *told.classes(i)])
+        opacity = f";opacity:{_opacity(told.degrees[i]):.3f}" if told.degrees and name == "plan" else ""
+        return f'<g class="{classes}" data-object="{i}" style="--shade:{told.shade[i]:.3f}{opacity}">'
+
+    svg = re.sub(r'<g class="thing" data-object="(\d+)">', marked, drawing.svg)
+    states = ("" if told.quiet else " veiled") + (" single" if len(told.given) < 2 else "")
+    svg = svg.replace(f'class="{name}', f'class="{name}{states}', 1)
+    says = f'<span class="op">{_escape(step.text)}</span> <b>{_escape(told.says or "")}</b>'
+    pill = f'<p class="says {_css(step)}" aria-hidden="true"{"" if told.says else " hidden"}>{says}</p>'
     caption = f"<figcaption>{_escape(drawing.note)}</figcaption>"
-    return f'<figure class="view {name}">{drawing.svg}{caption}</figure>'
+    return f'<figure class="view {name}"><div class="frame">{svg}{pill}</div>{caption}</figure>'
+
+
+def _opacity(degree: float) -> float:
+    return 0.22 + 0.78 * degree
 
 
 # --- the program --------------------------------------------------------------------------------------------
@@ -193,7 +201,7 @@ def _row(trace: Trace, step: TraceStep) -> str:
 # --- one call -----------------------------------------------------------------------------------------------
 
 
-def _panel(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
+def _panel(trace: Trace, step: TraceStep, looks: Sequence[Look], now: bool) -> str:
     doc = trace.program.steps[step.node].op.doc
     given = "".join(
         f'<li class="{_letter(k)}"><b>{chr(65 + k)}</b><a href="#call-{i}" data-step="{i}">'
@@ -204,7 +212,7 @@ def _panel(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
     given = f'<ul class="given" aria-label="inputs">{given}</ul>' if given else ""
     kind = _KINDS.get(step.kind.name, step.kind.name)
     return (
-        f'<article class="panel {_css(step)}" data-panel="{step.node}">'
+        f'<article class="panel {_css(step)}{" now" if now else ""}" data-panel="{step.node}">'
         f'<p class="kicker">call {step.node} gives {kind}</p>'
         f"<h2><code>{_escape(step.text)}</code></h2>"
         f'<p class="doc">{_escape(doc)}</p>{given}{_result(trace, step, looks)}</article>'
@@ -223,7 +231,9 @@ _KINDS = {
 def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
     if step.state == "failed":
         told = f'<p class="error">{_escape(str(trace.error))}</p>'
-        return f'<p class="result">{_escape(_failure(trace).partition(str(step.node))[2].strip())}</p>{told}'
+        met = trace.error.objects if isinstance(trace.error, NotUnique) else ()
+        reason = _escape(_failure(trace).partition(str(step.node))[2].strip())
+        return f'<p class="result">{reason}</p>{told}{_chips(trace, met, looks)}'
     if step.state == "not reached":
         node = next((s.node for s in trace.steps if s.state == "failed"), None)
         reason = "Not reached." if node is None else f"Not reached: call {node} failed before it."
@@ -234,21 +244,23 @@ def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
     head = f'<p class="result">{_escape(gist)}</p>'
     if step.degrees is not None:
         return head + _bars(trace, step.degrees, step.objects or (), looks)
-    if not step.objects:
-        return head
-    chips = "".join(_chip(trace, i, looks) for i in step.objects[:_MOST])
-    rest = len(step.objects) - _MOST
+    return head + _chips(trace, step.objects or (), looks)
+
+
+def _chips(trace: Trace, objects: Sequence[int], looks: Sequence[Look]) -> str:
+    if not objects:
+        return ""
+    chips = "".join(f'<li data-about="{i}">{_named(trace, i, looks)}</li>' for i in objects[:_MOST])
+    rest = len(objects) - _MOST
     more = f'<li class="more">and {rest} more</li>' if rest > 0 else ""
-    return f'{head}<ul class="chips">{chips}{more}</ul>'
-
-
-def _chip(trace: Trace, i: int, looks: Sequence[Look]) -> str:
-    return f"<li>{_named(trace, i, looks)}</li>"
+    return f'<ul class="chips">{chips}{more}</ul>'
 
 
 def _named(trace: Trace, i: int, looks: Sequence[Look]) -> str:
     swatch = f'<i class="swatch" style="background:{looks[i].colour}"></i>'
-    return f'{swatch}<b>{i}</b><span class="told">{_escape(trace.scene.describe(i))}</span>'
+    score = trace.scene.places[i].score
+    seen = "" if score is None else f' <small title="how sure the detector was">detected {score:.2f}</small>'
+    return f'{swatch}<b>{i}</b><span class="told">{_escape(trace.scene.describe(i))}{seen}</span>'
 
 
 def _bars(trace: Trace, degrees: Sequence[float], chosen: Sequence[int], looks: Sequence[Look]) -> str:
@@ -257,7 +269,7 @@ def _bars(trace: Trace, degrees: Sequence[float], chosen: Sequence[int], looks: 
     if len(degrees) > _MOST:
         listed = sorted(sorted(listed, key=lambda i: -degrees[i])[:_MOST])
     rows = "".join(
-        f'<li class="bar{" chosen" if i in members else ""}" style="--degree:{degrees[i]:.4f}">'
+        f'<li class="bar{" chosen" if i in members else ""}" data-about="{i}" style="--degree:{degrees[i]:.4f}">'
         f'{_named(trace, i, looks)}<span class="degree">{degrees[i]:.2f}</span></li>'
         for i in listed
     )
@@ -285,9 +297,8 @@ def _table_row(trace: Trace, step: TraceStep) -> str:
 
 
 def _data(trace: Trace, drawings: dict[str, Drawing]) -> str:
-    failed = next((s.node for s in trace.steps if s.state == "failed"), None)
     data = {
-        "start": len(trace.steps) - 1 if failed is None else failed,
+        "start": start(trace).node,
         "steps": [_step_data(trace, step) for step in trace.steps],
         "spots": {
             name: [
@@ -303,13 +314,17 @@ def _data(trace: Trace, drawings: dict[str, Drawing]) -> str:
 
 
 def _step_data(trace: Trace, step: TraceStep) -> dict[str, object]:
-    kinds = [trace.steps[i].kind for i in step.inputs]
-    follows = step.kind is OBJECTS and kinds == [OBJECT]  # objects found from one object: arrows show how
+    told = focus(trace, step)
     return {
         "text": step.text,
-        "says": _gist(trace, step),
-        "got": None if step.objects is None else list(step.objects),
-        "from": [list(found) for found in sources(trace, step.node)],
-        "links": follows and step.state == "done",
-        "degrees": None if step.degrees is None else [round(d, 4) for d in step.degrees],
+        "gist": _gist(trace, step),
+        "got": None if told.got is None else list(told.got),
+        "from": [list(found) for found in told.given],
+        "bad": list(told.bad),
+        "links": told.arrows,
+        "degrees": None if told.degrees is None else [round(d, 4) for d in told.degrees],
+        "shade": [round(d, 4) for d in told.shade],
+        "says": told.says,
+        "near": told.near,
+        "state": _css(step),
     }

@@ -1,4 +1,4 @@
-"""Drawings of a scene for the trace page: a plan seen from above, or the scene's picture with marks on it.
+"""A drawing of a scene for the trace page: a plan, seen from above.
 
 Nothing here knows a domain. An object takes its colour from the first of its values that is a CSS colour, its
 radius from a word for a size, its form and its shine from words for solids and materials; every other object
@@ -7,14 +7,11 @@ is a disc that carries its name. Lengths are user units of the SVG, x to the rig
 
 from __future__ import annotations
 
-import base64
 import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from .errors import DataError
 from .scene import Scene, Vector
 
 WIDTH, HEIGHT, MARGIN = 600.0, 470.0, 56.0
@@ -117,7 +114,7 @@ def plan(scene: Scene) -> Drawing:
     looks = [look(scene.describe(i).split(" ")) for i in range(n)]
     crowd = n > _CROWD
     unit = min(27.0, max(4.0, (0.15 if crowd else 0.2) * math.sqrt(WIDTH * HEIGHT / max(n, 1))))
-    placed = _from_above(scene)
+    placed = from_above(scene)
     places = _in_rows(n) if placed is None else placed
     spots = [Spot(x, y, unit * told.size) for (x, y), told in zip(places, looks, strict=True)]
     note = "Plan, seen from above." if placed is not None else "No coordinates: the objects in rows."
@@ -127,52 +124,14 @@ def plan(scene: Scene) -> Drawing:
     if not n:
         parts.append(f'<text class="nothing" x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}">an empty scene</text>')
     name = "plan crowd" if crowd else "plan"
-    svg = _svg(WIDTH, HEIGHT, f"Plan of the scene, {n} objects", name, "".join(parts))
+    svg = svg_element(WIDTH, HEIGHT, f"Plan of the scene, {n} objects", name, "".join(parts))
     return Drawing(svg, tuple(spots), note)
-
-
-def picture(scene: Scene, image: Path) -> Drawing:
-    """The scene's picture, with a box (`bbox`, as left, top, right, bottom) or a ring (`pixel_coords`) per
-    object.
-
-    Raises:
-        DataError: the image cannot be read, or is neither PNG nor JPEG.
-    """
-    try:
-        data = Path(image).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read the image {image}: {error}") from None
-    kind, width, height = _measure(data, image)
-    href = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    parts = [f'<image width="{width}" height="{height}" href="{href}"/>']
-    unit = width / 480
-    spots: list[Spot | None] = []
-    for i, place in enumerate(scene.places):
-        name = f"<title>{_title(i, scene)}</title>"
-        if place.bbox is not None:
-            left, top, right, bottom = place.bbox
-            spot = Spot((left + right) / 2, (top + bottom) / 2, max(abs(right - left), abs(bottom - top)) / 2)
-            box = f'x="{left:g}" y="{top:g}" width="{abs(right - left):g}" height="{abs(bottom - top):g}"'
-            marks = f'<rect class="mark" {box}/>' + "".join(f'<rect class="{c}" {box}/>' for c in _RINGS)
-        elif place.pixel_coords is not None and len(place.pixel_coords) >= 2:
-            spot = Spot(place.pixel_coords[0], place.pixel_coords[1], 13 * unit)
-            marks = f'<circle class="mark" {_circle(spot, 0.25)}/>' + _rings(spot, 3 * unit)
-        else:
-            spots.append(None)
-            continue
-        spots.append(spot)
-        label = f'<text class="index" x="{spot.x:g}" y="{spot.y + 4.4 * unit:g}">{i}</text>'
-        parts.append(f'<g class="thing" data-object="{i}">{name}{marks}{label}</g>')
-    missing = spots.count(None)
-    note = Path(image).name + (f"; where {missing} of the objects are is not known" if missing else "")
-    svg = _svg(width, height, f"Picture of the scene, {width} by {height} pixels", "picture", "".join(parts))
-    return Drawing(svg.replace("<svg ", f'<svg style="--unit:{unit:.4g}px" ', 1), tuple(spots), note)
 
 
 # --- places -------------------------------------------------------------------------------------------------
 
 
-def _from_above(scene: Scene) -> list[tuple[float, float]] | None:
+def from_above(scene: Scene) -> list[tuple[float, float]] | None:
     """Where the objects stand in the plan, or None when the scene does not say of each."""
     coords = [p.coords for p in scene.places if p.coords is not None]
     if len(coords) != len(scene):
@@ -216,10 +175,11 @@ def _in_rows(n: int) -> list[tuple[float, float]]:
 
 # --- drawing ------------------------------------------------------------------------------------------------
 
-_RINGS = ("ring a", "ring b", "ring got")  # outlines: first input, second input, result
+_RINGS = ("ring a", "ring b", "ring got", "ring bad")  # outlines: first input, second input, result, too many
 
 
-def _svg(width: float, height: float, label: str, name: str, inside: str) -> str:
+def svg_element(width: float, height: float, label: str, name: str, inside: str) -> str:
+    """A drawing as an SVG, with the empty group that arrows go to."""
     box = f'viewBox="0 0 {width:g} {height:g}"'
     told = f'role="img" aria-label="{html.escape(label)}"'
     return f'<svg class="{name}" {box} {told}>{inside}<g class="links"></g></svg>'
@@ -273,7 +233,7 @@ def _circle(spot: Spot, scale: float = 1.0, more: float = 0.0) -> str:
 
 def _rings(spot: Spot, gap: float) -> str:
     # Three distances, so that an object in both inputs and in the result shows all of them.
-    distances = zip(_RINGS, (2, 3, 1), strict=True)
+    distances = zip(_RINGS, (2, 3, 1, 1), strict=True)
     return "".join(f'<circle class="{css}" {_circle(spot, 1.12, gap * k)}/>' for css, k in distances)
 
 
@@ -320,23 +280,3 @@ def _cone(spot: Spot, shine: str) -> str:
     wide, flat, low = r * 0.85, r * 0.28, y + r * 0.62
     body = f"M{x:.1f} {y - r:.1f}L{x - wide:.1f} {low:.1f}a{wide:.1f} {flat:.1f} 0 0 0 {2 * wide:.1f} 0Z"
     return f'<path d="{body}"/><path d="{body}" fill="url(#drum-{shine})"/>'
-
-
-# --- image files --------------------------------------------------------------------------------------------
-
-
-def _measure(data: bytes, image: Path) -> tuple[str, int, int]:
-    """Format, width and height, from the file's first bytes and not from its name."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return "png", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data[:2] == b"\xff\xd8":
-        at = 2
-        while at + 9 <= len(data) and data[at] == 0xFF:
-            marker = data[at + 1]
-            # A start-of-frame segment holds the size; C4, C8 and CC lie in its range and are something else.
-            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                height = int.from_bytes(data[at + 5 : at + 7], "big")
-                return "jpeg", int.from_bytes(data[at + 7 : at + 9], "big"), height
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if marker != 0xFF else 1
-        raise DataError(f"{image}: a JPEG file without a frame; save it again as PNG or baseline JPEG")
-    raise DataError(f"{image}: neither PNG nor JPEG; convert it to one of these")

@@ -21,7 +21,8 @@ from nsreason.program import Call, Program
 from nsreason.scene import Scene
 from nsreason.trace import Trace, in_words
 from nsreason.trace_page import lanes
-from nsreason.trace_plan import look, picture, plan
+from nsreason.trace_picture import picture
+from nsreason.trace_plan import look, plan
 
 DIRECTIONS = {
     "left": [-1.0, 0.0, 0.0],
