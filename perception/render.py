@@ -1,0 +1,321 @@
+"""Pictures of scenes in CLEVR's look, by ray casting: images, masks, depth.
+
+    view = Camera.at(location, rules)             # nsreason.data.synthetic.placement
+    drawn = render(things, view, clevr_look())
+    drawn.image, drawn.masks, drawn.depth, drawn.boxes()
+
+H x W pixels, N things, K x K samples in each pixel. Rays are cast for all pixels at once; surfaces are shaded once for
+each pixel and thing, edges are smoothed by how many of a pixel's samples a thing covers.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import conv2d, interpolate, normalize, pad
+
+from .look import Look, Thing, Vector, clevr_look
+from .shading import Shading
+from .solids import FAR, hits
+
+COARSE = 200  # pictures wider than this have shadows on the ground at every second pixel, and in between their mean
+
+
+class View(Protocol):
+    """A pinhole camera; `axes` are its unit vectors right, up and forward, `focal` is in pixels of `width`."""
+
+    @property
+    def location(self) -> Vector: ...
+    @property
+    def axes(self) -> tuple[Vector, Vector, Vector]: ...
+    @property
+    def focal(self) -> float: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendering:
+    """A picture and what is where in it.
+
+    Attributes:
+        image: (H, W, 3) uint8.
+        masks: (N, H, W) bool, the pixels of which a thing fills most; no two things share one.
+        whole: (N,) the pixels that each thing would fill if nothing stood before it and the picture had no edge.
+        depth: (H, W) float32, along the camera's view; of the ground where there is nothing, infinite above it.
+    """
+
+    image: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    whole: NDArray[np.float32]
+    depth: NDArray[np.float32]
+
+    def pixels(self) -> NDArray[np.int64]:
+        """(N,) the visible pixels of each thing."""
+        counted: NDArray[np.int64] = self.masks.sum((1, 2))
+        return counted
+
+    def boxes(self) -> NDArray[np.float32]:
+        """(N, 4) left, top, right, bottom of what is visible; zeros where nothing is."""
+        boxes = np.zeros((len(self.masks), 4), np.float32)
+        for i, mask in enumerate(self.masks):
+            rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
+            if len(rows):
+                boxes[i] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        return boxes
+
+
+def render(
+    things: Sequence[Thing],
+    view: View,
+    look: Look | None = None,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    samples: int = 2,
+    shadows: int = 12,
+    seed: int = 0,
+) -> Rendering:
+    """Draw things on the ground.
+
+    Args:
+        width, height: of the picture, if not the camera's; the field of view across stays.
+        samples: K; 3 is as smooth as the eye asks for.
+        shadows: rays to each light.
+        seed: of the noise in shadows and of the picture's grain.
+
+    Raises:
+        DomainError: the look has no such material.
+        ValueError: it has no such shape, or a number is below 1.
+    """
+    look = look or clevr_look()
+    width, height = width or view.width, height or view.height
+    if min(width, height, samples, shadows) < 1:
+        raise ValueError("width, height, samples and shadows are 1 or more")
+    with torch.inference_mode():
+        return _Picture(things, view, look, width, height, samples, shadows, seed).draw()
+
+
+def frames(
+    moving: Callable[[float], Sequence[Thing]],
+    view: View,
+    times: Iterable[float],
+    look: Look | None = None,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    samples: int = 2,
+    seed: int = 0,
+) -> Iterator[Rendering]:
+    """The pictures of a moving scene, one for each time.
+
+    Args:
+        moving: the things at a time, each time as many and in the same order: mask i of every frame is of thing i.
+        seed: the same in all frames, so that grain and shadows' noise do not flicker.
+
+    Raises:
+        ValueError: the number of things changes.
+    """
+    number: int | None = None
+    for time in times:
+        things = moving(time)
+        if number is not None and len(things) != number:
+            raise ValueError(f"at time {time} there are {len(things)} things, {number} before")
+        number = len(things)
+        yield render(things, view, look, width=width, height=height, samples=samples, seed=seed)
+
+
+class _Picture:
+    """One picture while it is made."""
+
+    def __init__(
+        self,
+        things: Sequence[Thing],
+        view: View,
+        look: Look,
+        width: int,
+        height: int,
+        samples: int,
+        shadows: int,
+        seed: int,
+    ) -> None:
+        self.things, self.look, self.k = things, look, samples
+        self.width, self.height = width, height
+        self.generator = torch.Generator().manual_seed(seed)
+        self.eye = torch.tensor(view.location, dtype=torch.float32)
+        self.axes = torch.tensor(view.axes, dtype=torch.float32)
+        self.focal = view.focal * width / view.width
+        self.shading = Shading(things, look, samples=shadows, generator=self.generator)
+
+    def rays(self, columns: Tensor, rows: Tensor) -> Tensor:
+        """(rows, columns, 3) directions through places of the picture, of length 1 along the view."""
+        across = (columns - self.width / 2) / self.focal
+        up = (self.height / 2 - rows) / self.focal
+        right, upward, forward = self.axes
+        return forward + across[None, :, None] * right + up[:, None, None] * upward
+
+    def draw(self) -> Rendering:
+        """Cast, shade, mix, encode."""
+        k, n = self.k, len(self.things)
+        depth = torch.full((self.height * k, self.width * k), FAR)
+        owner = torch.full((self.height * k, self.width * k), -1, dtype=torch.int16)
+        found: list[tuple[slice, slice, Tensor, Tensor] | None] = []
+        whole = np.zeros(n, np.float32)
+        for i, thing in enumerate(self.things):
+            cast = self._cast(thing)
+            found.append(cast)
+            if cast is None:
+                continue
+            rows, columns, t, _ = cast
+            whole[i] = t.isfinite().sum() / k**2
+            nearer = t < depth[rows, columns]
+            depth[rows, columns] = torch.where(nearer, t, depth[rows, columns])
+            owner[rows, columns] = torch.where(nearer, i, owner[rows, columns])
+        image, shown, coverage = self._ground(owner < 0), torch.zeros(n, self.height, self.width), []
+        for i, cast in enumerate(found):
+            coverage.append(None if cast is None else self._covered(i, cast, owner))
+        self._mix(image, shown, coverage)
+        middles = depth[k // 2 :: k, k // 2 :: k]
+        ground = self._ground_depth()
+        masks = shown > 0.5
+        return Rendering(self._encode(image), masks.numpy(), whole, torch.minimum(middles, ground).numpy())
+
+    def _cast(self, thing: Thing) -> tuple[slice, slice, Tensor, Tensor] | None:
+        """The samples around a thing as rows and columns, their depths (h, w) and normals (h, w, 3)."""
+        to = torch.tensor(thing.centre, dtype=torch.float32) - self.eye
+        x, y, z = (self.axes @ to).tolist()
+        if z <= thing.reach:
+            return None  # beside or behind the camera
+        reach = thing.reach
+
+        def ends(at: float) -> tuple[float, float]:
+            """Tangents to a ball around the thing, seen from the camera."""
+            far = math.hypot(at, z)
+            middle, half = math.atan2(at, z), math.asin(min(1.0, reach / far))
+            return math.tan(max(middle - half, -1.5)), math.tan(min(middle + half, 1.5))
+
+        (left, right), (low, high) = ends(x), ends(y)
+        k = self.k
+        c0 = max(0, math.floor(self.width / 2 + self.focal * left))
+        c1 = min(self.width, math.ceil(self.width / 2 + self.focal * right))
+        r0 = max(0, math.floor(self.height / 2 - self.focal * high))
+        r1 = min(self.height, math.ceil(self.height / 2 - self.focal * low))
+        if c0 >= c1 or r0 >= r1:
+            return None
+        columns = (torch.arange(c0 * k, c1 * k) + 0.5) / k
+        rows = (torch.arange(r0 * k, r1 * k) + 0.5) / k
+        rays = self.rays(columns, rows)
+        flat_rays = rays.reshape(-1, 3)
+        t, normals = hits(thing, self.look.shapes[thing.shape], self.eye.expand_as(flat_rays), flat_rays)
+        shape = rays.shape[:2]
+        return slice(r0 * k, r1 * k), slice(c0 * k, c1 * k), t.view(shape), normals.view(*shape, 3)
+
+    def _covered(
+        self, i: int, cast: tuple[slice, slice, Tensor, Tensor], owner: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor] | None:
+        """Rows and columns (P,) of the pixels of thing i, how much of each it fills, and its points and normals."""
+        rows, columns, t, normals = cast
+        mine = owner[rows, columns] == i
+        k, (h, w) = self.k, mine.shape
+        filled = mine.view(h // k, k, w // k, k).sum((1, 3))
+        pixels = filled.nonzero()  # (P, 2)
+        if not len(pixels):
+            return None
+        rays = self.rays((torch.arange(columns.start, columns.stop) + 0.5) / k,
+                         (torch.arange(rows.start, rows.stop) + 0.5) / k)  # fmt: skip
+        depth = torch.where(mine, t, 0.0)
+
+        def mean(values: Tensor) -> Tensor:
+            """(P, ...) over the samples of a pixel that are the thing's."""
+            blocks = (values * mine[..., None]).view(h // k, k, w // k, k, -1).sum((1, 3))
+            return blocks[pixels[:, 0], pixels[:, 1]] / filled[pixels[:, 0], pixels[:, 1], None]
+
+        points = self.eye + mean(rays * depth[..., None])
+        part = filled[pixels[:, 0], pixels[:, 1]] / k**2
+        return (
+            pixels[:, 0] + rows.start // k,
+            pixels[:, 1] + columns.start // k,
+            part,
+            points,
+            normalize(mean(normals), dim=-1),
+        )
+
+    def _mix(self, image: Tensor, shown: Tensor, coverage: Sequence[tuple[Tensor, ...] | None]) -> None:
+        """Add the things to the ground's part of the picture; tell how much of each pixel each fills."""
+        own = [(i, c) for i, c in enumerate(coverage) if c is not None]
+        if not own:
+            return
+        points, normals = torch.cat([c[3] for _, c in own]), torch.cat([c[4] for _, c in own])
+        owners = torch.cat([torch.full((len(c[0]),), i) for i, c in own])
+        views = normalize(points - self.eye, dim=-1)
+        colors = self.shading.surface(points, normals, views, owners)
+        rows, columns, parts = (torch.cat([c[j] for _, c in own]) for j in range(3))
+        image.index_put_((rows, columns), colors * parts[:, None], accumulate=True)
+        shown[owners, rows, columns] = parts
+
+    def _ground(self, bare: Tensor) -> Tensor:
+        """(H, W, 3) the radiance of the ground, times how much of each pixel it fills."""
+        h, w, k = self.height, self.width, self.k
+        fine, there = self._ground_points(torch.arange(w) + 0.5, torch.arange(h) + 0.5)
+        image = self.shading.open_ground(fine.view(-1, 3)).view(h, w, 3)
+        step = 2 if w > COARSE else 1
+        if self.things:
+            columns = (torch.arange(-(-w // step)) + 0.5) * step
+            rows = (torch.arange(-(-h // step)) + 0.5) * step
+            points, _ = self._ground_points(columns, rows)
+            left = self.shading.ground(points.view(-1, 3)).view(1, len(rows), len(columns), 3).permute(0, 3, 1, 2)
+            if step > 1:  # what lies under a thing is dark, and must not shine through beside it
+                seen = bare[k * step // 2 :: k * step, k * step // 2 :: k * step].float() + 1e-4
+                size = len(rows) * step, len(columns) * step
+                left = interpolate(left * seen, size=size, mode="bilinear")
+                left = (left / interpolate(seen[None, None], size=size, mode="bilinear"))[..., :h, :w]
+            image = image * left[0].permute(1, 2, 0)
+        image = torch.where(there[..., None], image, self.look.sky.mirrored)
+        part = bare.view(h, k, w, k).float().mean((1, 3))
+        return image * part[..., None]
+
+    def _ground_points(self, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(h, w, 3) where rays meet the ground, and (h, w) whether they do."""
+        rays = self.rays(columns, rows)
+        down = rays[..., 2]
+        there = down < -1e-3
+        return self.eye - self.eye[2] / torch.where(there, down, -1e-3)[..., None] * rays, there
+
+    def _ground_depth(self) -> Tensor:
+        rays = self.rays(torch.arange(self.width) + 0.5, torch.arange(self.height) + 0.5)[..., 2]
+        return torch.where(rays < -1e-3, -self.eye[2] / rays, FAR)
+
+    def _filtered(self, image: Tensor) -> Tensor:
+        """The image as the camera's pixel filter blurs it."""
+        spread = self.look.blur * self.width / 480
+        if spread < 0.1:
+            return image
+        side = math.exp(-1 / (2 * spread**2))
+        kernel = torch.tensor([side, 1.0, side]) / (1 + 2 * side)
+        planes = pad(image.permute(2, 0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+        planes = conv2d(conv2d(planes, kernel.view(1, 1, 1, 3)), kernel.view(1, 1, 3, 1))
+        return planes[:, 0].permute(1, 2, 0)
+
+    def _encode(self, image: Tensor) -> NDArray[np.uint8]:
+        """(H, W, 3) linear radiances as sRGB bytes, with a little grain."""
+        x = self._filtered(image.clamp(0, 1))
+        shown = torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp_min(1e-6) ** (1 / 2.4) - 0.055) * 255
+        if self.look.grain:
+            shown = shown + self.look.grain * torch.randn(shown.shape, generator=self.generator)
+        encoded: NDArray[np.uint8] = shown.round().clamp(0, 255).to(torch.uint8).numpy()
+        return encoded
+
+
+def jittered_look(seed: int, index: int, look: Look | None = None) -> Look:
+    """The lamps of image `index` of a data set made with `seed`."""
+    return (look or clevr_look()).jittered(random.Random(f"{seed} lamps {index}"))

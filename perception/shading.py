@@ -1,0 +1,194 @@
+"""How bright surfaces are: lamps with soft shadows, light from the ground, mirrors.
+
+P points, S places on a lamp. Radiances are linear, (..., 3). A lamp is a disc that faces the
+origin and shines as the cosine of the angle from its axis; a shadow is soft because only a part of the disc is hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from .look import Look, Thing
+from .solids import FAR, covers, distances
+
+HORIZON = 0.08  # a mirror's roughness blurs the horizon over about so much, in radians
+AWAY = 1e-3  # shadow rays begin this far off their surface
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A lamp: the middle of its disc, its radiance, the disc's radius."""
+
+    middle: Tensor
+    radiance: Tensor
+    radius: float
+
+    def towards(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """From points to its middle: unit directions (..., 3), and what part of its radiance arrives (...)."""
+        way = self.middle - points
+        far = way.norm(dim=-1)
+        unit = way / far[..., None]
+        beam = (unit @ normalize(self.middle, dim=0)).clamp_min(0)
+        return unit, beam / far**2
+
+    def places(self, points: Tensor, disc: Tensor) -> Tensor:
+        """(P, S, 3) from points to places on it; `disc` is (P, S, 2), within a circle of radius 1."""
+        axis = normalize(self.middle, dim=0)
+        side = normalize(torch.linalg.cross(axis, axis.new_tensor([1e-3, 1e-3, 1.0])), dim=0)
+        offset = disc @ torch.stack([side, torch.linalg.cross(axis, side)]) * self.radius
+        return (self.middle - points)[:, None] + offset
+
+
+def lights_of(look: Look) -> list[Light]:
+    """The lamps of a look."""
+    f32 = torch.float32
+    return [
+        Light(torch.tensor(p.location, dtype=f32), torch.tensor(p.radiance, dtype=f32), p.radius)
+        for p in look.lamps.values()
+    ]
+
+
+class Shading:
+    """The things of one image, lit. `samples` places on each light decide how fine its shadows are."""
+
+    def __init__(self, things: Sequence[Thing], look: Look, *, samples: int, generator: torch.Generator) -> None:
+        self.things, self.look, self.generator = things, look, generator
+        self.lights = lights_of(look)
+        self.sky = torch.tensor(look.sky.radiance, dtype=torch.float32)
+        ring = (torch.arange(samples) + 0.5) / samples
+        turn = torch.arange(samples) * math.pi * (3 - math.sqrt(5))  # a sunflower's seeds
+        self.disc = ring.sqrt()[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)  # (S, 2)
+        self.albedo = torch.tensor([t.color for t in things]).reshape(-1, 3)
+        self.kinds = [look.material(t.material) for t in things]
+
+    def visible(self, light: Light, points: Tensor, owners: Tensor) -> Tensor:
+        """(P,) the part of a light that each point sees past the things other than its owner."""
+        seen = torch.ones(len(points), len(self.disc), dtype=torch.bool)
+        way, _ = light.towards(points)
+        for k, thing in enumerate(self.things):
+            to = torch.tensor(thing.centre, dtype=torch.float32) - points
+            along = (to * way).sum(-1)
+            off = (to * to).sum(-1) - along * along
+            near = ((off < (thing.reach + light.radius) ** 2) & (along > -thing.reach) & (owners != k)).nonzero().squeeze(-1)
+            if not len(near):
+                continue
+            angle = torch.rand(len(near), generator=self.generator) * (2 * math.pi)
+            c, s = angle.cos(), angle.sin()
+            turn = torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], dim=1)  # (M, 2, 2)
+            start = points[near]
+            rays = light.places(start, self.disc @ turn)  # (M, S, 3)
+            seen[near] &= ~covers(thing, start[:, None].expand_as(rays), rays)
+        return seen.float().mean(-1)
+
+    def near(self, points: Tensor, normals: Tensor, owners: Tensor) -> Tensor:
+        """(P,) how much of the light from all around the other things leave, each taken for a ball."""
+        left = torch.ones(len(points))
+        for k, thing in enumerate(self.things):
+            to = torch.tensor(thing.centre, dtype=torch.float32) - points
+            far = to.norm(dim=-1).clamp_min(thing.radius)
+            facing = ((to * normals).sum(-1) / far * 0.8 + 0.2).clamp_min(0)
+            left = left * (1 - facing * (thing.radius / far) ** 2 * (owners != k))
+        return left
+
+    def lit(self, points: Tensor, normals: Tensor, owners: Tensor, *, shadows: bool = True) -> Tensor:
+        """(P, 3) what a white surface scatters, in units of the ground's albedo."""
+        total = torch.zeros(len(points), 3)
+        for light in self.lights:
+            way, arrives = light.towards(points)
+            strength = arrives * (way * normals).sum(-1).clamp_min(0)
+            if shadows:
+                bright = (strength > 0).nonzero().squeeze(-1)
+                start = points[bright] + AWAY * normals[bright]
+                strength[bright] = strength[bright] * self.visible(light, start, owners[bright])
+            total += strength[:, None] * light.radiance
+        return total
+
+    def around(self, points: Tensor, normals: Tensor, owners: Tensor) -> Tensor:
+        """(P, 3) what a white surface scatters of the world's light and of the ground's, as `lit`."""
+        up = (normals[:, 2:] + 1) / 2
+        below = points * points.new_tensor([1.0, 1.0, 0.0])
+        ground = self.open_ground(below)
+        left = self.near(points, normals, owners)[:, None]
+        return left * (up * self.sky + (1 - up) * self.look.ground * ground)
+
+    def open_ground(self, points: Tensor) -> Tensor:
+        """(P, 3) the ground's radiance where nothing stands on it."""
+        total = self.sky.repeat(len(points), 1)
+        for light in self.lights:
+            way, arrives = light.towards(points)
+            total += (arrives * way[:, 2].clamp_min(0))[:, None] * light.radiance
+        return total
+
+    def ground(self, points: Tensor) -> Tensor:
+        """(P, 3) how much of the open ground's radiance is left near things and in their shadows."""
+        up = torch.tensor([0.0, 0.0, 1.0]).expand_as(points)
+        nobody = torch.full((len(points),), -1)
+        left = self.lit(points, up, nobody)
+        left += self.sky * self.near(points, up, nobody)[:, None]
+        return left / self.open_ground(points)
+
+    def surface(self, points: Tensor, normals: Tensor, views: Tensor, owners: Tensor) -> Tensor:
+        """(P, 3) the radiance of things' surfaces, seen along unit `views`."""
+        albedo = self.albedo[owners] / self.look.ground
+        scattered = albedo * (self.lit(points, normals, owners) + self.around(points, normals, owners))
+        diffuse = torch.tensor([m.diffuse for m in self.kinds])[owners][:, None]
+        mirrors = torch.tensor([m.mirror for m in self.kinds])[owners]
+        total = diffuse * scattered
+        shiny = (mirrors > 0).nonzero().squeeze(-1)
+        if len(shiny):
+            p, n, v, own = points[shiny], normals[shiny], views[shiny], owners[shiny]
+            way = normalize(v - 2 * (v * n).sum(-1, keepdim=True) * n, dim=-1)
+            glow = torch.tensor([m.glow for m in self.kinds])[own][:, None]
+            seen = self.mirrored(p, way, own) + glow * self.glare(p, way, own)
+            total[shiny] += mirrors[shiny, None] * self.albedo[own] * seen
+        return total
+
+    def glare(self, points: Tensor, ways: Tensor, owners: Tensor) -> Tensor:
+        """(P, 3) the lamps in a mirror, blurred as a slightly rough one blurs them."""
+        total = torch.zeros(len(points), 3)
+        for light in self.lights:
+            way, arrives = light.towards(points)
+            angle = 2 * (1 - (way * ways).sum(-1)).clamp_min(0)  # about the squared angle between them
+            spot = torch.exp(-angle / (0.05**2 + (light.radius / 7) ** 2)) + 0.02 * torch.exp(-angle / 0.35**2)
+            total += (spot * (arrives > 0))[:, None] * light.radiance / 4.5
+        return total
+
+    def mirrored(self, points: Tensor, ways: Tensor, owners: Tensor) -> Tensor:
+        """(P, 3) what is seen from points along unit directions: the nearest thing, the ground, or the world."""
+        best = torch.full((len(points),), FAR)
+        which = torch.full((len(points),), -1)
+        for k, thing in enumerate(self.things):
+            to = torch.tensor(thing.centre, dtype=torch.float32) - points
+            along = (to * ways).sum(-1)
+            off = (to * to).sum(-1) - along * along
+            near = ((off < thing.reach**2) & (along > 0) & (owners != k)).nonzero().squeeze(-1)
+            if len(near):
+                far = distances(thing, points[near], ways[near])
+                closer = (far < best[near]) & (far > 0)
+                best[near] = torch.where(closer, far, best[near])
+                which[near] = torch.where(closer, torch.full_like(which[near], k), which[near])
+        seen = torch.full((len(points), 3), self.look.sky.mirrored)
+        down = ((which < 0) & (ways[:, 2] < 2 * HORIZON)).nonzero().squeeze(-1)
+        if len(down):
+            start, way = points[down], ways[down]
+            at = start - start[:, 2:] / way[:, 2:].clamp_max(-HORIZON / 2) * way
+            nobody = torch.full((len(down),), -1)
+            up = torch.tensor([0.0, 0.0, 1.0]).expand_as(at)
+            ground = self.open_ground(at) * self.near(at, up, nobody)[:, None]
+            part = torch.sigmoid(-way[:, 2:] / HORIZON)
+            seen[down] = seen[down] + part * (ground - seen[down])
+        hit = (which >= 0).nonzero().squeeze(-1)
+        if len(hit):
+            own = which[hit]
+            at = points[hit] + best[hit, None] * ways[hit]
+            centres = torch.tensor([t.centre for t in self.things])[own]
+            normals = normalize(at - centres, dim=-1)  # of balls: in a mirror that is enough
+            light = self.lit(at, normals, own, shadows=False) + self.around(at, normals, own)
+            seen[hit] = self.albedo[own] / self.look.ground * light
+        return seen
