@@ -1,0 +1,274 @@
+"""The detections of one file, and how its records are gathered into images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..data.records import BadRecord
+from ..errors import DataError, NsreasonError, did_you_mean
+from .detected import Detections, pixel_areas
+from .rle import Rle, as_rle, mask_boxes
+
+Layout = Literal["instances", "results", "nscl", "nsvqa"]
+ImageId = int | str
+
+
+@dataclass
+class DetectionFile:
+    """What a file says of images, in its order.
+
+    Attributes:
+        detections: one for each image, with or without objects.
+        categories: names of category numbers; empty where the file has none.
+        bad: the records that could not be used.
+        source: the file's name.
+        layout: how it is laid out.
+        ids: the number of each image in the file, in the order of `detections`.
+        filled: objects without a mask in images where others have one; their masks are their boxes.
+    """
+
+    detections: list[Detections]
+    categories: dict[int, str] = field(default_factory=dict)
+    bad: list[BadRecord] = field(default_factory=list)
+    source: str = "detections"
+    layout: Layout = "instances"
+    ids: list[ImageId] = field(default_factory=list)
+    filled: int = 0
+
+    def __post_init__(self) -> None:
+        self._places: dict[str, int | None] = {}
+        for place, found in enumerate(self.detections):
+            self._places[found.image] = None if found.image in self._places else place
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+    def __iter__(self) -> Iterator[Detections]:
+        return iter(self.detections)
+
+    def by_image(self, filename: str) -> Detections:
+        """The detections of an image file; folders before its name do not matter.
+
+        Raises:
+            DataError: there is no such image in the file, or there are several.
+        """
+        name = bare_name(filename)
+        if name not in self._places:
+            raise DataError(f"{self.source}: no image '{name}'{did_you_mean(name, self._places)}")
+        place = self._places[name]
+        if place is None:
+            raise DataError(f"{self.source}: several images are called '{name}'")
+        return self.detections[place]
+
+
+def bare_name(filename: str) -> str:
+    """A file name without folders, of either kind of path."""
+    return filename.replace("\\", "/").rpartition("/")[2]
+
+
+class Found(NamedTuple):
+    """One object of a file."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    label: int
+    mask: Rle | None
+    area: float | None
+    crowd: bool
+
+
+@dataclass
+class _Image:
+    name: str
+    size: tuple[int, int] | None  # None until a mask says it
+    objects: list[Found] = field(default_factory=list)
+
+
+class Gatherer:
+    """Objects of images, as the records of a file come.
+
+    Args:
+        source: the file's name, for messages.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source, self.bad = source, list[BadRecord]()
+        self.images: dict[ImageId, _Image] = {}
+        self.lost: set[ImageId] = set()  # images whose own record is bad
+
+    def refuse(self, index: int, error: NsreasonError) -> None:
+        self.bad.append(BadRecord(index, error, self.source))
+
+    def image(self, number: ImageId, name: str, size: tuple[int, int] | None, where: str) -> None:
+        """One more image.
+
+        Raises:
+            DataError: its number is another's, its name is empty or its size none.
+        """
+        if number in self.images:
+            raise at(f"image {number!r} is already '{self.images[number].name}'", where)
+        if not bare_name(name):
+            raise at(f"{name!r} is no file name", where)
+        self.images[number] = _Image(bare_name(name), size)
+
+    def known(self, number: ImageId, where: str) -> _Image:
+        """An image that the file has listed.
+
+        Raises:
+            DataError: it has not.
+        """
+        if number in self.images:
+            return self.images[number]
+        if number in self.lost:
+            raise at(f"the record of image {number!r} is not valid", where)
+        raise at(f"no image has the number {number!r}{_range(self.images)}", where)
+
+    def add(
+        self,
+        number: ImageId,
+        *,
+        where: str,
+        bbox: list[float] | None,
+        mask: Any,
+        score: float | None,
+        label: int,
+        area: float | None = None,
+        crowd: bool = False,
+        keys: tuple[str, str, str] = ("image_id", "bbox", "segmentation"),
+    ) -> None:
+        """One more object.
+
+        Args:
+            where: the record's JSON path.
+            bbox: x, y, width, height; None or empty where only the mask says it.
+            keys: what image, box and mask are called in the file.
+
+        Raises:
+            DataError: something about it is not valid.
+        """
+        image = self.known(number, f"{where}.{keys[0]}")
+        try:
+            rle = _sized(mask, image)
+        except DataError as error:
+            raise at(str(error), f"{where}.{keys[2]}") from None
+        if bbox:
+            box = _box(bbox, f"{where}.{keys[1]}")
+        elif rle is not None:
+            left, top, right, bottom = mask_boxes([rle])[0].tolist()
+            box = left, top, right, bottom
+        else:
+            raise at(f"neither a {keys[1]} nor a {keys[2]}", where)
+        if score is not None and not 0 <= score <= 1 + 1e-6:
+            raise at(f"a score is a number in 0..1, got {score:g}", f"{where}.score")
+        if label < 0:
+            raise at(f"a category number is a whole number from 0, got {label}", where)
+        if area is not None and not 0 <= area < 1e15:
+            raise at(f"an area is a number from 0, got {area:g}", f"{where}.area")
+        image.objects.append(Found(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
+
+    def file(self, layout: Layout, categories: Mapping[int, str]) -> DetectionFile:
+        """All images, as far as their size is known."""
+        sizes = {image.size for image in self.images.values()} - {None}
+        if len(sizes) == 1:
+            (only,) = sizes
+            for image in self.images.values():
+                image.size = only
+        file = DetectionFile([], dict(categories), self.bad, self.source, layout)
+        masked = any(o.mask for image in self.images.values() for o in image.objects)
+        for index, (number, image) in enumerate(self.images.items()):
+            if image.size is None:
+                self.refuse(index, DataError(f"image '{image.name}': neither the file nor a mask says its size"))
+                continue
+            found, filled = _gathered(image, image.size, masked)
+            file.detections.append(found)
+            file.ids.append(number)
+            file.filled += filled
+        file.__post_init__()
+        return file
+
+
+def _gathered(image: _Image, size: tuple[int, int], masked: bool) -> tuple[Detections, int]:
+    """One image's objects as arrays, and how many masks their boxes stand in for."""
+    objects = image.objects
+    boxes = np.asarray([o.box for o in objects], dtype=np.float32).reshape(-1, 4)
+    masks: list[Rle] | None = [o.mask for o in objects if o.mask is not None]
+    filled = len(objects) - len(masks or [])
+    if filled == len(objects):
+        masks, filled = (None if objects or not masked else []), 0
+    elif filled:
+        masks = [_filled(o.box, size) if o.mask is None else o.mask for o in objects]
+    crowd = np.asarray([o.crowd for o in objects], dtype=bool)
+    found = Detections(
+        image.name,
+        size,
+        boxes,
+        np.asarray([o.score for o in objects], dtype=np.float32),
+        np.asarray([o.label for o in objects], dtype=np.int64),
+        masks,
+        crowd if crowd.any() else None,
+    )
+    pixels = pixel_areas(found)
+    areas = np.asarray([p if o.area is None else o.area for o, p in zip(objects, pixels, strict=True)])
+    if np.array_equal(areas, pixels):
+        return found, filled
+    return Detections(image.name, size, boxes, found.scores, found.labels, masks, found.crowd, areas), filled
+
+
+def _filled(box: tuple[float, float, float, float], size: tuple[int, int]) -> Rle:
+    """The mask of a box's pixels."""
+    from .rle import encode_masks
+
+    width, height = size
+    left, top, right, bottom = (max(0, round(edge)) for edge in box)
+    mask = np.zeros((1, height, width), dtype=bool)
+    mask[0, top:bottom, left:right] = True
+    return encode_masks(mask)[0]
+
+
+def _sized(mask: Any, image: _Image) -> Rle | None:
+    """The mask, checked against the image's size, which it says where nothing else has."""
+    if image.size is not None:
+        return as_rle(mask, image.size[1], image.size[0])
+    size = mask.get("size") if isinstance(mask, dict) else None
+    if not isinstance(size, list) or len(size) != 2:
+        if mask:
+            raise DataError("polygons, and the size of their image is not known")
+        return None
+    rle = as_rle(mask, size[0], size[1])
+    image.size = (size[1], size[0])
+    return rle
+
+
+def _box(bbox: list[float], where: str) -> tuple[float, float, float, float]:
+    """x, y, width, height to left, top, right, bottom."""
+    if len(bbox) != 4:
+        raise at(f"a bbox is x, y, width, height: 4 numbers, got {len(bbox)}", where)
+    left, top, width, height = bbox
+    if width < 0 or height < 0:
+        raise at(f"a bbox is x, y, width, height; this one is {width:g} wide and {height:g} high", where)
+    box = left, top, left + width, top + height
+    if not max(map(abs, box)) < 1e9:
+        raise at(f"a bbox in pixels, got {bbox}", where)
+    return box
+
+
+def at(message: str, where: str) -> DataError:
+    """An error that ends in the JSON path."""
+    return DataError(f"{message} - at `{where}`")
+
+
+def decode_error(error: Exception, where: str) -> DataError:
+    """msgspec's error of one record, with the path from the root of its file."""
+    message = str(error)
+    if " - at `$" in message:
+        return DataError(message.replace(" - at `$", f" - at `{where}", 1))
+    return at(message, where)
+
+
+def _range(images: Mapping[ImageId, Any]) -> str:
+    numbers = sorted(n for n in images if isinstance(n, int))
+    return f"; those of the {len(images)} images are {numbers[0]} to {numbers[-1]}" if numbers else ""

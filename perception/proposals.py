@@ -1,0 +1,231 @@
+"""Detections as the scene parsers of CLEVR keep them.
+
+NS-CL's scene files (Mao et al., ICLR 2019) have `objects_detection` in each scene, objects with a `mask` each; where
+the annotated `objects` have masks themselves, those are used. NS-VQA's proposals (Yi et al., NeurIPS 2018) are
+columns: `object_masks`, `image_idxs`, `category_idxs` and `scores`, one entry for each object of all images.
+Boxes are those of the masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..data.records import cut_records
+from ..errors import DataError
+from .coco import DECODING
+from .detection_file import DetectionFile, Gatherer, ImageId, at, decode_error
+
+NAMELESS = "CLEVR_val_{:06d}.png"
+
+
+class _Object(msgspec.Struct):
+    mask: Any = None
+    score: float | None = None
+    category_id: int | None = None
+    category_idx: int | None = None
+
+
+class _Scene(msgspec.Struct):
+    image_filename: str | None = None
+    image_index: int | None = None
+    objects: list[msgspec.Raw] = []
+    objects_detection: list[msgspec.Raw] | None = None
+
+
+class _HasMask(msgspec.Struct):
+    mask: msgspec.Raw = msgspec.Raw()
+
+
+class Columns(msgspec.Struct):
+    """NS-VQA's proposals, none of them decoded yet."""
+
+    object_masks: list[msgspec.Raw]
+    image_idxs: list[msgspec.Raw]
+    category_idxs: list[msgspec.Raw] = []
+    scores: list[msgspec.Raw] = []
+
+
+class _Proposal(msgspec.Struct):
+    """NS-VQA's proposals as a list of objects, as they stand before they are made into columns."""
+
+    mask: Any
+    image_idx: int
+    category_idx: int = 1
+    score: float | None = None
+
+
+_object = msgspec.json.Decoder(_Object).decode
+_scene = msgspec.json.Decoder(_Scene).decode
+_has_mask = msgspec.json.Decoder(_HasMask).decode
+_proposal = msgspec.json.Decoder(_Proposal).decode
+
+
+def read_nscl(source: str, data: memoryview) -> DetectionFile:
+    """A scene file in NS-CL's layout.
+
+    Raises:
+        DataError: it is no scene file, or no scene in it has detections.
+    """
+    records = cut_records(data.tobytes(), "scenes", source=source)
+    gathered = Gatherer(source)
+    absent = 0
+    for i, raw in enumerate(records):
+        where = records.where(i)
+        try:
+            scene = _scene(raw)
+            if scene.image_filename is None:
+                raise at("no image_filename", where)
+            masked = bool(scene.objects) and _masked(scene.objects[0])
+            objects = scene.objects if masked else scene.objects_detection
+            if objects is None:
+                absent += 1
+                raise at("neither objects_detection nor a mask in its objects", where)
+            gathered.image(i, scene.image_filename, None, f"{where}.image_filename")
+        except DECODING as error:
+            gathered.refuse(i, decode_error(error, where))
+            continue
+        except DataError as error:
+            gathered.refuse(i, error)
+            continue
+        key = "objects" if masked else "objects_detection"
+        for j, held in enumerate(objects):
+            _add_object(gathered, i, held, f"{where}.{key}[{j}]")
+    if absent == len(records) > 0:
+        raise DataError(
+            f"{source}: a scene file without detections: no scene has objects_detection, nor a mask in its objects"
+        )
+    return gathered.file("nscl", {})
+
+
+def _masked(raw: msgspec.Raw) -> bool:
+    try:
+        return len(memoryview(_has_mask(raw).mask)) > 0
+    except DECODING:
+        return False
+
+
+def _add_object(gathered: Gatherer, i: int, raw: msgspec.Raw, where: str) -> None:
+    try:
+        held = _object(raw)
+        label = held.category_id if held.category_id is not None else held.category_idx
+        gathered.add(
+            i,
+            where=where,
+            bbox=None,
+            mask=held.mask,
+            score=held.score,
+            label=1 if label is None else label,
+            keys=("image_index", "bbox", "mask"),
+        )
+    except DECODING as error:
+        gathered.refuse(i, decode_error(error, where))
+    except DataError as error:
+        gathered.refuse(i, error)
+
+
+def scene_images(source: str, data: memoryview) -> dict[ImageId, str]:
+    """The file name of each image_index of a scene file; scenes without one count by their position."""
+    names: dict[ImageId, str] = {}
+    for i, raw in enumerate(cut_records(data.tobytes(), "scenes", source=source)):
+        try:
+            scene = _scene(raw)
+        except DECODING:
+            continue
+        if scene.image_filename is not None:
+            names[i if scene.image_index is None else scene.image_index] = scene.image_filename
+    return names
+
+
+def read_columns(
+    source: str, columns: Columns, images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str
+) -> DetectionFile:
+    """NS-VQA's proposals.
+
+    Args:
+        images: name and size of each image number, or a pattern that makes the name of it.
+
+    Raises:
+        DataError: the columns are not of one length.
+    """
+    n = len(columns.object_masks)
+    for key in ("image_idxs", "category_idxs", "scores"):
+        length = len(getattr(columns, key))
+        if length != n and (length or key == "image_idxs"):
+            raise DataError(f"{source}: {n} object_masks and {length} {key}: which belong together cannot be told")
+    proposals: list[tuple[int, str, _Proposal]] = []
+    gathered = Gatherer(source)
+    for i in range(n):
+        where = f"$.object_masks[{i}]"
+        try:
+            number: int = _column(columns.image_idxs[i], int, f"$.image_idxs[{i}]")
+            label: int = _column(columns.category_idxs[i], int, f"$.category_idxs[{i}]") if columns.category_idxs else 1
+            score: float | None = _column(columns.scores[i], float, f"$.scores[{i}]") if columns.scores else None
+            mask = _column(columns.object_masks[i], Any, where)
+        except DataError as error:
+            gathered.refuse(i, error)
+            continue
+        proposals.append((i, where, _Proposal(mask, number, label, score)))
+    return _gather(gathered, proposals, images, ("image_idx", "bbox", "mask"))
+
+
+def _column(raw: msgspec.Raw, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except DECODING as error:
+        raise decode_error(error, where) from None
+
+
+def read_proposals(
+    source: str,
+    records: Sequence[msgspec.Raw],
+    images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str,
+) -> DetectionFile:
+    """NS-VQA's proposals as a list of objects."""
+    gathered = Gatherer(source)
+    proposals: list[tuple[int, str, _Proposal]] = []
+    for i, raw in enumerate(records):
+        try:
+            proposals.append((i, f"$[{i}]", _proposal(raw)))
+        except DECODING as error:
+            gathered.refuse(i, decode_error(error, f"$[{i}]"))
+    return _gather(gathered, proposals, images, ("image_idx", "bbox", "mask"))
+
+
+def _gather(
+    gathered: Gatherer,
+    proposals: Sequence[tuple[int, str, _Proposal]],
+    images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str,
+    keys: tuple[str, str, str],
+) -> DetectionFile:
+    if isinstance(images, str):
+        numbers = sorted({p.image_idx for _, _, p in proposals if p.image_idx >= 0})
+        images = {n: (_named(images, n), None) for n in numbers}
+    for number, (name, size) in images.items():
+        gathered.image(number, name, size, "$")
+    for i, where, proposal in proposals:
+        try:
+            gathered.add(
+                proposal.image_idx,
+                where=where,
+                bbox=None,
+                mask=proposal.mask,
+                score=proposal.score,
+                label=proposal.category_idx,
+                keys=keys,
+            )
+        except DataError as error:
+            gathered.refuse(i, error)
+    return gathered.file("nsvqa", {})
+
+
+def _named(pattern: str, number: int) -> str:
+    try:
+        name = pattern.format(number)
+    except (ValueError, IndexError, KeyError, AttributeError) as error:
+        raise DataError(f"names: a pattern like '{NAMELESS}', got '{pattern}': {error}") from None
+    if name == pattern:
+        raise DataError(f"names: a pattern like '{NAMELESS}', with a place for the number; got '{pattern}'")
+    return name
