@@ -134,7 +134,8 @@ def _figure(name: str, drawing: Drawing, told: Focus, step: TraceStep) -> str:
         return f'<g class="{classes}" data-object="{i}" style="--shade:{told.shade[i]:.3f}{opacity}">'
 
     svg = re.sub(r'<g class="thing" data-object="(\d+)">', marked, drawing.svg)
-    states = ("" if told.quiet else " veiled") + (" single" if len(told.given) < 2 else "")
+    states = ("" if told.quiet else " veiled") + (" graded" if told.degrees else "")
+    states += " single" if len(told.given) < 2 else ""
     svg = svg.replace(f'class="{name}', f'class="{name}{states}', 1)
     says = f'<span class="op">{_escape(step.text)}</span> <b>{_escape(told.says or "")}</b>'
     pill = f'<p class="says {_css(step)}" aria-hidden="true"{"" if told.says else " hidden"}>{says}</p>'
@@ -250,16 +251,16 @@ def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
 def _chips(trace: Trace, objects: Sequence[int], looks: Sequence[Look]) -> str:
     if not objects:
         return ""
-    chips = "".join(f'<li data-about="{i}">{_named(trace, i, looks)}</li>' for i in objects[:_MOST])
+    chips = "".join(f'<li data-about="{i}">{_named(trace, i, looks, score=True)}</li>' for i in objects[:_MOST])
     rest = len(objects) - _MOST
     more = f'<li class="more">and {rest} more</li>' if rest > 0 else ""
     return f'<ul class="chips">{chips}{more}</ul>'
 
 
-def _named(trace: Trace, i: int, looks: Sequence[Look]) -> str:
+def _named(trace: Trace, i: int, looks: Sequence[Look], *, score: bool = False) -> str:
     swatch = f'<i class="swatch" style="background:{looks[i].colour}"></i>'
-    score = trace.scene.places[i].score
-    seen = "" if score is None else f' <small title="how sure the detector was">detected {score:.2f}</small>'
+    found = trace.scene.places[i].score
+    seen = f" <small>detected {found:.2f}</small>" if score and found is not None else ""
     return f'{swatch}<b>{i}</b><span class="told">{_escape(trace.scene.describe(i))}{seen}</span>'
 
 
