@@ -104,6 +104,46 @@ def save_checkpoint(
     return folder / f"{name}.json"
 
 
+def save_half(checkpoint: Checkpoint, folder: str | Path, name: str, *, made: Mapping[str, Any] | None = None) -> Path:
+    """Write a checkpoint's weights alone, in half the space, to be handed on; returns the path of its JSON file.
+
+    Weights are rounded to float16 and read back as float32. What float16 has no number for (beyond 65,504, as a
+    variance can be) and what are no floats stay as they are.
+
+    Args:
+        made: plain data for the state: how the weights came about. The recipe is kept beside it.
+
+    Raises:
+        CheckpointError: the folder cannot be written, or `made` is not plain data.
+    """
+    folder = Path(folder)
+    weights = {f"model/{k}": _halved(t) for k, t in checkpoint.part("model").items()}
+    state = {k: checkpoint.state[k] for k in ("recipe",) if k in checkpoint.state} | {"made": dict(made or {})}
+    told: dict[str, Any] = {"format": FORMAT, "model": checkpoint.model, "config": dict(checkpoint.config)}
+    told |= {"step": checkpoint.state.get("step", 0), "state": state}
+    file = folder / f"{name}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        told["tensors"] = {"file": file.name, "bytes": _write_tensors(weights, file), "half": True}
+        text = json.dumps(told, indent=1, allow_nan=False)
+        with atomic_write(folder / f"{name}.json") as out:
+            out.write(text.encode())
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot write the checkpoint '{name}': {error.strerror or error}") from None
+    except DataError as error:
+        raise CheckpointError(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the state of checkpoint '{name}' is not plain data: {error}") from None
+    return folder / f"{name}.json"
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    if tensor.dtype != torch.float32:
+        return tensor
+    half = tensor.half()
+    return half if bool(half.isfinite().all()) or not bool(tensor.isfinite().all()) else tensor
+
+
 def _free_name(folder: Path, stem: str) -> Path:
     """A name of no file: the JSON file in place may speak of a tensor file of the same step."""
     file, number = folder / f"{stem}.safetensors", 1
@@ -172,6 +212,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             message = f"{size} bytes, expected {told.tensors.bytes}; copy both files again"
             raise CheckpointError(f"{file}: {message}")
         tensors = load_file(file)
+        if told.tensors.half:
+            tensors = {k: t.float() if t.dtype == torch.float16 else t for k, t in tensors.items()}
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{file}: the tensors of {path.name} cannot be read: {error}") from None
     state = told.state | {"optimizer": told.optimizer, "step": told.step}
@@ -181,6 +223,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 class _Tensors(msgspec.Struct):
     file: str
     bytes: int
+    half: bool = False  # weights stand in float16 and are computed with in float32: see `save_half`
 
 
 class _File(msgspec.Struct):

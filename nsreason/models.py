@@ -65,6 +65,8 @@ class Model(Protocol[E, B]):
 
 MODELS: dict[str, str] = {
     "concept-learner": "nsreason.concept_learner:ConceptLearner",
+    "detector": "nsreason.perception.detector:Detector",
+    "scene-parser": "nsreason.perception.scene_parser:SceneParser",
 }
 """Name -> `module:Class`. Literal, so that a search for a name finds its file."""
 

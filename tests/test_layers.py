@@ -38,7 +38,13 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
     ("nsreason.losses", "nsreason.probes"),
-    ("nsreason.concept_data", "nsreason.concept_learner", "nsreason.embedding_view"),
+    (
+        "nsreason.concept_data",
+        "nsreason.concept_learner",
+        "nsreason.embedding_view",
+        "nsreason.scene_parser_data",
+        "nsreason.image_reasoning",
+    ),
     ("nsreason.data.synthetic",),  # it executes the questions that it makes
     (
         "nsreason.training",

@@ -20,6 +20,9 @@ TOOL = SETTINGS["tool"]["setuptools"]
 PARTS = ("nsreason", "executors", "perception", "grammars")
 
 
+WEIGHTS = ROOT / "perception" / "weights"  # data of the package `perception`, no package of its own
+
+
 def folder_of(package: str) -> Path:
     """Where package-dir puts a package: its own entry, or the folder below that of its parent."""
     told: dict[str, str] = TOOL["package-dir"]
@@ -63,6 +66,13 @@ def test_every_file_that_is_not_python_is_shipped() -> None:
             assert any(fnmatch(file.name, g) for g in globs), (
                 f"{file.relative_to(ROOT)} is in no package-data of {package}"
             )
+
+
+def test_bundled_weights_are_shipped_and_small() -> None:
+    files = [path for path in WEIGHTS.glob("*") if path.is_file() and path.name[0] != "."]
+    for file in files:
+        assert any(fnmatch(f"weights/{file.name}", g) for g in TOOL["package-data"]["nsreason.perception"]), file
+    assert sum(file.stat().st_size for file in files) <= 25_000_000
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
@@ -125,4 +135,6 @@ def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
         for path in folder_of(package).iterdir()
         if path.is_file() and path.suffix != ".pyc" and path.name[0] != "."
     }
+    weights = [path for path in WEIGHTS.glob("*") if path.is_file() and path.name[0] != "."]
+    expected |= {f"nsreason/perception/weights/{path.name}" for path in weights}
     assert held == expected

@@ -24,11 +24,12 @@ EXAMPLES = (
 )
 
 
-Name = Literal["concept-learner", "detector"]
+Name = Literal["concept-learner", "detector", "scene-parser"]
 
 DATA: dict[str, str] = {
     "concept-learner": "nsreason.concept_data:ConceptData",
     "detector": "nsreason.detection_data:DetectionData",
+    "scene-parser": "nsreason.scene_parser_data:SceneParserData",
 }
 """What each model learns from: the dataclass of a recipe's `[data]`, as `module:Class`. Its `load(model, folder)`
 gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question.

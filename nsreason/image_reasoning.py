@@ -1,0 +1,228 @@
+"""From pixels to answers: a detector finds the objects, a perception model says what they are, an executor answers.
+
+    reasoner = SceneParserReasoner(detector, parser)             # or ConceptReasoner(detector, learner)
+    views = reasoner.look([("photo.png", image)])
+    reasoner.answer([program], views, [0])                       # the answer, or the error that says why none
+    reasoner.trace(program, views[0], "How many cubes are there?")
+
+Images may be of any size: they are fitted into the frame that the models have learned on, and what is seen is told in
+the image's own pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from torch import Tensor
+
+from .domain import Domain
+from .errors import DataError, NsreasonError
+from .perception.detections import Detections
+from .perception.fitting import Fit, Size
+from .program import Program
+from .scene import Scene
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .concept_learner import ConceptLearner
+    from .executors import Answer
+    from .perception.scene_parser import SceneParser
+
+FRAME: Size = (480, 320)  # CLEVR's images; a scene parser's config names its own
+
+
+class Detecting(Protocol):
+    """What is asked of a detector; `perception.detector.Detector` is one."""
+
+    def detect(
+        self, images: Sequence[Tensor], names: Sequence[str] | None = None, *, batch_size: int = 8
+    ) -> list[Detections]:
+        """The objects of each image, (3, H, W) uint8."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """An image that was looked at.
+
+    Attributes:
+        name: the image's file name.
+        image: (3, H, W) uint8, in the models' frame; found: what was detected there.
+        fit: how the image lies in the frame.
+        scene: the crisp scene that was seen, in the image's own pixels; None where no one has asked what the objects
+            are, as for a concept learner, which grounds views when it answers.
+    """
+
+    name: str
+    image: Tensor
+    found: Detections
+    fit: Fit
+    scene: Scene | None = None
+
+
+class ImageReasoner(Protocol):
+    """Answers programs on images."""
+
+    @property
+    def domain(self) -> Domain:
+        """What the images are about."""
+
+    def look(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[Looked]:
+        """Look at images, (name, (3, H, W) uint8).
+
+        Args:
+            found: what is in each image, in its own pixels; None asks the detector.
+
+        Raises:
+            DataError: there is no detector, or detections are of an image of another size.
+        """
+
+    def answer(
+        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+    ) -> list[Answer | NsreasonError]:
+        """The answers of programs, program q on view `which[q]`; where there is none, the error that says why."""
+
+    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
+        """How a program is answered on a view."""
+
+
+def fitted(
+    images: Sequence[tuple[str, Tensor]],
+    found: Sequence[Detections] | None,
+    detector: Detecting | None,
+    frame: Size,
+) -> list[Looked]:
+    """Images in the models' frame, with what is in them.
+
+    Raises:
+        DataError: there is no detector and nothing is given, or what is given does not fit the images.
+    """
+    fits = [Fit.of((image.shape[-1], image.shape[-2]), frame) for _, image in images]
+    inside = [fit.image(image) for fit, (_, image) in zip(fits, images, strict=True)]
+    names = [name for name, _ in images]
+    if found is not None:
+        if len(found) != len(images):
+            raise DataError(f"detections of {len(found)} images are given for {len(images)}")
+        for name, d, fit in zip(names, found, fits, strict=True):
+            if tuple(d.size) != fit.size:
+                told = f"the image is of {fit.size[0]} x {fit.size[1]} pixels"
+                raise DataError(f"{name}: the detections are of {d.size[0]} x {d.size[1]} pixels, {told}")
+        held = [fit.inward(d) for fit, d in zip(fits, found, strict=True)]
+    elif detector is not None:
+        held = detector.detect(inside, names) if inside else []
+    else:
+        raise DataError("there is no detector, and no detections are given")
+    return [Looked(*parts) for parts in zip(names, inside, held, fits, strict=True)]
+
+
+@dataclass(frozen=True)
+class SceneParserReasoner:
+    """Exact execution on the scenes that a scene parser reads."""
+
+    detector: Detecting | None
+    parser: SceneParser
+
+    @property
+    def domain(self) -> Domain:
+        """The parser's domain."""
+        return self.parser.domain
+
+    def look(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[Looked]:
+        """See `ImageReasoner.look`; the views have scenes."""
+        camera = self.parser.config.camera
+        views = fitted(images, found, self.detector, (camera.width, camera.height))
+        scenes = self.parser.scenes([(v.image, v.found) for v in views])
+        return [replace(v, scene=_outward(s, v)) for v, s in zip(views, scenes, strict=True)]
+
+    def answer(
+        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+    ) -> list[Answer | NsreasonError]:
+        """See `ImageReasoner.answer`."""
+        from .executors import execute_batch
+
+        return list(execute_batch(programs, [scene_of(v) for v in views], which))
+
+    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
+        """See `ImageReasoner.trace`."""
+        from .executors import trace
+
+        return trace(program, scene_of(view), question)
+
+
+@dataclass(frozen=True)
+class ConceptReasoner:
+    """Quasi-symbolic execution on what a concept learner, taught by answers alone, sees in regions."""
+
+    detector: Detecting | None
+    learner: ConceptLearner
+
+    @property
+    def domain(self) -> Domain:
+        """The learner's domain."""
+        return self.learner.domain
+
+    def look(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[Looked]:
+        """See `ImageReasoner.look`."""
+        return fitted(images, found, self.detector, FRAME)
+
+    def answer(
+        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+    ) -> list[Answer | NsreasonError]:
+        """See `ImageReasoner.answer`; soft execution always has an answer."""
+        from .executors.algebras import algebra
+        from .executors.quasi_symbolic import QuasiSymbolic
+
+        if not programs:
+            return []
+        used = sorted(set(which))
+        place = {view: i for i, view in enumerate(used)}
+        see: Any = getattr(self.learner, "see_images")  # noqa: B009
+        grounded = see([(views[i].image, views[i].found) for i in used])
+        executor = QuasiSymbolic(algebra(self.learner.config.algebra)).evaluation()
+        return list(executor(programs, grounded, [place[i] for i in which]).decode())
+
+    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
+        """See `ImageReasoner.trace`; places are told in the image's own pixels."""
+        found: Trace = self.learner.trace_image(program, (view.image, view.found), question)
+        return replace(found, scene=_outward(found.scene, view))
+
+
+def scene_of(view: Looked) -> Scene:
+    """The scene of a view.
+
+    Raises:
+        DataError: no scene was read from it.
+    """
+    if view.scene is None:
+        raise DataError(f"{view.name}: no scene was read from this image")
+    return view.scene
+
+
+def _outward(scene: Scene, view: Looked) -> Scene:
+    """A scene with its pixels those of the image."""
+    fit = view.fit
+    scene.image = view.name or scene.image
+    if fit.same:
+        return scene
+    found = fit.outward(view.found)
+    places = []
+    for i, place in enumerate(scene.places):
+        changes: dict[str, Any] = {}
+        if place.pixel_coords is not None:
+            changes["pixel_coords"] = (*fit.point(*place.pixel_coords[:2]), *place.pixel_coords[2:])
+        if place.bbox is not None:
+            left, top, right, bottom = map(float, found.boxes[i])
+            changes["bbox"] = (left, top, right, bottom)
+        if place.mask is not None and found.masks is not None:
+            changes["mask"] = dict(found.masks[i])
+        places.append(msgspec.structs.replace(place, **changes))
+    scene.places = places
+    return scene
