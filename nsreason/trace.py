@@ -1,4 +1,4 @@
-"""Traces: what every call of a program gave on a scene, as text, as JSON and as a web page.
+"""Traces: what every call of a program gave on a scene, as text, as JSON, as a web page and as a picture.
 
     found = trace(program, scene, "How many red cubes are there?")      # nsreason.executors
     print(found.to_text())
@@ -233,6 +233,19 @@ class Trace:
         from .trace_page import page
 
         return page(self, image)
+
+    def to_png(self, image: Path | None = None) -> bytes:
+        """One picture, a PNG file: a panel per call with what it is about in the light, the answer at the end.
+
+        Args:
+            image: the scene's picture; without one, the panels show a plan of the scene.
+
+        Raises:
+            DataError: the image cannot be read, or the program has too many calls for a picture.
+        """
+        from .trace_strip import strip
+
+        return strip(self, image)
 
     def _lines(self, width: int) -> Iterator[_Line]:
         # The tree is drawn once, with a mark where each value goes; the values are then set in one column.

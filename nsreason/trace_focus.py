@@ -24,6 +24,7 @@ class Focus:
         degrees: per object, the call's own degrees; None for exact execution and for other kinds.
         arrows: whether the objects were found from one object, the first of `given`.
         says: what it gave that is no object, in a word: `3`, `yes`, `red`, or that it failed.
+        failed: whether the program ended here.
         near: the object that `says` tells about, if it is one.
     """
 
@@ -34,6 +35,7 @@ class Focus:
     degrees: tuple[float, ...] | None
     arrows: bool
     says: str | None
+    failed: bool
     near: int | None
 
     @property
@@ -56,6 +58,8 @@ class Focus:
 def focus(trace: Trace, step: TraceStep) -> Focus:
     """What a picture of a call shows."""
     given = tuple(sources(trace, step.node))
+    if step.state == "not reached":
+        given = tuple(() for _ in given)
     failed = step.state == "failed"
     bad = trace.error.objects if failed and isinstance(trace.error, NotUnique) else ()
     got = step.objects
@@ -78,6 +82,7 @@ def focus(trace: Trace, step: TraceStep) -> Focus:
         degrees=step.degrees,
         arrows=step.kind is OBJECTS and kinds == [OBJECT] and step.state == "done",
         says=says,
+        failed=failed,
         near=about[0] if says is not None and not failed and len(about) == 1 and step.kind is WORD else None,
     )
 

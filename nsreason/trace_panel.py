@@ -1,0 +1,334 @@
+"""One panel of a strip: the scene at one call, drawn by Pillow on its picture or on a plan.
+
+Lengths are pixels of the panel. What has edges is drawn `FINE` times as large and scaled down, so that it is smooth.
+Shapes are rings of points, filled by the even-odd rule, as `nsreason.outlines` has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .scene import Scene
+from .trace_focus import Focus
+from .trace_plan import HEIGHT, WIDTH, Look, Spot, look, plan
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw
+    from PIL.ImageFont import FreeTypeFont
+
+    from .trace_picture import Region
+
+Point = tuple[float, float]
+Ring = Sequence[Point]
+
+FINE = 3
+_WASH = 0.12  # how much of its colour lies over an object that a call gave: little, for questions ask of colours
+
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """The colours of marks: on photographs bright, on the plan dark."""
+
+    got: str
+    a: str
+    b: str
+    bad: str
+    rest: str
+
+
+ON_PHOTO = Inks(got="#4ff0d8", a="#ffb25e", b="#d6bcff", bad="#ff5d52", rest="#ffffff")
+ON_PLAN = Inks(got="#0b6b62", a="#a3480c", b="#6a3fc0", bad="#b0201a", rest="#ffffff00")
+PAPER, INK, SOFT, LINE = "#fffefb", "#1d2125", "#596068", "#dcdad2"
+FLOOR, GRID = "#f1f0ea", "#e4e2d9"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What all panels of a strip share.
+
+    Attributes:
+        full: the picture or the plan, as what a call is about is shown.
+        dimmed: the same, as the rest is shown.
+        shapes: per object, its outline; empty for an object that the picture does not show.
+        spots: per object, its middle and how large it is.
+        labelled: whether numbers are to be written on the objects; the plan has them already.
+        remarks: what must be said of the picture.
+    """
+
+    full: Image.Image
+    dimmed: Image.Image
+    shapes: tuple[tuple[Ring, ...], ...]
+    spots: tuple[Spot | None, ...]
+    inks: Inks
+    wash: float
+    labelled: bool
+    remarks: tuple[str, ...]
+
+
+def font(size: float) -> FreeTypeFont:
+    """Pillow's own font: none has to be installed."""
+    from PIL import ImageFont
+
+    found = ImageFont.load_default(size=size)
+    assert isinstance(found, ImageFont.FreeTypeFont)  # what a size gives
+    return found
+
+
+# --- grounds ------------------------------------------------------------------------------------------------
+
+
+def on_photo(scene: Scene, image: Path, width: int) -> Ground:
+    """The scene's picture, no wider than `width` and no higher than that and a quarter.
+
+    Raises:
+        DataError: the image cannot be read.
+    """
+    from PIL import Image, ImageEnhance
+
+    from .trace_image import open_photo
+    from .trace_picture import regions
+
+    photo = open_photo(image)
+    scale = min(width / photo.width, width * 1.25 / photo.height)
+    size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
+    full = photo.resize(size, Image.Resampling.LANCZOS)
+    dimmed = Image.blend(ImageEnhance.Color(full).enhance(0.55), Image.new("RGB", size, "#0a0f14"), 0.58)
+    found, remarks = regions(scene, photo.width, photo.height)
+    shapes = tuple(() if r is None else tuple(_scaled_ring(ring, scale) for ring in _rings(r)) for r in found)
+    spots = tuple(
+        None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in found
+    )
+    return Ground(full, dimmed, shapes, spots, ON_PHOTO, _WASH, True, tuple(remarks))
+
+
+def _rings(region: Region) -> list[Ring]:
+    if region.outline is not None:
+        return [ring.tolist() for ring in region.outline.rings]
+    if region.box is not None:
+        left, top, right, bottom = region.box
+        return [[(left, top), (right, top), (right, bottom), (left, bottom)]]
+    return [_circle(region.spot.x, region.spot.y, region.spot.radius)]
+
+
+def _scaled_ring(ring: Ring, scale: float) -> Ring:
+    return [(x * scale, y * scale) for x, y in ring]
+
+
+def _circle(x: float, y: float, radius: float, flat: float = 1.0) -> list[Point]:
+    turns = [2 * math.pi * k / 48 for k in range(48)]
+    return [(x + radius * math.cos(t), y + flat * radius * math.sin(t)) for t in turns]
+
+
+def on_plan(scene: Scene, width: int) -> Ground:
+    """The plan of the scene from above, as the page draws it, in flat shapes."""
+    from PIL import Image, ImageDraw
+
+    scale = width / WIDTH
+    size = width, round(HEIGHT * scale)
+    drawing = plan(scene)
+    spots = [Spot(s.x * scale, s.y * scale, s.radius * scale) for s in drawing.spots if s is not None]
+    sheet = Image.new("RGB", (size[0] * FINE, size[1] * FINE), FLOOR)
+    draw = ImageDraw.Draw(sheet)
+    for step in range(1, 12):
+        at = step * 50 * scale * FINE
+        draw.line([(at, 0), (at, sheet.height)], GRID, FINE)
+        draw.line([(0, at), (sheet.width, at)], GRID, FINE)
+    for i in sorted(range(len(scene)), key=lambda i: (spots[i].y, spots[i].x)):
+        _solid(draw, spots[i], look(scene.describe(i).split(" ")))
+    full = sheet.reduce(FINE)
+    numbers = ImageDraw.Draw(full)
+    for i, spot in enumerate(spots):
+        if spot.radius * 2 >= 12:
+            label(numbers, (spot.x, spot.y), str(i), min(15.0, max(9.0, spot.radius)))
+    dimmed = Image.blend(full, Image.new("RGB", size, FLOOR), 0.72)
+    shapes = tuple((_circle(s.x, s.y, s.radius * 1.12 + 3.5),) for s in spots)
+    remarks = () if drawing.note.startswith("Plan") else ("no coordinates: the objects in rows",)
+    return Ground(full, dimmed, shapes, tuple(spots), ON_PLAN, 0.0, False, remarks)
+
+
+def _solid(draw: ImageDraw.ImageDraw, spot: Spot, told: Look) -> None:
+    from PIL import ImageColor
+
+    x, y, r = spot.x * FINE, spot.y * FINE, spot.radius * FINE
+    colour = ImageColor.getrgb(told.colour)
+    edge = tuple(round(channel * 0.6) for channel in colour[:3])
+    if told.form == "block":
+        draw.rectangle((x - r * 0.86, y - r * 0.86, x + r * 0.86, y + r * 0.86), colour, edge, FINE)
+    elif told.form == "drum":
+        draw.rounded_rectangle((x - r * 0.78, y - r * 0.92, x + r * 0.78, y + r * 0.92), r * 0.42, colour, edge, FINE)
+    elif told.form == "cone":
+        draw.polygon([(x, y - r), (x + r * 0.92, y + r * 0.72), (x - r * 0.92, y + r * 0.72)], colour, edge, FINE)
+    else:
+        draw.ellipse((x - r * 0.95, y - r * 0.95, x + r * 0.95, y + r * 0.95), colour, edge, FINE)
+    if told.shiny:
+        glint = x - r * 0.5, y - r * 0.56, x - r * 0.02, y - r * 0.2
+        draw.ellipse(glint, tuple(round(255 - (255 - channel) * 0.35) for channel in colour[:3]))
+
+
+# --- a panel ------------------------------------------------------------------------------------------------
+
+
+def panel(ground: Ground, told: Focus) -> Image.Image:
+    """The scene at one call."""
+    from PIL import Image, ImageDraw
+
+    if told.quiet:
+        out = ground.full.copy()
+    else:
+        light = _cover(ground, [_lit(told, i) for i in range(len(ground.shapes))])
+        out = Image.composite(ground.full, ground.dimmed, light)
+    if ground.wash and (told.got or told.bad):
+        colour = ground.inks.bad if told.bad else ground.inks.got
+        marked = range(len(ground.shapes)) if told.degrees else (told.got or told.bad)
+        amounts = [told.shade[i] * ground.wash if i in marked else 0.0 for i in range(len(ground.shapes))]
+        out.paste(Image.new("RGB", out.size, colour), mask=_cover(ground, amounts))
+    sheet = Image.new("RGBA", (out.width * FINE, out.height * FINE), (0, 0, 0, 0))
+    _outlines(ImageDraw.Draw(sheet), ground, told)
+    if told.arrows:
+        _arrows(ImageDraw.Draw(sheet), ground, told)
+    marks = sheet.reduce(FINE)
+    out.paste(marks.convert("RGB"), mask=marks.getchannel("A"))
+    draw = ImageDraw.Draw(out)
+    if ground.labelled:
+        for i, spot in enumerate(ground.spots):
+            if spot is not None:
+                high = spot.y if spot.radius >= 7 else spot.y - spot.radius - 8
+                label(draw, (spot.x, high), str(i), 13, faint=_lit(told, i) < 0.5 and not told.quiet)
+    if told.says is not None:
+        _pill(out, told, ground)
+    return out
+
+
+def _lit(told: Focus, i: int) -> float:
+    given = any(i in found for found in told.given)
+    return max(told.shade[i], 0.5 if given and told.degrees is None else 0.12)
+
+
+def _cover(ground: Ground, amounts: Sequence[float]) -> Image.Image:
+    """How much of each pixel the objects cover, each by its amount."""
+    from PIL import Image, ImageChops, ImageDraw
+
+    width, height = ground.full.size
+    sheet = Image.new("L", (width * FINE, height * FINE), 0)
+    draw = ImageDraw.Draw(sheet)
+    for rings, amount in zip(ground.shapes, amounts, strict=True):
+        value = round(255 * amount)
+        fine = [[(x * FINE, y * FINE) for x, y in ring] for ring in rings if len(ring) >= 3]
+        if len(fine) == 1:
+            draw.polygon(fine[0], fill=value)
+        elif fine:
+            parity = Image.new("1", sheet.size)
+            for ring in fine:
+                one = Image.new("1", sheet.size)
+                ImageDraw.Draw(one).polygon(ring, fill=1)
+                parity = ImageChops.logical_xor(parity, one)
+            sheet.paste(value, mask=parity)
+    return sheet.reduce(FINE)
+
+
+def _outlines(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
+    inks = ground.inks
+    single = len(told.given) < 2
+    for i, rings in enumerate(ground.shapes):
+        names = told.classes(i)
+        marks: list[tuple[str, float, Sequence[float]]] = []
+        got, bad = "in-got" in names, "in-bad" in names
+        # An input's outline lies below that of the result, broader; what one set was narrowed to needs none.
+        wide = 5.5 if got else 2.2
+        if "in-a" in names and not bad and not (got and single):
+            marks.append((inks.a, wide, (7, 4)))
+        if "in-b" in names and not bad:
+            marks.append((inks.b, wide, (2.4, 3.6)))
+        if got:
+            marks.append((inks.got, 2.2, ()))
+        if bad:
+            marks.append((inks.bad, 2.8, ()))
+        if not marks and len(inks.rest) == 7:
+            part = told.shade[i] if told.degrees or told.quiet else 0.0
+            marks.append((f"{inks.rest}{round(255 * (0.36 + 0.5 * part)):02x}", 1.0, ()))
+        for colour, width, dashes in marks:
+            for ring in rings:
+                for piece in _dashed(ring, dashes) if dashes else [[*ring, ring[0], ring[1]]]:
+                    line = [(x * FINE, y * FINE) for x, y in piece]
+                    draw.line(line, colour, max(1, round(width * FINE)), joint="curve")
+
+
+def _dashed(ring: Ring, dashes: Sequence[float]) -> Iterator[list[Point]]:
+    """The pieces of a closed line: as long as the first of `dashes`, apart by the second."""
+    on, left = True, dashes[0]
+    piece: list[Point] = [ring[0]]
+    for (x, y), (u, v) in zip(ring, [*ring[1:], ring[0]], strict=True):
+        length = math.hypot(u - x, v - y)
+        done = 0.0
+        while length - done > left:
+            done += left
+            here = x + (u - x) * done / length, y + (v - y) * done / length
+            if on:
+                yield [*piece, here]
+            piece, on = [here], not on
+            left = dashes[0] if on else dashes[1]
+        left -= length - done
+        piece.append((u, v))
+    if on and len(piece) > 1:
+        yield piece
+
+
+def _arrows(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
+    """From the rim of the one object to the rims of those that were found from it, slightly bent."""
+    anchor = next((ground.spots[i] for i in (told.given[0] if told.given else ())), None)
+    for i in told.got or ():
+        spot = ground.spots[i]
+        if anchor is None or spot is None:
+            continue
+        dx, dy = spot.x - anchor.x, spot.y - anchor.y
+        length = math.hypot(dx, dy)
+        near, far = anchor.radius * 1.1 + 4, spot.radius * 1.1 + 6
+        if length < near + far + 8:
+            continue
+        ux, uy, bow = dx / length, dy / length, length * 0.08
+        a = anchor.x + ux * near, anchor.y + uy * near
+        c = spot.x - ux * far, spot.y - uy * far
+        b = (anchor.x + spot.x) / 2 - uy * bow, (anchor.y + spot.y) / 2 + ux * bow
+        parts = [k / 16 for k in range(17)]
+        curve = [
+            (
+                FINE * ((1 - t) ** 2 * a[0] + 2 * t * (1 - t) * b[0] + t * t * c[0]),
+                FINE * ((1 - t) ** 2 * a[1] + 2 * t * (1 - t) * b[1] + t * t * c[1]),
+            )
+            for t in parts
+        ]
+        draw.line(curve, ground.inks.got, round(1.5 * FINE), joint="curve")
+        turn = math.atan2(c[1] - b[1], c[0] - b[0])
+        tip = [(c[0] + 7 * math.cos(turn + s), c[1] + 7 * math.sin(turn + s)) for s in (2.7, -2.7)]
+        head = c[0] + 3 * math.cos(turn), c[1] + 3 * math.sin(turn)
+        draw.polygon([(x * FINE, y * FINE) for x, y in (head, *tip)], fill=ground.inks.got)
+
+
+def label(draw: ImageDraw.ImageDraw, at: Point, text: str, size: float, *, faint: bool = False) -> None:
+    """A number on an object, readable on any colour."""
+    fill = "#c9ccce" if faint else "#ffffff"
+    draw.text(at, text, fill, font(size), anchor="mm", stroke_width=2 if size > 11 else 1, stroke_fill="#1d2125")
+
+
+def _pill(out: Image.Image, told: Focus, ground: Ground) -> None:
+    """What a call gave that is no object: beside the object that it tells of, or in the corner."""
+    from PIL import Image, ImageDraw
+
+    draw, size, says = ImageDraw.Draw(out), out.size, told.says or ""
+    face = font(19)
+    wide, high = draw.textlength(says, face) + 20, 30.0
+    spot = None if told.near is None else ground.spots[told.near]
+    x, y = 10.0, 10.0
+    if spot is not None:
+        x = min(max(spot.x - wide / 2, 6), size[0] - wide - 6)
+        above = spot.y - spot.radius - high - 6
+        y = above if above > 4 else min(spot.y + spot.radius + 6, size[1] - high - 4)
+    corners = Image.new("L", (round(wide) * FINE, round(high) * FINE), 0)
+    ImageDraw.Draw(corners).rounded_rectangle((0, 0, corners.width - 1, corners.height - 1), 8 * FINE, 255)
+    out.paste(Image.new("RGB", (round(wide), round(high)), PAPER), (round(x), round(y)), corners.reduce(FINE))
+    colour = ON_PLAN.bad if told.bad or told.failed else ON_PLAN.got
+    draw.text((x + wide / 2, y + high / 2), says, colour, face, anchor="mm")
