@@ -116,7 +116,7 @@ def read_folder(
         try:
             if told.image not in there:
                 raise DataError(f"{images / told.image}: no such image{did_you_mean(told.image, there)}")
-            found.append(DetectionExample(images / told.image, _labelled(told, file.categories, categories), cache))
+            found.append(DetectionExample(images / told.image, labelled(told, file.categories, categories), cache))
         except NsreasonError as error:
             bad.append(error)
     if not found:
@@ -125,7 +125,7 @@ def read_folder(
     return found, bad
 
 
-def _labelled(told: Detections, names: Mapping[int, str], categories: Sequence[str]) -> Detections:
+def labelled(told: Detections, names: Mapping[int, str], categories: Sequence[str]) -> Detections:
     """Annotations under the labels of a detector; groups annotated as one are left out.
 
     Raises:

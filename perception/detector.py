@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -156,6 +156,7 @@ class Detector(nn.Module):
         self.left_out: list[str] = []
         if config.weights:
             self.left_out = put_weights(self.network, read_weights(config.weights), config.weights)
+            self.config = replace(config, weights="")  # a checkpoint of it does not need that file
 
     @property
     def device(self) -> torch.device:

@@ -40,6 +40,9 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.losses", "nsreason.probes"),
     (
         "nsreason.concept_data",
+        "nsreason.detection_data",
+        "nsreason.detection_report",
+        "nsreason.image_data",
         "nsreason.concept_learner",
         "nsreason.embedding_view",
         "nsreason.scene_parser_data",

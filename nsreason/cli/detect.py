@@ -1,0 +1,251 @@
+"""`nsreason detect`: the objects of images."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import CheckpointError, DataError, NsreasonError
+from . import options, output
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..detection_report import DetectionReport
+    from ..perception.detections import DetectionFile, Detections
+    from ..perception.detector import Detector
+
+Device = Literal["cpu", "cuda", "mps"]
+Format = Literal["coco", "results", "nscl"]
+
+EXAMPLES = (
+    "nsreason detect photo.png --out detections.json",
+    "nsreason detect images --score 0.7 --draw drawn --format nscl --out scenes.json",
+    "nsreason detect images --instances instances.json",
+)
+
+
+def detect(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Image files, or folders of them.")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write what is found; - is stdout, .gz is packed.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A trained detector.", show_default="the bundled one"),
+    ] = None,
+    score: Annotated[
+        float | None,
+        typer.Option("--score", metavar="S", min=0, max=1, help="The least score.", show_default="the detector's"),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Of --out: COCO's instances, COCO's results, or NS-CL's scenes.")
+    ] = "coco",
+    draw: Annotated[
+        str | None, typer.Option("--draw", metavar="DIR", help="Write the images with outlines of what is found.")
+    ] = None,
+    instances: Annotated[
+        str | None,
+        typer.Option("--instances", metavar="FILE", help="Annotations: how well the detections agree with them."),
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = "cpu",
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8,
+    as_json: options.AsJson = False,
+) -> int:
+    """Find the objects of images: a box, a mask and a score each.
+
+    An image that cannot be read is reported, and the others go on.
+
+    With --instances the average precision is told, as COCO computes it, of those images; --format results then numbers
+    images as that file does, and from 1 otherwise.
+
+    Exits with 2 when an image could not be read.
+    """
+    if out == "-" and as_json:
+        raise output.UsageError("--out - and --json both write to standard output")
+    detector = load_detector(checkpoint, device)
+    bad: list[NsreasonError] = []
+    paths = _find(images, bad)
+    if not paths:
+        raise bad[0]
+    if out is not None or instances is not None:
+        _check_names(paths)
+    truth = None if instances is None else _read_truth(instances, paths)
+    if draw is not None:
+        _make_folder(draw)
+    least = detector.config.score if score is None else score
+    found: list[Detections] = []
+    seconds = 0.0
+    for files, read in _read(paths, batch_size, bad):
+        began = perf_counter()
+        names = [path.name for path in files]
+        told = detector.detect(read, names, batch_size=batch_size, score=min(least, 0.05) if truth else least)
+        seconds += perf_counter() - began
+        found += told
+        if draw is not None:
+            _draw(Path(draw), read, [one.above(least) for one in told])
+    for error in bad:
+        output.complain(str(error))
+    if not found:
+        return 2
+    shown = [one.above(least) for one in found]
+    if out is not None:
+        _write(out, format_, shown, detector, truth)
+    told_figures = None if truth is None else _figures(found, truth, least, detector, seconds)
+    quiet = sys.stderr if out == "-" else sys.stdout
+    if as_json:
+        record: dict[str, object] = {"images": [_record(one, detector.categories) for one in shown]}
+        record |= {"seconds": round(seconds, 3), "bad": [error.record() for error in bad]}
+        output.put_json(record if told_figures is None else record | {"evaluation": told_figures.to_dict()})
+        return 2 if bad else 0
+    if told_figures is not None:
+        output.console(quiet).print(told_figures.table())
+    else:
+        quiet.write("\n".join(_lines(shown, seconds)) + "\n")
+    return 2 if bad else 0
+
+
+def load_detector(checkpoint: str | None = None, device: Device = "cpu") -> Detector:
+    """The detector of a checkpoint, or the bundled one.
+
+    Raises:
+        CheckpointError: there is none, or it holds another model.
+        UsageError: there is no such device here.
+    """
+    if device == "mps":
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # read when torch is imported
+    import torch
+
+    from ..checkpoint import load_model
+    from ..perception.bundled import bundled
+    from ..perception.detector import Detector
+
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not has[device]:
+        there = ", ".join(name for name, here in has.items() if here)
+        raise output.UsageError(f"--device {device}: torch finds none here; there is: {there}")
+    if checkpoint is None:
+        try:
+            checkpoint = str(bundled("detector"))
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}: --checkpoint FILE") from None
+    found = load_model(checkpoint)
+    if not isinstance(found, Detector):
+        raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
+    return found.to(device)
+
+
+def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
+    from ..perception.images import find_images
+
+    paths: list[Path] = []
+    for name in images:
+        try:
+            paths += find_images([name])
+        except DataError as error:
+            bad.append(error)
+    return list(dict.fromkeys(paths))
+
+
+def _check_names(paths: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in paths:
+        if path.name in seen:
+            where = f"{seen[path.name]} and {path}"
+            raise DataError(f"two images are called '{path.name}': {where}; detect in one folder at a time")
+        seen[path.name] = path
+
+
+def _read(
+    paths: Sequence[Path], batch_size: int, bad: list[NsreasonError]
+) -> Iterator[tuple[list[Path], list[Tensor]]]:
+    """Images in batches; those that cannot be read go to `bad`."""
+    from ..perception.images import read_image
+
+    for at in range(0, len(paths), batch_size):
+        files, read = [], []
+        for path in paths[at : at + batch_size]:
+            try:
+                read.append(read_image(path))
+                files.append(path)
+            except DataError as error:
+                bad.append(error)
+        if read:
+            yield files, read
+
+
+def _read_truth(path: str, images: Sequence[Path]) -> DetectionFile:
+    from ..perception.detections import read_detections
+
+    truth = read_detections(path)
+    if truth.bad:
+        output.note(f"{len(truth.bad):,} records of {path} cannot be used; the first: {truth.bad[0].error}")
+    for image in images:
+        truth.by_image(image.name)
+    return truth
+
+
+def _make_folder(name: str) -> None:
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be made a folder: {error.strerror or error}") from None
+
+
+def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections]) -> None:
+    from ..perception.detector_output import outlined
+    from ..perception.images import write_png
+
+    for image, one in zip(images, found, strict=True):
+        write_png(folder / Path(one.image).with_suffix(".png").name, outlined(image, one, 1 + max(one.size) // 640))
+
+
+def _write(
+    path: str, layout: Format, found: Sequence[Detections], detector: Detector, truth: DetectionFile | None
+) -> None:
+    from ..perception.detections import write_detections, write_results
+    from ..perception.detector_output import write_nscl
+
+    if layout == "nscl":
+        write_nscl(path, found)
+    elif layout == "coco":
+        write_detections(path, found, dict(enumerate(detector.categories, start=1)))
+    elif truth is None:
+        write_results(path, found, {one.image: i for i, one in enumerate(found, start=1)})
+    else:
+        write_results(path, found, {t.image: i for t, i in zip(truth.detections, truth.ids, strict=True)})
+
+
+def _figures(
+    found: Sequence[Detections], truth: DetectionFile, score: float, detector: Detector, seconds: float
+) -> DetectionReport:
+    from ..detection_data import labelled
+    from ..detection_report import report
+
+    told = [labelled(truth.by_image(one.image), truth.categories, detector.categories) for one in found]
+    return report(found, told, score=score, classes=len(detector.categories), seconds=seconds, bad=len(truth.bad))
+
+
+def _record(found: Detections, categories: Sequence[str]) -> dict[str, object]:
+    objects = [
+        {"category": categories[label - 1], "score": round(score, 4), "box": box}
+        for label, score, box in zip(
+            found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True
+        )
+    ]
+    return {"image": found.image, "size": list(found.size), "objects": objects}
+
+
+def _lines(found: Sequence[Detections], seconds: float) -> Iterator[str]:
+    width = max(len(one.image) for one in found)
+    for one in found:
+        surest = f", scores {one.scores.min():.2f} to {one.scores.max():.2f}" if len(one) else ""
+        yield f"{one.image:<{width}}  {len(one)} object{'' if len(one) == 1 else 's'}{surest}"
+    objects = sum(map(len, found))
+    yield f"{objects:,} objects in {len(found):,} images, {len(found) / max(seconds, 1e-9):.1f} images a second"
