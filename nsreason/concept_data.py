@@ -1,9 +1,10 @@
-"""What a concept learner learns from: questions with their programs and answers, each on the description of its scene.
+"""What a concept learner learns from: questions with their programs and answers, each on what is seen of its scene.
 
     data = load_concept_data("data/clevr", config)        # finds the files, splits the scenes
     data.train, data.held_out                             # sequences of Example
 
-Examples of one scene share its description; a batch grounds each of its scenes once.
+Examples of one scene share what is seen of it, a description or an image with its detections (`image_data`); a batch
+grounds each of its scenes once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .data.scenes import SceneFile, load_scenes
 from .domain import Domain
 from .errors import DataError, NsreasonError
 from .losses import encode_answer
+from .perception.detections import Detections
 from .perception.state import StateConfig, state_rows
 from .program import Program
 from .scene import Scene
@@ -39,13 +41,15 @@ class ConceptData:
 
     split: of several files in a folder, those with this in their names; empty takes any.
     programs: `given` by the questions' file, or `parsed` from their texts.
-    held_out: the last part of the scenes, in file order, is not learned from.
+    held_out: the last part of the scenes (or images), in file order, is not learned from.
+    held_out_of: with images of several folders, whether `each` holds a part out, or the `last` alone.
     fraction: the first part of the other scenes that is.
     """
 
     split: str = ""
     programs: Literal["given", "parsed"] = "given"
     held_out: float = 0.1
+    held_out_of: Literal["each", "last"] = "each"
     fraction: float = 1.0
 
     def __post_init__(self) -> None:
@@ -53,11 +57,15 @@ class ConceptData:
             raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
 
     def load(self, model: ConceptLearner, folder: str | Path) -> Split:
-        """The examples of a folder, described as a learner wants them.
+        """The examples of a folder, as a learner wants them: of scenes, or of images.
 
         Raises:
             DataError: the folder lacks a file, or nothing in it can be learned from.
         """
+        if model.config.features == "regions":
+            from .image_data import load_image_data
+
+            return load_image_data(folder, model.domain, model.config.regions, self)
         return load_concept_data(folder, model.domain, model.config.state, self)
 
 
@@ -67,6 +75,26 @@ class Described:
 
     scene: Scene
     rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewed:
+    """An image (3, H, W) uint8 and what was detected in it.
+
+    Attributes:
+        scene: what is annotated of the same objects in the same order, where that is known: for probes of what was
+            learned, never to learn from.
+    """
+
+    image: Tensor
+    detections: Detections
+    scene: Scene | None = None
+
+    def __len__(self) -> int:
+        return len(self.detections)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +108,7 @@ class Example:
         type: `count`, `exist`, `query`, ... as in the reports of `evaluate`.
     """
 
-    described: Described
+    described: Described | Viewed
     program: Program
     target: float
     type: str
@@ -137,10 +165,15 @@ def find_files(folder: str | Path, split: str = "") -> tuple[Path, Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    return _find(folder, "scenes", split), _find(folder, "questions", split)
+    return find_file(folder, "scenes", split), find_file(folder, "questions", split)
 
 
-def _find(folder: Path, kind: str, split: str) -> Path:
+def find_file(folder: Path, kind: str, split: str = "") -> Path:
+    """The file of a folder, or of its folder of that name, whose name ends in `kind`.json or the like.
+
+    Raises:
+        DataError: there is none, or there are several; the message names them.
+    """
     here = [p for place in (folder, folder / kind) if place.is_dir() for p in sorted(place.iterdir()) if p.is_file()]
     found = [p for p in here if any(fnmatch.fnmatch(p.name, f"*{kind}.{end}") for end in _ENDS)]
     chosen = [p for p in found if split in p.name]
@@ -204,15 +237,21 @@ def make_examples(
             where = scenes.place(record.image_index, record.image_filename)
             if where not in described:
                 described[where] = describe_scenes([scenes.scenes[where]], state)[0]
-            examples.append(_example(record, described[where], domain, types, programs))
+            examples.append(make_example(record, described[where], domain, types, programs))
         except NsreasonError as error:
             bad.append(error)
     return examples, bad
 
 
-def _example(
-    record: QuestionRecord, described: Described, domain: Domain, types: QuestionTypes, programs: str
+def make_example(
+    record: QuestionRecord, described: Described | Viewed, domain: Domain, types: QuestionTypes, programs: str
 ) -> Example:
+    """A question on what is seen of its scene; `programs` as in `ConceptData`.
+
+    Raises:
+        DataError: it has no program or no answer, or its answer is of a kind that cannot be learned from.
+        ProgramError, QuestionError: its program or its text is not of the domain.
+    """
     if programs == "given":
         program = record.given_program(domain)
     else:
@@ -228,7 +267,7 @@ def _example(
         program,
         encode_answer(record.answer, program.kind, domain),
         kind,
-        len(described.scene),
+        len(described),
         nodes(program),
         str(record.template_filename or kind).removesuffix(".json"),
         tuple(dict.fromkeys(step.op.name for step in program.steps)),

@@ -1,12 +1,14 @@
 """The concept learner: concepts and relations learned from questions, programs and answers alone.
 
 Nothing tells it which object is red: it answers questions by executing their programs on its own degrees, and learns
-from how wrong the answers are (Mao et al., NS-CL, ICLR 2019). Features of objects are state descriptions.
+from how wrong the answers are (Mao et al., NS-CL, ICLR 2019). Features of objects are state descriptions, or those of
+what a detector found in images.
 
-    learner = ConceptLearner(ConceptLearnerConfig())
-    batch = learner.collate(examples)             # nsreason.concept_data
+    learner = ConceptLearner(ConceptLearnerConfig(features="regions"))
+    batch = learner.collate(examples)             # nsreason.concept_data, nsreason.image_data
     learner.loss(batch).loss.backward()
     learner.predict(batch)                        # answers, as `execute` gives them
+    learner.trace_image(program, (image, detections))
 
 S scenes, N objects, K columns of a description, Q questions.
 """
@@ -20,7 +22,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .concept_data import Described, Example, describe_scenes
+from .concept_data import Described, Example, Viewed, describe_scenes
 from .domain import Domain, load_domain
 from .errors import DataError
 from .executors.algebras import Logit, algebra
@@ -32,9 +34,11 @@ from .kinds import WORD
 from .losses import answer_losses, right_answers
 from .models import LossOut
 from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
+from .perception.detections import Detections
+from .perception.regions import RegionConfig, RegionFeatures, Regions, View
 from .perception.state import StateConfig, StateFeatures
 from .program import Program
-from .scene import Scene
+from .scene import ObjectPlace, Scene
 from .trace import Trace
 
 
@@ -44,35 +48,52 @@ class ConceptLearnerConfig:
 
     domain: a bundled domain's name, or the path of a domain file.
     algebra: the semantics of execution; `logit` is NS-CL's.
+    features: of what: `state` descriptions of annotated scenes, or `regions` of images. The settings of the other one
+        are not used.
     """
 
     domain: str = "clevr"
     algebra: Literal["logit", "goedel", "product"] = "logit"
+    features: Literal["state", "regions"] = "state"
     state: StateConfig = field(default_factory=StateConfig)
+    regions: RegionConfig = field(default_factory=RegionConfig)
     concepts: ConceptConfig = field(default_factory=ConceptConfig)
 
 
 @dataclass(frozen=True)
 class ConceptBatch:
-    """Q questions on S scenes. `which` (Q,) is the scene of each; `types` (Q,) their numbers in `TYPES`."""
+    """Q questions on S scenes. `which` (Q,) is the scene of each; `types` (Q,) their numbers in `TYPES`.
 
-    rows: Tensor
+    What is seen of the scenes is `rows` (S, N, K) or `regions`.
+    """
+
+    rows: Tensor | None
     present: Tensor
     which: Tensor
     targets: Tensor
     types: Tensor
     schedule: Schedule
+    regions: Regions | None = None
+
+    @property
+    def seen(self) -> Tensor | Regions:
+        """Descriptions or regions."""
+        seen = self.rows if self.regions is None else self.regions
+        assert seen is not None
+        return seen
 
     def to(self, device: torch.device | str) -> ConceptBatch:
         """The same batch on a device."""
         moved = {n: getattr(self, n).to(device, non_blocking=True) for n in _TENSORS}
-        return replace(self, **moved, schedule=self.schedule.to(device))
+        rows = None if self.rows is None else self.rows.to(device, non_blocking=True)
+        regions = None if self.regions is None else self.regions.to(device)
+        return replace(self, **moved, rows=rows, regions=regions, schedule=self.schedule.to(device))
 
     def __len__(self) -> int:
         return len(self.targets)
 
 
-_TENSORS = ("rows", "present", "which", "targets", "types")
+_TENSORS = ("present", "which", "targets", "types")
 TYPES = ("count", "exist", "compare number", "compare attribute", "query", "logic")
 
 
@@ -95,15 +116,22 @@ def pad(described: Sequence[Described]) -> Padded:
 
 
 class Perception(nn.Module):
-    """Descriptions to tables of logits: features, then concept embeddings."""
+    """Descriptions or regions to tables of logits: features, then concept embeddings."""
 
-    def __init__(self, domain: Domain, state: StateConfig, concepts: ConceptConfig) -> None:
+    features: StateFeatures | RegionFeatures
+
+    def __init__(self, domain: Domain, config: ConceptLearnerConfig) -> None:
         super().__init__()
-        self.features = StateFeatures(domain, state)
-        self.embeddings = ConceptEmbeddings(domain, state.width, state.pairs, concepts)
+        if config.features == "state":
+            self.features = StateFeatures(domain, config.state)
+            width, pairs = config.state.width, config.state.pairs
+        else:
+            self.features = RegionFeatures(config.regions, relations=bool(domain.relations))
+            width, pairs = config.regions.widths()
+        self.embeddings = ConceptEmbeddings(domain, width, pairs, config.concepts)
 
-    def forward(self, rows: Tensor, present: Tensor, nothing: float) -> Tables:
-        objects, pairs = self.features(rows)
+    def forward(self, seen: Tensor | Regions, present: Tensor, nothing: float) -> Tables:
+        objects, pairs = self.features(seen)
         tables: Tables = self.embeddings(objects, pairs, present, nothing)
         return tables
 
@@ -122,7 +150,7 @@ class ConceptLearner(nn.Module):
         super().__init__()
         self.config = config = config or ConceptLearnerConfig()
         self.domain = load_domain(config.domain)
-        self.perception = Perception(self.domain, config.state, config.concepts)
+        self.perception = Perception(self.domain, config)
         self.executor = QuasiSymbolic(algebra(config.algebra))
         self._hard = self.executor.evaluation()
 
@@ -137,36 +165,54 @@ class ConceptLearner(nn.Module):
         if not examples:
             raise DataError("a batch has at least one question")
         place: dict[int, int] = {}
-        scenes: list[Described] = []
+        scenes: list[Described | Viewed] = []
         which = []
         for e in examples:
             if id(e.described) not in place:
                 place[id(e.described)] = len(scenes)
                 scenes.append(e.described)
             which.append(place[id(e.described)])
-        padded = pad(scenes)
+        seen, present = self._side_by_side(scenes)
         return ConceptBatch(
-            padded.rows,
-            padded.present,
+            seen if isinstance(seen, Tensor) else None,
+            present,
             torch.tensor(which),
             torch.tensor([e.target for e in examples]),
             torch.tensor([TYPES.index(e.type) for e in examples]),
             schedule([e.program for e in examples]),
+            seen if isinstance(seen, Regions) else None,
         )
 
-    def ground(self, rows: Tensor, present: Tensor) -> Grounded:
-        """The tables of described scenes, in the degrees of the executor's algebra."""
+    def _side_by_side(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
+        """Descriptions or regions, padded, and where there is an object."""
+        if self.config.features == "state":
+            told = [d for d in scenes if isinstance(d, Described)]
+            if len(told) < len(scenes):
+                raise DataError("the learner knows state descriptions (features = 'state'), an example is an image")
+            return pad(told)
+        views = [(d.image, d.detections) for d in scenes if isinstance(d, Viewed)]
+        if len(views) < len(scenes):
+            raise DataError("the learner sees images (features = 'regions'), an example is a state description")
+        regions = self._regions(views)
+        return regions, regions.present
+
+    def _regions(self, views: Sequence[View]) -> Regions:
+        config = self.config.regions
+        return Regions.of(views, masks=config.masks, size=config.image_size())
+
+    def ground(self, seen: Tensor | Regions, present: Tensor) -> Grounded:
+        """The tables of described scenes or of images, in the degrees of the executor's algebra."""
         k = self.executor.algebra
         if isinstance(k, Logit):
-            tables: Tables = self.perception(rows, present, k.nothing)
+            tables: Tables = self.perception(seen, present, k.nothing)
             return Grounded(self.domain, present, *tables, nothing=k.nothing)
-        concepts, relations, alike, words = self.perception(rows, present, -torch.inf)
+        concepts, relations, alike, words = self.perception(seen, present, -torch.inf)
         sets = concepts.sigmoid(), relations.sigmoid(), alike.sigmoid()
         return Grounded(self.domain, present, *sets, k.probability(words.softmax(-1), WORD), nothing=k.nothing)
 
     def answer(self, batch: ConceptBatch, *, hard: bool = False) -> SoftAnswers:
         """Ground the scenes and execute the programs; `hard` as in evaluation."""
-        grounded = self.ground(batch.rows, batch.present)
+        grounded = self.ground(batch.seen, batch.present)
         return (self._hard if hard else self.executor)(batch.schedule, grounded, batch.which)
 
     def loss(self, batch: ConceptBatch) -> LossOut:
@@ -174,7 +220,7 @@ class ConceptLearner(nn.Module):
 
         In evaluation mode the accuracies are those of hard execution; the loss is always that of soft execution.
         """
-        grounded = self.ground(batch.rows, batch.present)
+        grounded = self.ground(batch.seen, batch.present)
         answers = self.executor(batch.schedule, grounded, batch.which)
         loss = answer_losses(answers, batch.targets).mean()
         if not self.training:
@@ -193,21 +239,31 @@ class ConceptLearner(nn.Module):
     # --- scenes ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
+    def look(self, scenes: Sequence[Described | Viewed]) -> Grounded:
+        """What the learner sees of what examples are about.
+
+        Raises:
+            DataError: there is none, or the learner knows the other kind.
+        """
+        if not scenes:
+            raise DataError("there is no scene to look at")
+        seen, present = self._side_by_side(scenes)
+        device = next(self.parameters()).device
+        return self.ground(seen.to(device), present.to(device))
+
     def see(self, scenes: Sequence[Scene]) -> Grounded:
         """What the learner sees in scenes.
 
         Raises:
-            DataError: there is no scene, or one is of another domain.
+            DataError: there is no scene, one is of another domain, or the learner sees images.
             SceneError: an object has no coordinates in the frame of the learner's descriptions.
         """
-        if not scenes:
-            raise DataError("there is no scene to look at")
         for s in scenes:
             if s.domain != self.domain:
                 raise DataError(f"the learner knows the domain '{self.domain.name}', the scene is of '{s.domain.name}'")
-        padded = pad(describe_scenes(scenes, self.config.state))
-        device = next(self.parameters()).device
-        return self.ground(padded.rows.to(device), padded.present.to(device))
+        if self.config.features != "state":
+            raise DataError("the learner sees images (features = 'regions'), not scenes; give it an image")
+        return self.look(describe_scenes(scenes, self.config.state))
 
     def trace(self, program: Program, scene: Scene, question: str | None = None) -> Trace:
         """How a program is answered on a scene: every call's value, with the degree of every object.
@@ -217,3 +273,73 @@ class ConceptLearner(nn.Module):
             ExecutionError: the scene is empty, or the program is of another domain.
         """
         return trace_soft(program, scene, self.see([scene]), self._hard, question)
+
+    # --- images ---------------------------------------------------------------------------------------------
+
+    def load_pretrained(self) -> None:
+        """Begin with the file of weights that the settings name, if they name one.
+
+        Raises:
+            DataError: the file cannot be read, or its tensors do not fit.
+            ValueError: the features have nothing to put them in.
+        """
+        if isinstance(self.perception.features, RegionFeatures):
+            self.perception.features.load_weights()
+
+    def see_images(self, views: Sequence[View]) -> Grounded:
+        """What the learner sees in images, each (3, H, W) uint8 with its detections.
+
+        Raises:
+            DataError: there is no image, or the learner knows state descriptions.
+        """
+        return self.look([Viewed(image, found) for image, found in views])
+
+    def trace_image(self, program: Program, view: View, question: str | None = None) -> Trace:
+        """How a program is answered on an image: every call's value, with the degree of every object.
+
+        The trace names objects by their likeliest values.
+
+        Raises:
+            DataError: as `see_images`.
+            ExecutionError: nothing was detected, or the program is of another domain.
+        """
+        grounded = self.see_images([view])
+        return trace_soft(program, likeliest_scene(grounded, view[1]), grounded, self._hard, question)
+
+
+def likeliest_scene(grounded: Grounded, found: Detections, which: int = 0) -> Scene:
+    """What was detected in an image as a crisp scene: each object with its likeliest value of each attribute, its box,
+    mask and score; and the relations that are likelier than not, of which one and its inverse agree.
+    """
+    domain, n = grounded.domain, len(found)
+    words = grounded.words[which].cpu()  # (A, N, C)
+    values, first = [], 0
+    for number, attribute in enumerate(domain.attributes):
+        size = len(domain.values(attribute))
+        values.append((words[number, :n, first : first + size].argmax(-1) + first).tolist())
+        first += size
+    places = [
+        ObjectPlace(
+            bbox=(box[0], box[1], box[2], box[3]),
+            score=min(1.0, max(0.0, score)),
+            mask=None if found.masks is None else found.masks[i],
+        )
+        for i, (box, score) in enumerate(zip(found.boxes.tolist(), found.scores.tolist(), strict=True))
+    ]
+    rows = [[column[i] for column in values] for i in range(n)]
+    return Scene(domain, rows, places, _relationships(grounded, which, n), image=found.image)
+
+
+def _relationships(grounded: Grounded, which: int, n: int) -> dict[str, list[list[int]]]:
+    domain, told = grounded.domain, grounded.relations[which, :, :n, :n].cpu()
+    even = 0.0 if grounded.nothing < 0 else 0.5
+    found: dict[str, list[list[int]]] = {}
+    for number, name in enumerate(domain.relations):
+        inverse = domain.inverse(name)
+        degrees = told[number] - even
+        if inverse is not None:
+            if inverse in found:
+                continue  # read off the other one
+            degrees = degrees + (told[domain.relation_index[inverse]] - even).T
+        found[name] = [[j for j in range(n) if j != i and degrees[i, j] > 0] for i in range(n)]
+    return found

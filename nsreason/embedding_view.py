@@ -84,7 +84,7 @@ def belonging(learner: ConceptLearner) -> dict[str, dict[str, float]]:
 
 @torch.no_grad()
 def maps(learner: ConceptLearner, scenes: Sequence[Scene] = ()) -> list[Map]:
-    """A map for each attribute, with the objects of the scenes (at most 400).
+    """A map for each attribute, with the objects of the scenes (at most 400) if the learner knows scenes.
 
     Raises:
         SceneError: an object has no coordinates in the frame of the learner's descriptions.
@@ -120,6 +120,8 @@ def _circle(vectors: Tensor) -> Tensor:
 
 def _objects(learner: ConceptLearner, scenes: Sequence[Scene]) -> tuple[Tensor, list[list[str]]]:
     """Places (A, M, H) of M objects, and their values [object][attribute]."""
+    if learner.config.features != "state":
+        return torch.zeros(0), []  # scenes say nothing to a learner that sees images
     kept, count = [], 0
     for s in scenes:
         if count + len(s) > MOST:

@@ -170,7 +170,10 @@ def new_model(recipe: Recipe) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         try:
-            return made(recipe.model_config)
+            model = made(recipe.model_config)
+            if hasattr(model, "load_pretrained"):  # from a file that the settings name; checkpoints do without it
+                model.load_pretrained()
+            return model
         except ValueError as error:
             raise RecipeError(f"model_config: {error}") from None
 

@@ -52,7 +52,8 @@ def concepts(
     probes = learned.probed(learner, examples) if examples else None
     near, weights = nearest(learner), belonging(learner)
     if plot is not None:
-        scenes = list({id(e.described): e.described.scene for e in examples}.values())
+        seen = {id(e.described): e.described.scene for e in examples}
+        scenes = [scene for scene in seen.values() if scene is not None]
         found = maps(learner, scenes)
         page = plot.lower().endswith(".html")
         learned.write_file(plot, to_html(found, checkpoint).encode() if page else to_png(found))

@@ -61,11 +61,17 @@ def evaluated(learner: ConceptLearner, examples: list[Example], name: str, progr
 
 
 def probed(learner: ConceptLearner, examples: list[Example]) -> Probes:
-    """The concept probes on the scenes of the examples."""
+    """The concept probes on the scenes of the examples.
+
+    Raises:
+        DataError: they are images of which only detections are known.
+    """
     from ..probes import probe
 
-    scenes = list({id(e.described): e.described.scene for e in examples}.values())
-    return probe(learner.see(scenes), scenes)
+    seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
+    if not seen:
+        raise DataError("no image's objects are annotated in their own order: there is nothing to probe against")
+    return probe(learner.look([described for described, _ in seen]), [scene for _, scene in seen])
 
 
 def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, programs: str) -> list[Example]:
@@ -74,10 +80,10 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     Raises:
         DataError: the folder lacks a file, or nothing in it can be used.
     """
-    from ..concept_data import ConceptData, load_concept_data
+    from ..concept_data import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
-    found = load_concept_data(folder, learner.domain, learner.config.state, config)
+    found = config.load(learner, folder)
     if found.bad:
         output.note(f"{len(found.bad):,} questions cannot be used; the first: {found.bad[0]}")
     if part == "held-out" and not found.held_out:

@@ -1,0 +1,197 @@
+"""What a concept learner learns from images: questions with their programs and answers, each on an image with what a
+detector found there.
+
+    data = load_image_data("data/photos,data/rendered", domain, regions)    # one folder or several
+    data.train, data.held_out                                               # sequences of Example
+
+A folder has `images/`, a file of questions, and what was detected: `detections.json` (as `nsreason detect` writes it),
+or a file of scenes whose objects have masks, in which case values and relations that stand beside them are not learned
+from. Images are kept in memory as bytes, at the size that the learner looks at (460 KB each at 320 x 480; 5,000 of
+them take 2.3 GB); masks stay run-length encoded until they are in a batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from .answering import QuestionTypes
+from .concept_data import ConceptData, Examples, Split, Viewed, find_file, make_example
+from .data.questions import QuestionRecord, read_questions
+from .data.scenes import load_scenes
+from .domain import Domain
+from .errors import DataError, NsreasonError
+from .perception.detections import Detections, read_detections
+from .perception.images import ENDINGS, read_image
+from .perception.regions import RegionConfig, resized
+from .scene import Scene
+
+READERS = 4  # threads; decoding a PNG does not hold the others up
+
+
+def load_image_data(
+    folders: str | Path | Sequence[str | Path], domain: Domain, regions: RegionConfig, config: ConceptData | None = None
+) -> Split:
+    """The examples of folders of images; several are given in a list, or in one text with commas between them.
+
+    Raises:
+        DataError: a folder lacks a file, or nothing in it can be learned from.
+    """
+    config = config or ConceptData()
+    places = folders_of(folders)
+    split = Split(Examples(), Examples(), [])
+    for number, place in enumerate(places, start=1):
+        found, bad = _examples(place, domain, regions, config)
+        keeps = config.held_out if config.held_out_of == "each" or number == len(places) else 0.0
+        views = list(dict.fromkeys(id(e.described) for e in found))
+        cut = len(views) - round(keeps * len(views))
+        last = max(1, round(config.fraction * cut))
+        learned, held_out = set(views[:last]), set(views[cut:])
+        split.train.extend(e for e in found if id(e.described) in learned)
+        split.held_out.extend(e for e in found if id(e.described) in held_out)
+        split.bad.extend(bad)
+    return split
+
+
+def folders_of(folders: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The folders that are named.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if isinstance(folders, str | Path):
+        whole = Path(folders)
+        folders = [whole] if whole.exists() else [part for part in str(folders).split(",") if part]
+    found = [Path(f) for f in folders]
+    for place in found:
+        if not place.is_dir():
+            raise DataError(f"{place}: there is no such folder")
+    return found
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What was detected in a folder's images, by place and by name, and what is annotated of the same objects."""
+
+    detections: Sequence[Detections]
+    by_name: dict[str, Detections]
+    scenes: dict[str, Scene]
+    source: Path
+
+    def of(self, record: QuestionRecord) -> Detections:
+        """What was detected in the image of a question.
+
+        Raises:
+            DataError: nothing is known of it, or nothing was found there.
+        """
+        name, number = record.image_filename, record.image_index
+        if name is not None:
+            found = self.by_name.get(name)
+        else:
+            found = self.detections[number] if number is not None and 0 <= number < len(self.detections) else None
+        asked = f"question {record.index}: the image {name if name is not None else f'number {number}'}"
+        if found is None:
+            raise DataError(f"{asked} is not in {self.source}")
+        if not len(found):
+            raise DataError(f"{asked} has no object that was detected")
+        return found
+
+
+def _held(folder: Path, domain: Domain, split: str) -> _Held:
+    path, annotated = _detections_file(folder, split)
+    read = read_detections(path)
+    if not read.detections:
+        why = f"; the first: {read.bad[0]}" if read.bad else ""
+        raise DataError(f"{path}: no image with detections{why}")
+    scenes: dict[str, Scene] = {}
+    if annotated:
+        with contextlib.suppress(NsreasonError):  # of another domain, or without values: nothing to probe against
+            scenes = {s.image: s for s in load_scenes(path, domain).scenes if s.image is not None}
+    return _Held(read.detections, {d.image: d for d in read.detections}, scenes, path)
+
+
+def _detections_file(folder: Path, split: str) -> tuple[Path, bool]:
+    """The file of detections, and whether it is one of scenes."""
+    for name in ("detections.json", "detections.json.gz"):
+        if (folder / name).is_file():
+            return folder / name, False
+    try:
+        return find_file(folder, "scenes", split), True
+    except DataError:
+        if (folder / "instances.json").is_file():
+            return folder / "instances.json", False
+        message = "no detections.json; `nsreason detect` makes one of images"
+        raise DataError(f"{folder}: {message}, and a scenes.json or instances.json with masks will do") from None
+
+
+def _examples(
+    folder: Path, domain: Domain, regions: RegionConfig, config: ConceptData
+) -> tuple[Examples, list[NsreasonError]]:
+    questions = find_file(folder, "questions", config.split)
+    held = _held(folder, domain, config.split)
+    bad: list[NsreasonError] = []
+    asked: list[tuple[QuestionRecord, Detections]] = []
+    for record in read_questions(questions):
+        try:
+            if not isinstance(record, QuestionRecord):
+                raise record.error
+            asked.append((record, held.of(record)))
+        except NsreasonError as error:
+            bad.append(error)
+    needed = {id(found) for _, found in asked}
+    views, faults = _views(folder, [d for d in held.detections if id(d) in needed], regions, held.scenes)
+    types = QuestionTypes(domain)
+    by_image: dict[str, Examples] = {image: Examples() for image in views}
+    for record, found in asked:
+        try:
+            if found.image in faults:
+                raise faults[found.image]
+            example = make_example(record, views[found.image], domain, types, config.programs)
+            by_image[found.image].append(example)
+        except NsreasonError as error:
+            bad.append(error)
+    examples = Examples(e for part in by_image.values() for e in part)  # images in the order of their detections
+    if not examples:
+        why = f"; the first: {bad[0]}" if bad else ""
+        raise DataError(f"{questions}: none of {len(bad)} questions can be learned from{why}")
+    return examples, bad
+
+
+def _views(
+    folder: Path, detections: Iterable[Detections], regions: RegionConfig, scenes: dict[str, Scene]
+) -> tuple[dict[str, Viewed], dict[str, NsreasonError]]:
+    """Images with their detections by name, and why others cannot be read."""
+    files = {
+        name: Path(place) / name
+        for place, _, names in os.walk(folder / "images" if (folder / "images").is_dir() else folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(ENDINGS)
+    }
+    size = regions.image_size()
+
+    def read(found: Detections) -> Tensor | NsreasonError:
+        try:
+            if found.image not in files:
+                raise DataError(f"{folder}: no image {found.image}")
+            return resized(read_image(files[found.image]), size)
+        except NsreasonError as error:
+            return error
+
+    views: dict[str, Viewed] = {}
+    faults: dict[str, NsreasonError] = {}
+    detections = list(detections)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="images") as pool:
+        for found, image in zip(detections, pool.map(read, detections), strict=True):
+            if isinstance(image, NsreasonError):
+                faults[found.image] = image
+                continue
+            scene = scenes.get(found.image)
+            same = scene is not None and len(scene) == len(found)
+            views[found.image] = Viewed(image, found, scene if same else None)
+    return views, faults
