@@ -26,7 +26,7 @@ Point = tuple[float, float]
 Ring = Sequence[Point]
 
 FINE = 3
-_WASH = 0.12  # how much of its colour lies over an object that a call gave: little, for questions ask of colours
+_WASH = 0.08  # how much of its colour lies over an object that a call gave: little, for questions ask of colours
 
 
 @dataclass(frozen=True, slots=True)

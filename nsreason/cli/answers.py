@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Answering:
-    """How to answer on one scene: with a trace, with a page, in how many words."""
+    """How to answer on one scene: with a trace, with a page, with a picture, in how many words."""
 
     scene: Scene
     trace: bool = False
     html: str | None = None
     image_file: str | None = None
     quiet: bool = False
+    png: str | None = None
 
     def __call__(self, program: Program, question: str | None = None) -> Outcome:
         """Run a program; a scene on which it has no answer is told in the outcome's error."""
@@ -46,6 +47,9 @@ def shown(found: Trace, how: Answering, program: Program, question: str | None) 
     if how.html is not None:
         write_page(found, how.html, how.image_file)
         output.note(f"wrote {how.html}")
+    if how.png is not None:
+        write_picture(found, how.png, how.image_file)
+        output.note(f"wrote {how.png}")
     answer = None if found.answer is None else spell(found.answer)
     record: dict[str, object] = {} if question is None else {"question": question}
     record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": how.scene.index}
@@ -53,6 +57,8 @@ def shown(found: Trace, how: Answering, program: Program, question: str | None) 
         record["trace"] = found.to_json()
     if how.html is not None:
         record["html"] = how.html
+    if how.png is not None:
+        record["png"] = how.png
     if how.trace:
         width = output.width()
         text = found.to_rich(width=width) if output.on_terminal(sys.stdout) else found.to_text(width=width)
@@ -65,16 +71,19 @@ def shown(found: Trace, how: Answering, program: Program, question: str | None) 
     return Outcome("\n".join(lines), record, found.error)
 
 
-def check_page(html: str | None, image_file: str | None) -> None:
-    """Refuse options that ask for no page, before anything is read.
+def check_page(html: str | None, image_file: str | None, png: str | None = None) -> None:
+    """Refuse options that ask for no page and no picture, before anything is read.
 
     Raises:
-        UsageError: a picture without a page, or the page to standard output.
+        UsageError: the scene's image and nothing to show it in, both into one file, or one to standard output.
     """
-    if image_file is not None and html is None:
-        raise output.UsageError("--image-file is for the page of --html, which is not given")
-    if html == "-":
-        raise output.UsageError("--html takes the name of a file; standard output has the answer")
+    if image_file is not None and html is None and png is None:
+        raise output.UsageError("--image-file is for --html or --png, neither of which is given")
+    for option, path in (("--html", html), ("--png", png)):
+        if path == "-":
+            raise output.UsageError(f"{option} takes the name of a file; standard output has the answer")
+    if html is not None and html == png:
+        raise output.UsageError(f"--html and --png both name {html}; give them a file each")
 
 
 def write_page(trace: Trace, path: str, image_file: str | None) -> None:
@@ -90,15 +99,29 @@ def write_page(trace: Trace, path: str, image_file: str | None) -> None:
         file.write(page)
 
 
-def one_page(lines: Iterable[Line], html: str | None) -> Iterable[Line]:
-    """The same lines; where a page is wanted, no more than one.
+def write_picture(trace: Trace, path: str, image_file: str | None) -> None:
+    """The trace as one PNG picture.
 
     Raises:
-        DataError: there are several, and one page to write.
+        DataError: the scene's image cannot be read, the program is too long, or the picture cannot be written.
     """
-    if html is None:
+    from ..files import atomic_write
+
+    picture = trace.to_png(None if image_file is None else Path(image_file))
+    with atomic_write(path) as file:
+        file.write(picture)
+
+
+def one_page(lines: Iterable[Line], html: str | None, png: str | None = None) -> Iterable[Line]:
+    """The same lines; where a page or a picture is wanted, no more than one.
+
+    Raises:
+        DataError: there are several, and one page or picture to write.
+    """
+    if html is None and png is None:
         return lines
     held = list(lines)
     if len(held) > 1:
-        raise DataError(f"--html writes the page of one answer, and {len(held)} are asked for")
+        what = "--html writes the page" if html is not None else "--png writes the picture"
+        raise DataError(f"{what} of one answer, and {len(held)} are asked for")
     return held

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import answers, inputs, options
+from . import answers, inputs, options, output, pictures
 
 if TYPE_CHECKING:
     from ..program import Program
@@ -17,37 +17,61 @@ EXAMPLES = (
     'nsreason ask "How many red cubes are there?" --scene demo/scene.json',
     'nsreason ask "What color is the big ball?" --scene demo/scene.json --trace',
     'nsreason ask "Is there a cube?" --scene demo/scene.json --html page.html',
+    'nsreason ask "Is there a cube?" --scene demo/scene.json --png strip.png',
+    'nsreason ask "How many metal things are left of the big red cube?" --image photo.png --html page.html',
     'echo "Is the big can green?" | nsreason ask --scene demo/scene.json --json',
 )
 
 
 def ask(
-    scene: options.SceneFile,
     question: Annotated[
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
     ] = None,
+    scene: options.SceneFileOr = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="FILE|NAME",
+            help="A picture to look at; with --scene, the image_filename of the scene to take.",
+        ),
+    ] = None,
     index: options.Index = None,
-    image: options.Image = None,
     domain: options.Domain = "clevr",
-    checkpoint: options.Checkpoint = None,
+    by: pictures.WithBy = None,
+    checkpoint: pictures.Checkpoint = None,
+    detector: pictures.Detector = None,
     trace: options.WithTrace = False,
     html: options.Html = None,
     image_file: options.ImageFile = None,
     quiet: Annotated[bool, options.flag("--quiet", "-q", says="Print only the answer.")] = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Answer English questions about a scene.
+    """Answer English questions about a scene or a picture.
 
     Prints the question, its program and the answer. A question that cannot be read, or has no answer on the
     scene, is reported with its line, and the others go on.
 
-    With --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace shows to
-    which degree each object belongs to each step.
+    With --image and no --scene, a detector finds the objects of the picture, and what each is and where it stands is
+    read off its pixels; the page of --html then shows the picture.
+
+    With --scene and --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace
+    shows to which degree each object belongs to each step.
     """
     from ..domain import load_domain
     from ..questions import question_parser
 
+    if scene is None:
+        if image is None:
+            raise output.UsageError("missing --scene FILE, or --image FILE for a picture")
+        wrong = {"--index": index, "--image-file": image_file}
+        for name in (n for n, value in wrong.items() if value is not None):
+            raise output.UsageError(f"{name} goes with --scene; --image alone is a picture to look at")
+        return _ask_picture(image, question or [], by, checkpoint, detector, trace, html, quiet, as_json)
+    if by == "scene-parser" or detector is not None:
+        told = "--detector" if detector is not None else "--by scene-parser"
+        raise output.UsageError(f"{told} looks at a picture: give --image without --scene")
     answers.check_page(html, image_file)
     inputs.one_stdin(scene, "-" if not question else question[0])
     learner = None
@@ -64,3 +88,29 @@ def ask(
         answer = learned.Learned(held, trace, html, image_file, quiet, learner=learner)
     lines = answers.one_page(inputs.question_lines(question or []), html)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
+
+
+def _ask_picture(
+    image: str,
+    questions: list[str],
+    by: pictures.By | None,
+    checkpoint: str | None,
+    detector: str | None,
+    trace: bool,
+    html: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    from contextlib import nullcontext
+
+    from ..questions import question_parser
+
+    answers.check_page(html, None)
+    lines = list(answers.one_page(inputs.question_lines(questions), html)) if questions else None
+    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector)
+    parser = question_parser(reasoner.domain)
+    view = pictures.look_at(image, reasoner)
+    with pictures.page_picture(image) if html is not None else nullcontext(None) as picture:
+        answer = pictures.Pictured(trace, html, picture, quiet, reasoner=reasoner, view=view)
+        asked = lines if lines is not None else answers.one_page(inputs.question_lines([]), html)
+        return inputs.each(asked, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -22,6 +22,7 @@ def execute(
     domain: options.Domain = "clevr",
     trace: options.WithTrace = False,
     html: options.Html = None,
+    png: options.Png = None,
     image_file: options.ImageFile = None,
     lines: options.Lines = False,
     as_json: options.AsJson = False,
@@ -33,9 +34,9 @@ def execute(
     from ..dialects import read_program
     from ..domain import load_domain
 
-    answers.check_page(html, image_file)
+    answers.check_page(html, image_file, png)
     inputs.one_stdin(scene, program)
     told = load_domain(domain)
-    answer = answers.Answering(inputs.the_scene(scene, told, index, image), trace, html, image_file)
-    texts = answers.one_page(inputs.program_lines(program, lines), html)
+    answer = answers.Answering(inputs.the_scene(scene, told, index, image), trace, html, image_file, png=png)
+    texts = answers.one_page(inputs.program_lines(program, lines), html, png)
     return inputs.each(texts, lambda p: answer(read_program(p, source, told)), as_json=as_json, what="program")

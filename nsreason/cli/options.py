@@ -73,9 +73,13 @@ Html = Annotated[
     str | None,
     typer.Option("--html", metavar="OUT.html", help="Write the trace as one web page that needs no network."),
 ]
+Png = Annotated[
+    str | None,
+    typer.Option("--png", metavar="OUT.png", help="Write the trace as one picture, with a panel for every call."),
+]
 ImageFile = Annotated[
     str | None,
-    typer.Option("--image-file", metavar="PNG|JPEG", help="The scene's picture, to be part of that page."),
+    typer.Option("--image-file", metavar="PNG|JPEG", help="The scene's picture, to be part of that page or picture."),
 ]
 Checkpoint = Annotated[
     str | None,
