@@ -25,9 +25,10 @@ Device = Literal["cpu", "cuda", "mps"]
 Format = Literal["coco", "results", "nscl"]
 
 EXAMPLES = (
-    "nsreason detect photo.png --out detections.json",
-    "nsreason detect images --score 0.7 --draw drawn --format nscl --out scenes.json",
-    "nsreason detect images --instances instances.json",
+    "nsreason generate clevr --scenes 3 --images --out pictures",
+    "nsreason detect pictures/images --out detections.json",
+    "nsreason detect pictures/images --score 0.7 --draw drawn \\\n    --format nscl --out scenes.json",
+    "nsreason detect pictures/images --instances pictures/instances.json",
 )
 
 
