@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 from torch import Tensor
@@ -51,8 +51,8 @@ class Looked:
         name: the image's file name.
         image: (3, H, W) uint8, in the models' frame; found: what was detected there.
         fit: how the image lies in the frame.
-        scene: the crisp scene that was seen, in the image's own pixels; None where no one has asked what the objects
-            are, as for a concept learner, which grounds views when it answers.
+        scene: what a scene parser has read, in the image's own pixels; None for a concept learner, which grounds views
+            when it answers.
     """
 
     name: str
@@ -64,6 +64,10 @@ class Looked:
 
 class ImageReasoner(Protocol):
     """Answers programs on images."""
+
+    @property
+    def crisp(self) -> bool:
+        """Whether its views have scenes, on which programs run exactly."""
 
     @property
     def domain(self) -> Domain:
@@ -88,6 +92,9 @@ class ImageReasoner(Protocol):
 
     def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
         """How a program is answered on a view."""
+
+    def scene(self, view: Looked) -> Scene:
+        """What is seen, as a crisp scene in the image's own pixels."""
 
 
 def fitted(
@@ -125,6 +132,7 @@ class SceneParserReasoner:
 
     detector: Detecting | None
     parser: SceneParser
+    crisp: ClassVar[bool] = True
 
     @property
     def domain(self) -> Domain:
@@ -146,13 +154,19 @@ class SceneParserReasoner:
         """See `ImageReasoner.answer`."""
         from .executors import execute_batch
 
-        return list(execute_batch(programs, [scene_of(v) for v in views], which))
+        return list(execute_batch(programs, [self.scene(v) for v in views], which))
 
     def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
         """See `ImageReasoner.trace`."""
         from .executors import trace
 
-        return trace(program, scene_of(view), question)
+        return trace(program, self.scene(view), question)
+
+    def scene(self, view: Looked) -> Scene:
+        """See `ImageReasoner.scene`."""
+        if view.scene is None:
+            raise DataError(f"{view.name}: no scene was read from this image")
+        return view.scene
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,7 @@ class ConceptReasoner:
 
     detector: Detecting | None
     learner: ConceptLearner
+    crisp: ClassVar[bool] = False
 
     @property
     def domain(self) -> Domain:
@@ -184,26 +199,20 @@ class ConceptReasoner:
             return []
         used = sorted(set(which))
         place = {view: i for i, view in enumerate(used)}
-        see: Any = getattr(self.learner, "see_images")  # noqa: B009
-        grounded = see([(views[i].image, views[i].found) for i in used])
+        grounded = self.learner.see_images([(views[i].image, views[i].found) for i in used])
         executor = QuasiSymbolic(algebra(self.learner.config.algebra)).evaluation()
         return list(executor(programs, grounded, [place[i] for i in which]).decode())
 
     def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
         """See `ImageReasoner.trace`; places are told in the image's own pixels."""
-        found: Trace = self.learner.trace_image(program, (view.image, view.found), question)
+        found = self.learner.trace_image(program, (view.image, view.found), question)
         return replace(found, scene=_outward(found.scene, view))
 
+    def scene(self, view: Looked) -> Scene:
+        """See `ImageReasoner.scene`: each object with its likeliest values."""
+        from .concept_learner import likeliest_scene
 
-def scene_of(view: Looked) -> Scene:
-    """The scene of a view.
-
-    Raises:
-        DataError: no scene was read from it.
-    """
-    if view.scene is None:
-        raise DataError(f"{view.name}: no scene was read from this image")
-    return view.scene
+        return _outward(likeliest_scene(self.learner.see_images([(view.image, view.found)]), view.found), view)
 
 
 def _outward(scene: Scene, view: Looked) -> Scene:

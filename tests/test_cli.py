@@ -30,7 +30,7 @@ from nsreason.surfaces import parse_program
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ["demo", "parse", "ask", "execute", "evaluate", "describe", "convert"]
-COMMANDS += ["generate", "train", "concepts", "detect", "ops", "domains"]
+COMMANDS += ["generate", "train", "concepts", "detect", "describe-image", "ops", "domains"]
 RED_CUBES = "How many red cubes are there?"
 RED_CUBES_PROGRAM = "count(filter[cube](filter[red](scene())))"
 THE_BALL = "What color is the ball?"  # of the demo scene, which has three

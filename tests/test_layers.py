@@ -47,11 +47,13 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.embedding_view",
         "nsreason.scene_parser_data",
         "nsreason.image_reasoning",
+        "nsreason.perception_report",
     ),
     ("nsreason.data.synthetic",),  # it executes the questions that it makes
     (
         "nsreason.training",
         "nsreason.evaluation",
+        "nsreason.image_evaluation",
         "nsreason.compare",
         "nsreason.recipe",
         "nsreason.recipes",

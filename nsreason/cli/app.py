@@ -17,6 +17,7 @@ from . import (
     convert,
     demo,
     describe,
+    describe_image,
     detect,
     domains,
     evaluate,
@@ -138,6 +139,9 @@ def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
     app.command(name, cls=kind, help="\n\n".join(paragraphs))(handler)
 
 
-for _module in (demo, parse, ask, execute, evaluate, describe, convert, generate, train, concepts, detect, ops, domains):
+for _module in (
+    *(demo, parse, ask, execute, evaluate, describe, convert),
+    *(generate, train, concepts, detect, describe_image, ops, domains),
+):
     _name = _module.__name__.rpartition(".")[2]
-    _add(_name, getattr(_module, _name), _module.EXAMPLES)
+    _add(_name.replace("_", "-"), getattr(_module, _name), _module.EXAMPLES)

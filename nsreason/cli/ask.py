@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +28,14 @@ def ask(
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
     ] = None,
-    scene: options.SceneFileOr = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            "--scene",
+            metavar="FILE",
+            help="A JSON file of one scene or many; [bold]-[/bold] is stdin, .gz is unpacked.",
+        ),
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option(
@@ -44,6 +51,7 @@ def ask(
     detector: pictures.Detector = None,
     trace: options.WithTrace = False,
     html: options.Html = None,
+    png: options.Png = None,
     image_file: options.ImageFile = None,
     quiet: Annotated[bool, options.flag("--quiet", "-q", says="Print only the answer.")] = False,
     as_json: options.AsJson = False,
@@ -68,11 +76,12 @@ def ask(
         wrong = {"--index": index, "--image-file": image_file}
         for name in (n for n, value in wrong.items() if value is not None):
             raise output.UsageError(f"{name} goes with --scene; --image alone is a picture to look at")
-        return _ask_picture(image, question or [], by, checkpoint, detector, trace, html, quiet, as_json)
+        how = {"trace": trace, "html": html, "png": png, "quiet": quiet}
+        return _ask_picture(image, question or [], how, by, checkpoint, detector, as_json)
     if by == "scene-parser" or detector is not None:
         told = "--detector" if detector is not None else "--by scene-parser"
         raise output.UsageError(f"{told} looks at a picture: give --image without --scene")
-    answers.check_page(html, image_file)
+    answers.check_page(html, image_file, png)
     inputs.one_stdin(scene, "-" if not question else question[0])
     learner = None
     if checkpoint is not None:
@@ -83,34 +92,30 @@ def ask(
     held = inputs.the_scene(scene, parser.domain, index, image)
     answer: Callable[[Program, str], inputs.Outcome]
     if learner is None:
-        answer = answers.Answering(held, trace, html, image_file, quiet)
+        answer = answers.Answering(held, trace, html, image_file, quiet, png)
     else:
-        answer = learned.Learned(held, trace, html, image_file, quiet, learner=learner)
-    lines = answers.one_page(inputs.question_lines(question or []), html)
+        answer = learned.Learned(held, trace, html, image_file, quiet, png, learner=learner)
+    lines = answers.one_page(inputs.question_lines(question or []), html, png)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
 
 
 def _ask_picture(
     image: str,
     questions: list[str],
+    how: dict[str, Any],
     by: pictures.By | None,
     checkpoint: str | None,
     detector: str | None,
-    trace: bool,
-    html: str | None,
-    quiet: bool,
     as_json: bool,
 ) -> int:
-    from contextlib import nullcontext
-
+    """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
     from ..questions import question_parser
 
-    answers.check_page(html, None)
-    lines = list(answers.one_page(inputs.question_lines(questions), html)) if questions else None
+    answers.check_page(how["html"], None, how["png"])
+    lines = answers.one_page(inputs.question_lines(questions), how["html"], how["png"])
     reasoner, _ = pictures.load_reasoner(by, checkpoint, detector)
     parser = question_parser(reasoner.domain)
     view = pictures.look_at(image, reasoner)
-    with pictures.page_picture(image) if html is not None else nullcontext(None) as picture:
-        answer = pictures.Pictured(trace, html, picture, quiet, reasoner=reasoner, view=view)
-        asked = lines if lines is not None else answers.one_page(inputs.question_lines([]), html)
-        return inputs.each(asked, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
+    with pictures.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
+        answer = pictures.Pictured(**how, image_file=shown, reasoner=reasoner, view=view)
+        return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import options, output
+from . import options, output, pictures
 
 if TYPE_CHECKING:
     from ..evaluation import Report
@@ -24,6 +24,7 @@ EXAMPLES = (
     "nsreason evaluate --questions demo/questions.json --scenes demo/scene.json",
     "nsreason evaluate --questions demo/questions.json --scenes demo/scene.json \\\n"
     "    --programs parsed --jobs 2 --out predictions.jsonl --markdown report.md",
+    "nsreason evaluate --questions questions.json --images images/ --scenes scenes.json",
 )
 
 
@@ -42,6 +43,17 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="For a model: the folder of both files.")
     ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option("--images", metavar="DIR", help="Answer from the pixels of these images, named in the questions."),
+    ] = None,
+    by: pictures.WithBy = None,
+    sees: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="FILE", help="For --images: a trained model, not the bundled one."),
+    ] = None,
+    detector: pictures.Detector = None,
+    detections: pictures.Detections = None,
     part: Annotated[
         Literal["all", "held-out"],
         typer.Option("--part", help="For a model: all scenes, or the last tenth, which training holds out."),
@@ -75,17 +87,35 @@ def evaluate(
     --programs parsed also how many programs are equivalent to the file's; and every kind of failure with examples.
     Records that are not valid are counted, never scored.
 
+    With --images the questions are answered from pixels: a detector finds the objects, --by says what sees them. With
+    --scenes too, what was seen is compared with what is annotated, so that it shows which step failed.
+
     With a checkpoint the programs run on what the model sees in the scenes; the report is then followed by what it
-    has learned of each concept, and how well its degrees are calibrated.
+    has learned of each concept, and how well its degrees are calibrated. Of a scene parser, what it sees is compared
+    with the annotations; of a detector, what it finds.
 
     Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
     if checkpoint is not None:
         others = {"--questions": questions, "--scenes": scenes, "--out": out, "--resume": resume or None}
+        others |= {"--images": images, "--by": by, "--detector": detector, "--detections": detections}
         wrong = [name for name, value in others.items() if value is not None]
         if wrong or data is None:
             raise output.UsageError("a checkpoint needs --data DIR" if data is None else f"a model takes no {wrong[0]}")
         return _evaluate_model(checkpoint, data, part, programs, limit, markdown, as_json)
+    if images is not None:
+        if questions is None:
+            raise output.UsageError("missing --questions")
+        if data is not None or resume:
+            raise output.UsageError(f"--images takes no {'--resume' if data is None else '--data'}")
+        _check_out(out, as_json)
+        look: dict[str, Any] = {"scenes": scenes, "part": part, "programs": programs, "on_error": on_error}
+        look |= {"out": out, "limit": limit}
+        report = _evaluate_images(questions, images, by, sees, detector, detections, look, markdown, as_json)
+        return 2 if report.bad.count and report.bad.count == report.questions else 0
+    for name, value in {"--by": by, "--checkpoint": sees, "--detector": detector, "--detections": detections}.items():
+        if value is not None:
+            raise output.UsageError(f"{name} is for --images, which is not given")
     if data is not None or questions is None or scenes is None:
         lacks = next((n for n, v in (("--questions", questions), ("--scenes", scenes)) if v is None), "a checkpoint")
         raise output.UsageError(
@@ -98,8 +128,7 @@ def evaluate(
 
     if resume and out in (None, "-"):
         raise output.UsageError("--resume needs the --out FILE of the interrupted run")
-    if out == "-" and as_json:
-        raise output.UsageError("--out - and --json both write to standard output")
+    _check_out(out, as_json)
     with _progress() as progress, _resumable(out):
         report = evaluate(
             questions,
@@ -119,6 +148,42 @@ def evaluate(
     return 2 if report.bad.count and report.bad.count == report.questions else 0
 
 
+def _check_out(out: str | None, as_json: bool) -> None:
+    if out == "-" and as_json:
+        raise output.UsageError("--out - and --json both write to standard output")
+
+
+def _evaluate_images(
+    questions: str,
+    images: str,
+    by: pictures.By | None,
+    checkpoint: str | None,
+    detector: str | None,
+    detections: str | None,
+    look: dict[str, Any],
+    markdown: str | None,
+    as_json: bool,
+) -> Report:
+    from ..image_evaluation import evaluate_images
+
+    given = pictures.load_detections(detections)
+    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None)
+    with _progress("looking", "images") as progress:
+        report, seen = evaluate_images(
+            questions, images, reasoner, name=checkpoint or kind, detections=given, progress=progress, **look
+        )
+    if markdown is not None:
+        _write(markdown, report.to_markdown() + ("" if seen is None else "\n" + seen.to_markdown()))
+    if as_json:
+        output.put_json(report.to_dict() | ({} if seen is None else {"perception": seen.to_dict()}))
+        return report
+    to_stderr = look["out"] == "-"
+    _show(report, False, to_stderr=to_stderr)
+    if seen is not None:
+        output.console(sys.stderr if to_stderr else sys.stdout).print(seen.table())
+    return report
+
+
 def _evaluate_model(
     checkpoint: str,
     data: str,
@@ -128,6 +193,22 @@ def _evaluate_model(
     markdown: str | None,
     as_json: bool,
 ) -> int:
+    from ..checkpoint import load_model
+    from ..perception.scene_parser import SceneParser
+
+    model = load_model(checkpoint)
+    if isinstance(model, SceneParser):
+        from ..image_evaluation import evaluate_parser
+
+        seen = evaluate_parser(model, data, "held-out" if part == "held-out" else "all")
+        if markdown is not None:
+            _write(markdown, seen.to_markdown())
+        if as_json:
+            output.put_json(seen.to_dict())
+        else:
+            output.put_table(seen.table())
+        return 0
+
     from . import learned
 
     learner = learned.load_learner(checkpoint)
@@ -170,7 +251,9 @@ def _resumable(out: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
+def _progress(
+    doing: str = "answering", unit: str = "questions"
+) -> Iterator[Callable[[int, int | None], None] | None]:
     """A progress bar on a terminal; nothing where standard error goes to a file."""
     if not sys.stderr.isatty():
         yield None
@@ -178,10 +261,10 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
     from rich import progress as rich
 
     columns = (
-        rich.TextColumn("answering"),
+        rich.TextColumn(doing),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
-        rich.TextColumn("questions"),
+        rich.TextColumn(unit),
         rich.TimeRemainingColumn(),
     )
     with rich.Progress(*columns, console=output.console(sys.stderr), transient=True) as bar:
