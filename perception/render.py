@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, normalize, pad
+from torch.nn.functional import interpolate
 
 from .look import Look, Thing, Vector, clevr_look
 from .shading import Shading
-from .solids import FAR, hits
+from .solids import FAR, hits, unit
 
 COARSE = 200  # pictures wider than this have shadows on the ground at every second pixel, and in between their mean
 
@@ -102,8 +102,13 @@ def render(
     width, height = width or view.width, height or view.height
     if min(width, height, samples, shadows) < 1:
         raise ValueError("width, height, samples and shadows are 1 or more")
-    with torch.inference_mode():
-        return _Picture(things, view, look, width, height, samples, shadows, seed).draw()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors this small are slower on several
+    try:
+        with torch.inference_mode():
+            return _Picture(things, view, look, width, height, samples, shadows, seed).draw()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def frames(
@@ -162,7 +167,8 @@ class _Picture:
         across = (columns - self.width / 2) / self.focal
         up = (self.height / 2 - rows) / self.focal
         right, upward, forward = self.axes
-        return forward + across[None, :, None] * right + up[:, None, None] * upward
+        ways: Tensor = forward + across[None, :, None] * right + up[:, None, None] * upward
+        return ways
 
     def draw(self) -> Rendering:
         """Cast, shade, mix, encode."""
@@ -247,7 +253,7 @@ class _Picture:
             pixels[:, 1] + columns.start // k,
             part,
             points,
-            normalize(mean(normals), dim=-1),
+            unit(mean(normals)),
         )
 
     def _mix(self, image: Tensor, shown: Tensor, coverage: Sequence[tuple[Tensor, ...] | None]) -> None:
@@ -257,7 +263,7 @@ class _Picture:
             return
         points, normals = torch.cat([c[3] for _, c in own]), torch.cat([c[4] for _, c in own])
         owners = torch.cat([torch.full((len(c[0]),), i) for i, c in own])
-        views = normalize(points - self.eye, dim=-1)
+        views = unit(points - self.eye)
         colors = self.shading.surface(points, normals, views, owners)
         rows, columns, parts = (torch.cat([c[j] for _, c in own]) for j in range(3))
         image.index_put_((rows, columns), colors * parts[:, None], accumulate=True)
@@ -301,10 +307,12 @@ class _Picture:
         if spread < 0.1:
             return image
         side = math.exp(-1 / (2 * spread**2))
-        kernel = torch.tensor([side, 1.0, side]) / (1 + 2 * side)
-        planes = pad(image.permute(2, 0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
-        planes = conv2d(conv2d(planes, kernel.view(1, 1, 1, 3)), kernel.view(1, 1, 3, 1))
-        return planes[:, 0].permute(1, 2, 0)
+        middle, side = 1 / (1 + 2 * side), side / (1 + 2 * side)
+        rows = torch.cat([image[:1], image, image[-1:]])
+        image = middle * image + side * (rows[:-2] + rows[2:])
+        columns = torch.cat([image[:, :1], image, image[:, -1:]], dim=1)
+        blurred: Tensor = middle * image + side * (columns[:, :-2] + columns[:, 2:])
+        return blurred
 
     def _encode(self, image: Tensor) -> NDArray[np.uint8]:
         """(H, W, 3) linear radiances as sRGB bytes, with a little grain."""

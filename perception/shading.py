@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from .look import Look, Thing
-from .solids import FAR, covers, distances
+from .solids import FAR, covers, distances, dot, unit
 
 HORIZON = 0.08  # a mirror's roughness blurs the horizon over about so much, in radians
 AWAY = 1e-3  # shadow rays begin this far off their surface
@@ -32,10 +32,10 @@ class Light:
     def towards(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """From points to its middle: unit directions (..., 3), and what part of its radiance arrives (...)."""
         way = self.middle - points
-        far = way.norm(dim=-1)
-        unit = way / far[..., None]
-        beam = (unit @ normalize(self.middle, dim=0)).clamp_min(0)
-        return unit, beam / far**2
+        square = dot(way, way)
+        way = way * square.rsqrt()[..., None]
+        beam = (way @ normalize(self.middle, dim=0)).clamp_min(0)
+        return way, beam / square
 
     def places(self, points: Tensor, disc: Tensor) -> Tensor:
         """(P, S, 3) from points to places on it; `disc` is (P, S, 2), within a circle of radius 1."""
@@ -73,9 +73,10 @@ class Shading:
         way, _ = light.towards(points)
         for k, thing in enumerate(self.things):
             to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            along = (to * way).sum(-1)
-            off = (to * to).sum(-1) - along * along
-            near = ((off < (thing.reach + light.radius) ** 2) & (along > -thing.reach) & (owners != k)).nonzero().squeeze(-1)
+            along = dot(to, way)
+            off = dot(to, to) - along * along
+            may = (off < (thing.reach + light.radius) ** 2) & (along > -thing.reach) & (owners != k)
+            near = may.nonzero().squeeze(-1)
             if not len(near):
                 continue
             angle = torch.rand(len(near), generator=self.generator) * (2 * math.pi)
@@ -91,8 +92,8 @@ class Shading:
         left = torch.ones(len(points))
         for k, thing in enumerate(self.things):
             to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            far = to.norm(dim=-1).clamp_min(thing.radius)
-            facing = ((to * normals).sum(-1) / far * 0.8 + 0.2).clamp_min(0)
+            far = dot(to, to).sqrt().clamp_min(thing.radius)
+            facing = (dot(to, normals) / far * 0.8 + 0.2).clamp_min(0)
             left = left * (1 - facing * (thing.radius / far) ** 2 * (owners != k))
         return left
 
@@ -101,7 +102,7 @@ class Shading:
         total = torch.zeros(len(points), 3)
         for light in self.lights:
             way, arrives = light.towards(points)
-            strength = arrives * (way * normals).sum(-1).clamp_min(0)
+            strength = arrives * dot(way, normals).clamp_min(0)
             if shadows:
                 bright = (strength > 0).nonzero().squeeze(-1)
                 start = points[bright] + AWAY * normals[bright]
@@ -143,7 +144,7 @@ class Shading:
         shiny = (mirrors > 0).nonzero().squeeze(-1)
         if len(shiny):
             p, n, v, own = points[shiny], normals[shiny], views[shiny], owners[shiny]
-            way = normalize(v - 2 * (v * n).sum(-1, keepdim=True) * n, dim=-1)
+            way = unit(v - 2 * dot(v, n)[:, None] * n)
             glow = torch.tensor([m.glow for m in self.kinds])[own][:, None]
             seen = self.mirrored(p, way, own) + glow * self.glare(p, way, own)
             total[shiny] += mirrors[shiny, None] * self.albedo[own] * seen
@@ -154,7 +155,7 @@ class Shading:
         total = torch.zeros(len(points), 3)
         for light in self.lights:
             way, arrives = light.towards(points)
-            angle = 2 * (1 - (way * ways).sum(-1)).clamp_min(0)  # about the squared angle between them
+            angle = 2 * (1 - dot(way, ways)).clamp_min(0)  # about the squared angle between them
             spot = torch.exp(-angle / (0.05**2 + (light.radius / 7) ** 2)) + 0.02 * torch.exp(-angle / 0.35**2)
             total += (spot * (arrives > 0))[:, None] * light.radiance / 4.5
         return total
@@ -165,8 +166,8 @@ class Shading:
         which = torch.full((len(points),), -1)
         for k, thing in enumerate(self.things):
             to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            along = (to * ways).sum(-1)
-            off = (to * to).sum(-1) - along * along
+            along = dot(to, ways)
+            off = dot(to, to) - along * along
             near = ((off < thing.reach**2) & (along > 0) & (owners != k)).nonzero().squeeze(-1)
             if len(near):
                 far = distances(thing, points[near], ways[near])
@@ -188,7 +189,7 @@ class Shading:
             own = which[hit]
             at = points[hit] + best[hit, None] * ways[hit]
             centres = torch.tensor([t.centre for t in self.things])[own]
-            normals = normalize(at - centres, dim=-1)  # of balls: in a mirror that is enough
+            normals = unit(at - centres)  # of balls: in a mirror that is enough
             light = self.lit(at, normals, own, shadows=False) + self.around(at, normals, own)
             seen[hit] = self.albedo[own] / self.look.ground * light
         return seen

@@ -13,6 +13,7 @@ from . import options, output
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
+    "nsreason generate clevr --scenes 20 --images --out pictures",
     "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
 )
 
@@ -35,16 +36,20 @@ def generate(
         list[str] | None,
         typer.Option("--family", metavar="NAME", help="Only these questions, as one_hop or one_hop/count; repeat."),
     ] = None,
+    images: Annotated[bool, options.flag("--images", says="Draw each scene: images, masks, boxes.")] = False,
+    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the images, in pixels.")] = "480x320",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")] = "new",
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,
     as_json: options.AsJson = False,
 ) -> int:
     """Make a data set: scenes, questions, programs, answers.
 
-    Writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; there are no
-    pictures. Questions are drawn from families that cover all official templates; answers are balanced in each
-    family; a question in which a word could be left out is not asked. A scene depends on the seed and its number
-    alone, and the answers are balanced in blocks of 64 scenes: fewer scenes make the beginning of the same files.
+    Writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; with --images
+    they are drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json, and
+    instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers are
+    balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
+    and its number alone, and the answers are balanced in blocks of 64 scenes: fewer scenes make the beginning of the
+    same files.
 
     Prints how often each type of question has each answer.
     """
@@ -62,6 +67,7 @@ def generate(
             condition=condition,
             split=split,
             families=family or None,
+            images=_size(size) if images else None,
             jobs=jobs,
             progress=progress,
         )
@@ -70,6 +76,14 @@ def generate(
     else:
         output.put_table(summary.table())
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`480x320` as a width and a height."""
+    width, x, height = text.lower().partition("x")
+    if not (x and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
+        raise output.UsageError(f"--size is as 480x320, 16 pixels or more on each side; got '{text}'")
+    return int(width), int(height)
 
 
 @contextmanager

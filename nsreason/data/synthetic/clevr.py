@@ -1,6 +1,7 @@
 """Scenes as CLEVR's: placed by its rules, seen by its camera. No pictures are drawn here.
 
     for scene in generate_scenes(1000, seed=7): ...
+    for scene, camera in generate_views(1000, seed=7, accept=visible): ...
 
 A scene depends on its seed and its number alone, so scene 12 is the same among 100 scenes and among 70,000. The test
 for hidden objects takes every object for a ball, so it is rougher than the data set's, which counted rendered pixels.
@@ -9,12 +10,12 @@ for hidden objects takes every object for a ball, so it is rougher than the data
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...domain import load_domain
 from ...errors import DomainError, did_you_mean
 from ...scene import ObjectPlace, Scene
-from .placement import SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels
+from .placement import Camera, SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels
 from .seeds import generator
 
 TRIES = 4_000  # beginnings of one scene
@@ -44,10 +45,33 @@ def generate_scenes(
         ValueError: a number is negative, or the most objects are fewer than the fewest.
         DomainError: there is no such condition. While scenes are taken: so many objects find no room.
     """
+    views = generate_views(
+        n, seed, start=start, objects=objects, condition=condition, split=split, rules=rules
+    )
+    return (scene for scene, _ in views)
+
+
+def generate_views(
+    n: int,
+    seed: int,
+    *,
+    start: int = 0,
+    objects: tuple[int, int] | None = None,
+    condition: str | None = None,
+    split: str = "new",
+    rules: SceneRules | None = None,
+    accept: Callable[[Scene, Camera], bool] | None = None,
+) -> Iterator[tuple[Scene, Camera]]:
+    """`generate_scenes` with the camera of each.
+
+    Args:
+        accept: a look at the picture; what it refuses is begun anew. So scenes that are looked at may be others than
+            those that are not, where the estimate of what is hidden was too kind.
+    """
     maker = _Maker(rules or clevr_rules(), seed, objects, condition, split)
     if n < 0 or start < 0:
         raise ValueError(f"a number of scenes and the first one's number are 0 or more, got {n} and {start}")
-    return map(maker.scene, range(start, start + n))
+    return (maker.view(i, accept) for i in range(start, start + n))
 
 
 class _Maker:
@@ -68,8 +92,8 @@ class _Maker:
         self.directions = directions(rules)
         self.plane = self.directions["right"], self.directions["behind"]
 
-    def scene(self, index: int) -> Scene:
-        """Scene number `index`.
+    def view(self, index: int, accept: Callable[[Scene, Camera], bool] | None) -> tuple[Scene, Camera]:
+        """Scene number `index` and its camera.
 
         Raises:
             DomainError: its objects find no room.
@@ -81,10 +105,15 @@ class _Maker:
             values = [self._values(rng) for _ in range(count)]
             radii = [self.rules.radius.values[self.domain.concepts[row[of_size]]] for row in values]
             spots = place(radii, self.rules, self.plane, rng, self.rules.attempts * (1 + begun // PATIENT))
-            places = spots and self._seen(spots, rng)
+            if not spots:
+                continue
+            camera = jittered(self.rules, rng)
+            places = self._seen(spots, camera, rng)
             if places:
                 image = f"CLEVR_{self.split}_{index:06d}.png"
-                return Scene(self.domain, values, places, None, self.directions, index, image)
+                scene = Scene(self.domain, values, places, None, self.directions, index, image)
+                if accept is None or accept(scene, camera):
+                    return scene, camera
         raise DomainError(
             f"scene {index}: {count} objects found no room in {TRIES:,} tries; "
             "ask for fewer (CLEVR's margins leave room for some 13), or for narrower margins"
@@ -98,9 +127,8 @@ class _Maker:
                 told[attribute] = rng.choice(admitted)
         return [self.domain.concept_index[v] for v in told.values()]
 
-    def _seen(self, spots: list[Spot], rng: random.Random) -> list[ObjectPlace] | None:
+    def _seen(self, spots: list[Spot], camera: Camera, rng: random.Random) -> list[ObjectPlace] | None:
         """The objects as the camera sees them, or None when one is out of the picture or nearly hidden."""
-        camera = jittered(self.rules, rng)
         pixels = [camera.project((s.x, s.y, s.radius)) for s in spots]
         if not all(0 <= column < camera.width and 0 <= row < camera.height for column, row, _ in pixels):
             return None

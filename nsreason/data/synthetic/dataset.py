@@ -1,6 +1,7 @@
-"""A synthetic CLEVR on disk: DIR/scenes.json and DIR/questions.json in the official layout.
+"""A synthetic CLEVR on disk: DIR/scenes.json and DIR/questions.json in the official layout; pictures if wanted.
 
     summary = write_dataset("data/small", scenes=1000, questions_per_scene=10, seed=7, jobs=2)
+    write_dataset("data/seen", scenes=1000, seed=7, images=(480, 320))    # images/*.png and instances.json, too
 
 Scene i depends on the seed and i alone. Answers are balanced within blocks of 64 scenes, each from a fresh tally and
 in order: the questions of scene i depend on the scenes before it in its block, and on no others. So the records of a
@@ -11,9 +12,10 @@ processes.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -28,8 +30,9 @@ from ...answering import QuestionTypes
 from ...domain import Domain, load_domain
 from ...errors import DataError
 from ...files import atomic_write
+from ...scene import Scene
 from ..questions import QuestionRecord
-from .clevr import generate_scenes
+from .clevr import generate_scenes, generate_views
 from .families import choose_families, families_of
 from .placement import clevr_rules
 from .questions import Balance, generate_questions
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 BLOCK = 64  # scenes whose answers are balanced together
 _AHEAD = 3  # blocks on their way for each process
 
-SCENES, QUESTIONS = "scenes.json", "questions.json"
+SCENES, QUESTIONS, INSTANCES, IMAGES = "scenes.json", "questions.json", "instances.json", "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,17 @@ class Plan:
     condition: str | None = None
     split: str = "new"
     families: tuple[str, ...] = ()
+    images: tuple[int, int] | None = None
+    folder: str = ""  # for the images
 
     def info(self) -> dict[str, object]:
         """What the files say of themselves. Without a date: the same options make the same bytes."""
         from ... import __version__
 
         told = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        del told["folder"]
+        if self.images is None:
+            del told["images"]
         return {"generator": f"nsreason {__version__} generate clevr", **told}
 
 
@@ -119,7 +127,15 @@ class Summary:
         return table
 
 
-Part = tuple[list[bytes], list[bytes], Summary]
+@dataclass(slots=True)
+class Part:
+    """What a block came to: records as JSON text, by file, and their summary."""
+
+    scenes: list[bytes] = field(default_factory=list)
+    questions: list[bytes] = field(default_factory=list)
+    images: list[bytes] = field(default_factory=list)
+    instances: list[bytes] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
 
 
 def write_dataset(
@@ -132,15 +148,19 @@ def write_dataset(
     condition: str | None = None,
     split: str = "new",
     families: list[str] | None = None,
+    images: tuple[int, int] | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Make scenes and questions and write them to a folder. Both files appear when all is done, or neither does.
+    """Make scenes and questions and write them to a folder. The files appear when all is done, or none does.
 
     Args:
         out: the folder; it is made where there is none. Files that `write_dataset` made there are replaced.
         objects, condition, split: see `generate_scenes`.
         families: names of question families or of groups of them, such as `one_hop`; default: all.
+        images: width and height of pictures; None draws none. With pictures, scenes have each object's mask and box,
+            and are made anew where an object shows too few pixels; images/*.png and instances.json (COCO) are
+            written, too. Images are written one by one: those of a run that is broken off stay.
         progress: called with the number of finished scenes, and of all, after each block.
 
     Raises:
@@ -154,25 +174,55 @@ def write_dataset(
         raise ValueError("scenes and questions_per_scene are 0 or more, jobs 1 or more")
     chosen = choose_families(domain, families) if families is not None else families_of(domain)
     names = tuple(f.name for f in chosen) if families is not None else ()
-    plan = Plan(scenes, questions_per_scene, seed, objects or rules.objects, condition, split, names)
+    if images is not None and min(images) < 16:
+        raise ValueError(f"pictures are 16 pixels or more on each side, got {images[0]} x {images[1]}")
+    made = objects or rules.objects
+    plan = Plan(scenes, questions_per_scene, seed, made, condition, split, names, images, str(Path(out) / IMAGES))
     generate_scenes(0, seed, objects=plan.objects, condition=condition)  # refuses wrong options before any work
     began = perf_counter()
     summary = Summary(asked_for=scenes * questions_per_scene)
     folder = _folder(out)
+    if images is not None:
+        _folder(plan.folder)
+    told: list[bytes] = []
+    instances: list[bytes] = []
     with ExitStack() as files:
         info = {"split": split, **plan.info()}
         write_scene = files.enter_context(_list_file(folder / SCENES, "scenes", info))
         write_question = files.enter_context(_list_file(folder / QUESTIONS, "questions", info))
-        for made_scenes, made_questions, part in _parts(plan, jobs):
-            for record in made_scenes:
+        for part in _parts(plan, jobs):
+            for record in part.scenes:
                 write_scene(record)
-            for record in made_questions:
+            for record in part.questions:
                 write_question(record)
-            summary.merge(part)
+            told += part.images
+            instances += part.instances
+            summary.merge(part.summary)
             if progress is not None:
                 progress(summary.scenes, scenes)
+        if images is not None:
+            write_instances(folder / INSTANCES, info, told, instances, domain)
     summary.seconds = perf_counter() - began
     return summary
+
+
+def write_list(path: Path, key: str, info: dict[str, object], records: Iterable[bytes]) -> None:
+    """Records, as JSON text, in the official layout."""
+    with _list_file(path, key, info) as write:
+        for record in records:
+            write(record)
+
+
+def write_instances(
+    path: Path, info: dict[str, object], images: list[bytes], instances: list[bytes], domain: Domain
+) -> None:
+    """COCO's layout; the categories are the shapes."""
+    categories = [{"id": i, "name": s, "supercategory": "object"} for i, s in enumerate(domain.values("shape"), 1)]
+    encode = msgspec.json.encode
+    with atomic_write(path) as file:
+        file.write(b'{"info":' + encode(info) + b',"categories":' + encode(categories))
+        file.write(b',"images":[\n' + b",\n".join(images) + b'\n],"annotations":[\n')
+        file.write(b",\n".join(instances) + b"\n]}\n")
 
 
 def _folder(out: str | Path) -> Path:
@@ -210,28 +260,45 @@ def _writer(file: IO[bytes]) -> Callable[[bytes], None]:
 def make_block(plan: Plan, start: int) -> Part:
     """The scenes of one block from number `start` on and their questions, as JSON text, with their summary."""
     encode = msgspec.json.Encoder().encode
-    scenes: list[bytes] = []
-    questions: list[bytes] = []
-    summary, balance = Summary(), Balance()
+    part, balance = Part(), Balance()
+    summary = part.summary
     domain = load_domain(clevr_rules().domain)
     kinds = _Kinds(domain)
     families = choose_families(domain, list(plan.families)) if plan.families else families_of(domain)
-    count = min(BLOCK, plan.scenes - start)
-    made = generate_scenes(
-        count, plan.seed, start=start, objects=plan.objects, condition=plan.condition, split=plan.split
-    )
-    for scene in made:
-        scenes.append(encode({"split": plan.split, **scene.to_dict()}))
+    for scene in _block_scenes(plan, start, part):
+        part.scenes.append(encode({"split": plan.split, **scene.to_dict()}))
         summary.scenes += 1
         summary.objects[len(scene)] += 1
         for record in generate_questions(
             scene, plan.questions_per_scene, plan.seed, families=families, balance=balance, split=plan.split
         ):
-            questions.append(encode(record.to_dict()))
+            part.questions.append(encode(record.to_dict()))
             summary.answers.setdefault(kinds.of(record), Counter())[record.answer or ""] += 1
             summary.families[record.template_filename or ""] += 1
             summary.questions += 1
-    return scenes, questions, summary
+    return part
+
+
+def _block_scenes(plan: Plan, start: int, part: Part) -> Iterator[Scene]:
+    """The scenes of a block; where pictures are wanted, they are written, and told in the part."""
+    wanted = {
+        "start": start,
+        "objects": plan.objects,
+        "condition": plan.condition,
+        "split": plan.split,
+    }
+    count = min(BLOCK, plan.scenes - start)
+    if plan.images is None:
+        yield from generate_scenes(count, plan.seed, **wanted)  # type: ignore[arg-type]
+        return
+    from .pictures import Painter
+
+    painter = Painter(plan.seed, plan.images, Path(plan.folder))
+    for scene, _ in generate_views(count, plan.seed, accept=painter.accept, **wanted):  # type: ignore[arg-type]
+        told, image, instances = painter.write(scene)
+        part.images.append(image)
+        part.instances += instances
+        yield told
 
 
 class _Kinds:
@@ -281,3 +348,4 @@ def _parts(plan: Plan, jobs: int) -> Iterator[Part]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    os.environ["OMP_NUM_THREADS"] = "1"  # the renderer's: each process draws on one core
