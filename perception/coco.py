@@ -233,7 +233,8 @@ def coco_records(found: Detections, image_id: ImageId) -> list[dict[str, Any]]:
 def xywh(boxes: F32) -> list[list[float]]:
     """(N, 4) left, top, right, bottom to x, y, width, height: the shortest decimals that give the same boxes back.
 
-    So 258.15 of a file is 258.15 again, not 258.1499938964844.
+    So 258.15 of a file is 258.15 again, not 258.1499938964844. Only edges within 1e-9 of 0 or so may not come back to
+    the last bit: no sum x + width has bits for them.
     """
     spans = [(_span(b[0], b[2]), _span(b[1], b[3])) for b in boxes.astype(np.float32)]
     return [[x, y, width, height] for (x, width), (y, height) in spans]

@@ -255,9 +255,12 @@ _NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "AR
 
 
 def _mean(values: Any) -> float | None:
-    """The mean of what there is: -1 stands for a category without objects of that area."""
+    """The mean of what there is: -1 stands for a category without objects of that area.
+
+    Rounded, since pycocotools divides by a little more than there is, and 1 would be 0.9999999999999998.
+    """
     there = values[values > -1]
-    return float(there.mean()) if there.size else None
+    return round(float(there.mean()), 12) if there.size else None
 
 
 def _coco(images: Iterable[Detections], kind: Kind) -> Any:

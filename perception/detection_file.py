@@ -138,30 +138,31 @@ class Gatherer:
         label: int,
         area: float | None = None,
         crowd: bool = False,
-        keys: tuple[str, str, str] = ("image_id", "bbox", "segmentation"),
+        paths: tuple[str, str, str] | None = None,
     ) -> None:
         """One more object.
 
         Args:
             where: the record's JSON path.
             bbox: x, y, width, height; None or empty where only the mask says it.
-            keys: what image, box and mask are called in the file.
+            paths: the JSON paths of its image's number, its box and its mask, where they are not COCO's.
 
         Raises:
             DataError: something about it is not valid.
         """
-        image = self.known(number, f"{where}.{keys[0]}")
+        paths = paths or (f"{where}.image_id", f"{where}.bbox", f"{where}.segmentation")
+        image = self.known(number, paths[0])
         try:
             rle = _sized(mask, image)
         except DataError as error:
-            raise at(str(error), f"{where}.{keys[2]}") from None
+            raise at(str(error), paths[2]) from None
         if bbox:
-            box = _box(bbox, f"{where}.{keys[1]}")
+            box = _box(bbox, paths[1])
         elif rle is not None:
             left, top, right, bottom = mask_boxes([rle])[0].tolist()
             box = left, top, right, bottom
         else:
-            raise at(f"neither a {keys[1]} nor a {keys[2]}", where)
+            raise at("neither a box nor a mask", where)
         if score is not None and not 0 <= score <= 1 + 1e-6:
             raise at(f"a score is a number in 0..1, got {score:g}", f"{where}.score")
         if label < 0:

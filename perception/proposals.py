@@ -19,6 +19,7 @@ from .coco import DECODING
 from .detection_file import DetectionFile, Gatherer, ImageId, at, decode_error
 
 NAMELESS = "CLEVR_val_{:06d}.png"
+Paths = tuple[str, str, str]  # of an object's image number, of itself, of its mask
 
 
 class _Object(msgspec.Struct):
@@ -118,7 +119,7 @@ def _add_object(gathered: Gatherer, i: int, raw: msgspec.Raw, where: str) -> Non
             mask=held.mask,
             score=held.score,
             label=1 if label is None else label,
-            keys=("image_index", "bbox", "mask"),
+            paths=(where, where, f"{where}.mask"),
         )
     except DECODING as error:
         gathered.refuse(i, decode_error(error, where))
@@ -155,7 +156,7 @@ def read_columns(
         length = len(getattr(columns, key))
         if length != n and (length or key == "image_idxs"):
             raise DataError(f"{source}: {n} object_masks and {length} {key}: which belong together cannot be told")
-    proposals: list[tuple[int, str, _Proposal]] = []
+    proposals: list[tuple[int, Paths, _Proposal]] = []
     gathered = Gatherer(source)
     for i in range(n):
         where = f"$.object_masks[{i}]"
@@ -167,8 +168,8 @@ def read_columns(
         except DataError as error:
             gathered.refuse(i, error)
             continue
-        proposals.append((i, where, _Proposal(mask, number, label, score)))
-    return _gather(gathered, proposals, images, ("image_idx", "bbox", "mask"))
+        proposals.append((i, (f"$.image_idxs[{i}]", where, where), _Proposal(mask, number, label, score)))
+    return _gather(gathered, proposals, images)
 
 
 def _column(raw: msgspec.Raw, kind: Any, where: str) -> Any:
@@ -185,36 +186,35 @@ def read_proposals(
 ) -> DetectionFile:
     """NS-VQA's proposals as a list of objects."""
     gathered = Gatherer(source)
-    proposals: list[tuple[int, str, _Proposal]] = []
+    proposals: list[tuple[int, Paths, _Proposal]] = []
     for i, raw in enumerate(records):
         try:
-            proposals.append((i, f"$[{i}]", _proposal(raw)))
+            proposals.append((i, (f"$[{i}].image_idx", f"$[{i}]", f"$[{i}].mask"), _proposal(raw)))
         except DECODING as error:
             gathered.refuse(i, decode_error(error, f"$[{i}]"))
-    return _gather(gathered, proposals, images, ("image_idx", "bbox", "mask"))
+    return _gather(gathered, proposals, images)
 
 
 def _gather(
     gathered: Gatherer,
-    proposals: Sequence[tuple[int, str, _Proposal]],
+    proposals: Sequence[tuple[int, Paths, _Proposal]],
     images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str,
-    keys: tuple[str, str, str],
 ) -> DetectionFile:
     if isinstance(images, str):
         numbers = sorted({p.image_idx for _, _, p in proposals if p.image_idx >= 0})
         images = {n: (_named(images, n), None) for n in numbers}
     for number, (name, size) in images.items():
         gathered.image(number, name, size, "$")
-    for i, where, proposal in proposals:
+    for i, paths, proposal in proposals:
         try:
             gathered.add(
                 proposal.image_idx,
-                where=where,
+                where=paths[1],
                 bbox=None,
                 mask=proposal.mask,
                 score=proposal.score,
                 label=proposal.category_idx,
-                keys=keys,
+                paths=paths,
             )
         except DataError as error:
             gathered.refuse(i, error)
