@@ -68,6 +68,16 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise DomainError(f"no material '{name}' can be rendered{did_you_mean(name, self.materials)}")
         return self.materials[name]
 
+    def rounding(self, shape: str) -> float:
+        """The radius of a shape's edges, in radii of the thing.
+
+        Raises:
+            DomainError: there is no such shape.
+        """
+        if shape not in self.shapes:
+            raise DomainError(f"no shape '{shape}' can be rendered{did_you_mean(shape, self.shapes)}")
+        return self.shapes[shape]
+
 
 class Thing(msgspec.Struct, frozen=True):
     """An object to be drawn.

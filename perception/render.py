@@ -95,11 +95,12 @@ def render(
         seed: of the noise in shadows and of the picture's grain.
 
     Raises:
-        DomainError: the look has no such material.
-        ValueError: it has no such shape, or a number is below 1.
+        DomainError: the look has no such material or shape.
+        ValueError: a number is below 1.
     """
     look = look or clevr_look()
-    width, height = width or view.width, height or view.height
+    width = view.width if width is None else width
+    height = view.height if height is None else height
     if min(width, height, samples, shadows) < 1:
         raise ValueError("width, height, samples and shadows are 1 or more")
     threads = torch.get_num_threads()
@@ -126,7 +127,7 @@ def frames(
 
     Args:
         moving: the things at a time, each time as many and in the same order: mask i of every frame is of thing i.
-        seed: the same in all frames, so that grain and shadows' noise do not flicker.
+        seed: the same in all frames, so that the grain does not flicker.
 
     Raises:
         ValueError: the number of things changes.
@@ -154,13 +155,16 @@ class _Picture:
         shadows: int,
         seed: int,
     ) -> None:
+        for thing in things:
+            look.rounding(thing.shape)  # refuses what cannot be drawn, seen or not
         self.things, self.look, self.k = things, look, samples
         self.width, self.height = width, height
-        self.generator = torch.Generator().manual_seed(seed)
+        self.grain = torch.Generator().manual_seed(seed)
         self.eye = torch.tensor(view.location, dtype=torch.float32)
         self.axes = torch.tensor(view.axes, dtype=torch.float32)
         self.focal = view.focal * width / view.width
-        self.shading = Shading(things, look, samples=shadows, generator=self.generator)
+        own = torch.Generator().manual_seed(seed + 1)  # shadows take as many numbers as they need
+        self.shading = Shading(things, look, samples=shadows, generator=own)
 
     def rays(self, columns: Tensor, rows: Tensor) -> Tensor:
         """(rows, columns, 3) directions through places of the picture, of length 1 along the view."""
@@ -222,7 +226,7 @@ class _Picture:
         rows = (torch.arange(r0 * k, r1 * k) + 0.5) / k
         rays = self.rays(columns, rows)
         flat_rays = rays.reshape(-1, 3)
-        t, normals = hits(thing, self.look.shapes[thing.shape], self.eye.expand_as(flat_rays), flat_rays)
+        t, normals = hits(thing, self.look.rounding(thing.shape), self.eye.expand_as(flat_rays), flat_rays)
         shape = rays.shape[:2]
         return slice(r0 * k, r1 * k), slice(c0 * k, c1 * k), t.view(shape), normals.view(*shape, 3)
 
@@ -319,7 +323,7 @@ class _Picture:
         x = self._filtered(image.clamp(0, 1))
         shown = torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp_min(1e-6) ** (1 / 2.4) - 0.055) * 255
         if self.look.grain:
-            shown = shown + self.look.grain * torch.randn(shown.shape, generator=self.generator)
+            shown = shown + self.look.grain * torch.randn(shown.shape, generator=self.grain)
         encoded: NDArray[np.uint8] = shown.round().clamp(0, 255).to(torch.uint8).numpy()
         return encoded
 

@@ -83,7 +83,7 @@ def hits(thing: Thing, rounding: float, origins: Tensor, directions: Tensor) -> 
         apart = _apart(thing.shape, rounding, o + at[:, None] * d)
         at = at + apart / speed
     apart, normal = _rounded(thing.shape, rounding, o + at[:, None] * d)
-    met = (apart < 2e-2) & (at < far[rays] + 1e-3)
+    met = (apart < 1e-2) & (at < far[rays] + 1e-3) & (dot(normal, d) < 0)
     t[rays] = torch.where(met, at, FAR)
     normals[rays] = normal * met[:, None]
     return t, turned_back(thing, normals)
