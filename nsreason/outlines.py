@@ -208,12 +208,10 @@ def _kept(points: F64, first: int, last: int, tolerance: float) -> set[int]:
         if b - a < 2:
             continue
         chord = points[b] - points[a]
-        length = float(np.hypot(*chord))
         off = points[a + 1 : b] - points[a]
-        if length > 0:
-            distance = np.abs(off[:, 0] * chord[1] - off[:, 1] * chord[0]) / length
-        else:
-            distance = np.hypot(off[:, 0], off[:, 1])
+        # From the chord itself, not from the line through it: a point may lie beyond its ends.
+        part = np.clip(off @ chord / max(float(chord @ chord), 1e-12), 0, 1)
+        distance = np.hypot(*(off - part[:, None] * chord).T)
         worst = int(np.argmax(distance))
         if distance[worst] > tolerance:
             middle = a + 1 + worst

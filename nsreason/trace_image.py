@@ -64,7 +64,9 @@ def open_photo(image: Path) -> Image:
                 raise DataError(f"{image}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
             photo: Image.Image = ImageOps.exif_transpose(file)
             if photo.mode.startswith("I"):  # sixteen bits a channel
-                photo = photo.point(lambda value: value / 256).convert("L")
+                import numpy as np
+
+                photo = Image.fromarray((np.asarray(photo, dtype=np.uint32) >> 8).astype(np.uint8))
             if photo.has_transparency_data:
                 photo = photo.convert("RGBA")
                 photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
