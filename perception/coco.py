@@ -159,10 +159,10 @@ def write_detections(
     """
     used = sorted({int(label) for found in detections for label in found.labels})
     if categories is None:
-        categories = {n: f"category {n}" for n in used}
-    unnamed = [n for n in used if n not in categories]
-    if unnamed:
-        raise ValueError(f"categories: no name for the labels {unnamed}; names are given for {sorted(categories)}")
+        categories = {n: unnamed(n) for n in used}
+    missing = [n for n in used if n not in categories]
+    if missing:
+        raise ValueError(f"categories: no name for the labels {missing}; names are given for {sorted(categories)}")
     numbers = {found.image: i for i, found in enumerate(detections, 1)}
     if len(numbers) < len(detections):
         names = [found.image for found in detections]
@@ -178,6 +178,11 @@ def write_detections(
             annotations.append({"id": len(annotations) + 1} | record)
     named = [{"id": n, "name": name} for n, name in categories.items()]
     _write(path, {"images": images, "annotations": annotations, "categories": named})
+
+
+def unnamed(number: int) -> str:
+    """What a category is called that has no name."""
+    return f"category {number}"
 
 
 def write_results(path: str | Path, detections: Sequence[Detections], image_ids: Mapping[str, ImageId]) -> None:

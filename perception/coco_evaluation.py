@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import DataError
-from .coco import coco_records
+from ..errors import DataError, did_you_mean
+from .coco import coco_records, unnamed
 from .detected import Detections, box_areas
+from .detection_file import DetectionFile
 from .matching import match
-from .rle import mask_areas
+from .rle import I64, mask_areas
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -145,8 +146,11 @@ def evaluate_files(
 ) -> CocoFigures:
     """The same from files: any that `read_detections` reads, the second one with annotations.
 
+    Categories are of the second file; where the first one numbers the same names otherwise, its numbers are changed.
+
     Raises:
-        DataError: a file cannot be read, or `evaluate_detections` refuses what it holds.
+        DataError: a file cannot be read, `evaluate_detections` refuses what it holds, or a category of the first
+            file has the number of another one of the second.
     """
     from .detections import read_detections
 
@@ -155,6 +159,9 @@ def evaluate_files(
     given = read_detections(found, instances=listed)
     kept = [image.above(least_score) for image in given.detections]
     bad = len(known.bad) + len(given.bad)
+    if given.layout == "instances" and same_label:
+        numbers = _renumbered(given, known)
+        kept = [replace(image, labels=_changed(image.labels, numbers)) for image in kept]
     if given.layout != "results":
         figures = evaluate_detections(kept, known.detections, kind, most=most, same_label=same_label)
         return replace(figures, bad=bad)
@@ -162,6 +169,25 @@ def evaluate_files(
     pairs = sorted(zip(known.ids, kept, known.detections, strict=True), key=lambda p: (isinstance(p[0], str), p[0]))
     categories = known.categories or None
     return replace(_evaluate([p[1:] for p in pairs], kind, categories, most, same_label), bad=bad)
+
+
+def _renumbered(given: DetectionFile, known: DetectionFile) -> dict[int, int]:
+    """The numbers that the second file has for categories of the first, by name."""
+    numbers = {name: number for number, name in known.categories.items()}
+    changed: dict[int, int] = {}
+    for number, name in given.categories.items():
+        if name in numbers:
+            changed[number] = numbers[name]
+        elif number in known.categories and name != unnamed(number):
+            raise DataError(
+                f"{given.source}: category {number} is '{name}', in {known.source} it is "
+                f"'{known.categories[number]}', and no category is called '{name}'{did_you_mean(name, numbers)}"
+            )
+    return changed
+
+
+def _changed(labels: I64, numbers: Mapping[int, int]) -> I64:
+    return np.asarray([numbers.get(label, label) for label in labels.tolist()], dtype=np.int64)
 
 
 def _evaluate(

@@ -212,6 +212,8 @@ def _gathered(image: _Image, size: tuple[int, int], masked: bool) -> tuple[Detec
         masks,
         crowd if crowd.any() else None,
     )
+    if all(o.area is None for o in objects):
+        return found, filled
     pixels = pixel_areas(found)
     areas = np.asarray([p if o.area is None else o.area for o, p in zip(objects, pixels, strict=True)])
     if np.array_equal(areas, pixels):

@@ -237,6 +237,21 @@ def test_files_with_bad_records_and_low_scores(tmp_path: Path) -> None:
     assert evaluate_files(given, known, "bbox", least_score=0.6).AP == 0
 
 
+def test_categories_of_two_files_are_matched_by_name(tmp_path: Path) -> None:
+    seen = [squares(2, "a", labels=[1, 2])]
+    other = [squares(2, "a", labels=[20, 10])]
+    known, given = tmp_path / "truth.json", tmp_path / "found.json"
+    write_detections(known, seen, {1: "cube", 2: "ball"})
+    write_detections(given, other, {10: "ball", 20: "cube"})
+    assert evaluate_files(given, known, "bbox").AP == 1
+    write_detections(given, seen)  # no names: the numbers count
+    assert evaluate_files(given, known, "bbox").AP == 1
+    write_detections(given, seen, {1: "cubes", 2: "ball"})
+    with pytest.raises(DataError, match=r"category 1 is 'cubes'.*'cube', and no category.*did you mean 'cube'"):
+        evaluate_files(given, known, "bbox")
+    assert evaluate_files(given, known, "bbox", same_label=False).AP == 1
+
+
 def test_nothing_is_printed_and_the_table_says_all(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 

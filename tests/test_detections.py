@@ -160,6 +160,20 @@ def test_images_are_found_by_name(tmp_path: Path) -> None:
         read_detections(write(tmp_path, twice)).by_image("b.png")
 
 
+def test_the_documentation_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "detections.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    write(tmp_path, INSTANCES, "instances_val.json")
+    write(tmp_path, RESULTS, "results.json")
+    monkeypatch.chdir(tmp_path)
+    held: dict[str, Any] = {}
+    exec(compile(code, "docs/detections.md", "exec"), held)
+    assert capsys.readouterr().out == "1.0\n" and held["pairs"] == [(0, 0)]
+    assert len(read_detections("kept.json").by_image("b.png")) == 1
+
+
 REFUSED: list[tuple[Any, str]] = [
     (b"", "the file is empty"),
     (b" \n ", "the file is empty"),
