@@ -1,0 +1,45 @@
+"""The renderer beside the released images: where things are, and how bright."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nsreason.data.scenes import load_scenes
+from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
+from nsreason.perception.detections import decode_masks
+from nsreason.perception.images import read_image
+from nsreason.perception.look import clevr_look
+
+DATA = os.environ.get("NSREASON_DATA")
+pytestmark = pytest.mark.skipif(DATA is None, reason="NSREASON_DATA names no folder of real data")
+CLEVR = Path(DATA or ".") / "clevr"
+
+
+def test_cameras_fit_the_released_scenes() -> None:
+    scenes = load_scenes(CLEVR / "CLEVR_train_scenes.json").scenes[::9]
+    errors = [fitted_camera(s)[1] for s in scenes]
+    assert np.mean(errors) < 0.4 and np.max(errors) < 0.7
+
+
+def test_drawn_objects_lie_on_the_photographed_ones() -> None:
+    """The mean colour of each object, and of the ground, in the released image and in the drawn one."""
+    scenes = [s for s in load_scenes(CLEVR / "CLEVR_train_scenes.json") if (CLEVR / "images" / str(s.image)).is_file()]
+    assert len(scenes) == 200
+    things, grounds = [], []
+    for scene in scenes[::14]:
+        camera, _ = fitted_camera(scene)
+        drawn = picture_of(scene, camera, look=clevr_look())
+        seen = annotated(scene, drawn)
+        real = read_image(CLEVR / "images" / str(scene.image)).permute(1, 2, 0).numpy().astype(float)
+        assert real.shape == (320, 480, 3)
+        masks = decode_masks([p.mask for p in seen.places if p.mask is not None], (320, 480))
+        things += [real[m].mean(0) - drawn.image[m].mean(0) for m in masks]
+        ground = ~masks.any(0)
+        grounds.append(real[ground].mean(0) - drawn.image[ground].mean(0))
+    # In steps of 255; lamps are jittered in each released image, and drawn here without jitter.
+    assert np.abs(np.mean(things, 0)).max() < 4 and np.abs(np.mean(grounds, 0)).max() < 4
+    assert np.sqrt(np.mean(np.square(things))) < 12
