@@ -8,6 +8,7 @@ Several folders make one data set: "rendered,photographs". Images are read when 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,12 +32,14 @@ class DetectionData:
     """A recipe's `[data]`.
 
     held_out: the last part of the images of each folder, in file order, is not learned from.
+    validate: at most so many of these, evenly spread, are looked at while training.
     fraction: the first part of the other images that is.
     repeat: how often the images of each folder stand in an epoch, in the order of the folders; 1 for those beyond.
     cache: megabytes of decoded images that are kept; 480 x 320 pixels are 0.46.
     """
 
     held_out: float = 0.1
+    validate: int = 200
     fraction: float = 1.0
     repeat: tuple[int, ...] = ()
     cache: int = 3000
@@ -44,8 +47,8 @@ class DetectionData:
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
-        if self.cache < 0 or min(self.repeat, default=1) < 1:
-            raise ValueError(f"cache from 0 and repeat from 1, got {self.cache} and {list(self.repeat)}")
+        if self.cache < 0 or self.validate < 1 or min(self.repeat, default=1) < 1:
+            raise ValueError("cache from 0, validate and repeat from 1")
 
     def load(self, model: Detector, folder: str | Path) -> Split:
         """The examples of one folder, or of several, with commas between them.
@@ -53,7 +56,9 @@ class DetectionData:
         Raises:
             DataError: a folder lacks something, or nothing in it can be learned from.
         """
-        return load_detection_data(folder, model.categories, self)
+        split = load_detection_data(folder, model.categories, self)
+        step = max(1, math.ceil(len(split.held_out) / self.validate))
+        return replace(split, held_out=split.held_out[::step])
 
 
 @dataclass(frozen=True)

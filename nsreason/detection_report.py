@@ -59,6 +59,13 @@ class DetectionReport:
 
         return Group(self.segm.table(), self.bbox.table(), "\n".join(self.lines()))
 
+    def to_markdown(self) -> str:
+        """As Markdown."""
+        names = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
+        rows = [f"| {name} | {_four(self.segm, name)} | {_four(self.bbox, name)} |" for name in names]
+        head = ["| figure | masks | boxes |", "|---|---|---|"]
+        return "\n".join([*head, *rows, "", *(f"* {line}" for line in self.lines())]) + "\n"
+
     def lines(self) -> list[str]:
         """What the tables do not say."""
         rate = self.images / self.seconds if self.seconds else 0.0
@@ -67,6 +74,11 @@ class DetectionReport:
             f"and nothing else: {100 * self.exact:.2f} %",
             f"{self.images:,} images, {rate:.1f} a second",
         ]
+
+
+def _four(figures: CocoFigures, name: str) -> str:
+    value = getattr(figures, name)
+    return "-" if value is None else f"{value:.4f}"
 
 
 def evaluate_detector(

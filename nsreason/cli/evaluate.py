@@ -194,13 +194,12 @@ def _evaluate_model(
     as_json: bool,
 ) -> int:
     from ..checkpoint import load_model
+    from ..perception.detector import Detector
     from ..perception.scene_parser import SceneParser
 
     model = load_model(checkpoint)
-    if isinstance(model, SceneParser):
-        from ..image_evaluation import evaluate_parser
-
-        seen = evaluate_parser(model, data, "held-out" if part == "held-out" else "all")
+    if isinstance(model, SceneParser | Detector):
+        seen: Any = _seen(model, data, "held-out" if part == "held-out" else "all", limit)
         if markdown is not None:
             _write(markdown, seen.to_markdown())
         if as_json:
@@ -223,6 +222,20 @@ def _evaluate_model(
         _show(report, as_json, to_stderr=False)
         output.put_table(probes.table())
     return 0
+
+
+def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | None) -> Any:
+    """The report of a model of perception."""
+    from ..perception.scene_parser import SceneParser
+
+    if isinstance(model, SceneParser):
+        from ..image_evaluation import evaluate_parser
+
+        return evaluate_parser(model, data, part)
+    from ..detection_report import evaluate_detector
+
+    with _progress("looking at", "images") as progress:
+        return evaluate_detector(model, data, part, limit=limit, progress=progress)
 
 
 def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:
