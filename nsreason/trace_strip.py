@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,9 +151,14 @@ def fitted(text: str, face: FreeTypeFont, room: float, most: int) -> list[str]:
 
 def _parts(word: str, face: FreeTypeFont, room: float) -> list[str]:
     """The word, broken where it is longer than a line: programs have no spaces."""
-    if face.getlength(word) <= room:
-        return [word]
-    return textwrap.wrap(word, max(4, int(len(word) * room / face.getlength(word)) - 1), break_on_hyphens=False)
+    parts = []
+    while face.getlength(word) > room and len(word) > 1:
+        n = min(len(word) - 1, int(1.5 * len(word) * room / face.getlength(word)) + 1)
+        while n > 1 and face.getlength(word[:n]) > room:
+            n -= 1
+        parts.append(word[:n])
+        word = word[n:]
+    return [*parts, word]
 
 
 # --- a panel and what stands below it -----------------------------------------------------------------------

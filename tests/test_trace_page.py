@@ -25,7 +25,7 @@ from nsreason.trace_image import SCREEN, embedded, open_photo
 from nsreason.trace_picture import picture, regions
 
 WIDE, HIGH = 120, 80
-SIDES = {r: [[], [0], [0, 1], [0, 1, 2]] for r in ("right",)}  # each object right of those before it
+SIDES = {"right": [[], [0], [0, 1], [0, 1, 2]]}  # per object, those that are right of it
 
 
 def rle(left: int, top: int, right: int, bottom: int, wide: int = WIDE, high: int = HIGH) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def masked() -> Scene:
         thing(k, color, mask=rle(10 + 30 * k, 20, 30 + 30 * k, 60), score=0.9 - k / 10)
         for k, color in enumerate(COLOURS[:3])
     ]
-    return Scene.of("clevr", [*objects, thing(3, "green")], relationships={"left": [[1, 2, 3], [2, 3], [3], []]} | SIDES)
+    return Scene.of("clevr", [*objects, thing(3, "green")], relationships=SIDES)
 
 
 @pytest.fixture
@@ -138,7 +138,8 @@ def test_outlines_keep_pages_small(photo: Path) -> None:
     rows, columns = np.mgrid[:320, :480]
     objects = []
     for k in range(10):
-        mask = np.hypot(rows - 160 + 12 * k, columns - 40 * (k + 1)) < 36 + 9 * np.sin(np.arctan2(rows - 160, columns) * 9)
+        waves = 9 * np.sin(np.arctan2(rows - 160, columns) * 9)
+        mask = np.hypot(rows - 160 + 12 * k, columns - 40 * (k + 1)) < 36 + waves
         ends = np.flatnonzero(np.diff(mask.T.reshape(-1).astype(int), prepend=0)).tolist()
         counts = np.diff([0, *ends, mask.size]).tolist()
         objects.append(thing(0, "red", mask={"size": [320, 480], "counts": counts}))
@@ -204,7 +205,7 @@ def test_too_many_objects_are_outlined(masked: Scene, photo: Path) -> None:
 
 
 def test_degrees_shade_what_they_belong_to(masked: Scene, photo: Path) -> None:
-    degrees = [[1, 1, 1, 1], [0.9, 0.1, 0.65, 0.0], None]
+    degrees: list[list[float] | None] = [[1, 1, 1, 1], [0.9, 0.1, 0.65, 0.0], None]
     found = Trace.of_values(
         chain("scene", "filter red", "count"), masked, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees
     )
@@ -296,13 +297,14 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
     """What the browser paints: the red objects in full light, the others in the dark."""
     page = trace(chain("scene", "filter red", "count"), masked).to_html(photo)
     # The picture alone, as large as the window; nothing moves while it is taken.
-    page = page.replace("</style>", "* { transition: none !important; } .view.picture { position: fixed; inset: 0; z-index: 9; }</style>")
+    alone = "* { transition: none !important; } .view.picture { position: fixed; inset: 0; z-index: 9; }"
+    page = page.replace("</style>", f"{alone}</style>")
     shot = tmp_path / "shot.png"
     browse(page, "#step=1", tmp_path, "--window-size=600,700", f"--screenshot={shot}")
     found = open_photo(shot)
 
     def grey(x: float, y: float) -> float:
-        return float(np.mean(found.getpixel((round(x * 600 / WIDE), round(y * 600 / WIDE)))))
+        return float(np.asarray(found)[round(y * 600 / WIDE), round(x * 600 / WIDE)].mean())
 
     red, blue, ground = grey(15, 27), grey(45, 27), grey(5, 70)
     assert red > 110 and red > blue + 25 > ground + 20
