@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from toy_pictures import TINY, draw, examples
 
 from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.errors import CheckpointError
@@ -16,8 +17,6 @@ from nsreason.models import MODELS, model_class
 from nsreason.perception.detector import Detector, DetectorConfig, SmallConfig, distinct
 from nsreason.perception.detector_networks import put_weights, read_weights
 from nsreason.recipe import load_recipe, new_model
-
-from toy_pictures import TINY, draw, examples
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +128,9 @@ def test_masks_that_are_mostly_a_better_ones_are_dropped() -> None:
 
 def test_classes_are_the_values_of_an_attribute() -> None:
     model = Detector(replace(TINY, classes="shape"))
-    assert model.categories == ("cube", "cylinder", "sphere") or set(model.categories) == {
-        "cube",
-        "cylinder",
-        "sphere",
-    }
+    assert sorted(model.categories) == ["cube", "cylinder", "sphere"]
     assert Detector(TINY).categories == ("object",)
-    with pytest.raises(ValueError, match="no 'shap'.*'shape'"):
+    with pytest.raises(ValueError, match=r"no 'shap'.*'shape'"):
         Detector(replace(TINY, classes="shap"))
 
 
@@ -189,8 +184,7 @@ def test_it_learns_to_find_discs_and_squares(tmp_path: Path, bf16: bool) -> None
 def test_weights_of_a_file_are_taken_but_for_the_heads_of_other_classes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     other = Detector(replace(TINY, classes="shape"))
-    for name, save in (("w.pth", torch.save),):
-        save(other.network.state_dict(), tmp_path / name)
+    torch.save(other.network.state_dict(), tmp_path / "w.pth")
     model = Detector(replace(TINY, weights=str(tmp_path / "w.pth")))
     assert sorted(model.left_out) == sorted(
         f"roi_heads.{layer}.{kind}"

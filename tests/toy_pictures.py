@@ -31,7 +31,7 @@ TINY = DetectorConfig(small=SMALL, augmentation=CALM)
 def draw(seed: int, width: int = 128, height: int = 96, most: int = 4) -> tuple[torch.Tensor, Detections]:
     """A picture (3, H, W) uint8 and what is in it; labels are 1 for squares and 2 for discs."""
     random = np.random.default_rng(seed)
-    pixels = np.full((height, width, 3), 110, dtype=np.uint8) + random.integers(0, 8, (height, width, 3), dtype=np.uint8)
+    pixels = random.integers(110, 118, (height, width, 3), dtype=np.uint8)
     rows, columns = np.mgrid[:height, :width]
     masks: list[np.ndarray] = []
     labels = []
