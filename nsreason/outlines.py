@@ -113,7 +113,7 @@ def outline(mask: object, tolerance: float | None = None) -> Outline:
 
     Args:
         tolerance: how far, in the mask's pixels, a line may leave the mask's border; by default little enough not to
-            be seen: 0.35, or more for a mask that is larger than a page.
+            be seen: 0.22, or more for a mask that is larger than a page.
 
     Raises:
         SceneError: the mask cannot be read, or covers no pixel.
@@ -126,7 +126,7 @@ def outline(mask: object, tolerance: float | None = None) -> Outline:
     top, left = int(rows[0]), int(columns[0])
     part = filled[top : rows[-1] + 1, left : columns[-1] + 1]
     if tolerance is None:
-        tolerance = max(0.35, max(filled.shape) / 1200)
+        tolerance = max(0.22, max(filled.shape) / 1600)
     found = sorted(borders(part), key=_area, reverse=True)
     least = _SPECK * _area(found[0])
     corner = np.array([left, top])
@@ -184,7 +184,7 @@ def _smooth(ring: F64) -> F64:
     """The ring without what is left of its stairs; rings of a few pixels stay as they are."""
     if len(ring) < 16:
         return ring
-    for _ in range(2):
+    for _ in range(3):
         ring = (np.roll(ring, 1, axis=0) + 2 * ring + np.roll(ring, -1, axis=0)) / 4
     return ring
 
