@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import TwoMLPHead
-from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor, maskrcnn_resnet50_fpn_v2
-from torchvision.ops import MultiScaleRoIAlign
 
 from ..errors import CheckpointError, did_you_mean
 from .mask_heads import CoarseRPN, FloatRPNHead, MaskHeads, Scaled
 from .small_backbone import STRIDES, SmallBackbone
+from .vision import (
+    AnchorGenerator,
+    MaskRCNN,
+    MaskRCNNHeads,
+    MaskRCNNPredictor,
+    MultiScaleRoIAlign,
+    TwoMLPHead,
+    maskrcnn_resnet50_fpn_v2,
+)
 
 if TYPE_CHECKING:
     from .detector import DetectorConfig

@@ -16,10 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
-from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
-from torchvision.ops import roi_align
+
+from .vision import (
+    GeneralizedRCNNTransform,
+    RegionProposalNetwork,
+    RoIHeads,
+    RPNHead,
+    fastrcnn_loss,
+    resize_boxes,
+    roi_align,
+)
 
 CHUNK = 1 << 24  # pixels of masks that are pasted at once
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from nsreason.models import MODELS, model_class
 from nsreason.perception.detector import Detector, DetectorConfig, SmallConfig, distinct
 from nsreason.perception.detector_networks import put_weights, read_weights
 from nsreason.recipe import load_recipe, new_model
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +263,20 @@ def test_the_preset_with_a_resnet(tmp_path: Path) -> None:
     out.loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(out.loss)
     assert len(model.detect([draw(0)[0]])) == 1
+
+
+LOADED = """
+import sys
+import nsreason.perception.detector
+assert "torch._dynamo" not in sys.modules and "sympy" not in sys.modules
+import torch._dynamo.utils
+from torchvision.ops.roi_align import is_compile_supported
+assert torch._dynamo.utils.is_compile_supported is not is_compile_supported
+assert is_compile_supported("cpu") == torch._dynamo.utils.is_compile_supported("cpu")
+"""
+
+
+def test_a_detector_is_imported_without_the_compiler() -> None:
+    """It takes seconds, and nothing here compiles; imported later it is the real one."""
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
