@@ -27,6 +27,7 @@ from .domain import Domain
 from .errors import DataError, NsreasonError
 from .losses import encode_answer
 from .perception.detections import Detections
+from .perception.regions import Cut
 from .perception.state import StateConfig, state_rows
 from .program import Program
 from .scene import Scene
@@ -87,11 +88,13 @@ class Viewed:
     Attributes:
         scene: what is annotated of the same objects in the same order, where that is known: for probes of what was
             learned, never to learn from.
+        cuts: the masks, decoded for the size of the image; None decodes them whenever they are looked at.
     """
 
     image: Tensor
     detections: Detections
     scene: Scene | None = None
+    cuts: Sequence[Cut] | None = None
 
     def __len__(self) -> int:
         return len(self.detections)

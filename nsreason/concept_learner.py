@@ -190,15 +190,12 @@ class ConceptLearner(nn.Module):
             if len(told) < len(scenes):
                 raise DataError("the learner knows state descriptions (features = 'state'), an example is an image")
             return pad(told)
-        views = [(d.image, d.detections) for d in scenes if isinstance(d, Viewed)]
+        views = [d for d in scenes if isinstance(d, Viewed)]
         if len(views) < len(scenes):
             raise DataError("the learner sees images (features = 'regions'), an example is a state description")
-        regions = self._regions(views)
+        config, pairs = self.config.regions, [(d.image, d.detections) for d in views]
+        regions = Regions.of(pairs, masks=config.masks, size=config.image_size(), cuts=[d.cuts for d in views])
         return regions, regions.present
-
-    def _regions(self, views: Sequence[View]) -> Regions:
-        config = self.config.regions
-        return Regions.of(views, masks=config.masks, size=config.image_size())
 
     def ground(self, seen: Tensor | Regions, present: Tensor) -> Grounded:
         """The tables of described scenes or of images, in the degrees of the executor's algebra."""

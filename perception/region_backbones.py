@@ -78,6 +78,18 @@ def samples(boxes: Tensor, size: int, height: int, width: int) -> tuple[Tensor, 
     return (y.clamp(0, height - 1) * width)[:, :, None] + x.clamp(0, width - 1)[:, None, :], inside
 
 
+def mean_of_samples(plane: Tensor, at: Tensor, inside: Tensor | None = None) -> Tensor:
+    """(..., size, size) means of the bytes or truths that stand at (..., M, M) places; what is not inside is 0."""
+    total: Tensor | int = 0
+    for y in range(PER_CELL):
+        for x in range(PER_CELL):
+            one = (..., slice(y, None, PER_CELL), slice(x, None, PER_CELL))
+            found = plane.take(at[one])
+            total = total + (found if inside is None else found & inside[one]).short()
+    assert isinstance(total, Tensor)
+    return total / PER_CELL**2
+
+
 def geometry(boxes: Tensor, height: int, width: int) -> Tensor:
     """(K, G) centre, size, edges and logarithms of the size of boxes, about -1 to 1: an object's apparent size means
     something only together with where it stands.
@@ -138,12 +150,12 @@ class Patches(nn.Module):
         at, inside = samples(squares, self.crop, h, w)
         channels = torch.arange(3, device=boxes.device)
         planes = (3 * seen.which[:, None] + channels)[:, :, None, None] * (h * w)
-        pixels = F.avg_pool2d(seen.images.take(planes + at[:, None]).float(), PER_CELL) / 255
+        pixels = mean_of_samples(seen.images, planes + at[:, None]) / 255
         pixels = lit(pixels, seen.light, seen.noise, seen.which)
         outline = coverage(squares, boxes, self.crop)
         if seen.masks is not None:
             own = (seen.which * seen.masks.shape[1] + seen.slot)[:, None, None] * (h * w)
-            masks = F.avg_pool2d((seen.masks.take(own + at) & inside).float(), PER_CELL)
+            masks = mean_of_samples(seen.masks, own + at, inside)
             outline = masks if seen.kept is None else torch.where(seen.kept[:, None, None], masks, outline)
         found = torch.cat([(pixels - 0.45) / 0.22, 2 * outline[:, None] - 1], dim=1)
         if seen.mirror:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
@@ -26,6 +27,7 @@ from .rle import decode_masks
 
 Preset = Literal["patches", "resnet18", "resnet34"]
 View = tuple[Tensor, Detections]  # (3, H, W) uint8, and what was found there
+Cut = tuple[int, int, Tensor]  # top, left, and a mask (h, w) bool from there on
 
 SIZES = {"patches": (320, 480), "resnet18": (256, 384), "resnet34": (256, 384)}
 WIDTHS = {"patches": (128, 64), "resnet18": (256, 256), "resnet34": (256, 256)}
@@ -111,12 +113,20 @@ class Regions:
     present: Tensor
 
     @classmethod
-    def of(cls, views: Sequence[View], *, masks: bool, size: tuple[int, int] | None = None) -> Regions:
+    def of(
+        cls,
+        views: Sequence[View],
+        *,
+        masks: bool,
+        size: tuple[int, int] | None = None,
+        cuts: Sequence[Sequence[Cut] | None] | None = None,
+    ) -> Regions:
         """Images with their detections, side by side.
 
         Args:
             masks: whether to decode masks; where one image of them has none, all go without.
             size: height and width that images, boxes and masks are brought to; None takes the first image's.
+            cuts: masks that have been decoded before, by `cut_masks` for the same size; None for an image decodes.
 
         Raises:
             ValueError: there is no image.
@@ -130,14 +140,16 @@ class Regions:
         boxes = torch.zeros(len(views), most, 4)
         present = torch.zeros(len(views), most, dtype=torch.bool)
         masked = masks and all(found.masks is not None for _, found in views)
-        outlines = torch.zeros(len(views), most, h, w, dtype=torch.bool) if masked else None
+        # Numpy's zeros are of no memory until something is written there, unlike torch's.
+        outlines = torch.from_numpy(np.zeros((len(views), most, h, w), dtype=np.bool_)) if masked else None
         for s, (image, found) in enumerate(views):
             n, (across, down) = len(found), found.size
             images[s] = resized(image, size)
             boxes[s, :n] = torch.from_numpy(found.boxes) * torch.tensor([w / across, h / down] * 2)
             present[s, :n] = True
             if outlines is not None and n:
-                outlines[s, :n] = _masks(found, size)
+                for i, (top, left, mask) in enumerate((cuts and cuts[s]) or cut_masks(found, size)):
+                    outlines[s, i, top : top + mask.shape[0], left : left + mask.shape[1]] = mask
         return cls(images, boxes, outlines, present)
 
     def to(self, device: torch.device | str) -> Regions:
@@ -158,13 +170,25 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
     return small[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _masks(found: Detections, size: tuple[int, int]) -> Tensor:
-    """(N, H, W) bool, of a size."""
-    assert found.masks is not None
+def cut_masks(found: Detections, size: tuple[int, int]) -> list[Cut]:
+    """Decoded masks in an image of a size, no larger than what they cover; none where only boxes are known.
+
+    Raises:
+        DataError: a mask is damaged.
+    """
+    if found.masks is None or not len(found):
+        return []
     masks = torch.from_numpy(decode_masks(found.masks))
-    if tuple(masks.shape[1:]) == tuple(size):
-        return masks
-    return F.interpolate(masks[None].to(torch.uint8), size, mode="nearest-exact")[0].bool()
+    if tuple(masks.shape[1:]) != tuple(size):
+        masks = F.interpolate(masks[None].to(torch.uint8), size, mode="nearest-exact")[0].bool()
+    cuts: list[Cut] = []
+    for mask in masks:
+        rows, columns = mask.any(1).nonzero()[:, 0].tolist(), mask.any(0).nonzero()[:, 0].tolist()
+        if rows:
+            cuts.append((rows[0], columns[0], mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].clone()))
+        else:
+            cuts.append((0, 0, mask[:0, :0].clone()))
+    return cuts
 
 
 class RegionFeatures(nn.Module):
