@@ -51,14 +51,23 @@ def cut_patches(image: Tensor, boxes: Tensor, masks: Tensor | None, side: int, m
     height, width = image.shape[-2:]
     held = box_masks(boxes, height, width) if masks is None else masks
     counted = held.sum(0)
-    others = (counted[None] - held.long()) > 0  # (K, H, W)
-    rois = squares(boxes.float(), margin)
-    # Alignment averages over all pixels of a cell (sampling_ratio -1), so that large objects do not alias.
-    colours = roi_align(image[None].float(), [rois], side, sampling_ratio=-1, aligned=True)  # (K, 3, P, P)
-    planes = torch.stack([held, others], 1).float() * 255  # (K, 2, H, W)
-    numbered = torch.cat([torch.arange(len(rois), device=rois.device, dtype=rois.dtype)[:, None], rois], 1)
-    covers = roi_align(planes, numbered, side, sampling_ratio=-1, aligned=True)  # (K, 2, P, P)
-    return torch.cat([colours, covers], 1).round().clamp(0, 255).to(torch.uint8)
+    out = []
+    # Each patch is taken from its own corner of the image: whole planes for every object would be most of the work.
+    for own, roi in zip(held, squares(boxes.float(), margin), strict=True):
+        left, top = (
+            max(0, min(int(edge) - 2, limit - 1)) for edge, limit in zip(roi[:2], (width, height), strict=True)
+        )
+        right, bottom = (
+            min(limit, max(int(edge) + 3, 1)) for edge, limit in zip(roi[2:], (width, height), strict=True)
+        )
+        here = (slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1)))
+        others = (counted[here] - own[here].long()) > 0
+        covers = torch.stack([own[here], others]).float() * 255
+        planes = torch.cat([image[:, *here].float(), covers])  # (5, h, w)
+        corner = roi.new_tensor([left, top, left, top])
+        # Alignment averages over all pixels of a cell (sampling_ratio -1), so that large objects do not alias.
+        out.append(roi_align(planes[None], [(roi - corner)[None]], side, sampling_ratio=-1, aligned=True))
+    return torch.cat(out).round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True)
