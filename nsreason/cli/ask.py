@@ -18,7 +18,8 @@ EXAMPLES = (
     'nsreason ask "What color is the big ball?" --scene demo/scene.json --trace',
     'nsreason ask "Is there a cube?" --scene demo/scene.json --html page.html',
     'nsreason ask "Is there a cube?" --scene demo/scene.json --png strip.png',
-    'nsreason ask "How many metal things are left of the big red cube?" --image photo.png --html page.html',
+    "nsreason generate clevr --scenes 1 --images --out photos",
+    'nsreason ask "How many metal things are there?" \\\n    --image photos/images/CLEVR_new_000000.png --html page.html',
     'echo "Is the big can green?" | nsreason ask --scene demo/scene.json --json',
 )
 

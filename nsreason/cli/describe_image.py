@@ -9,9 +9,10 @@ import typer
 from . import options, output, pictures
 
 EXAMPLES = (
-    "nsreason describe-image photo.png",
-    "nsreason describe-image images/ --out scenes.json",
-    'nsreason ask "How many cubes are there?" --scene scenes.json --image photo.png',
+    "nsreason generate clevr --scenes 2 --images --out album",
+    "nsreason describe-image album/images",
+    "nsreason describe-image album/images/CLEVR_new_000000.png --out seen.json",
+    'nsreason ask "How many cubes are there?" --scene seen.json',
 )
 
 

@@ -24,7 +24,8 @@ EXAMPLES = (
     "nsreason evaluate --questions demo/questions.json --scenes demo/scene.json",
     "nsreason evaluate --questions demo/questions.json --scenes demo/scene.json \\\n"
     "    --programs parsed --jobs 2 --out predictions.jsonl --markdown report.md",
-    "nsreason evaluate --questions questions.json --images images/ --scenes scenes.json",
+    "nsreason generate clevr --scenes 2 --images --out few",
+    "nsreason evaluate --questions few/questions.json --images few/images \\\n    --scenes few/scenes.json",
 )
 
 
