@@ -78,7 +78,6 @@ def _resnet50(config: DetectorConfig, classes: int) -> MaskRCNN:
         weights=None,
         weights_backbone=None,
         num_classes=classes,
-        trainable_backbone_layers=5,
         box_score_thresh=LOWEST,
         box_nms_thresh=config.nms,
         box_detections_per_img=config.most,
