@@ -19,7 +19,8 @@ EXAMPLES = (
     'nsreason ask "Is there a cube?" --scene demo/scene.json --html page.html',
     'nsreason ask "Is there a cube?" --scene demo/scene.json --png strip.png',
     "nsreason generate clevr --scenes 1 --images --out photos",
-    'nsreason ask "How many metal things are there?" \\\n    --image photos/images/CLEVR_new_000000.png --html page.html',
+    'nsreason ask "How many metal things are there?" \\\n'
+    "    --image photos/images/CLEVR_new_000000.png --html page.html",
     'echo "Is the big can green?" | nsreason ask --scene demo/scene.json --json',
 )
 
