@@ -165,6 +165,6 @@ def test_folders_without_the_files(copy: Path, folder: Path) -> None:
     assert load_image_data(copy, CLEVR, SMALL).train
     for image in (copy / "images").iterdir():
         image.unlink()
-    with pytest.raises(DataError, match="none of 24 questions can be learned from; the first: .*no image"):
+    with pytest.raises(DataError, match=r"none of 24 questions can be learned from; the first: .*no image"):
         load_image_data(copy, CLEVR, SMALL)
     assert read_image(next((folder / "images").iterdir())).shape == (3, 320, 480)

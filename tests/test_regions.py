@@ -313,7 +313,7 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds a list"):
         load_trunk(own, tmp_path / "list.pth")
     torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "part.pth")
-    with pytest.raises(DataError, match="has no tensor 'bn1.weight'"):
+    with pytest.raises(DataError, match=r"has no tensor 'bn1\.weight'"):
         load_trunk(own, tmp_path / "part.pth")
     with pytest.raises(ValueError, match="the preset 'patches' has no residual network"):
         made(weights="x.pth").load_weights()

@@ -218,10 +218,11 @@ def _evaluate_model(
     if markdown is not None:
         _write(markdown, report.to_markdown())
     if as_json:
-        output.put_json(report.to_dict() | {"probes": probes.to_dict()})
+        output.put_json(report.to_dict() | ({} if probes is None else {"probes": probes.to_dict()}))
     else:
         _show(report, as_json, to_stderr=False)
-        output.put_table(probes.table())
+        if probes is not None:
+            output.put_table(probes.table())
     return 0
 
 

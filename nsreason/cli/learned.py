@@ -60,17 +60,13 @@ def evaluated(learner: ConceptLearner, examples: list[Example], name: str, progr
     return report
 
 
-def probed(learner: ConceptLearner, examples: list[Example]) -> Probes:
-    """The concept probes on the scenes of the examples.
-
-    Raises:
-        DataError: they are images of which only detections are known.
-    """
+def probed(learner: ConceptLearner, examples: list[Example]) -> Probes | None:
+    """The concept probes on the scenes of the examples; None for images of which only detections are known."""
     from ..probes import probe
 
     seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
     if not seen:
-        raise DataError("no image's objects are annotated in their own order: there is nothing to probe against")
+        return None
     return probe(learner.look([described for described, _ in seen]), [scene for _, scene in seen])
 
 
