@@ -7,7 +7,7 @@ origin and shines as the cosine of the angle from its axis; a shadow is soft bec
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from .look import Look, Thing
-from .solids import FAR, covers, distances, dot, unit
+from .solids import FAR, Frames, covers, distances, dot, unit
 
 HORIZON = 0.08  # a mirror's roughness blurs the horizon over about so much, in radians
 AWAY = 1e-3  # shadow rays begin this far off their surface
@@ -66,36 +66,49 @@ class Shading:
         self.disc = ring.sqrt()[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)  # (S, 2)
         self.albedo = torch.tensor([t.color for t in things]).reshape(-1, 3)
         self.kinds = [look.material(t.material) for t in things]
+        self.frames = Frames.of(things)
+        self.reach = torch.tensor([t.reach for t in things])
+        self.shapes = {s: torch.tensor([t.shape == s for t in things]) for s in sorted({t.shape for t in things})}
+        self.numbers = torch.arange(len(things))
 
     def visible(self, light: Light, points: Tensor, owners: Tensor) -> Tensor:
         """(P,) the part of a light that each point sees past the things other than its owner."""
-        seen = torch.ones(len(points), len(self.disc), dtype=torch.bool)
+        hidden = torch.zeros(len(points), len(self.disc), dtype=torch.uint8)
         way, _ = light.towards(points)
-        for k, thing in enumerate(self.things):
-            to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            along = dot(to, way)
-            off = dot(to, to) - along * along
-            may = (off < (thing.reach + light.radius) ** 2) & (along > -thing.reach) & (owners != k)
-            near = may.nonzero().squeeze(-1)
-            if not len(near):
-                continue
-            angle = torch.rand(len(near), generator=self.generator) * (2 * math.pi)
+        for shape, which, things in self._met(points, way, light.radius, owners):
+            angle = torch.rand(len(which), generator=self.generator) * (2 * math.pi)
             c, s = angle.cos(), angle.sin()
             turn = torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], dim=1)  # (M, 2, 2)
-            start = points[near]
+            start = points[which]
             rays = light.places(start, self.disc @ turn)  # (M, S, 3)
-            seen[near] &= ~covers(thing, start[:, None].expand_as(rays), rays)
-        return seen.float().mean(-1)
+            hit = covers(shape, self.frames.take(things), start, rays)
+            hidden.index_add_(0, which, hit.to(torch.uint8))
+        return (hidden == 0).float().mean(-1)
+
+    def _met(
+        self, points: Tensor, ways: Tensor, wide: float, owners: Tensor
+    ) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """By shape, the pairs (M,), (M,) of points and of things, not their owners, that rays from the points along
+        unit directions may meet: a ball around the thing is no more than `wide` off the ray.
+        """
+        if not self.things:
+            return
+        to = self.frames.centre - points[:, None]  # (P, N, 3)
+        along = dot(to, ways[:, None])
+        off = dot(to, to) - along * along
+        may = (off < (self.reach + wide) ** 2) & (along > -self.reach) & (owners[:, None] != self.numbers)
+        for shape, those in self.shapes.items():
+            which, things = (may & those).nonzero(as_tuple=True)
+            if len(which):
+                yield shape, which, things
 
     def near(self, points: Tensor, normals: Tensor, owners: Tensor) -> Tensor:
         """(P,) how much of the light from all around the other things leave, each taken for a ball."""
-        left = torch.ones(len(points))
-        for k, thing in enumerate(self.things):
-            to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            far = dot(to, to).sqrt().clamp_min(thing.radius)
-            facing = (dot(to, normals) / far * 0.8 + 0.2).clamp_min(0)
-            left = left * (1 - facing * (thing.radius / far) ** 2 * (owners != k))
-        return left
+        to = self.frames.centre - points[:, None]  # (P, N, 3)
+        radius = self.frames.radius
+        far = dot(to, to).sqrt().clamp_min(radius)
+        facing = (dot(to, normals[:, None]) / far * 0.8 + 0.2).clamp_min(0)
+        return (1 - facing * (radius / far) ** 2 * (owners[:, None] != self.numbers)).prod(-1)
 
     def lit(self, points: Tensor, normals: Tensor, owners: Tensor, *, shadows: bool = True) -> Tensor:
         """(P, 3) what a white surface scatters, in units of the ground's albedo."""
@@ -164,16 +177,12 @@ class Shading:
         """(P, 3) what is seen from points along unit directions: the nearest thing, the ground, or the world."""
         best = torch.full((len(points),), FAR)
         which = torch.full((len(points),), -1)
-        for k, thing in enumerate(self.things):
-            to = torch.tensor(thing.centre, dtype=torch.float32) - points
-            along = dot(to, ways)
-            off = dot(to, to) - along * along
-            near = ((off < thing.reach**2) & (along > 0) & (owners != k)).nonzero().squeeze(-1)
-            if len(near):
-                far = distances(thing, points[near], ways[near])
-                closer = (far < best[near]) & (far > 0)
-                best[near] = torch.where(closer, far, best[near])
-                which[near] = torch.where(closer, torch.full_like(which[near], k), which[near])
+        for shape, start, things in self._met(points, ways, 0.0, owners):
+            far = distances(shape, self.frames.take(things), points[start], ways[start])
+            far = torch.where(far > 0, far, FAR)
+            best = best.scatter_reduce(0, start, far, "amin")
+            first = (far == best[start]) & (far < FAR)
+            which[start[first]] = things[first]
         seen = torch.full((len(points), 3), self.look.sky.mirrored)
         down = ((which < 0) & (ways[:, 2] < 2 * HORIZON)).nonzero().squeeze(-1)
         if len(down):
@@ -188,8 +197,7 @@ class Shading:
         if len(hit):
             own = which[hit]
             at = points[hit] + best[hit, None] * ways[hit]
-            centres = torch.tensor([t.centre for t in self.things])[own]
-            normals = unit(at - centres)  # of balls: in a mirror that is enough
+            normals = unit(at - self.frames.centre[own])  # of balls: in a mirror that is enough
             light = self.lit(at, normals, own, shadows=False) + self.around(at, normals, own)
             seen[hit] = self.albedo[own] / self.look.ground * light
         return seen

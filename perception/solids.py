@@ -1,12 +1,15 @@
 """Where rays meet spheres, cubes and cylinders.
 
-R rays, S samples. Points and directions are (..., 3), in the world's units; directions need no length of 1. A miss is
-an infinite distance. Solids stand upright, turned about the vertical axis, and may have rounded edges.
+R rays, M rays of which each has a solid of its own, S samples. Points and directions are (..., 3), in the world's
+units; directions need no length of 1. A miss is an infinite distance. Solids stand upright, turned about the vertical
+axis, and may have rounded edges.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,35 +31,53 @@ def unit(a: Tensor) -> Tensor:
     return a / dot(a, a).sqrt().clamp_min(1e-12)[..., None]
 
 
-def local(thing: Thing, points: Tensor, *, free: bool = False) -> Tensor:
-    """Points, or free vectors, in the thing's own frame, in units of its radius."""
-    if not free:
-        points = points - points.new_tensor(thing.centre)
-    c, s = math.cos(thing.rotation), math.sin(thing.rotation)
-    x, y, z = points.unbind(-1)
-    return torch.stack([c * x + s * y, c * y - s * x, z], dim=-1) / thing.radius
+class Frames(NamedTuple):
+    """Where solids are: middles (M, 3), cosine and sine of their turn (M,), radii (M,)."""
+
+    centre: Tensor
+    cosine: Tensor
+    sine: Tensor
+    radius: Tensor
+
+    @classmethod
+    def of(cls, things: Sequence[Thing]) -> Frames:
+        """The frames of things, one for each."""
+        turns = torch.tensor([t.rotation for t in things], dtype=torch.float32)
+        centres = torch.tensor([t.centre for t in things], dtype=torch.float32).reshape(-1, 3)
+        return cls(centres, turns.cos(), turns.sin(), torch.tensor([t.radius for t in things], dtype=torch.float32))
+
+    def take(self, which: Tensor) -> Frames:
+        """The frames of these numbers, one for each."""
+        return Frames(*(part[which] for part in self))
+
+    def local(self, points: Tensor, *, free: bool = False) -> Tensor:
+        """Points (M, ..., 3), or free vectors, in the frame of their solid, in units of its radius."""
+        more = points.dim() - 2
+        if not free:
+            points = points - self.centre.view(-1, *[1] * more, 3)
+        c, s, r = (part.view(-1, *[1] * more) for part in self[1:])
+        x, y, z = points.unbind(-1)
+        return torch.stack([c * x + s * y, c * y - s * x, z], dim=-1) / r[..., None]
+
+    def turned_back(self, vectors: Tensor) -> Tensor:
+        """Vectors (M, 3) of the solids' frames in the world's, lengths kept."""
+        x, y, z = vectors.unbind(-1)
+        return torch.stack([self.cosine * x - self.sine * y, self.sine * x + self.cosine * y, z], dim=-1)
 
 
-def turned_back(thing: Thing, vectors: Tensor) -> Tensor:
-    """Vectors of the thing's frame in the world's, lengths kept."""
-    c, s = math.cos(thing.rotation), math.sin(thing.rotation)
-    x, y, z = vectors.unbind(-1)
-    return torch.stack([c * x - s * y, s * x + c * y, z], dim=-1)
-
-
-def distances(thing: Thing, origins: Tensor, directions: Tensor) -> Tensor:
-    """(...) how far along each direction the thing begins, its edges taken for sharp; negative behind the origin."""
-    near, far = _span(thing.shape, local(thing, origins), local(thing, directions, free=True))
+def distances(shape: str, frames: Frames, origins: Tensor, directions: Tensor) -> Tensor:
+    """(M,) how far along each direction its solid begins, edges taken for sharp; negative behind the origin."""
+    near, far = _span(shape, frames.local(origins), frames.local(directions, free=True))
     return torch.where(near <= far, near, FAR)
 
 
-def covers(thing: Thing, origins: Tensor, directions: Tensor) -> Tensor:
-    """(...) bool, whether the thing stands between each origin and where its direction ends.
+def covers(shape: str, frames: Frames, origins: Tensor, directions: Tensor) -> Tensor:
+    """(M, S) bool, whether its solid stands between origin (M, 3) and where each direction (M, S, 3) ends.
 
     It is taken a little smaller than it is: what lies beside the rounded edge that it stands on is not inside it.
     """
-    o, d = local(thing, origins) / SHRUNK, local(thing, directions, free=True) / SHRUNK
-    near, far = _span(thing.shape, o, d)
+    o, d = frames.local(origins)[:, None] / SHRUNK, frames.local(directions, free=True) / SHRUNK
+    near, far = _span(shape, o.expand_as(d), d)
     return (near <= far) & (far > 0) & (near < 1)
 
 
@@ -69,14 +90,15 @@ def hits(thing: Thing, rounding: float, origins: Tensor, directions: Tensor) -> 
     Returns:
         distances (R,), and the outward unit normals (R, 3) there, zero at a miss.
     """
-    o, d = local(thing, origins), local(thing, directions, free=True)
+    frames = Frames.of([thing])
+    o, d = frames.local(origins), frames.local(directions, free=True)
     near, far = _span(thing.shape, o, d)
     t = torch.where((near <= far) & (near > 0), near, FAR)
     normals = torch.zeros_like(o)
     rays = t.isfinite().nonzero().squeeze(-1)
     if thing.shape == "sphere" or not len(rays):
         normals[rays] = o[rays] + t[rays, None] * d[rays]
-        return t, turned_back(thing, normals)
+        return t, frames.turned_back(normals)
     o, d, at = o[rays], d[rays], t[rays]
     speed = dot(d, d).sqrt()
     for _ in range(STEPS):
@@ -86,7 +108,7 @@ def hits(thing: Thing, rounding: float, origins: Tensor, directions: Tensor) -> 
     met = (apart < 1e-2) & (at < far[rays] + 1e-3) & (dot(normal, d) < 0)
     t[rays] = torch.where(met, at, FAR)
     normals[rays] = normal * met[:, None]
-    return t, turned_back(thing, normals)
+    return t, frames.turned_back(normals)
 
 
 def _span(shape: str, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from nsreason.data.synthetic.placement import Camera, clevr_rules
 from nsreason.errors import DomainError
 from nsreason.perception.look import Thing, clevr_look
 from nsreason.perception.render import Rendering, frames, jittered_look, render
-from nsreason.perception.solids import FAR, covers, distances, hits
+from nsreason.perception.solids import FAR, Frames, covers, distances, hits
 
 RULES = clevr_rules()
 CAMERA = Camera.at(RULES.camera.location, RULES.camera)
@@ -73,7 +73,7 @@ def inside(thing: Thing, points: Tensor, grown: float = 0.0) -> Tensor:
 def test_rays_end_on_the_surface(shape: str, turn: float, seed: int) -> None:
     thing = solid(shape, turn)
     origins, ways = rays(seed)
-    t = distances(thing, origins, ways)
+    t = distances(shape, Frames.of([thing]), origins, ways)
     met = t < FAR
     assert 20 < met.sum() < 400
     at = origins[met] + t[met, None] * ways[met]
@@ -88,7 +88,7 @@ def test_rays_end_on_the_surface(shape: str, turn: float, seed: int) -> None:
 def test_rounded_edges_take_away_and_never_add(shape: str, turn: float, rounding: float, seed: int) -> None:
     thing = solid(shape, turn)
     origins, ways = rays(seed)
-    sharp = distances(thing, origins, ways)
+    sharp = distances(shape, Frames.of([thing]), origins, ways)
     t, normals = hits(thing, rounding, origins, ways)
     met = t < FAR
     assert (t >= sharp - 1e-4).all()
@@ -105,9 +105,9 @@ def test_rounded_edges_take_away_and_never_add(shape: str, turn: float, rounding
 
 def test_a_shadow_ends_where_its_ray_ends() -> None:
     thing = solid("sphere", 0.0)
-    start = torch.tensor([[3.0, -0.2, 0.3]] * 3)
-    ways = torch.tensor([[-6.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [6.0, 0.0, 0.0]])
-    assert covers(thing, start, ways).tolist() == [True, False, False]
+    start = torch.tensor([[3.0, -0.2, 0.3]])
+    ways = torch.tensor([[[-6.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [6.0, 0.0, 0.0]]])
+    assert covers("sphere", Frames.of([thing]), start, ways).tolist() == [[True, False, False]]
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------
