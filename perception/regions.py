@@ -126,7 +126,8 @@ class Regions:
         Args:
             masks: whether to decode masks; where one image of them has none, all go without.
             size: height and width that images, boxes and masks are brought to; None takes the first image's.
-            cuts: masks that have been decoded before, by `cut_masks` for the same size; None for an image decodes.
+            cuts: masks that have been decoded before, by `cut_masks` for the image's own size; they are taken where
+                that is the size. None for an image decodes.
 
         Raises:
             ValueError: there is no image.
@@ -148,7 +149,8 @@ class Regions:
             boxes[s, :n] = torch.from_numpy(found.boxes) * torch.tensor([w / across, h / down] * 2)
             present[s, :n] = True
             if outlines is not None and n:
-                for i, (top, left, mask) in enumerate((cuts and cuts[s]) or cut_masks(found, size)):
+                ready = cuts[s] if cuts and tuple(image.shape[1:]) == tuple(size) else None
+                for i, (top, left, mask) in enumerate(ready or cut_masks(found, size)):
                     outlines[s, i, top : top + mask.shape[0], left : left + mask.shape[1]] = mask
         return cls(images, boxes, outlines, present)
 

@@ -101,7 +101,7 @@ def test_seeing_images_is_what_batches_see(split: Split) -> None:
 
 def test_a_trace_names_what_was_detected(split: Split) -> None:
     made = learner().eval()
-    image, found = view(generate_scenes(1, seed=77)[0])
+    image, found = view(next(generate_scenes(1, seed=77)))
     trace = made.trace_image(parse_program("count(filter[large](scene()))"), (image, found), "How many?")
     assert trace.question == "How many?" and isinstance(trace.answer, int)
     degrees = trace.steps[1].degrees
@@ -179,7 +179,7 @@ def test_training_by_recipe(split: Split, tmp_path: Path) -> None:
 
 
 def test_what_is_of_the_other_kind_is_refused(split: Split) -> None:
-    scene = generate_scenes(1, seed=1)[0]
+    scene = next(generate_scenes(1, seed=1))
     sees, knows = learner(), ConceptLearner()
     with pytest.raises(DataError, match=r"sees images .*, not scenes"):
         sees.see([scene])
