@@ -83,7 +83,7 @@ def render(
     width: int | None = None,
     height: int | None = None,
     samples: int = 2,
-    shadows: int = 12,
+    shadows: int | None = None,
     seed: int = 0,
 ) -> Rendering:
     """Draw things on the ground.
@@ -91,7 +91,7 @@ def render(
     Args:
         width, height: of the picture, if not the camera's; the field of view across stays.
         samples: K; 3 is as smooth as the eye asks for.
-        shadows: rays to each light.
+        shadows: rays to each lamp from each point; default: 12, and 5 in a small picture, whose pixels are wider.
         seed: of the noise in shadows and of the picture's grain.
 
     Raises:
@@ -101,6 +101,8 @@ def render(
     look = look or clevr_look()
     width = view.width if width is None else width
     height = view.height if height is None else height
+    if shadows is None:
+        shadows = 12 if width > COARSE else 5
     if min(width, height, samples, shadows) < 1:
         raise ValueError("width, height, samples and shadows are 1 or more")
     threads = torch.get_num_threads()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
+from nsreason.checkpoint import load_model
 from nsreason.cli.app import app
 from nsreason.data.synthetic import write_dataset
 
@@ -57,6 +59,26 @@ def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data
     assert again.exit_code == 2 and "resume it" in again.stderr
     told = json.loads(ok(train(data, out, "--resume", "--json")).stdout)
     assert (told["epochs"], told["stopped"], told["questions"]["held_out"]) == (2, "finished", 40)
+
+
+def test_a_run_begins_with_the_weights_of_another(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
+    """At a rate of 0 the weights of the new run are those it began with."""
+    still = ("--set", "training.lr=0", "--set", "training.weight_decay=0", "--set", "training.epochs=1")
+    begun = trained[0] / "last.json"
+    ok(train(data, tmp_path / "from", "--from", str(begun), *still))
+    ok(train(data, tmp_path / "new", *still))
+    files = begun, tmp_path / "from" / "last.json", tmp_path / "new" / "last.json"
+    first, same, other = (load_model(p).state_dict() for p in files)
+    assert all(torch.equal(first[k], same[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_weights_that_do_not_fit_are_refused(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
+    begun = str(trained[0] / "last.json")
+    wide = train(data, tmp_path / "wide", "--from", begun, "--set", "model_config.state.width=32")
+    assert wide.exit_code == 2 and "does not fit ConceptLearner" in wide.stderr
+    none = train(data, tmp_path / "none", "--from", str(tmp_path / "nothing.json"))
+    assert none.exit_code == 2 and "nothing.json" in none.stderr
 
 
 def test_a_checkpoint_is_evaluated(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_a_batch_of_several_images_is_each_alone(taught: SceneParser, folder: Pa
 
 @pytest.mark.parametrize("wrong", [{"side": 4}, {"width": 12}, {"margin": 0.5}, {"heights": ()}, {"camera_shift": -1}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="least|multiple"):
+    with pytest.raises(ValueError, match=r"least|multiple"):
         SceneParserConfig(**wrong)  # type: ignore[arg-type]
 
 
@@ -325,7 +325,9 @@ def test_bad_images_do_not_cost_the_others(folder: Path, tmp_path: Path) -> None
         assert expected in message
 
 
-@pytest.mark.parametrize(("text", "message"), [("absent", "no such folder"), ("", "no folder of images"), (" , ", "no")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("absent", "no such folder"), ("", "no folder of images"), (" , ", "no")]
+)
 def test_a_folder_that_is_not_there(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_parser_data(text, SceneParser(SMALL))

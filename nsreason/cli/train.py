@@ -51,6 +51,10 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeat.")
     ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Begin with a checkpoint's weights; [bold]bundled[/bold]: ours."),
+    ] = None,
     resume: Annotated[bool, options.flag("--resume", says="Go on from the folder's last checkpoint.")] = False,
     devices: Annotated[
         int | None, typer.Option("--devices", metavar="N", min=1, help="Devices, instead of the recipe's.")
@@ -60,7 +64,8 @@ def train(
     """Train a model, with checkpoints in the folder of the run.
 
     The folder gets last.json and best.json (checkpoints, each with its tensors beside it), metrics.csv, recipe.toml
-    and run.json. Ctrl-C stops with a checkpoint; --resume goes on from it.
+    and run.json. Ctrl-C stops with a checkpoint; --resume goes on from it. --from takes weights alone, of a model with
+    the same settings, to learn on from other data.
 
     Prints what the model reached on the questions that it did not learn from.
     """
@@ -73,6 +78,8 @@ def train(
     if chosen.model != model:
         raise output.UsageError(f"the recipe '{recipe}' is of the model '{chosen.model}', not of '{model}'")
     made = new_model(chosen)
+    if begin is not None and not resume:
+        _begin(made, model, begin)
     found = _data(chosen, made, data)
     unit = getattr(found, "unit", "questions")
     folder = out or str(Path("runs") / Path(recipe).stem)
@@ -83,6 +90,22 @@ def train(
     counts = {"train": len(found.train), "held_out": len(found.held_out), "bad": len(found.bad)}
     _show(result, unit, counts, as_json)
     return 0
+
+
+def _begin(made: Any, model: Name, path: str) -> None:
+    """Put the weights of a checkpoint into a new model.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another model.
+    """
+    from ..checkpoint import load_checkpoint, load_weights
+    from ..errors import CheckpointError
+    from ..perception.bundled import bundled
+
+    found = load_checkpoint(bundled(model) if path == "bundled" else path)
+    if found.model != model:
+        raise CheckpointError(f"{found.path}: of the model '{found.model}', not of '{model}'")
+    load_weights(made, found)
 
 
 def _data(recipe: Recipe, model: Any, folder: str) -> Any:
