@@ -62,15 +62,15 @@ def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data
 
 
 def test_a_run_begins_with_the_weights_of_another(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
-    """At a rate of 0 the weights of the new run are those it began with."""
-    still = ("--set", "training.lr=0", "--set", "training.weight_decay=0", "--set", "training.epochs=1")
+    """At a rate of nearly 0 the weights of the new run are those it began with."""
+    still = ("--set", "training.lr=1e-12", "--set", "training.weight_decay=0", "--set", "training.epochs=1")
     begun = trained[0] / "last.json"
     ok(train(data, tmp_path / "from", "--from", str(begun), *still))
     ok(train(data, tmp_path / "new", *still))
     files = begun, tmp_path / "from" / "last.json", tmp_path / "new" / "last.json"
     first, same, other = (load_model(p).state_dict() for p in files)
-    assert all(torch.equal(first[k], same[k]) for k in first)
-    assert not all(torch.equal(first[k], other[k]) for k in first)
+    assert all(torch.allclose(first[k], same[k], atol=1e-9) for k in first)
+    assert not all(torch.allclose(first[k], other[k], atol=1e-3) for k in first)
 
 
 def test_weights_that_do_not_fit_are_refused(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
