@@ -278,23 +278,28 @@ class _Picture:
     def _ground(self, bare: Tensor) -> Tensor:
         """(H, W, 3) the radiance of the ground, times how much of each pixel it fills."""
         h, w, k = self.height, self.width, self.k
-        fine, there = self._ground_points(torch.arange(w) + 0.5, torch.arange(h) + 0.5)
-        image = self.shading.open_ground(fine.view(-1, 3)).view(h, w, 3)
-        step = 2 if w > COARSE else 1
-        if self.things:
-            columns = (torch.arange(-(-w // step)) + 0.5) * step
-            rows = (torch.arange(-(-h // step)) + 0.5) * step
-            points, _ = self._ground_points(columns, rows)
-            left = self.shading.ground(points.view(-1, 3)).view(1, len(rows), len(columns), 3).permute(0, 3, 1, 2)
-            if step > 1:  # what lies under a thing is dark, and must not shine through beside it
-                seen = bare[k * step // 2 :: k * step, k * step // 2 :: k * step].float() + 1e-4
-                size = len(rows) * step, len(columns) * step
-                left = interpolate(left * seen, size=size, mode="bilinear")
-                left = (left / interpolate(seen[None, None], size=size, mode="bilinear"))[..., :h, :w]
-            image = image * left[0].permute(1, 2, 0)
+        points, there = self._ground_points(torch.arange(w) + 0.5, torch.arange(h) + 0.5)
+        bare_part = bare.view(h, k, w, k).float().mean((1, 3))
+        if w <= COARSE or not self.things:
+            image = self.shading.ground(points.view(-1, 3)).view(h, w, 3)
+        else:
+            image = self.shading.open_ground(points.view(-1, 3)).view(h, w, 3) * self._shadows(bare)
         image = torch.where(there[..., None], image, self.look.sky.mirrored)
-        part = bare.view(h, k, w, k).float().mean((1, 3))
-        return image * part[..., None]
+        return image * bare_part[..., None]
+
+    def _shadows(self, bare: Tensor) -> Tensor:
+        """(H, W, 3) how much of the open ground's radiance is left, found at every second pixel."""
+        h, w, k = self.height, self.width, self.k
+        columns, rows = (torch.arange(-(-n // 2)) * 2 + 1.0 for n in (w, h))
+        points = self._ground_points(columns, rows)[0].view(-1, 3)
+        left = self.shading.ground(points) / self.shading.open_ground(points)
+        left = left.view(1, len(rows), len(columns), 3).permute(0, 3, 1, 2)
+        # What lies under a thing is dark, and must not shine through beside it.
+        seen = bare[k :: 2 * k, k :: 2 * k].float() + 1e-4
+        seen = torch.nn.functional.pad(seen, (0, len(columns) - seen.shape[1], 0, len(rows) - seen.shape[0]), value=1.0)
+        size = len(rows) * 2, len(columns) * 2
+        left = interpolate(left * seen, size=size, mode="bilinear")
+        return (left / interpolate(seen[None, None], size=size, mode="bilinear"))[0, :, :h, :w].permute(1, 2, 0)
 
     def _ground_points(self, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(h, w, 3) where rays meet the ground, and (h, w) whether they do."""

@@ -1,18 +1,18 @@
 """How bright surfaces are: lamps with soft shadows, light from the ground, mirrors.
 
-P points, S places on a lamp. Radiances are linear, (..., 3). A lamp is a disc that faces the
-origin and shines as the cosine of the angle from its axis; a shadow is soft because only a part of the disc is hidden.
+P points, L lamps, S places on a lamp, M pairs of a point and a thing. Radiances are linear, (..., 3). A lamp is a disc
+that faces the origin and shines as the cosine of the angle from its axis; a shadow is soft because only a part of the
+disc is hidden. All lamps and all things are reckoned with at once: for small pictures, calls are the cost.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from .look import Look, Thing
 from .solids import FAR, Frames, covers, distances, dot, unit
@@ -21,37 +21,39 @@ HORIZON = 0.08  # a mirror's roughness blurs the horizon over about so much, in 
 AWAY = 1e-3  # shadow rays begin this far off their surface
 
 
-@dataclass(frozen=True, slots=True)
-class Light:
-    """A lamp: the middle of its disc, its radiance, the disc's radius."""
+class Lamps(NamedTuple):
+    """Lamps, as tensors: middles of the discs, radiances, axes and two sides (L, 3), the discs' radii (L,)."""
 
     middle: Tensor
     radiance: Tensor
-    radius: float
+    axis: Tensor
+    sides: Tensor  # (L, 2, 3)
+    radius: Tensor
+
+    @classmethod
+    def of(cls, look: Look) -> Lamps:
+        """The lamps of a look."""
+        told = list(look.lamps.values())
+        middle = torch.tensor([p.location for p in told], dtype=torch.float32).reshape(-1, 3)
+        radiance = torch.tensor([p.radiance for p in told], dtype=torch.float32).reshape(-1, 3)
+        axis = unit(middle)
+        side = unit(torch.linalg.cross(axis, axis.new_tensor([1e-3, 1e-3, 1.0]).expand_as(axis)))
+        sides = torch.stack([side, torch.linalg.cross(axis, side)], dim=1)
+        return cls(middle, radiance, axis, sides, torch.tensor([p.radius for p in told], dtype=torch.float32))
 
     def towards(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """From points to its middle: unit directions (..., 3), and what part of its radiance arrives (...)."""
-        way = self.middle - points
+        """From points (P, 3) to each lamp: unit directions (L, P, 3), and what part of its radiance arrives (L, P)."""
+        way = self.middle[:, None] - points
         square = dot(way, way)
         way = way * square.rsqrt()[..., None]
-        beam = (way @ normalize(self.middle, dim=0)).clamp_min(0)
-        return way, beam / square
+        return way, dot(way, self.axis[:, None]).clamp_min(0) / square
 
-    def places(self, points: Tensor, disc: Tensor) -> Tensor:
-        """(P, S, 3) from points to places on it; `disc` is (P, S, 2), within a circle of radius 1."""
-        axis = normalize(self.middle, dim=0)
-        side = normalize(torch.linalg.cross(axis, axis.new_tensor([1e-3, 1e-3, 1.0])), dim=0)
-        offset = disc @ torch.stack([side, torch.linalg.cross(axis, side)]) * self.radius
-        return (self.middle - points)[:, None] + offset
-
-
-def lights_of(look: Look) -> list[Light]:
-    """The lamps of a look."""
-    f32 = torch.float32
-    return [
-        Light(torch.tensor(p.location, dtype=f32), torch.tensor(p.radiance, dtype=f32), p.radius)
-        for p in look.lamps.values()
-    ]
+    def places(self, which: Tensor, points: Tensor, disc: Tensor) -> Tensor:
+        """(M, S, 3) from points (M, 3) to places on their lamps `which` (M,); `disc` is (M, S, 2), within a circle of
+        radius 1.
+        """
+        offset = disc @ (self.sides * self.radius[:, None, None])[which]
+        return (self.middle[which] - points)[:, None] + offset
 
 
 class Shading:
@@ -59,7 +61,7 @@ class Shading:
 
     def __init__(self, things: Sequence[Thing], look: Look, *, samples: int, generator: torch.Generator) -> None:
         self.things, self.look, self.generator = things, look, generator
-        self.lights = lights_of(look)
+        self.lamps = Lamps.of(look)
         self.sky = torch.tensor(look.sky.radiance, dtype=torch.float32)
         ring = (torch.arange(samples) + 0.5) / samples
         turn = torch.arange(samples) * math.pi * (3 - math.sqrt(5))  # a sunflower's seeds
@@ -71,22 +73,25 @@ class Shading:
         self.shapes = {s: torch.tensor([t.shape == s for t in things]) for s in sorted({t.shape for t in things})}
         self.numbers = torch.arange(len(things))
 
-    def visible(self, light: Light, points: Tensor, owners: Tensor) -> Tensor:
-        """(P,) the part of a light that each point sees past the things other than its owner."""
+    def visible(self, lamps: Tensor, points: Tensor, ways: Tensor, owners: Tensor) -> Tensor:
+        """(P,) the part of its lamp (P,) that each point sees past the things other than its owner.
+
+        Args:
+            ways: (P, 3) unit directions to the middle of the lamp.
+        """
         hidden = torch.zeros(len(points), len(self.disc), dtype=torch.uint8)
-        way, _ = light.towards(points)
-        for shape, which, things in self._met(points, way, light.radius, owners):
+        for shape, which, things in self._met(points, ways, self.lamps.radius[lamps], owners):
             angle = torch.rand(len(which), generator=self.generator) * (2 * math.pi)
             c, s = angle.cos(), angle.sin()
-            turn = torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], dim=1)  # (M, 2, 2)
+            turn = torch.stack([c, s, -s, c], dim=-1).view(-1, 2, 2)
             start = points[which]
-            rays = light.places(start, self.disc @ turn)  # (M, S, 3)
+            rays = self.lamps.places(lamps[which], start, self.disc @ turn)  # (M, S, 3)
             hit = covers(shape, self.frames.take(things), start, rays)
             hidden.index_add_(0, which, hit.to(torch.uint8))
         return (hidden == 0).float().mean(-1)
 
     def _met(
-        self, points: Tensor, ways: Tensor, wide: float, owners: Tensor
+        self, points: Tensor, ways: Tensor, wide: Tensor | float, owners: Tensor
     ) -> Iterator[tuple[str, Tensor, Tensor]]:
         """By shape, the pairs (M,), (M,) of points and of things, not their owners, that rays from the points along
         unit directions may meet: a ball around the thing is no more than `wide` off the ray.
@@ -96,7 +101,8 @@ class Shading:
         to = self.frames.centre - points[:, None]  # (P, N, 3)
         along = dot(to, ways[:, None])
         off = dot(to, to) - along * along
-        may = (off < (self.reach + wide) ** 2) & (along > -self.reach) & (owners[:, None] != self.numbers)
+        reach = self.reach + (wide[:, None] if isinstance(wide, Tensor) else wide)
+        may = (off < reach**2) & (along > -self.reach) & (owners[:, None] != self.numbers)
         for shape, those in self.shapes.items():
             which, things = (may & those).nonzero(as_tuple=True)
             if len(which):
@@ -112,16 +118,14 @@ class Shading:
 
     def lit(self, points: Tensor, normals: Tensor, owners: Tensor, *, shadows: bool = True) -> Tensor:
         """(P, 3) what a white surface scatters, in units of the ground's albedo."""
-        total = torch.zeros(len(points), 3)
-        for light in self.lights:
-            way, arrives = light.towards(points)
-            strength = arrives * dot(way, normals).clamp_min(0)
-            if shadows:
-                bright = (strength > 0).nonzero().squeeze(-1)
-                start = points[bright] + AWAY * normals[bright]
-                strength[bright] = strength[bright] * self.visible(light, start, owners[bright])
-            total += strength[:, None] * light.radiance
-        return total
+        ways, arrives = self.lamps.towards(points)
+        strength = arrives * dot(ways, normals).clamp_min(0)  # (L, P)
+        if shadows and self.things:
+            lamps, which = (strength > 0).nonzero(as_tuple=True)
+            start = points[which] + AWAY * normals[which]
+            seen = self.visible(lamps, start, ways[lamps, which], owners[which])
+            strength[lamps, which] *= seen
+        return strength.T @ self.lamps.radiance
 
     def around(self, points: Tensor, normals: Tensor, owners: Tensor) -> Tensor:
         """(P, 3) what a white surface scatters of the world's light and of the ground's, as `lit`."""
@@ -133,19 +137,14 @@ class Shading:
 
     def open_ground(self, points: Tensor) -> Tensor:
         """(P, 3) the ground's radiance where nothing stands on it."""
-        total = self.sky.repeat(len(points), 1)
-        for light in self.lights:
-            way, arrives = light.towards(points)
-            total += (arrives * way[:, 2].clamp_min(0))[:, None] * light.radiance
-        return total
+        ways, arrives = self.lamps.towards(points)
+        return self.sky + (arrives * ways[..., 2].clamp_min(0)).T @ self.lamps.radiance
 
     def ground(self, points: Tensor) -> Tensor:
-        """(P, 3) how much of the open ground's radiance is left near things and in their shadows."""
+        """(P, 3) the ground's radiance, near things and in their shadows."""
         up = torch.tensor([0.0, 0.0, 1.0]).expand_as(points)
         nobody = torch.full((len(points),), -1)
-        left = self.lit(points, up, nobody)
-        left += self.sky * self.near(points, up, nobody)[:, None]
-        return left / self.open_ground(points)
+        return self.lit(points, up, nobody) + self.sky * self.near(points, up, nobody)[:, None]
 
     def surface(self, points: Tensor, normals: Tensor, views: Tensor, owners: Tensor) -> Tensor:
         """(P, 3) the radiance of things' surfaces, seen along unit `views`."""
@@ -159,19 +158,17 @@ class Shading:
             p, n, v, own = points[shiny], normals[shiny], views[shiny], owners[shiny]
             way = unit(v - 2 * dot(v, n)[:, None] * n)
             glow = torch.tensor([m.glow for m in self.kinds])[own][:, None]
-            seen = self.mirrored(p, way, own) + glow * self.glare(p, way, own)
+            seen = self.mirrored(p, way, own) + glow * self.glare(p, way)
             total[shiny] += mirrors[shiny, None] * self.albedo[own] * seen
         return total
 
-    def glare(self, points: Tensor, ways: Tensor, owners: Tensor) -> Tensor:
+    def glare(self, points: Tensor, ways: Tensor) -> Tensor:
         """(P, 3) the lamps in a mirror, blurred as a slightly rough one blurs them."""
-        total = torch.zeros(len(points), 3)
-        for light in self.lights:
-            way, arrives = light.towards(points)
-            angle = 2 * (1 - dot(way, ways)).clamp_min(0)  # about the squared angle between them
-            spot = torch.exp(-angle / (0.05**2 + (light.radius / 7) ** 2)) + 0.02 * torch.exp(-angle / 0.35**2)
-            total += (spot * (arrives > 0))[:, None] * light.radiance / 4.5
-        return total
+        lamps, arrives = self.lamps.towards(points)
+        angle = 2 * (1 - dot(lamps, ways)).clamp_min(0)  # about the squared angle between them
+        blur = 0.05**2 + (self.lamps.radius[:, None] / 7) ** 2
+        spot = torch.exp(-angle / blur) + 0.02 * torch.exp(-angle / 0.35**2)
+        return (spot * (arrives > 0)).T @ self.lamps.radiance / 4.5
 
     def mirrored(self, points: Tensor, ways: Tensor, owners: Tensor) -> Tensor:
         """(P, 3) what is seen from points along unit directions: the nearest thing, the ground, or the world."""
