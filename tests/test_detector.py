@@ -130,6 +130,17 @@ def test_masks_that_are_mostly_a_better_ones_are_dropped() -> None:
     assert distinct(masks[:0], 0.7).tolist() == []
 
 
+def test_a_mask_around_two_objects_is_dropped() -> None:
+    masks = torch.zeros(4, 10, 10, dtype=torch.bool)
+    masks[0, :4] = True
+    masks[1, 5:9] = True
+    masks[2, :10] = True  # both, and a fifth of its own
+    masks[3, 4:8] = True  # three quarters of it are the second's
+    assert distinct(masks, 0.7, 0.75).tolist() == [0, 1, 3]
+    assert distinct(masks, 0.7, 0.85).tolist() == [0, 1, 2]
+    assert distinct(masks, 0.7).tolist() == [0, 1, 2, 3]
+
+
 def test_classes_are_the_values_of_an_attribute() -> None:
     model = Detector(replace(TINY, classes="shape"))
     assert sorted(model.categories) == ["cube", "cylinder", "sphere"]
