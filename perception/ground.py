@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..camera import plane_directions
 from ..scene import Vector
 
 
@@ -38,17 +39,7 @@ class GroundCamera:
 
     def directions(self) -> dict[str, Vector]:
         """The plane's directions as the camera sees them, by the names that scene files use."""
-        x, y, _ = self.location
-        plane = math.hypot(x, y)
-        rx, ry, bx, by = -y / plane, x / plane, -x / plane, -y / plane
-        return {
-            "right": (rx, ry, 0.0),
-            "behind": (bx, by, 0.0),
-            "above": (0.0, 0.0, 1.0),
-            "below": (0.0, 0.0, -1.0),
-            "left": (-rx, -ry, 0.0),
-            "front": (-bx, -by, 0.0),
-        }
+        return plane_directions(self.location)
 
 
 def unproject(pixels: Tensor, heights: Tensor, location: Tensor, camera: GroundCamera) -> Tensor:

@@ -25,6 +25,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.domain",),
     ("nsreason.relations",),
     ("nsreason.scene",),
+    ("nsreason.camera",),
     (
         "nsreason.program",
         "nsreason.canonical",

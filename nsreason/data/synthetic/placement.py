@@ -14,6 +14,7 @@ from importlib import resources
 import msgspec
 import numpy as np
 
+from ...camera import plane_directions, view_axes
 from ...scene import Vector
 
 
@@ -81,12 +82,7 @@ class Camera:
     @classmethod
     def at(cls, location: Vector, rules: CameraRules) -> Camera:
         """The camera of the rules, moved to `location`, which is not above or below the origin."""
-        x, y, z = location
-        plane, far = math.hypot(x, y), math.sqrt(x * x + y * y + z * z)
-        right = (-y / plane, x / plane, 0.0)
-        forward = (-x / far, -y / far, -z / far)
-        up = (-z * x / (plane * far), -z * y / (plane * far), plane / far)
-        return cls(location, (right, up, forward), rules.focal, rules.width, rules.height)
+        return cls(location, view_axes(location), rules.focal, rules.width, rules.height)
 
     def project(self, point: Vector) -> tuple[float, float, float]:
         """Column and row in pixels, and the depth along the camera's view, of a point before the camera."""
@@ -97,17 +93,7 @@ class Camera:
 
     def directions(self) -> dict[str, Vector]:
         """The plane's directions as this camera sees them, by CLEVR's names."""
-        (rx, ry, _), (fx, fy, _) = self.axes[0], self.axes[2]
-        flat = math.hypot(fx, fy)
-        bx, by = fx / flat, fy / flat
-        return {
-            "right": (rx, ry, 0.0),
-            "behind": (bx, by, 0.0),
-            "above": (0.0, 0.0, 1.0),
-            "below": (0.0, 0.0, -1.0),
-            "left": (-rx, -ry, 0.0),
-            "front": (-bx, -by, 0.0),
-        }
+        return plane_directions(self.location)
 
 
 def directions(rules: SceneRules) -> dict[str, Vector]:
