@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from ..trace import Trace
 
 EXAMPLES = ("nsreason demo", "nsreason demo --out elsewhere --json")
-FILES = {"scene.json": "demo_scene.json", "questions.json": "demo_questions.json"}  # as written, as bundled
+FILES = {  # as written, as bundled
+    "scene.json": "demo_scene.json",
+    "questions.json": "demo_questions.json",
+    "picture.png": "demo_picture.png",
+}
 
 
 def demo(
@@ -25,7 +29,8 @@ def demo(
 ) -> int:
     """Five questions about a small scene: start here.
 
-    Writes the scene, its questions, and the trace of the last question as a web page that needs no network.
+    Writes the scene, its picture, its questions, and the trace of the last question as a web page that needs no
+    network.
     """
     from ..data import QuestionRecord, load_scenes, read_questions
     from ..executors import trace
@@ -36,7 +41,7 @@ def demo(
     texts = [q.question or "" for q in read_questions(folder / "questions.json") if isinstance(q, QuestionRecord)]
     traces = [trace(parse_question(text), scene, text) for text in texts]
     page = folder / "trace.html"
-    answers.write_page(traces[-1], str(page), None)
+    answers.write_page(traces[-1], str(page), str(folder / "picture.png"))
     if as_json:
         output.put_json(_record(traces, folder, page))
     else:
@@ -86,6 +91,8 @@ def _told(traces: list[Trace], folder: Path, page: Path) -> str:
     lines += ["", f"The last one step by step, as a web page: {page.resolve()}"]
     lines += ["", "Your own question:"]
     lines += [f'  nsreason ask "Is the big cube behind the metal ball?" --scene {folder / "scene.json"} --trace']
+    lines += ["The same of its picture, from pixels:"]
+    lines += [f'  nsreason ask "Is the big cube behind the metal ball?" --image {folder / "picture.png"} --html page.html']
     lines += ["All five, scored:"]
     lines += [f"  nsreason evaluate --questions {folder / 'questions.json'} --scenes {folder / 'scene.json'}"]
     return "\n".join(lines)
