@@ -79,6 +79,8 @@ class Jitter:
     noise: the largest standard deviation of the noise on a pixel, of 1.
     edges: how often the edge of a mask is eaten away or grows by a pixel of the patch.
     drop: how often an object's mask, or that of the others, is missing.
+    hide: how often an object of another patch is pasted before the patch's own, where that leaves enough of it to see.
+        Most objects that are hard to tell stand half behind others.
     """
 
     shift: float = 0.03
@@ -86,12 +88,36 @@ class Jitter:
     colour: float = 0.25
     noise: float = 0.03
     edges: float = 0.5
-    drop: float = 0.05
+    drop: float = 0.2
+    hide: float = 0.4
 
     def __post_init__(self) -> None:
-        for name in ("shift", "zoom", "colour", "noise", "edges", "drop"):
+        for name in ("shift", "zoom", "colour", "noise", "edges", "drop", "hide"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"jitter.{name}: from 0 to below 1, got {getattr(self, name)}")
+
+
+LEFT = 0.35  # of an object, so that one can tell what it is
+
+
+def hidden(patches: Tensor) -> Tensor:
+    """Patches (K, 5, P, P) in which the object of another patch stands before each one's own, moved at random.
+
+    Where less than a part `LEFT` of an object's mask would stay, the patch is left as it was.
+    """
+    count, device = len(patches), patches.device
+    other = patches[torch.randperm(count, device=device)]
+    theta = torch.zeros(count, 2, 3, device=device)
+    theta[:, 0, 0] = theta[:, 1, 1] = 0.7 + 0.8 * torch.rand(count, device=device)
+    theta[:, :, 2] = 2.0 * torch.rand(count, 2, device=device) - 1.0
+    grid = torch.nn.functional.affine_grid(theta, list(patches.shape), align_corners=False)
+    other = torch.nn.functional.grid_sample(other, grid, align_corners=False)
+    before = other[:, 3:4]
+    colours = torch.lerp(patches[:, :3], other[:, :3], before)
+    own = patches[:, 3:4] * (1 - before)
+    told = torch.cat([colours, own, torch.maximum(patches[:, 4:5], before)], 1)
+    stays = own.sum((1, 2, 3)) >= LEFT * patches[:, 3].sum((1, 2))
+    return torch.where(stays[:, None, None, None], told, patches)
 
 
 class Moved(NamedTuple):
@@ -124,6 +150,7 @@ def jittered(patches: Tensor, jitter: Jitter) -> Moved:
     theta[:, :, 2] = 2 * moved  # a grid is 2 wide
     grid = torch.nn.functional.affine_grid(theta, list(patches.shape), align_corners=False)
     patches = torch.nn.functional.grid_sample(patches, grid, padding_mode="border", align_corners=False)
+    patches = torch.where((draw() < jitter.hide)[:, None, None, None], hidden(patches), patches)
     colours, covers = patches[:, :3], patches[:, 3:]
 
     mean = colours.mean((1, 2, 3), keepdim=True)

@@ -20,7 +20,7 @@ from nsreason.errors import CheckpointError, DataError
 from nsreason.models import model_class
 from nsreason.perception.detections import Detections, encode_masks, write_detections
 from nsreason.perception.ground import GroundCamera, unproject
-from nsreason.perception.patches import Jitter, box_masks, cut_patches, jittered, squares
+from nsreason.perception.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.recipe import load_recipe
 from nsreason.scene import Scene
@@ -104,10 +104,28 @@ def test_jitter_is_repeatable_and_in_range() -> None:
         Jitter(shift=2.0)
 
 
+def test_objects_are_hidden_by_others_and_never_wholly() -> None:
+    patches = torch.zeros(60, 5, 32, 32)
+    patches[:, 0] = torch.linspace(0.2, 0.9, 60)[:, None, None]  # each patch has its own red
+    patches[:, 3, 8:24, 8:24] = 1
+    torch.manual_seed(0)
+    found = hidden(patches)
+    changed = (found != patches).flatten(1).any(1)
+    assert int(changed.sum()) > 20
+    own, others = found[:, 3], found[:, 4]
+    assert (own.sum((1, 2)) >= LEFT * 256 - 1e-3).all() and (own + others)[:, 8:24, 8:24].min() > 1 - 1e-5
+    pasted = others > 0.999
+    shown = torch.where(pasted, found[:, 0], torch.nan).flatten(1).nanmedian(1).values
+    reds = patches[:, 0, 0, 0]
+    seen = changed & pasted.flatten(1).any(1)
+    assert torch.isin(shown[seen].mul(1e4).round(), reds.mul(1e4).round()).all()  # another patch's colour
+    assert (shown[seen] != reds[seen]).float().mean() > 0.9
+
+
 def test_a_moved_patch_shows_what_lies_there() -> None:
     patches = torch.zeros(1, 5, 40, 40)
     patches[0, :, :, 20:24] = 1
-    still = {"zoom": 0.0, "colour": 0.0, "noise": 0.0, "edges": 0.0, "drop": 0.0}
+    still = {"zoom": 0.0, "colour": 0.0, "noise": 0.0, "edges": 0.0, "drop": 0.0, "hide": 0.0}
     torch.manual_seed(0)
     found = jittered(patches, Jitter(shift=0.2, **still))
     at = (found.patches[0, 3].sum(0) * torch.arange(40)).sum() / found.patches[0, 3].sum()
