@@ -84,15 +84,16 @@ def _record(traces: list[Trace], folder: Path, page: Path) -> dict[str, object]:
 
 def _told(traces: list[Trace], folder: Path, page: Path) -> str:
     scene = traces[0].scene
+    asked = 'nsreason ask "Is the big cube behind the metal ball?"'
     lines = [f"The scene {folder / 'scene.json'} has {len(scene)} objects:"]
     lines += [f"  {i}  {scene.describe(i)}" for i in range(len(scene))]
     for trace in traces:
         lines += ["", f"question  {trace.question}", f"program   {trace.program}", f"answer    {trace.answer_words}"]
     lines += ["", f"The last one step by step, as a web page: {page.resolve()}"]
     lines += ["", "Your own question:"]
-    lines += [f'  nsreason ask "Is the big cube behind the metal ball?" --scene {folder / "scene.json"} --trace']
+    lines += [f"  {asked} --scene {folder / 'scene.json'} --trace"]
     lines += ["The same of its picture, from pixels:"]
-    lines += [f'  nsreason ask "Is the big cube behind the metal ball?" --image {folder / "picture.png"} --html page.html']
+    lines += [f"  {asked} --image {folder / 'picture.png'} --html page.html"]
     lines += ["All five, scored:"]
     lines += [f"  nsreason evaluate --questions {folder / 'questions.json'} --scenes {folder / 'scene.json'}"]
     return "\n".join(lines)
