@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
+from torch import Tensor
 
+import nsreason
 from benchmarks.bundle_weights import main
 from nsreason.checkpoint import load_model, save_checkpoint
-from nsreason.errors import CheckpointError
+from nsreason.data.scenes import load_scenes
+from nsreason.data.synthetic import generate_questions
+from nsreason.data.synthetic.clevr import generate_views
+from nsreason.data.synthetic.pictures import picture_of
+from nsreason.errors import CheckpointError, NsreasonError
+from nsreason.executors import spell
+from nsreason.image_reasoning import ConceptReasoner, SceneParserReasoner
 from nsreason.perception import bundled as module
-from nsreason.perception.bundled import WEIGHTS, bundled
+from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
+from nsreason.perception.images import read_image
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
+from nsreason.scene import Scene
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)
 
@@ -40,9 +51,7 @@ def test_a_run_becomes_bundled_weights(run: Path, tmp_path: Path, monkeypatch: p
         "date": "",
         "version": "",
     }
-    with pytest.raises(
-        CheckpointError, match=r"it has scene-parser.*nsreason train detector"
-    ):
+    with pytest.raises(CheckpointError, match=r"it has scene-parser.*nsreason train detector"):
         bundled("detector")
 
 
@@ -64,3 +73,54 @@ def test_what_is_bundled_can_be_read(name: str) -> None:
     assert told["model"] == name and "recipe" in told["state"] and "data_seed" in told["state"]["made"]
     model = load_model(WEIGHTS / f"{name}.json")
     assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+# --- the weights themselves -------------------------------------------------------------------------------------
+
+
+def test_all_three_come_along_and_say_how_they_were_made() -> None:
+    for name in get_args(Bundled):
+        told = json.loads(bundled(name).read_text(encoding="utf-8"))
+        assert told["model"] == name and told["state"]["made"]["data_seed"] == 7
+        assert told["state"]["recipe"]["training"]["seed"] >= 0
+        weights = load_model(bundled(name)).state_dict()
+        assert all(w.dtype != torch.float16 and w.isfinite().all() for w in weights.values() if w.is_floating_point())
+    assert sum(p.stat().st_size for p in WEIGHTS.iterdir()) < 25e6
+
+
+def drawn(seed: int, n: int) -> list[tuple[Scene, tuple[str, Tensor]]]:
+    """Scenes that nothing was learned from, and their pictures."""
+    out = []
+    for scene, camera in generate_views(n, seed):
+        picture = picture_of(scene, camera, seed=seed).image
+        out.append((scene, (str(scene.image), torch.from_numpy(picture).permute(2, 0, 1))))
+    return out
+
+
+@pytest.mark.parametrize("by", ["scene-parser", "concept-learner"])
+def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
+    """Ten new scenes: nearly all objects are found, and nearly all that is asked of them is answered right."""
+    detector, model = load_model(bundled("detector")), load_model(bundled(by))
+    reasoner = SceneParserReasoner(detector, model) if by == "scene-parser" else ConceptReasoner(detector, model)
+    pairs = drawn(41, 10)
+    views = reasoner.look([picture for _, picture in pairs])
+    counted = sum(len(v.found) == len(s) for v, (s, _) in zip(views, pairs, strict=True))
+    assert counted >= 8
+    right = total = 0
+    for (scene, _), view in zip(pairs, views, strict=True):
+        records = generate_questions(scene, 10, seed=41)
+        programs = [r.given_program(scene.domain) for r in records]
+        answers = reasoner.answer([p for p in programs if p is not None], [view], [0] * len(records))
+        pairs_told = zip(answers, records, strict=True)
+        right += sum(not isinstance(a, NsreasonError) and spell(a) == r.answer for a, r in pairs_told)
+        total += len(records)
+    assert total == 100 and right >= 85
+
+
+def test_the_demos_picture_is_answered_as_its_scene() -> None:
+    reasoner = SceneParserReasoner(load_model(bundled("detector")), load_model(bundled("scene-parser")))
+    package = Path(nsreason.__file__).parent
+    view = reasoner.look([("picture.png", read_image(package / "demo_picture.png"))])[0]
+    told = load_scenes(package / "demo_scene.json").scenes[0]
+    seen = reasoner.scene(view)
+    assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(told.describe, range(len(told))))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
+from nsreason.data.synthetic.released import annotate
 from nsreason.perception.detections import decode_masks
 from nsreason.perception.images import read_image
 from nsreason.perception.look import clevr_look
@@ -17,6 +21,19 @@ from nsreason.perception.look import clevr_look
 DATA = os.environ.get("NSREASON_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="NSREASON_DATA names no folder of real data")
 CLEVR = Path(DATA or ".") / "clevr"
+
+
+@pytest.mark.parametrize(("by", "least"), [("scene-parser", 0.95), ("concept-learner", 0.9)])
+def test_released_images_are_answered(by: str, least: float, tmp_path: Path) -> None:
+    """The bundled weights on every fifth released image, from which nothing was learned: their official questions."""
+    folder = tmp_path / "real"
+    files = CLEVR / "CLEVR_train_scenes.json", CLEVR / "images", CLEVR / "CLEVR_train_questions.json"
+    told = annotate(*files, folder, keep=lambda place: place % 5 == 4)
+    assert told.images == 40 and told.questions == 400
+    asked = ["--questions", str(folder / "questions.json"), "--images", str(folder / "images"), "--by", by]
+    found = CliRunner().invoke(app, ["evaluate", *asked, "--programs", "parsed", "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["overall"]["accuracy"] >= least
 
 
 def test_cameras_fit_the_released_scenes() -> None:
