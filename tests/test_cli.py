@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -516,9 +517,13 @@ def test_a_full_disk_is_told() -> None:
 
 def test_an_interrupt_exits_with_130(demo: Path) -> None:
     command = [sys.executable, "-m", "nsreason", "ask", "-q", "--scene", str(demo / "scene.json")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as p:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+    def heed() -> None:
+        """A shell's background jobs, and what they start, ignore the signal otherwise."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, **pipes, cwd=ROOT, preexec_fn=heed) as p:
         assert p.stdin and p.stdout and p.stderr
         p.stdin.write(b"Is there a ball?\n")
         p.stdin.flush()

@@ -94,6 +94,14 @@ def test_the_same_seed_makes_the_same_files_in_any_number_of_processes(folder: P
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
+def test_a_smaller_set_takes_the_place_of_a_larger_one(tmp_path: Path) -> None:
+    write_dataset(tmp_path, scenes=3, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 3))
+    own = tmp_path / "images" / "mine.png"
+    own.write_bytes(b"")
+    write_dataset(tmp_path, scenes=1, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 3))
+    assert sorted(p.name for p in (tmp_path / "images").iterdir()) == ["CLEVR_new_000000.png", "mine.png"]
+
+
 def test_pictures_follow_the_seed(folder: Path, tmp_path: Path) -> None:
     write_dataset(tmp_path, scenes=2, questions_per_scene=0, seed=6, images=SIZE)
     one, other = (read_image(f / "images" / "CLEVR_new_000000.png") for f in (folder, tmp_path))

@@ -13,7 +13,7 @@ from . import options, output
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
-    "nsreason generate clevr --scenes 20 --images --out pictures",
+    "nsreason generate clevr --scenes 5 --images --out drawn",
     "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
 )
 

@@ -201,9 +201,22 @@ def write_dataset(
             if progress is not None:
                 progress(summary.scenes, scenes)
         if images is not None:
+            before = _named(folder / INSTANCES)
             write_instances(folder / INSTANCES, info, told, instances, domain)
+            for name in before - {msgspec.json.decode(record)["file_name"] for record in told}:
+                (Path(plan.folder) / name).unlink(missing_ok=True)  # of a larger set that was made here before
     summary.seconds = perf_counter() - began
     return summary
+
+
+def _named(path: Path) -> set[str]:
+    """The images that an instances.json of this module names; none where it is not there or another's."""
+    try:
+        told = msgspec.json.decode(path.read_bytes())
+        ours = str(told["info"]["generator"]).startswith("nsreason ")
+        return {str(i["file_name"]) for i in told["images"] if Path(i["file_name"]).name == i["file_name"] and ours}
+    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+        return set()
 
 
 def write_list(path: Path, key: str, info: dict[str, object], records: Iterable[bytes]) -> None:
