@@ -316,7 +316,7 @@ def write_springs(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, a picture of the first.
+    """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, a picture of a scene.
 
     Args:
         scenes: all of them; the last `validation` are withheld.
@@ -352,7 +352,8 @@ def write_springs(
     for split, part in zip(_SPLITS, (slice(cut), slice(cut, None)), strict=True):
         write_arrays(folder / f"{split}.npz", {f.name: getattr(made, f.name)[part] for f in fields(made)})
     if scenes:
-        write_strip(folder / "strip.png", made, 0)
+        shown = np.array([(made.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)
+        write_strip(folder / "strip.png", made, int(shown.argmax()), radius=table.radius)
     write_settings(folder / "settings.json", settings)
     return settings
 

@@ -64,7 +64,9 @@ def _draw_link(draw: ImageDraw, one: tuple[float, float], other: tuple[float, fl
     draw.line([*points, other], fill=_LINK, width=_SCALE)
 
 
-def write_strip(path: str | Path, data: Springs, index: int, *, columns: int = 8, side: int = 180) -> None:
+def write_strip(
+    path: str | Path, data: Springs, index: int, *, columns: int = 8, side: int = 180, radius: float = 0.03
+) -> None:
     """A PNG of all frames of a scene, row by row, with what is to be told of it below.
 
     Raises:
@@ -75,11 +77,12 @@ def write_strip(path: str | Path, data: Springs, index: int, *, columns: int = 8
     rows = -(-FRAMES // columns)
     sheet = Image.new("RGB", (columns * side, rows * side + 30), _PAPER)
     for frame in range(FRAMES):
-        sheet.paste(frame_picture(data, index, frame, side=side), (frame % columns * side, frame // columns * side))
+        picture = frame_picture(data, index, frame, side=side, radius=radius)
+        sheet.paste(picture, (frame % columns * side, frame // columns * side))
     links = data.links[index]
     rods, all_links = int((links == ROD).sum()) // 2, int((links != NONE).sum()) // 2
     systems = int(data.systems[index])
-    told = f"{FRAMES} frames; {all_links - rods} springs (zigzag), {rods} rods (bar), {systems} systems"
+    told = f"{FRAMES} frames; springs (zigzag): {all_links - rods}, rods (bar): {rods}, systems: {systems}"
     ImageDraw.Draw(sheet).text((12, rows * side + 4), told, (40, 40, 40), font=ImageFont.load_default(size=16))
     with atomic_write(path) as file:
         sheet.save(file, "PNG")
