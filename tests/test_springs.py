@@ -95,7 +95,7 @@ def test_a_free_ball_goes_straight_and_comes_back_from_a_wall_as_fast() -> None:
     seen = simulate(places, speeds, np.zeros((1, 1), np.uint8), frames=20)
     assert seen[:8, 0] == pytest.approx(places + 0.1 * np.arange(8)[:, None] * speeds, abs=1e-5)
     velocity = np.diff(seen[:, 0], axis=0) / 0.1
-    assert velocity[-1] == pytest.approx([-0.5, 0.1], abs=0.03)
+    assert velocity[-1] == pytest.approx([-0.5, 0.1], abs=0.02)
 
 
 @physics

@@ -68,8 +68,8 @@ def generate(
 
     clevr: writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; with
     --images they are drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json,
-    and instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers are
-    balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
+    and instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers
+    are balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
     and its number alone, and the answers are balanced in blocks of 64 scenes: fewer scenes make the beginning of the
     same files. Prints how often each type of question has each answer.
 
