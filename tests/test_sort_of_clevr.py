@@ -220,6 +220,10 @@ def test_damaged_files_are_told(tmp_path: Path) -> None:
     np.savez(path, **(arrays | {"images": np.array([{}], object)}))
     with pytest.raises(DataError, match="not a sound"):
         read_sort_of_clevr(tmp_path)  # a pickle is never opened
+    with path.open("wb") as file:
+        np.save(file, arrays["answers"])  # an array of its own, without a name
+    with pytest.raises(DataError, match="not a sound"):
+        read_sort_of_clevr(tmp_path)
     settings = tmp_path / "settings.json"
     settings.write_text(settings.read_text().replace('"gray"', '"grey"'))
     with pytest.raises(DataError, match="'colors' is"):

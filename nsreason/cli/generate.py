@@ -15,8 +15,8 @@ EXAMPLES = (
     "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
     "nsreason generate clevr --scenes 20 --images --out pictures",
     "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
-    "nsreason generate sort-of-clevr --scenes 10000 --validation 200 --out sort",
-    "nsreason generate springs --scenes 5500 --validation 500 --jobs 2 --out springs",
+    "nsreason generate sort-of-clevr --scenes 60 --validation 10 --out sort",
+    "nsreason generate springs --scenes 20 --validation 5 --out springs",
 )
 
 # What each data set takes; an option that it does not take is refused, not passed over.

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,15 +45,18 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
         DataError: the file is missing or damaged, or an array is missing or of another shape or kind.
     """
     try:
-        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as held:
-            if not hasattr(held, "files"):
-                raise ValueError("it holds one array without a name")
+        with np.lib.npyio.NpzFile(io.BytesIO(read_bytes(path)), allow_pickle=False) as held:
             missing = sorted(set(expected) - set(held.files))
             if missing:
                 raise ValueError(f"it has no array {', '.join(map(repr, missing))}")
             arrays: dict[str, Array] = {name: held[name] for name in expected}
-    except (ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # numpy's reader meets damage with errors of many kinds
         raise DataError(f"{path}: not a sound .npz file: {error}; generate it again") from None
+    for name, found in arrays.items():
+        if not isinstance(found, np.ndarray):  # a member of the zip that is no array is handed on as bytes
+            raise DataError(f"{path}: '{name}' is no array; generate it again")
     lengths: dict[str, int] = {}
     for name, (shape, kind) in expected.items():
         found = arrays[name]

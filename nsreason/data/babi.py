@@ -44,7 +44,8 @@ NAMES = (
 _FILE = re.compile(r"qa(\d+)_([\w-]+)_(train|valid|test)\.txt")
 _WORD = re.compile(r"[^\s.,;:?!]+")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz")
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, NotImplementedError)
+# RuntimeError: a zip that asks for a password, or of a kind that zipfile does not unpack.
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +333,7 @@ def _missing(
 
 
 def hold_out(stories: Sequence[Story], share: float, seed: int = 0) -> tuple[list[Story], list[Story]]:
-    """Split into (kept, held out) by whole stories, the same share of each task: no sentence is on both sides.
+    """Split into (kept, held out) by whole stories, the same share of each task.
 
     Raises:
         ValueError: the share is not from 0 to 1.

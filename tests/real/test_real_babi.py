@@ -41,9 +41,10 @@ def test_every_task_has_a_thousand_questions(small: Stories, test: Stories) -> N
 
 def test_answers_and_words_of_the_tests_are_in_the_vocabulary(small: Stories, test: Stories) -> None:
     vocabulary = Vocabulary.of(small)
-    assert {story.answer for story in test} <= set(vocabulary.answers)
+    new = {story.answer for story in test} - set(vocabulary.answers)
+    assert new == {"football,apple,milk"}  # of task 8; 10,000 questions have it
     arrays = encode(test.stories, vocabulary)
-    assert arrays.answers.min() >= 0
+    assert (arrays.answers < 0).sum() == sum(story.answer in new for story in test)
     assert not (arrays.sentences == 1).any() and not (arrays.questions == 1).any()
     assert {story.task for story in test if "," in story.answer} == {8, 19}
 
@@ -52,7 +53,7 @@ def test_twenty_sentences_cost_few_supports(test: Stories) -> None:
     arrays = encode(test.stories, Vocabulary.of(test))
     lost = Counter(arrays.tasks[arrays.cut].tolist())
     assert set(lost) <= {2, 3} and lost[3] == 33  # 3.3 % of task 3
-    assert (arrays.present.sum(1) >= 2).all()
+    assert (arrays.present.sum(1) >= 1).all()
 
 
 def test_supports_are_sentences_with_something_of_the_question(small: Stories) -> None:
@@ -78,12 +79,12 @@ def test_the_missing_file_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_questions_of_each_other_task() -> None:
+def test_ten_thousand_questions_of_each_other_task(test: Stories) -> None:
     found = load_babi(DATA, "train", size="10k", otherwise="other size")
     assert not found.bad
     assert Counter(story.task for story in found) == dict.fromkeys(TASKS, 10_000) | {3: 1000}
     vocabulary = Vocabulary.of(found)
-    assert len(vocabulary.answers) == 60
+    assert len(vocabulary.answers) == 60 and {story.answer for story in test} <= set(vocabulary.answers)
 
 
 def test_both_archives_are_found() -> None:

@@ -104,35 +104,28 @@ def states(objects: NDArray[np.int16]) -> NDArray[np.float32]:
 
 def nearest(objects: Objects, color: int) -> int:
     """The other object that is nearest to the one of this color; of several, the first in the order of COLORS."""
-    return _others(objects, color)[0]
+    return _ends(objects, color)[0][0]
 
 
 def furthest(objects: Objects, color: int) -> int:
     """The other object that is furthest from the one of this color; of several, the first in the order of COLORS."""
-    others = _others(objects, color)
-    most = _squared(objects, color, others[-1])
-    return next(other for other in others if _squared(objects, color, other) == most)
+    return _ends(objects, color)[1][0]
 
 
-def _squared(objects: Objects, one: int, other: int) -> int:
-    return sum((int(objects[one, axis]) - int(objects[other, axis])) ** 2 for axis in (0, 1))
-
-
-def _others(objects: Objects, color: int) -> list[int]:
-    """The other objects, nearest first. Integers, so that equal distances are equal."""
-    others = [i for i in range(len(objects)) if i != color]
-    return sorted(others, key=lambda other: _squared(objects, color, other))
+def _ends(objects: Objects, color: int) -> tuple[list[int], list[int]]:
+    """The nearest and the furthest of the other objects: several where distances are equal."""
+    rows = objects.tolist()
+    x, y, _ = rows[color]
+    # Squared, in integers, so that equal distances are equal; never to itself.
+    reach = {i: (a - x) ** 2 + (b - y) ** 2 for i, (a, b, _) in enumerate(rows) if i != color}
+    least, most = min(reach.values()), max(reach.values())
+    return [i for i, r in reach.items() if r == least], [i for i, r in reach.items() if r == most]
 
 
 def settled(objects: Objects) -> bool:
     """Whether each question has one answer, whoever is taken of objects that are equally near or far."""
-    for color in range(len(objects)):
-        others = _others(objects, color)
-        for end in (others[0], others[-1]):
-            reach = _squared(objects, color, end)
-            if len({int(objects[o, 2]) for o in others if _squared(objects, color, o) == reach}) > 1:
-                return False
-    return True
+    ends = (end for color in range(len(objects)) for end in _ends(objects, color))
+    return all(len({int(objects[i, 2]) for i in end}) == 1 for end in ends)
 
 
 def answer_of(objects: Objects, kind: str, color: int) -> int:
