@@ -21,6 +21,7 @@ import itertools
 import math
 import multiprocessing
 import random
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -294,7 +295,12 @@ def _chunks(
         for at, size in zip(starts, sizes, strict=True):
             yield _chunk(seed, start + at, size, table)
         return
-    pool = ProcessPoolExecutor(min(jobs, len(starts)), mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        min(jobs, len(starts)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is the parent's to handle
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
     try:
         waiting = [
             pool.submit(_chunk, seed, start + at, size, table) for at, size in zip(starts, sizes, strict=True)
