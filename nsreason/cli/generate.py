@@ -1,11 +1,11 @@
-"""`nsreason generate`: synthetic data sets in the layout of the official ones."""
+"""`nsreason generate`: synthetic data sets; CLEVR in the layout of the official one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,15 +15,31 @@ EXAMPLES = (
     "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
     "nsreason generate clevr --scenes 5 --images --out drawn",
     "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
+    "nsreason generate sort-of-clevr --scenes 60 --validation 10 --out sort",
+    "nsreason generate springs --scenes 20 --validation 5 --out springs",
 )
+
+# What each data set takes; an option that it does not take is refused, not passed over.
+TAKES = {
+    "clevr": (
+        *("questions_per_scene", "seed", "min_objects", "max_objects", "condition", "family", "images", "size"),
+        *("split", "jobs"),
+    ),
+    "sort-of-clevr": ("questions_per_scene", "seed", "validation"),
+    "springs": ("seed", "validation", "max_links", "jobs"),
+}
 
 
 def generate(
-    dataset: Annotated[Literal["clevr"], typer.Argument(metavar="DATASET", help="What to make: clevr.")],
+    context: typer.Context,
+    dataset: Annotated[
+        Literal["clevr", "sort-of-clevr", "springs"],
+        typer.Argument(metavar="DATASET", help="What to make: clevr, sort-of-clevr or springs."),
+    ],
     scenes: Annotated[int, typer.Option("--scenes", metavar="N", min=0, help="Scenes to make.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="The folder to write to; it is made.")],
     questions_per_scene: Annotated[
-        int, typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions for each.")
+        int, typer.Option("--questions-per-scene", metavar="K", min=0, help="For each; sort-of-clevr: of each kind.")
     ] = 10,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed makes the same files.")] = 0,
     min_objects: Annotated[int, typer.Option("--min-objects", metavar="N", min=1, help="Fewest in a scene.")] = 3,
@@ -39,27 +55,34 @@ def generate(
     images: Annotated[bool, options.flag("--images", says="Draw each scene: images, masks, boxes.")] = False,
     size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the images, in pixels.")] = "480x320",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")] = "new",
+    validation: Annotated[
+        int, typer.Option("--validation", metavar="N", min=0, help="Withhold the last N scenes; not for clevr.")
+    ] = 0,
+    max_links: Annotated[
+        int, typer.Option("--max-links", metavar="N", min=0, max=45, help="springs: most linked pairs.")
+    ] = 6,
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,
     as_json: options.AsJson = False,
 ) -> int:
     """Make a data set: scenes, questions, programs, answers.
 
-    Writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; with --images
-    they are drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json, and
-    instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers are
-    balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
+    clevr: writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; with
+    --images they are drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json,
+    and instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers
+    are balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
     and its number alone, and the answers are balanced in blocks of 64 scenes: fewer scenes make the beginning of the
-    same files.
+    same files. Prints how often each type of question has each answer.
 
-    Prints how often each type of question has each answer.
+    sort-of-clevr: pictures of six flat shapes with questions as bits; train.npz, validation.npz, settings.json and
+    sample.png, a picture of the first. springs: balls on a table, some linked by springs or rods, simulated by MuJoCo
+    (the extra "physics"); the same files, with strip.png.
     """
-    from ..data.synthetic import write_dataset
-
-    if max_objects < min_objects:
-        raise output.UsageError(f"--max-objects {max_objects} is less than --min-objects {min_objects}")
-    with _progress() as progress:
-        summary = write_dataset(
+    _refuse_others(context, dataset)
+    if dataset == "clevr":
+        _limits(min_objects, max_objects)
+        return _clevr(
             out,
+            as_json,
             scenes=scenes,
             questions_per_scene=questions_per_scene,
             seed=seed,
@@ -69,10 +92,72 @@ def generate(
             families=family or None,
             images=_size(size) if images else None,
             jobs=jobs,
-            progress=progress,
         )
+    if validation > scenes:
+        raise output.UsageError(f"--validation {validation} is more than --scenes {scenes}")
+    if dataset == "sort-of-clevr":
+        from ..data.synthetic.sort_of_clevr import write_sort_of_clevr
+
+        told = write_sort_of_clevr(
+            out, scenes=scenes, validation=validation, seed=seed, questions_per_kind=questions_per_scene
+        )
+        return _told(dataset, out, told, told["answer_counts"]["train"], "question", as_json)
+    from ..data.synthetic.springs import Table, write_springs
+
+    table = Table(links=(0, max_links))
+    with _progress() as progress:
+        told = write_springs(
+            out, scenes=scenes, validation=validation, seed=seed, table=table, jobs=jobs, progress=progress
+        )
+    return _told(dataset, out, told, {key: told[key] for key in ("systems", "links")}, "of each scene", as_json)
+
+
+def _refuse_others(context: typer.Context, dataset: str) -> None:
+    """Refuse an option that this data set does not take; one that is not given is none."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name in ("dataset", "scenes", "out", "as_json"):
+            continue
+        if name not in TAKES[dataset]:
+            flags = {p.name: p.opts[0] for p in context.command.params}
+            known = ", ".join(flags[n] for n in TAKES[dataset])
+            message = f"{flags[name]} does not apply to {dataset}; beside --scenes and --out it has {known}"
+            raise output.UsageError(message)
+
+
+def _limits(fewest: int, most: int) -> None:
+    if most < fewest:
+        raise output.UsageError(f"--max-objects {most} is less than --min-objects {fewest}")
+
+
+def _told(
+    dataset: str, out: str, told: dict[str, Any], counts: dict[str, dict[str, int]], of: str, as_json: bool
+) -> int:
+    """What was made: as JSON, or how often there is what."""
     if as_json:
-        output.put_json({"dataset": dataset, "out": out, **summary.to_dict()})
+        output.put_json({"dataset": dataset, "out": out, **told})
+        return 0
+    from rich.table import Table
+
+    title = f"{told['scenes']:,} scenes, {told['validation']:,} of them withheld, in {out}"
+    table = Table(title=title, title_justify="left")
+    table.add_column(of)
+    table.add_column("how often")
+    for kind, found in counts.items():
+        total = sum(found.values()) or 1
+        table.add_row(kind, ", ".join(f"{name} {100 * n / total:.0f}%" for name, n in found.items() if n) or "none")
+    output.put_table(table)
+    return 0
+
+
+def _clevr(out: str, as_json: bool, **plan: Any) -> int:
+    from ..data.synthetic import write_dataset
+
+    with _progress() as progress:
+        summary = write_dataset(out, progress=progress, **plan)
+    if as_json:
+        output.put_json({"dataset": "clevr", "out": out, **summary.to_dict()})
     else:
         output.put_table(summary.table())
     return 0

@@ -1,0 +1,113 @@
+"""Named numpy arrays on disk: an .npz beside a JSON of how it was made. Nothing is pickled, and nothing unpickled.
+
+The same arrays make the same bytes: the times in the zip are fixed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..files import atomic_write, read_bytes
+
+Array = NDArray[Any]
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays to an .npz file, atomically.
+
+    Raises:
+        DataError: the file cannot be written.
+        ValueError: an array holds Python objects, which only a pickle could keep.
+    """
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"the array '{name}' holds Python objects; give it a numeric dtype")
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy types the names as flags
+
+
+def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, ...], type]]) -> dict[str, Array]:
+    """Read the arrays of an .npz file and check their shapes.
+
+    Args:
+        expected: for each name its shape, in which a letter stands for any length that is the same everywhere, and
+            its kind (`np.uint8`).
+
+    Raises:
+        DataError: the file is missing or damaged, or an array is missing or of another shape or kind.
+    """
+    try:
+        with np.lib.npyio.NpzFile(io.BytesIO(read_bytes(path)), allow_pickle=False) as held:
+            missing = sorted(set(expected) - set(held.files))
+            if missing:
+                raise ValueError(f"it has no array {', '.join(map(repr, missing))}")
+            arrays: dict[str, Array] = {name: held[name] for name in expected}
+    except DataError:
+        raise
+    except Exception as error:  # numpy's reader meets damage with errors of many kinds
+        raise DataError(f"{path}: not a sound .npz file: {error}; generate it again") from None
+    for name, found in arrays.items():
+        if not isinstance(found, np.ndarray):  # a member of the zip that is no array is handed on as bytes
+            raise DataError(f"{path}: '{name}' is no array; generate it again")
+    lengths: dict[str, int] = {}
+    for name, (shape, kind) in expected.items():
+        found = arrays[name]
+        if found.dtype != np.dtype(kind):
+            raise DataError(f"{path}: '{name}' is of kind {found.dtype}, not {np.dtype(kind)}; generate it again")
+        wanted = tuple(
+            lengths.setdefault(n, size) if isinstance(n, str) else n
+            for n, size in zip(shape, found.shape, strict=False)
+        )
+        if len(shape) != found.ndim or wanted != found.shape:
+            told = " x ".join(str(lengths.get(str(n), n)) for n in shape)
+            raise DataError(
+                f"{path}: '{name}' is {' x '.join(map(str, found.shape))}, not {told}; generate it again"
+            )
+    return arrays
+
+
+def write_settings(path: str | Path, settings: Mapping[str, object]) -> None:
+    """Write how a data set was made, as JSON for people, atomically.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        file.write(json.dumps(settings, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """What `write_settings` wrote.
+
+    Raises:
+        DataError: the file is missing, or is not a JSON object.
+    """
+    try:
+        told = json.loads(bytes(read_bytes(path)))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
+    if not isinstance(told, dict):
+        raise DataError(f"{path}: a JSON object of settings is expected, not {type(told).__name__}")
+    return told
+
+
+def new_folder(out: str | Path) -> Path:
+    """The folder of a data set, made where there is none.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made: {error.strerror}; choose another folder") from None
+    return folder

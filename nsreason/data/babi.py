@@ -1,0 +1,400 @@
+"""bAbI: short stories with questions, of 20 tasks, read from the official files. Imports no torch.
+
+    stories = load_babi("tasks_1-20_v1-2.zip", "train", size="10k").stories
+    stories[0].sentences, stories[0].question, stories[0].answer, stories[0].supports
+
+A source is a folder, or a zip or tar file (also packed with gz, bz2 or xz), or a folder that holds such files; it may
+hold both sizes, `en` (1,000 questions of each task to train on) and `en-10k` (10,000), told apart by the names of
+folders or of the archive.
+
+A line is `number text`, or `number question TAB answer TAB numbers of the supporting lines`; the number 1 begins a new
+story. Each question makes a `Story`: the sentences before it, without the questions before it. A bad line costs the
+rest of its story, for a later question may hang on it; all other stories are kept.
+
+Weston et al., "Towards AI-complete question answering", 2015 (arXiv:1502.05698), v1.2.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from ..errors import DataError, NsreasonError
+from ..files import read_bytes
+
+Size = Literal["1k", "10k"]
+Split = Literal["train", "valid", "test"]
+TASKS = tuple(range(1, 21))
+FOLDERS: dict[str, str] = {"1k": "en", "10k": "en-10k"}
+NAMES = (
+    *("single-supporting-fact", "two-supporting-facts", "three-supporting-facts", "two-arg-relations"),
+    *("three-arg-relations", "yes-no-questions", "counting", "lists-sets", "simple-negation"),
+    *("indefinite-knowledge", "basic-coreference", "conjunction", "compound-coreference", "time-reasoning"),
+    *("basic-deduction", "basic-induction", "positional-reasoning", "size-reasoning", "path-finding"),
+    "agents-motivations",
+)
+_FILE = re.compile(r"qa(\d+)_([\w-]+)_(train|valid|test)\.txt")
+_WORD = re.compile(r"[^\s.,;:?!]+")
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz")
+# RuntimeError: a zip that asks for a password, or of a kind that zipfile does not unpack.
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A question with what was told before it.
+
+    Attributes:
+        task: its number, 1 to 20.
+        story: the place of its story in the file, from 0; several questions share a story.
+        line: the question's line in the file, from 1.
+        sentences: lower-case words, without punctuation.
+        question: likewise.
+        answer: as written, in lower case; several things are one answer, as `milk,football`.
+        supports: the places of the supporting sentences among `sentences`, in the file's order.
+    """
+
+    task: int
+    story: int
+    line: int
+    sentences: tuple[tuple[str, ...], ...]
+    question: tuple[str, ...]
+    answer: str
+    supports: tuple[int, ...]
+
+    def __str__(self) -> str:
+        told = [f"{'*' if i in self.supports else ' '} {' '.join(s)}" for i, s in enumerate(self.sentences)]
+        return "\n".join([*told, f"? {' '.join(self.question)}", f"= {self.answer}"])
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that could not be used, with which the rest of its story is lost.
+
+    Attributes:
+        path: the file, behind the archive that holds it.
+        line: from 1.
+        questions: how many good-looking questions of the story were lost after it.
+    """
+
+    path: str
+    line: int
+    error: NsreasonError
+    questions: int = 0
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+@dataclass(slots=True)
+class Stories:
+    """The stories of files, and the lines that were bad."""
+
+    stories: list[Story] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.stories)
+
+    def __iter__(self) -> Iterator[Story]:
+        return iter(self.stories)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The lower-case words of a sentence, without its punctuation."""
+    return tuple(_WORD.findall(text.lower()))
+
+
+# --- one file ---------------------------------------------------------------------------------------------------------
+
+
+def read_stories(data: bytes, task: int, name: str = "<text>") -> Iterator[Story | BadLine]:
+    """The stories of one file, each bad line among them.
+
+    Args:
+        name: the file, for messages.
+    """
+    known: dict[str, tuple[str, ...]] = {}  # sentences come again and again, and are held once
+    sentences: list[tuple[str, ...]] = []
+    places: dict[int, int | None] = {}  # number of a line -> place of the sentence; None for a question
+    story = -1
+    bad: BadLine | None = None
+    for at, raw in enumerate(data.split(b"\n"), 1):
+        if not raw.strip(b"\xef\xbb\xbf \t\r"):
+            continue
+        try:
+            number, text = _numbered(raw.strip(b"\r") if at > 1 else raw.strip(b"\r").removeprefix(b"\xef\xbb\xbf"))
+            if number == 1:
+                if bad is not None:
+                    yield bad
+                sentences, places, bad, story = [], {}, None, story + 1
+            if bad is not None:
+                lost = bad.questions + ("\t" in text)
+                bad = BadLine(bad.path, bad.line, bad.error, lost)
+                continue
+            if number != len(places) + 1:
+                last = f"line {len(places)} of the story" if places else "the beginning"
+                raise ValueError(f"the number {number} comes after {last}; a line is missing, or a story begins with 1")
+            if "\t" not in text:
+                places[number] = len(sentences)
+                if text not in known:
+                    known[text] = words(text)
+                if not known[text]:
+                    raise ValueError(f"'{text}' has no word")
+                sentences.append(known[text])
+                continue
+            question, answer, supports = _question(text, places)
+            places[number] = None
+        except ValueError as error:
+            if bad is None:  # one for each story: after it, nothing of the story counts
+                told = DataError(f"{name}: line {at}: {error}; the rest of its story is left out")
+                bad = BadLine(name, at, told, int(b"\t" in raw))
+            continue
+        yield Story(task, max(story, 0), at, tuple(sentences), question, answer, supports)
+    if bad is not None:
+        yield bad
+
+
+def _numbered(raw: bytes) -> tuple[int, str]:
+    try:
+        line = raw.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte 0x{raw[error.start]:02x} at column {error.start + 1}") from None
+    number, _, text = line.lstrip().partition(" ")
+    if not (number.isascii() and number.isdecimal() and int(number) >= 1):
+        raise ValueError(f"a line begins with its number, from 1, and a space; got '{line[:40]}'")
+    if not text.strip():
+        raise ValueError("there is nothing behind the number")
+    return int(number), text.strip(" ")
+
+
+def _question(text: str, places: Mapping[int, int | None]) -> tuple[tuple[str, ...], str, tuple[int, ...]]:
+    """A question, its answer and the places of its supporting sentences."""
+    parts = text.split("\t")
+    if len(parts) != 3:
+        raise ValueError(f"a question is question, answer and supporting lines between tabs; got {len(parts)} parts")
+    question, answer = words(parts[0]), ",".join(a.strip().lower() for a in parts[1].split(","))
+    if not question or not answer.strip(","):
+        raise ValueError("the question is empty" if not question else "the answer is empty")
+    supports: list[int] = []
+    for told in parts[2].split():
+        place = places.get(int(told)) if told.isascii() and told.isdecimal() else None
+        if place is None:
+            raise ValueError(f"the supporting line '{told}' is no sentence before the question")
+        supports.append(place)
+    return question, answer, tuple(supports)
+
+
+# --- files, folders and archives --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFile:
+    """One file of a source: `size` is None where no name tells it."""
+
+    task: int
+    split: str
+    size: str | None
+    name: str
+    read: Callable[[], bytes]
+
+
+def task_files(source: str | Path) -> list[TaskFile]:
+    """The task files of a folder or archive. English ones alone: those in a folder `hn` or `shuffled` are not told.
+
+    Raises:
+        DataError: there is no such source, or it is damaged, or it is no folder and no archive.
+    """
+    path = Path(source)
+    if not path.is_dir():
+        return list(_archive(path))
+    found: list[TaskFile] = []
+    for file in sorted(path.rglob("qa*.txt")):
+        inside = PurePosixPath(path.name, *file.relative_to(path).parts)
+        found += _told(inside, str(file), lambda file=file: bytes(read_bytes(file)))  # type: ignore[misc]
+    for file in sorted(path.iterdir()):
+        if file.is_file() and file.name.lower().endswith(_ARCHIVES):
+            found += _archive(file)
+    return found
+
+
+def _told(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
+    match = _FILE.fullmatch(inside.name)
+    if match is None or int(match[1]) not in TASKS or match[2] not in NAMES:
+        return
+    size = None
+    for part in reversed(inside.parts[:-1]):
+        tokens = re.split(r"[_.\s]", part)
+        if any(re.fullmatch(r"(hn|shuffled)(-\w+)?", t) for t in tokens):
+            return
+        size = next((s for s, folder in FOLDERS.items() if folder in tokens or f"en-valid{folder[2:]}" in tokens), None)
+        if size is not None:
+            break
+    yield TaskFile(int(match[1]), match[3], size, name, read)
+
+
+def _archive(path: Path) -> Iterator[TaskFile]:
+    """The task files of an archive, unpacked in memory; names in it are only looked at, nothing goes to the disk."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as held:
+                for name in held.namelist():
+                    yield from _member(path, name, lambda name=name: held.read(name))  # type: ignore[misc]
+            return
+        with path.open("rb") as raw:
+            raw.read(1)
+        with tarfile.open(path, "r:*") as tar:
+            for member in tar:
+                if member.isfile():
+                    yield from _member(path, member.name, lambda member=member: _extract(tar, member))  # type: ignore[misc]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file or folder") from None
+    except tarfile.ReadError as error:
+        raise DataError(f"{path}: not a sound zip or tar file ({error}); copy or download it again") from None
+    except _DAMAGE as error:
+        raise DataError(f"{path}: cannot be read, or is damaged: {error}; copy or download it again") from None
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return b"" if file is None else file.read()
+
+
+def _member(path: Path, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
+    for told in _told(PurePosixPath(path.name, name), f"{path}:{name}", lambda: b""):
+        data = read()  # a solid archive is unpacked once, in order
+        yield replace(told, read=partial(bytes, data))
+
+
+def load_babi(
+    source: str | Path,
+    split: Split = "train",
+    *,
+    size: Size = "10k",
+    tasks: Iterable[int] = TASKS,
+    otherwise: Literal["refuse", "leave out", "other size"] = "refuse",
+) -> Stories:
+    """The stories of a split, of all tasks together or of some.
+
+    Args:
+        size: files whose names do not tell their size serve either.
+        otherwise: what becomes of a task whose file the source does not have: `refuse` raises, `leave out` goes on
+            without it, `other size` takes the file of the other size.
+
+    Raises:
+        DataError: the source cannot be read, or has no file of a task.
+        ValueError: a task is not of 1 to 20.
+    """
+    wanted = sorted(set(tasks))
+    if any(task not in TASKS for task in wanted):
+        raise ValueError(f"tasks are 1 to 20, got {wanted}")
+    files = [file for file in task_files(source) if file.split == split]
+    other = next(s for s in FOLDERS if s != size)
+    order: list[str | None] = [size, None, *([other] if otherwise == "other size" else [])]
+    chosen: list[TaskFile] = []
+    missing: list[int] = []
+    for task in wanted:
+        mine = [file for s in order for file in files if file.task == task and file.size == s]
+        chosen += mine[:1]
+        missing += [] if mine else [task]
+    if missing and (otherwise != "leave out" or not chosen):
+        raise DataError(_missing(source, split, size, missing, wanted, files))
+    found = Stories()
+    for file in chosen:
+        for told in read_stories(file.read(), file.task, file.name):
+            if isinstance(told, Story):
+                found.stories.append(told)
+            else:
+                found.bad.append(told)
+    return found
+
+
+def _missing(
+    source: str | Path, split: str, size: str, missing: list[int], wanted: list[int], files: Sequence[TaskFile]
+) -> str:
+    """What is not there, what is, and what would do."""
+    names = ", ".join(f"qa{task}_{NAMES[task - 1]}_{split}.txt" for task in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    message = f"{source}: no {names}{more} of the size {size} ({FOLDERS[size]})"
+    other = {file.task for file in files if file.size not in (size, None)}
+    if set(missing) <= other:
+        return f"{message}; the other size has it: otherwise='other size' takes that, 'leave out' goes without"
+    if len(missing) < len(wanted):
+        return f"{message}; otherwise='leave out' goes without"
+    return f"{message}; a source is a folder or an archive with such files, those of the bAbI tasks v1.2"
+
+
+def hold_out(stories: Sequence[Story], share: float, seed: int = 0) -> tuple[list[Story], list[Story]]:
+    """Split into (kept, held out) by whole stories, the same share of each task.
+
+    Raises:
+        ValueError: the share is not from 0 to 1.
+    """
+    import random
+
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share is from 0 to 1, got {share}")
+    numbers: dict[int, set[int]] = {}
+    for story in stories:
+        numbers.setdefault(story.task, set()).add(story.story)
+    out: set[tuple[int, int]] = set()
+    for task, found in numbers.items():
+        drawn = random.Random(f"babi:{seed}:{task}").sample(sorted(found), round(share * len(found)))
+        out.update((task, number) for number in drawn)
+    sides: tuple[list[Story], list[Story]] = ([], [])
+    for story in stories:
+        sides[(story.task, story.story) in out].append(story)
+    return sides
+
+
+# --- the pass rule ----------------------------------------------------------------------------------------------------
+
+PASS_PERCENT = 95
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """How many questions of a task were answered rightly; 95 % pass."""
+
+    task: int
+    questions: int
+    correct: int
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.task - 1]
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.questions if self.questions else 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.questions > 0 and 100 * self.correct >= PASS_PERCENT * self.questions  # in integers: exactly 95 %
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        told = {"task": self.task, "name": self.name, "questions": self.questions, "correct": self.correct}
+        return told | {"accuracy": self.accuracy, "passed": self.passed}
+
+
+def score_tasks(tasks: Iterable[int], correct: Iterable[bool]) -> list[TaskScore]:
+    """The score of each task, in order, from the task of each question and whether it was answered rightly.
+
+    Raises:
+        ValueError: there are more of the one than of the other.
+    """
+    asked: dict[int, list[int]] = {}
+    for task, right in zip(tasks, correct, strict=True):
+        counts = asked.setdefault(int(task), [0, 0])
+        counts[0] += 1
+        counts[1] += bool(right)
+    return [TaskScore(task, *counts) for task, counts in sorted(asked.items())]

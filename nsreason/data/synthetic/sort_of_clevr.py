@@ -1,0 +1,340 @@
+"""Sort-of-CLEVR: pictures of six flat shapes, with questions that need relations and questions that do not.
+
+    data = generate_sort_of_clevr(100, seed=7)
+    data.images.shape, data.questions.shape          # (100, 75, 75, 3), (100, 20, 11)
+    write_sort_of_clevr("data/sort", scenes=10_000, validation=200, seed=7)
+
+Each picture has one object of each color, a rectangle or a circle. A question is 11 bits: which color (6), relational
+or not (2), which of three questions (3). After Santoro et al., "A simple neural network module for relational
+reasoning", NIPS 2017, supplement D; sizes and colors are those that public reimplementations agree on.
+
+Three things that the paper leaves open are settled here: an object is never its own neighbour; where two objects of
+different shapes are equally near (or far), the picture is drawn anew, and `nearest` takes the first in the order of
+the colors; no object stands on the middle row or column, so that left and top are never a matter of rounding.
+
+Legend: N pictures, K questions of each kind, Q = 2K questions.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import new_folder, read_arrays, read_settings, write_arrays, write_settings
+from .seeds import generator
+
+SIZE = 75  # of a picture, in pixels
+REACH = 5  # an object covers 11 x 11 pixels around its centre
+GAP = 12  # the least distance of two centres in x or in y: one pixel of paper stays between any two objects
+MIDDLE = SIZE // 2
+
+COLORS = ("red", "green", "blue", "orange", "gray", "yellow")  # in the order of the first six bits
+RGB = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 156, 0), (128, 128, 128), (255, 255, 0))
+SHAPES = ("rectangle", "circle")
+ANSWERS = ("yes", "no", *SHAPES, "1", "2", "3", "4", "5", "6")
+BITS = 11
+# The last five bits: not relational, relational; then one of three.
+PLAIN = ("shape", "left", "top")
+RELATIONAL = ("nearest", "furthest", "count")
+TEXTS = {
+    "shape": "What is the shape of the {} object?",
+    "left": "Is the {} object on the left?",
+    "top": "Is the {} object at the top?",
+    "nearest": "What is the shape of the object nearest to the {} one?",
+    "furthest": "What is the shape of the object furthest from the {} one?",
+    "count": "How many objects have the shape of the {} one?",
+}
+
+Objects = NDArray[np.int16]  # (6, 3): x, y and shape of the object of each color, in pixels from the top left
+_STATE = 2 + len(SHAPES) + len(COLORS)
+_FILES = ("train.npz", "validation.npz")
+_ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
+    "images": (("N", SIZE, SIZE, 3), np.uint8),
+    "objects": (("N", len(COLORS), 3), np.int16),
+    "questions": (("N", "Q", BITS), np.uint8),
+    "answers": (("N", "Q"), np.uint8),
+    "relational": (("N", "Q"), np.bool_),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SortOfClevr:
+    """Pictures and their questions.
+
+    Attributes:
+        images: (N, 75, 75, 3) uint8, RGB.
+        objects: (N, 6, 3) int16: x, y, shape (an index of SHAPES) of the object of each color, in the order of COLORS.
+        questions: (N, Q, 11) uint8, each 0 or 1.
+        answers: (N, Q) uint8, indices of ANSWERS.
+        relational: (N, Q) bool.
+    """
+
+    images: NDArray[np.uint8]
+    objects: NDArray[np.int16]
+    questions: NDArray[np.uint8]
+    answers: NDArray[np.uint8]
+    relational: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def states(self) -> NDArray[np.float32]:
+        """The pictures as state descriptions, (N, 6, 10): x and y from -1 to 1, shape and color as one-hots."""
+        return states(self.objects)
+
+
+# --- one picture ------------------------------------------------------------------------------------------------------
+
+
+def states(objects: NDArray[np.int16]) -> NDArray[np.float32]:
+    """State descriptions of objects (..., 6, 3): rows of x and y from -1 to 1, shape, color, (..., 6, 10)."""
+    found = np.zeros((*objects.shape[:-1], _STATE), np.float32)
+    found[..., :2] = objects[..., :2] / MIDDLE - 1
+    found[..., 2:4] = np.eye(len(SHAPES), dtype=np.float32)[objects[..., 2]]
+    found[..., 4:] = np.eye(len(COLORS), dtype=np.float32)
+    return found
+
+
+def nearest(objects: Objects, color: int) -> int:
+    """The other object that is nearest to the one of this color; of several, the first in the order of COLORS."""
+    return _ends(objects, color)[0][0]
+
+
+def furthest(objects: Objects, color: int) -> int:
+    """The other object that is furthest from the one of this color; of several, the first in the order of COLORS."""
+    return _ends(objects, color)[1][0]
+
+
+def _ends(objects: Objects, color: int) -> tuple[list[int], list[int]]:
+    """The nearest and the furthest of the other objects: several where distances are equal."""
+    rows = objects.tolist()
+    x, y, _ = rows[color]
+    # Squared, in integers, so that equal distances are equal; never to itself.
+    reach = {i: (a - x) ** 2 + (b - y) ** 2 for i, (a, b, _) in enumerate(rows) if i != color}
+    least, most = min(reach.values()), max(reach.values())
+    return [i for i, r in reach.items() if r == least], [i for i, r in reach.items() if r == most]
+
+
+def settled(objects: Objects) -> bool:
+    """Whether each question has one answer, whoever is taken of objects that are equally near or far."""
+    ends = (end for color in range(len(objects)) for end in _ends(objects, color))
+    return all(len({int(objects[i, 2]) for i in end}) == 1 for end in ends)
+
+
+def answer_of(objects: Objects, kind: str, color: int) -> int:
+    """The answer to a question of PLAIN or RELATIONAL about the object of a color, an index of ANSWERS."""
+    x, y, shape = (int(v) for v in objects[color])
+    if kind == "left":
+        return int(x > MIDDLE)
+    if kind == "top":
+        return int(y > MIDDLE)
+    if kind == "count":  # with the object itself
+        return ANSWERS.index("1") - 1 + int((objects[:, 2] == shape).sum())
+    told = {"shape": lambda: color, "nearest": lambda: nearest(objects, color)}
+    who = told.get(kind, lambda: furthest(objects, color))()
+    return ANSWERS.index(SHAPES[int(objects[who, 2])])
+
+
+def question_bits(kind: str, color: int) -> NDArray[np.uint8]:
+    """The 11 bits of a question."""
+    bits = np.zeros(BITS, np.uint8)
+    relational = kind in RELATIONAL
+    bits[[color, 6 + relational, 8 + (RELATIONAL if relational else PLAIN).index(kind)]] = 1
+    return bits
+
+
+def read_question(bits: Iterable[int]) -> tuple[str, str]:
+    """The kind and the color of a question.
+
+    Raises:
+        ValueError: these are not the bits of a question.
+    """
+    told = [int(b) for b in bits]
+    groups = told[:6], told[6:8], told[8:]
+    if len(told) != BITS or any(sorted(g) != [0] * (len(g) - 1) + [1] for g in groups):
+        raise ValueError(f"a question is 11 bits, one set of the first 6, of the next 2 and of the last 3: got {told}")
+    color, relational, kind = (group.index(1) for group in groups)
+    return (RELATIONAL if relational else PLAIN)[kind], COLORS[color]
+
+
+def question_text(bits: Iterable[int]) -> str:
+    """A question in English: `Is the red object on the left?`."""
+    kind, color = read_question(bits)
+    return TEXTS[kind].format(color)
+
+
+def _place(draw: random.Random) -> Objects:
+    """Six objects that do not touch, none on the middle row or column, and no question with two answers."""
+    free = [v for v in range(REACH, SIZE - REACH) if v != MIDDLE]
+    while True:
+        placed: list[tuple[int, int]] = []
+        for _ in range(100):  # a crowded beginning is given up
+            x, y = draw.choice(free), draw.choice(free)
+            if all(max(abs(x - a), abs(y - b)) >= GAP for a, b in placed):
+                placed.append((x, y))
+            if len(placed) == len(COLORS):
+                break
+        else:
+            continue
+        objects = np.array([(x, y, draw.randrange(2)) for x, y in placed], np.int16)
+        if settled(objects):
+            return objects
+
+
+def _stamps() -> NDArray[np.bool_]:
+    y, x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
+    return np.stack([np.ones_like(x, bool), x**2 + y**2 <= (REACH + 0.5) ** 2])
+
+
+def draw_objects(objects: Objects) -> NDArray[np.uint8]:
+    """The picture of objects on white paper, (75, 75, 3)."""
+    image = np.full((SIZE, SIZE, 3), 255, np.uint8)
+    stamps = _stamps()
+    for (x, y, shape), color in zip(objects.tolist(), RGB, strict=True):
+        image[y - REACH : y + REACH + 1, x - REACH : x + REACH + 1][stamps[shape]] = color
+    return image
+
+
+# --- many -------------------------------------------------------------------------------------------------------------
+
+
+def generate_sort_of_clevr(
+    count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10
+) -> SortOfClevr:
+    """Pictures number `start` on, each with `questions_per_kind` relational and as many other questions.
+
+    Picture i and its questions depend on the seed and i alone. Questions are drawn with replacement.
+
+    Raises:
+        ValueError: a number is negative.
+    """
+    if min(count, start, questions_per_kind) < 0:
+        raise ValueError("count, start and questions_per_kind are 0 or more")
+    n, k = count, questions_per_kind
+    made = SortOfClevr(
+        images=np.zeros((n, SIZE, SIZE, 3), np.uint8),
+        objects=np.zeros((n, len(COLORS), 3), np.int16),
+        questions=np.zeros((n, 2 * k, BITS), np.uint8),
+        answers=np.zeros((n, 2 * k), np.uint8),
+        relational=np.tile(np.repeat([False, True], k), (n, 1)),
+    )
+    for i in range(n):
+        draw = generator(seed, "sort-of-clevr", start + i)
+        made.objects[i] = _place(draw)
+        made.images[i] = draw_objects(made.objects[i])
+        for q in range(2 * k):
+            kind, color = draw.choice(PLAIN if q < k else RELATIONAL), draw.randrange(len(COLORS))
+            made.questions[i, q] = question_bits(kind, color)
+            made.answers[i, q] = answer_of(made.objects[i], kind, color)
+    return made
+
+
+def answer_counts(data: SortOfClevr) -> dict[str, dict[str, int]]:
+    """How often each kind of question has each answer."""
+    told: dict[str, Counter[str]] = {kind: Counter() for kind in (*PLAIN, *RELATIONAL)}
+    for bits, answer in zip(data.questions.reshape(-1, BITS), data.answers.reshape(-1).tolist(), strict=True):
+        told[read_question(bits)[0]][ANSWERS[answer]] += 1
+    return {kind: dict(sorted(counts.items())) for kind, counts in told.items()}
+
+
+def write_sort_of_clevr(
+    out: str | Path, *, scenes: int = 10_000, validation: int = 200, seed: int = 0, questions_per_kind: int = 10
+) -> dict[str, Any]:
+    """Make a data set and write it: train.npz, validation.npz, settings.json, and sample.png, a picture of the first.
+
+    Args:
+        scenes: all pictures; the last `validation` of them are withheld.
+
+    Returns:
+        The settings, as they are in the file, with the answers of each kind of question.
+
+    Raises:
+        DataError: the folder or a file cannot be written.
+        ValueError: there are fewer scenes than are to be withheld, or a number is negative.
+    """
+    from ... import __version__
+
+    if not 0 <= validation <= scenes:
+        raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
+    folder = new_folder(out)
+    parts = [
+        generate_sort_of_clevr(count, seed, start=start, questions_per_kind=questions_per_kind)
+        for start, count in ((0, scenes - validation), (scenes - validation, validation))
+    ]
+    settings: dict[str, Any] = {
+        "generator": f"nsreason {__version__} generate sort-of-clevr",
+        "scenes": scenes,
+        "validation": validation,
+        "seed": seed,
+        "questions_per_kind": questions_per_kind,
+        "size": SIZE,
+        "colors": list(COLORS),
+        "shapes": list(SHAPES),
+        "bits": [*COLORS, "not relational", "relational", *("/".join(p) for p in zip(PLAIN, RELATIONAL, strict=True))],
+        "answers": list(ANSWERS),
+        "answer_counts": {name[:-4]: answer_counts(part) for name, part in zip(_FILES, parts, strict=True)},
+    }
+    for name, part in zip(_FILES, parts, strict=True):
+        write_arrays(folder / name, {key: getattr(part, key) for key in _ARRAYS})
+    first = next((part for part in parts if len(part)), None)
+    if first is not None:
+        write_sample(folder / "sample.png", first, 0)
+    write_settings(folder / "settings.json", settings)
+    return settings
+
+
+def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
+    """The `train` or `validation` part of a data set that `write_sort_of_clevr` wrote.
+
+    Raises:
+        DataError: a file is missing or damaged, or was made with other colors or answers.
+        ValueError: there is no such split.
+    """
+    names = {name[:-4]: name for name in _FILES}
+    if split not in names:
+        raise ValueError(f"no split '{split}'; there are {', '.join(names)}")
+    from ...errors import DataError
+
+    told = read_settings(Path(folder) / "settings.json")
+    for key, known in (("colors", COLORS), ("shapes", SHAPES), ("answers", ANSWERS)):
+        if told.get(key) != list(known):
+            raise DataError(f"{Path(folder) / 'settings.json'}: '{key}' is {told.get(key)}, not {list(known)}")
+    path = Path(folder) / names[split]
+    found = SortOfClevr(**read_arrays(path, _ARRAYS))
+    if found.answers.size and int(found.answers.max()) >= len(ANSWERS):
+        raise DataError(f"{path}: an answer is {int(found.answers.max())}; answers are 0 to {len(ANSWERS) - 1}")
+    return found
+
+
+def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int = 6) -> None:
+    """A PNG of one picture, enlarged, with its questions and answers beside it.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    from ...files import atomic_write
+
+    side, line, margin = SIZE * scale, 22, 16
+    rows = [
+        (question_text(bits), ANSWERS[answer])
+        for bits, answer in zip(data.questions[index], data.answers[index].tolist(), strict=True)
+    ]
+    height = max(side, line * len(rows)) + 2 * margin
+    sheet = Image.new("RGB", (side + 560 + 2 * margin, height), (244, 244, 242))
+    picture = Image.fromarray(data.images[index]).resize((side, side), Image.Resampling.NEAREST)
+    sheet.paste(picture, (margin, margin))
+    draw, face = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
+    for i, (question, answer) in enumerate(rows):
+        draw.text((side + 2 * margin, margin + i * line), question, (40, 40, 40), font=face)
+        draw.text((side + 470, margin + i * line), answer, (0, 90, 160), font=face)
+    with atomic_write(path) as file:
+        sheet.save(file, "PNG")

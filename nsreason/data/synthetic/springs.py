@@ -1,0 +1,382 @@
+"""Mass-spring systems: ten balls on a table between walls, some pairs linked by invisible springs or rigid rods.
+
+    data = generate_springs(100, seed=7)
+    data.positions.shape, data.links.shape, data.systems[0]       # (100, 16, 10, 2), (100, 10, 10), 7
+
+Which balls are linked, and how many systems of linked balls there are, is to be told from 16 frames of the balls'
+places and their colors: Santoro et al., "A simple neural network module for relational reasoning", NIPS 2017, section
+3.4 and supplement F. The paper gives no constants; those of `Table` are this project's.
+
+Ball i has color i in every scene: a row is known by its color, and so a network that does not see the order of the rows
+can still say which entry of the 10 x 10 matrix is meant.
+
+Simulated by MuJoCo (`pip install nsreason[physics]`), which is imported when a scene is made, not before.
+
+Legend: N scenes, T frames (16), B balls (10).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import multiprocessing
+import random
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..arrays import new_folder, read_arrays, read_settings, write_arrays, write_settings
+from .seeds import generator
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+BALLS, FRAMES = 10, 16
+NONE, SPRING, ROD = 0, 1, 2  # the entries of a matrix of links
+# Told apart by eye, on light paper.
+RGB = (
+    *((214, 39, 40), (31, 119, 180), (44, 160, 44), (255, 152, 0), (126, 63, 178)),
+    *((121, 85, 72), (233, 30, 140), (90, 90, 90), (205, 190, 0), (0, 180, 200)),
+)
+_SPLITS = ("train", "validation")
+_ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
+    "positions": (("N", FRAMES, BALLS, 2), np.float32),
+    "links": (("N", BALLS, BALLS), np.uint8),
+    "systems": (("N",), np.uint8),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The world's constants: lengths in sides of the square table, seconds, masses of a ball.
+
+    Attributes:
+        radius: of a ball.
+        speed: at first, each coordinate of a velocity is drawn from minus this to this.
+        links: the fewest and the most linked pairs of a scene; each number is as likely.
+        rods: the share of links that are rigid.
+        stiffness: of springs, drawn from this range; at first a spring is neither drawn out nor pressed.
+        frame: the time between two frames.
+        step: of the simulation.
+        bounce: stiffness of contacts with walls and balls, which lose almost no energy: 2 % of the
+            speed, more or less, in steps of this length.
+    """
+
+    radius: float = 0.03
+    speed: float = 0.5
+    links: tuple[int, int] = (0, 6)
+    rods: float = 0.5
+    stiffness: tuple[float, float] = (5.0, 20.0)
+    frame: float = 0.1
+    step: float = 0.005
+    bounce: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.links[0] <= self.links[1] <= BALLS * (BALLS - 1) // 2:
+            raise ValueError(f"links are from 0 to 45, the fewest first; got {self.links}")
+        if not 0 < self.radius <= 0.1:
+            raise ValueError(f"a radius is above 0, and at most 0.1, or ten balls find no room; got {self.radius}")
+
+
+@dataclass(frozen=True, slots=True)
+class Springs:
+    """Scenes.
+
+    Attributes:
+        positions: (N, T, B, 2) float32, x and y of each ball on a table from 0 to 1.
+        links: (N, B, B) uint8, symmetric: 0 no link, 1 a spring, 2 a rod; 0 on the diagonal.
+        systems: (N,) uint8, how many systems of linked balls; a ball without links is one.
+    """
+
+    positions: NDArray[np.float32]
+    links: NDArray[np.uint8]
+    systems: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.systems)
+
+    def connections(self) -> NDArray[np.bool_]:
+        """(N, B, B): whether two balls are linked, by whatever."""
+        return self.links > NONE
+
+    def states(self, color: Literal["rgb", "number"] = "number") -> NDArray[np.float32]:
+        """State descriptions: rows of T x, T y from -1 to 1, then the color: (N, B, 33), or 35 with `rgb`.
+
+        The paper has both: three values of the color in its text, one in its supplement.
+        """
+        n = len(self)
+        moves = self.positions.transpose(0, 2, 3, 1).reshape(n, BALLS, 2 * FRAMES) * 2 - 1  # all x, then all y
+        rgb = np.array(RGB, np.float32) / 255
+        number = np.linspace(0, 1, BALLS, dtype=np.float32)[:, None]
+        colors = np.broadcast_to(rgb if color == "rgb" else number, (n, BALLS, 3 if color == "rgb" else 1))
+        return np.concatenate([moves, colors], axis=-1, dtype=np.float32)
+
+
+def count_systems(links: NDArray[Any]) -> int:
+    """How many systems a matrix of links (B, B) has: the connected components of its graph."""
+    return int(nx.number_connected_components(nx.from_numpy_array(np.asarray(links) > 0)))
+
+
+# --- one scene --------------------------------------------------------------------------------------------------------
+
+
+def _mujoco() -> ModuleType:
+    """Raises DataError where MuJoCo is not installed."""
+    try:
+        import mujoco
+    except ImportError as error:
+        raise DataError(
+            f"mass-spring systems are simulated by MuJoCo, which cannot be imported ({error}); "
+            'it comes with the extra "physics": pip install "nsreason[physics]"'
+        ) from None
+    found: ModuleType = mujoco
+    return found
+
+
+def simulate(
+    places: NDArray[np.float64],
+    velocities: NDArray[np.float64],
+    links: NDArray[np.uint8],
+    stiffness: float | NDArray[np.float64] = 10.0,
+    *,
+    table: Table | None = None,
+    frames: int = FRAMES,
+) -> NDArray[np.float32]:
+    """Where balls are in each frame, (T, B, 2), from where they are at first and how they move.
+
+    Args:
+        places, velocities: (B, 2).
+        links: (B, B), the upper triangle is read. Rods and springs are as long as the balls are apart at first.
+        stiffness: of all springs, or of each, (B, B).
+
+    Raises:
+        DataError: MuJoCo is not installed.
+    """
+    mujoco = _mujoco()
+    table = table or Table()
+    stiff = np.broadcast_to(stiffness, links.shape)
+    model = mujoco.MjModel.from_xml_string(_world(places, links, stiff, table))
+    data = mujoco.MjData(model)
+    data.qvel[:] = velocities.reshape(-1)
+    steps = round(table.frame / table.step)
+    seen = np.zeros((frames, len(places), 2), np.float32)
+    for frame in range(frames):
+        seen[frame] = places + data.qpos.reshape(-1, 2)  # joints tell how far a ball is from where it began
+        mujoco.mj_step(model, data, nstep=steps)
+    return seen
+
+
+def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray[Any], table: Table) -> str:
+    """The scene in MuJoCo's XML: balls that slide in x and y, four planes as walls, tendons as links."""
+    # A negative solref gives stiffness and damping themselves: contacts without damping return all energy.
+    world = [
+        f'<mujoco><option timestep="{table.step}" gravity="0 0 0"/>',
+        f'<default><geom condim="1" solref="-{table.bounce} 0" solimp="0.99 0.99 0.001"/></default><worldbody>',
+    ]
+    for place, inward in (("0 0 0", "1 0 0"), ("1 0 0", "-1 0 0"), ("0 0 0", "0 1 0"), ("0 1 0", "0 -1 0")):
+        world.append(f'<geom type="plane" size="1 1 .1" pos="{place}" zaxis="{inward}"/>')
+    for i, (x, y) in enumerate(places.tolist()):
+        world.append(
+            f'<body pos="{x!r} {y!r} 0"><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/>'
+            f'<geom type="sphere" size="{table.radius}" mass="1"/><site name="b{i}"/></body>'
+        )
+    tendons, rods = [], []
+    for i, j in itertools.combinations(range(len(places)), 2):
+        if links[i, j] == NONE:
+            continue
+        apart = float(np.linalg.norm(places[i] - places[j]))
+        spring = f'stiffness="{float(stiff[i, j])!r}" springlength="{apart!r}"' if links[i, j] == SPRING else ""
+        tendons.append(
+            f'<spatial name="t{i}_{j}" {spring}><site site="b{i}"/><site site="b{j}"/></spatial>'
+        )
+        if links[i, j] == ROD:
+            rods.append(
+                f'<tendon tendon1="t{i}_{j}" solref="{2 * table.step} 1" solimp="0.99 0.999 0.001"/>'
+            )
+    world.append("</worldbody>")
+    world.append("<tendon>" + "".join(tendons) + "</tendon><equality>" + "".join(rods) + "</equality></mujoco>")
+    return "".join(world)
+
+
+def make_scene(seed: int, index: int, table: Table | None = None) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Positions (T, B, 2) and links (B, B) of a scene, which depend on the seed, the number and the table alone.
+
+    Raises:
+        DataError: MuJoCo is not installed.
+    """
+    table = table or Table()
+    draw = generator(seed, "springs", index)
+    places = _places(draw, table)
+    velocities = np.array([draw.uniform(-table.speed, table.speed) for _ in range(2 * BALLS)]).reshape(BALLS, 2)
+    links = np.zeros((BALLS, BALLS), np.uint8)
+    stiffness = np.zeros((BALLS, BALLS))
+    pairs = list(itertools.combinations(range(BALLS), 2))
+    for i, j in draw.sample(pairs, draw.randint(*table.links)):
+        links[i, j] = links[j, i] = ROD if draw.random() < table.rods else SPRING
+        stiffness[i, j] = stiffness[j, i] = draw.uniform(*table.stiffness)
+    return simulate(places, velocities, links, stiffness, table=table), links
+
+
+def _places(draw: random.Random, table: Table) -> NDArray[np.float64]:
+    """Ten balls that touch neither each other nor a wall."""
+    low, high, apart = 1.5 * table.radius, 1 - 1.5 * table.radius, 2.5 * table.radius
+    while True:
+        placed: list[tuple[float, float]] = []
+        for _ in range(200):  # a crowded beginning is given up
+            here = draw.uniform(low, high), draw.uniform(low, high)
+            if all(math.dist(here, other) >= apart for other in placed):
+                placed.append(here)
+            if len(placed) == BALLS:
+                return np.array(placed)
+
+
+# --- many -------------------------------------------------------------------------------------------------------------
+
+_CHUNK = 64
+
+
+def _chunk(seed: int, start: int, count: int, table: Table) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    return [make_scene(seed, start + i, table) for i in range(count)]
+
+
+def generate_springs(
+    count: int,
+    seed: int = 0,
+    *,
+    start: int = 0,
+    table: Table | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Springs:
+    """Scenes number `start` on; scene i depends on the seed, i and the table alone.
+
+    Args:
+        jobs: processes; a scene takes some 30 ms of one core.
+        progress: called with the number of finished scenes, and of all.
+
+    Raises:
+        DataError: MuJoCo is not installed; a worker process died.
+        ValueError: a number is negative.
+    """
+    if min(count, start) < 0 or jobs < 1:
+        raise ValueError("count and start are 0 or more, jobs 1 or more")
+    table = table or Table()
+    _mujoco()  # refuses before any work
+    made = Springs(
+        np.zeros((count, FRAMES, BALLS, 2), np.float32),
+        np.zeros((count, BALLS, BALLS), np.uint8),
+        np.zeros(count, np.uint8),
+    )
+    done = 0
+    for chunk in _chunks(count, seed, start, table, jobs):
+        for positions, links in chunk:
+            made.positions[done], made.links[done], made.systems[done] = positions, links, count_systems(links)
+            done += 1
+        if progress is not None:
+            progress(done, count)
+    return made
+
+
+def _chunks(
+    count: int, seed: int, start: int, table: Table, jobs: int
+) -> Iterator[list[tuple[NDArray[np.float32], NDArray[np.uint8]]]]:
+    starts = range(0, count, _CHUNK)
+    sizes = [min(_CHUNK, count - at) for at in starts]
+    if jobs == 1 or len(starts) < 2:
+        for at, size in zip(starts, sizes, strict=True):
+            yield _chunk(seed, start + at, size, table)
+        return
+    pool = ProcessPoolExecutor(
+        min(jobs, len(starts)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is the parent's to handle
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        waiting = [
+            pool.submit(_chunk, seed, start + at, size, table) for at, size in zip(starts, sizes, strict=True)
+        ]
+        for future in waiting:
+            yield future.result()
+    except BrokenProcessPool:
+        raise DataError("a worker process ended before its time; if memory ran out, use fewer jobs") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def write_springs(
+    out: str | Path,
+    *,
+    scenes: int,
+    validation: int = 0,
+    seed: int = 0,
+    table: Table | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, a picture of a scene.
+
+    Args:
+        scenes: all of them; the last `validation` are withheld.
+
+    Returns:
+        The settings, as they are in the file, with how many scenes have how many systems.
+
+    Raises:
+        DataError: MuJoCo is not installed; the folder or a file cannot be written.
+        ValueError: there are fewer scenes than are to be withheld, or a number is negative.
+    """
+    from ... import __version__
+    from .springs_picture import write_strip
+
+    if not 0 <= validation <= scenes:
+        raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
+    table = table or Table()
+    version = str(_mujoco().__version__)
+    folder = new_folder(out)
+    made = generate_springs(scenes, seed, table=table, jobs=jobs, progress=progress)
+    systems = np.bincount(made.systems, minlength=BALLS + 1)[1:]
+    settings: dict[str, Any] = {
+        "generator": f"nsreason {__version__} generate springs",
+        "simulator": f"MuJoCo {version}",
+        "scenes": scenes,
+        "validation": validation,
+        "seed": seed,
+        "table": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(table).items()},
+        "systems": {str(n): int(found) for n, found in enumerate(systems, 1)},
+        "links": {"spring": int((made.links == SPRING).sum()) // 2, "rod": int((made.links == ROD).sum()) // 2},
+    }
+    cut = scenes - validation
+    for split, part in zip(_SPLITS, (slice(cut), slice(cut, None)), strict=True):
+        write_arrays(folder / f"{split}.npz", {f.name: getattr(made, f.name)[part] for f in fields(made)})
+    if scenes:
+        shown = np.array([(made.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)
+        write_strip(folder / "strip.png", made, int(shown.argmax()), radius=table.radius)
+    write_settings(folder / "settings.json", settings)
+    return settings
+
+
+def read_springs(folder: str | Path, split: str = "train") -> Springs:
+    """The `train` or `validation` part of a data set that `write_springs` wrote. Needs no MuJoCo.
+
+    Raises:
+        DataError: a file is missing or damaged, or its arrays contradict each other.
+        ValueError: there is no such split.
+    """
+    if split not in _SPLITS:
+        raise ValueError(f"no split '{split}'; there are {', '.join(_SPLITS)}")
+    read_settings(Path(folder) / "settings.json")
+    path = Path(folder) / f"{split}.npz"
+    found = Springs(**read_arrays(path, _ARRAYS))
+    if not (found.links == found.links.transpose(0, 2, 1)).all() or (found.links > ROD).any():
+        raise DataError(f"{path}: 'links' are symmetric and 0, 1 or 2; generate it again")
+    return found

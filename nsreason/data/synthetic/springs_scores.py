@@ -1,0 +1,71 @@
+"""How well connections and systems of mass-spring scenes were told: the measures of Santoro et al. 2017, section 5.5.
+
+Legend: N scenes, B balls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionScores:
+    """How well connections were told.
+
+    Attributes:
+        scenes: how many.
+        all_correct: the share of scenes of which every one of the 100 entries is right: the paper's measure.
+        pairs: the share of right entries off the diagonal. High even where none is found: most pairs are not linked.
+        found: the share of links that were found.
+        right: the share of told links that are there.
+    """
+
+    scenes: int
+    all_correct: float
+    pairs: float
+    found: float
+    right: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def connection_scores(told: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ConnectionScores:
+    """Compare matrices of connections, (N, B, B). Shares of nothing are 0.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    told, truth = np.asarray(told, bool), np.asarray(truth, bool)
+    if told.shape != truth.shape or told.ndim != 3:
+        raise ValueError(f"matrices of connections are (N, B, B) alike, got {told.shape} and {truth.shape}")
+    same, both = told == truth, told & truth
+    off = ~np.eye(truth.shape[1], dtype=bool)
+    return ConnectionScores(
+        len(truth),
+        _share(same.all(axis=(1, 2)).sum(), len(truth)),
+        _share(same[:, off].sum(), same[:, off].size),
+        _share(both.sum(), truth.sum()),
+        _share(both.sum(), told.sum()),
+    )
+
+
+def count_accuracy(told: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
+    """The share of scenes whose number of systems is right.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    told, truth = np.asarray(told), np.asarray(truth)
+    if told.shape != truth.shape:
+        raise ValueError(f"one number for each scene is expected, got {told.shape} for {truth.shape}")
+    return _share((told == truth).sum(), truth.size)
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part) / float(whole) if whole else 0.0

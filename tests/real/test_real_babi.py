@@ -1,0 +1,92 @@
+"""The official bAbI files, v1.2: all 20 tasks read whole, in both sizes.
+
+Needs NSREASON_DATA, the folder that holds babi/ with the archives of `en` and of `en-10k` without task 3's train file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from nsreason.data.babi import TASKS, Stories, hold_out, load_babi, task_files
+from nsreason.data.babi_arrays import Vocabulary, encode
+from nsreason.errors import DataError
+
+DATA = Path(os.environ.get("NSREASON_DATA", "")) / "babi"
+LARGE = DATA / "tasks_1-20_v1-2_en-10k_minus_qa3train.tar.xz"
+
+pytestmark = pytest.mark.skipif(
+    "NSREASON_DATA" not in os.environ or not LARGE.is_file(), reason="NSREASON_DATA has no babi/"
+)
+
+
+@pytest.fixture(scope="module")
+def small() -> Stories:
+    return load_babi(DATA, "train", size="1k")
+
+
+@pytest.fixture(scope="module")
+def test() -> Stories:
+    return load_babi(DATA, "test", size="1k")
+
+
+def test_every_task_has_a_thousand_questions(small: Stories, test: Stories) -> None:
+    for found in (small, test):
+        assert not found.bad
+        assert Counter(story.task for story in found) == dict.fromkeys(TASKS, 1000)
+
+
+def test_answers_and_words_of_the_tests_are_in_the_vocabulary(small: Stories, test: Stories) -> None:
+    vocabulary = Vocabulary.of(small)
+    new = {story.answer for story in test} - set(vocabulary.answers)
+    assert new == {"football,apple,milk"}  # of task 8; 10,000 questions have it
+    arrays = encode(test.stories, vocabulary)
+    assert (arrays.answers < 0).sum() == sum(story.answer in new for story in test)
+    assert not (arrays.sentences == 1).any() and not (arrays.questions == 1).any()
+    assert {story.task for story in test if "," in story.answer} == {8, 19}
+
+
+def test_twenty_sentences_cost_few_supports(test: Stories) -> None:
+    arrays = encode(test.stories, Vocabulary.of(test))
+    lost = Counter(arrays.tasks[arrays.cut].tolist())
+    assert set(lost) <= {2, 3} and lost[3] == 33  # 3.3 % of task 3
+    assert (arrays.present.sum(1) >= 1).all()
+
+
+def test_supports_are_sentences_with_something_of_the_question(small: Stories) -> None:
+    for story in small:
+        assert story.supports and max(story.supports) < len(story.sentences)
+        if story.task == 1:
+            assert story.answer in story.sentences[story.supports[0]]
+    assert any(list(story.supports) != sorted(story.supports) for story in small)  # out of order, as written
+
+
+def test_stories_are_held_out_of_each_task(small: Stories) -> None:
+    kept, held = hold_out(small.stories, 0.1, seed=0)
+    assert {story.task for story in held} == set(TASKS)
+    assert not {(s.task, s.story) for s in kept} & {(s.task, s.story) for s in held}
+    assert 0.08 < len(held) / len(small) < 0.12
+
+
+def test_the_missing_file_is_told() -> None:
+    with pytest.raises(DataError, match=r"no qa3_three-supporting-facts_train\.txt of the size 10k.*the other size"):
+        load_babi(DATA, "train", size="10k", tasks=[3])
+    with pytest.raises(DataError, match=r"no qa3_three-supporting-facts_train\.txt.*'leave out' goes without"):
+        load_babi(LARGE, "train", size="10k", tasks=[2, 3])
+
+
+@pytest.mark.slow
+def test_ten_thousand_questions_of_each_other_task(test: Stories) -> None:
+    found = load_babi(DATA, "train", size="10k", otherwise="other size")
+    assert not found.bad
+    assert Counter(story.task for story in found) == dict.fromkeys(TASKS, 10_000) | {3: 1000}
+    vocabulary = Vocabulary.of(found)
+    assert len(vocabulary.answers) == 60 and {story.answer for story in test} <= set(vocabulary.answers)
+
+
+def test_both_archives_are_found() -> None:
+    found = Counter((file.size, file.split) for file in task_files(DATA))
+    assert found == {("1k", "train"): 20, ("1k", "test"): 20, ("10k", "train"): 19, ("10k", "test"): 20}

@@ -1,0 +1,328 @@
+"""bAbI: small files written here in the official layout, with its surprises and with damage; arrays; scores."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsreason.data.babi import (
+    NAMES,
+    TASKS,
+    BadLine,
+    Story,
+    hold_out,
+    load_babi,
+    read_stories,
+    score_tasks,
+    task_files,
+    words,
+)
+from nsreason.data.babi_arrays import PAD, UNKNOWN, Vocabulary, encode
+from nsreason.errors import DataError
+
+TEXT = """1 Ann took the lamp.
+2 Bob went to the attic.
+3 Where is Bob? \tattic\t2
+4 Ann went to the cellar.
+5 Where is the lamp?\tcellar\t4 1
+1 The cellar is north of the barn.
+2 The barn is west of the attic.
+3 How do you go from the attic to the cellar?\tw,n\t2 1
+"""
+
+
+def read(text: str | bytes, task: int = 1) -> tuple[list[Story], list[BadLine]]:
+    found = list(read_stories(text if isinstance(text, bytes) else text.encode(), task, "qa.txt"))
+    return [s for s in found if isinstance(s, Story)], [s for s in found if isinstance(s, BadLine)]
+
+
+# --- the format -------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_has_the_sentences_before_it_without_the_questions() -> None:
+    stories, bad = read(TEXT)
+    assert not bad and [s.line for s in stories] == [3, 5, 8] and [s.story for s in stories] == [0, 0, 1]
+    first, second, third = stories
+    assert first.sentences == (("ann", "took", "the", "lamp"), ("bob", "went", "to", "the", "attic"))
+    assert first.question == ("where", "is", "bob") and first.answer == "attic" and first.supports == (1,)
+    assert len(second.sentences) == 3 and second.sentences[2] == ("ann", "went", "to", "the", "cellar")
+    assert second.supports == (2, 0)  # out of order, and line 4 is the third sentence
+    assert third.answer == "w,n" and third.supports == (1, 0) and len(third.sentences) == 2
+    assert str(third).splitlines()[-1] == "= w,n" and str(third).startswith("* the cellar")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.replace("\n", "\r\n"),
+        lambda t: "\ufeff" + t,
+        lambda t: t + "\n\n",
+        lambda t: t.rstrip("\n"),
+        lambda t: t.replace("? \t", "?\t"),
+        lambda t: t.replace("?\t", "?  \t").replace("\t4 1", "\t 4  1 "),
+        lambda t: t.replace("w,n", "w, n"),
+        lambda t: t.replace("cellar\t", "Cellar\t"),
+    ],
+)
+def test_spaces_ends_of_lines_and_marks_do_not_matter(change: Any) -> None:
+    assert read(change(TEXT)) == read(TEXT)
+
+
+def test_words() -> None:
+    assert words("The Box, I think: is bigger?") == ("the", "box", "i", "think", "is", "bigger")
+    assert words("...") == ()
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes", "says"),
+    [
+        (2, "Bob went to the attic.", "line 2: a line begins with its number, from 1, and a space; got 'Bob"),
+        (2, "2", "line 2: there is nothing behind the number"),
+        (2, "2 ...", "line 2: '...' has no word"),
+        (2, "4 Bob went to the attic.", "line 2: the number 4 comes after line 1 of the story; a line is missing"),
+        (2, b"2 B\xf6b went off.", "line 2: not UTF-8: byte 0xf6 at column 4"),
+        (3, "3 Where is Bob?\tattic", "line 3: a question is question, answer and supporting lines between tabs; got"),
+        (3, "3 Where is Bob?\t\t2", "line 3: the answer is empty"),
+        (3, "3 ?\tattic\t2", "line 3: the question is empty"),
+        (3, "3 Where is Bob?\tattic\t7", "line 3: the supporting line '7' is no sentence before the question"),
+        (3, "3 Where is Bob?\tattic\ttwo", "the supporting line 'two' is no sentence"),
+        (5, "5 Where is the lamp?\tcellar\t3", "line 5: the supporting line '3' is no sentence"),  # a question's line
+    ],
+)
+def test_a_bad_line_costs_the_rest_of_its_story_alone(line: int, becomes: str | bytes, says: str) -> None:
+    rows: list[bytes] = TEXT.encode().split(b"\n")
+    rows[line - 1] = becomes if isinstance(becomes, bytes) else becomes.encode()
+    stories, bad = read(b"\n".join(rows))
+    assert [s.line for s in stories] == [n for n in (3, 5, 8) if n < line or n > 5]
+    (one,) = bad
+    assert one.line == line and one.questions == sum(n >= line for n in (3, 5)) and isinstance(one.error, DataError)
+    assert says in str(one) and str(one).startswith("qa.txt: line ") and "the rest of its story is left out" in str(one)
+
+
+def test_a_file_that_begins_in_the_middle_or_ends_badly() -> None:
+    stories, bad = read("4 Ann left.\n5 Who left?\tann\t4\n" + TEXT)
+    assert len(stories) == 3 and bad[0].line == 1 and "comes after the beginning" in str(bad[0])
+    stories, bad = read(TEXT + "4 Bo")
+    assert len(stories) == 3 and not bad  # a sentence without a question after it harms nobody
+    assert len(read(TEXT + "x")[1]) == 1
+    assert read("") == ([], [])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_to_stories_and_bad_lines(data: bytes) -> None:
+    read(data)
+    read(TEXT.encode() + data)
+    assert len(read(data + b"\n" + TEXT.encode())[0]) >= 3
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def file_name(task: int, split: str) -> str:
+    return f"qa{task}_{NAMES[task - 1]}_{split}.txt"
+
+
+def pack_zip(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as held:
+        for name, text in files.items():
+            held.writestr(name, text)
+    return path
+
+
+def pack_tar(path: Path, files: dict[str, str]) -> Path:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    packed = {".xz": lzma.compress, ".bz2": bz2.compress}.get(path.suffix, bytes)(raw.getvalue())
+    path.write_bytes(packed)
+    return path
+
+
+def lay_out(path: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text)
+    return path
+
+
+SHORT = "1 Ann left.\n2 Who left?\tann\t1\n"
+BOTH = {
+    **{f"tasks_1-20_v1-2/en/{file_name(t, s)}": SHORT for t in TASKS for s in ("train", "test")},
+    **{f"tasks_1-20_v1-2/en-10k/{file_name(t, s)}": SHORT * 3 for t in TASKS for s in ("train", "test")},
+    **{f"tasks_1-20_v1-2/hn/{file_name(t, s)}": SHORT * 7 for t in TASKS for s in ("train", "test")},
+    **{f"tasks_1-20_v1-2/shuffled-10k/{file_name(t, s)}": SHORT * 9 for t in TASKS for s in ("train", "test")},
+    "tasks_1-20_v1-2/en/qa21_of-mine_train.txt": SHORT,
+    "tasks_1-20_v1-2/README.txt": "about",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("v.zip", pack_zip), ("v.tar", pack_tar), ("v.tar.xz", pack_tar), ("v.tar.bz2", pack_tar), ("v", lay_out)],
+)
+def test_every_kind_of_source_gives_the_same(tmp_path: Path, name: str, make: Any) -> None:
+    source = make(tmp_path / name, BOTH)
+    small, large = load_babi(source, size="1k"), load_babi(source)
+    assert (len(small), len(large), len(load_babi(source, "test"))) == (20, 60, 60)
+    assert [s.task for s in small] == list(TASKS)
+    assert [s.task for s in load_babi(source, "test", size="1k", tasks=[7, 2])] == [2, 7]
+    assert {f.size for f in task_files(source)} == {"1k", "10k"}
+
+
+def test_a_folder_of_archives_that_are_named_by_size(tmp_path: Path) -> None:
+    pack_zip(tmp_path / "tasks_v1-2_en.zip", {file_name(t, "train"): SHORT for t in TASKS})
+    pack_tar(tmp_path / "tasks_v1-2_en-10k.tar.xz", {file_name(t, "train"): SHORT * 3 for t in TASKS if t != 3})
+    assert len(load_babi(tmp_path, size="1k")) == 20
+    with pytest.raises(DataError) as refused:
+        load_babi(tmp_path)
+    assert f"no {file_name(3, 'train')} of the size 10k (en-10k); the other size has it" in str(refused.value)
+    assert len(load_babi(tmp_path, otherwise="other size")) == 3 * 19 + 1
+    assert len(load_babi(tmp_path, otherwise="leave out")) == 3 * 19
+    assert len(load_babi(tmp_path, tasks=[1, 2])) == 6
+    with pytest.raises(DataError, match="and 17 more of the size"):
+        load_babi(tmp_path, "test")
+
+
+def test_files_that_tell_no_size_serve_either(tmp_path: Path) -> None:
+    lay_out(tmp_path / "mine", {file_name(5, "train"): SHORT})
+    assert len(load_babi(tmp_path / "mine", size="1k", tasks=[5])) == len(load_babi(tmp_path / "mine", tasks=[5])) == 1
+
+
+def test_bad_lines_of_a_source_name_archive_file_and_line(tmp_path: Path) -> None:
+    source = pack_zip(tmp_path / "v.zip", {file_name(1, "train"): TEXT.replace("2 Bob", "Bob", 1)})
+    found = load_babi(source, tasks=[1])
+    assert len(found) == 1 and len(found.bad) == 1
+    assert f"v.zip:{file_name(1, 'train')}: line 2: " in str(found.bad[0])
+
+
+def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        load_babi(tmp_path / "none.zip")
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path}: no qa1_")):
+        load_babi(tmp_path)
+    (tmp_path / "plain.txt").write_text("text")
+    with pytest.raises(DataError, match="not a sound zip or tar file"):
+        load_babi(tmp_path / "plain.txt")
+    whole = pack_tar(tmp_path / "v.tar.xz", {file_name(t, "train"): TEXT * 50 for t in TASKS}).read_bytes()
+    (tmp_path / "v.tar.xz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"v\.tar\.xz: .*download it again"):
+        load_babi(tmp_path / "v.tar.xz")
+    whole = pack_zip(tmp_path / "v.zip", {file_name(1, "train"): TEXT}).read_bytes()
+    (tmp_path / "v.zip").write_bytes(whole.replace(b"lamp", b"lump", 1))
+    with pytest.raises(DataError, match=r"v\.zip: .*damaged.*CRC"):
+        load_babi(tmp_path / "v.zip", tasks=[1])
+    with pytest.raises(ValueError, match="tasks are 1 to 20"):
+        load_babi(tmp_path, tasks=[0])
+
+
+# --- held-out stories -------------------------------------------------------------------------------------------------
+
+
+def test_stories_are_held_out_whole_and_of_each_task_alike() -> None:
+    stories = [s for task in (1, 4) for s in read(TEXT * 10, task)[0]]
+    kept, held = hold_out(stories, 0.1, seed=1)
+    assert len(kept) + len(held) == len(stories) == 60
+    sides = [{(s.task, s.story) for s in side} for side in (kept, held)]
+    assert not sides[0] & sides[1] and [sum(t == task for t, _ in sides[1]) for task in (1, 4)] == [2, 2]
+    assert hold_out(stories, 0.1, seed=1) == (kept, held) != hold_out(stories, 0.1, seed=2)
+    alone = hold_out([s for s in stories if s.task == 4], 0.1, seed=1)[1]
+    assert alone == [s for s in held if s.task == 4]  # other tasks do not matter
+    assert hold_out(stories, 0)[1] == [] and hold_out(stories, 1)[0] == [] and hold_out([], 0.5) == ([], [])
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        hold_out(stories, 1.5)
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def test_vocabulary() -> None:
+    stories, _ = read(TEXT)
+    vocabulary = Vocabulary.of(stories)
+    assert vocabulary.answers == ("attic", "cellar", "w,n") and list(vocabulary.words) == sorted(set(vocabulary.words))
+    assert vocabulary.ids(["ann", "zebra"]) == [2, UNKNOWN] and len(vocabulary) == len(vocabulary.words) + 2
+    assert vocabulary.answer_id("w,n") == 2
+    with pytest.raises(DataError, match="no answer 'celar' in the vocabulary; did you mean 'cellar'"):
+        vocabulary.answer_id("celar")
+    assert Vocabulary.from_dict(vocabulary.to_dict()) == vocabulary
+    twice = {"words": ["a", "a"], "answers": []}
+    for damaged in ({}, {"words": ["a"], "answers": "b"}, {"words": [1], "answers": []}, twice):
+        with pytest.raises(DataError, match=r"a list of texts|stands twice"):
+            Vocabulary.from_dict(damaged)
+
+
+def test_arrays_can_be_read_back() -> None:
+    stories, _ = read(TEXT)
+    vocabulary = Vocabulary.of(stories)
+    arrays = encode(stories, vocabulary)
+    names = ["", "?", *vocabulary.words]
+    assert arrays.sentences.shape == (3, 20, 7) and len(arrays) == 3
+    for i, story in enumerate(stories):
+        n = len(story.sentences)
+        for row in range(20):
+            length = int(arrays.sentence_lengths[i, row])
+            told = tuple(names[w] for w in arrays.sentences[i, row, :length])
+            assert told == (story.sentences[row] if row < n else ())
+            assert (arrays.sentences[i, row, length:] == PAD).all()
+        assert arrays.positions[i].tolist() == list(range(n, 0, -1)) + [0] * (20 - n)
+        assert arrays.present[i].sum() == n
+        assert tuple(names[w] for w in arrays.questions[i, : arrays.question_lengths[i]]) == story.question
+        assert vocabulary.answers[arrays.answers[i]] == story.answer
+        assert set(np.flatnonzero(arrays.supports[i]).tolist()) == set(story.supports)
+    assert arrays.tasks.tolist() == [1, 1, 1] and not arrays.cut.any()
+
+
+def test_the_last_twenty_sentences_are_kept() -> None:
+    told = "".join(f"{i} Ann saw thing{i}.\n" for i in range(1, 31))
+    (near,), _ = read(told + "31 What?\tthing\t30 11\n")
+    (far,), _ = read(told + "31 What?\tthing\t30 10\n")
+    arrays = encode([near, far], Vocabulary.of([near]))
+    words_of = ["", "?", *Vocabulary.of([near]).words]
+    assert [words_of[w] for w in arrays.sentences[0, :, 2]] == [f"thing{i}" for i in range(11, 31)]
+    assert arrays.positions[0].tolist() == list(range(20, 0, -1))
+    assert arrays.cut.tolist() == [False, True]
+    assert np.flatnonzero(arrays.supports[0]).tolist() == [0, 19]
+    assert np.flatnonzero(arrays.supports[1]).tolist() == [19]
+    assert encode([near], Vocabulary.of([near]), sentences=3).sentences.shape[1] == 3
+    with pytest.raises(ValueError, match="1 sentence or more"):
+        encode([near], Vocabulary.of([near]), sentences=0)
+
+
+def test_unknown_words_and_answers_and_no_story_at_all() -> None:
+    stories, _ = read(TEXT)
+    arrays = encode(stories, Vocabulary.of(stories[:1]))
+    assert arrays.answers.tolist() == [0, -1, -1] and (arrays.sentences[2, 0] == UNKNOWN).any()
+    none = encode([], Vocabulary((), ()))
+    assert len(none) == 0 and none.sentences.shape[:2] == (0, 20)
+
+
+# --- the pass rule ----------------------------------------------------------------------------------------------------
+
+
+def test_ninety_five_percent_pass() -> None:
+    tasks = [2] * 1000 + [1] * 1000 + [20] * 3
+    right = [True] * 950 + [False] * 50 + [True] * 949 + [False] * 51 + [True] * 3
+    one, two, last = score_tasks(tasks, right)
+    assert (one.task, one.correct, one.passed) == (1, 949, False)
+    assert (two.accuracy, two.passed, two.name) == (0.95, True, "two-supporting-facts")
+    told = {"task": 20, "name": "agents-motivations", "questions": 3, "correct": 3}
+    assert last.to_dict() == told | {"accuracy": 1.0, "passed": True}
+    assert score_tasks(np.array(tasks), np.array(right)) == [one, two, last]
+    with pytest.raises(ValueError, match="shorter"):
+        score_tasks([1, 2], [True])
