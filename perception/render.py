@@ -24,7 +24,7 @@ from torch.nn.functional import interpolate
 
 from .look import Look, Thing, Vector, clevr_look
 from .shading import Shading
-from .solids import FAR, hits, unit
+from .solids import FAR, STEPS, hits, unit
 
 COARSE = 200  # pictures wider than this have shadows on the ground at every second pixel, and in between their mean
 
@@ -228,7 +228,9 @@ class _Picture:
         rows = (torch.arange(r0 * k, r1 * k) + 0.5) / k
         rays = self.rays(columns, rows)
         flat_rays = rays.reshape(-1, 3)
-        t, normals = hits(thing, self.look.rounding(thing.shape), self.eye.expand_as(flat_rays), flat_rays)
+        steps = STEPS if self.width > COARSE else STEPS // 2
+        rounding = self.look.rounding(thing.shape)
+        t, normals = hits(thing, rounding, self.eye.expand_as(flat_rays), flat_rays, steps=steps)
         shape = rays.shape[:2]
         return slice(r0 * k, r1 * k), slice(c0 * k, c1 * k), t.view(shape), normals.view(*shape, 3)
 

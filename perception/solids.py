@@ -18,7 +18,8 @@ from .look import Thing
 
 FAR = math.inf
 SHRUNK = 0.94  # of the radius, where shadows are cast
-STEPS = 8  # of the march that rounds an edge: a ray ends within a thousandth of the radius of the surface
+STEPS = 8  # of the march that rounds an edge
+CLOSE = 1e-2  # a ray that ends this near the surface, in radii, has met it
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -81,11 +82,14 @@ def covers(shape: str, frames: Frames, origins: Tensor, directions: Tensor) -> T
     return (near <= far) & (far > 0) & (near < 1)
 
 
-def hits(thing: Thing, rounding: float, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+def hits(
+    thing: Thing, rounding: float, origins: Tensor, directions: Tensor, *, steps: int = STEPS
+) -> tuple[Tensor, Tensor]:
     """Where rays first meet the thing with its edges rounded.
 
     Args:
         rounding: the radius of an edge, in radii of the thing.
+        steps: of the march that rounds it; where pixels are wide, half as many will do.
 
     Returns:
         distances (R,), and the outward unit normals (R, 3) there, zero at a miss.
@@ -101,11 +105,11 @@ def hits(thing: Thing, rounding: float, origins: Tensor, directions: Tensor) -> 
         return t, frames.turned_back(normals)
     o, d, at = o[rays], d[rays], t[rays]
     speed = dot(d, d).sqrt()
-    for _ in range(STEPS):
+    for _ in range(steps):
         apart = _apart(thing.shape, rounding, o + at[:, None] * d)
         at = at + apart / speed
     apart, normal = _rounded(thing.shape, rounding, o + at[:, None] * d)
-    met = (apart < 1e-2) & (at < far[rays] + 1e-3) & (dot(normal, d) < 0)
+    met = (apart < CLOSE * STEPS / steps) & (at < far[rays] + 1e-3) & (dot(normal, d) < 0)
     t[rays] = torch.where(met, at, FAR)
     normals[rays] = normal * met[:, None]
     return t, frames.turned_back(normals)
