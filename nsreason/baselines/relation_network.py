@@ -23,10 +23,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, relu
-from torch.utils.checkpoint import checkpoint
+from torch.nn.functional import linear
 
 from ..errors import DataError, RecipeError
+from .again import computed_again
 from .pairs import Listed, PairAttention, candidates, listed
 from .perceptron import perceptron
 
@@ -184,10 +184,6 @@ class RelationNetwork(nn.Module):
         assert isinstance(layer, nn.Linear)
         return layer
 
-    def _second(self, first: Tensor, shift: Tensor | None) -> Tensor:
-        """The first layer before its ReLU (..., H) -> the second layer before its ReLU."""
-        return self._before_relu(1, relu(first), shift)
-
     def _before_relu(self, k: int, hidden: Tensor, shift: Tensor | None) -> Tensor:
         layer = self._layer(k)
         if k != self.config.inject or shift is None:
@@ -195,21 +191,12 @@ class RelationNetwork(nn.Module):
         out = linear(hidden, layer.weight[:, : -self.config.condition], layer.bias)
         return out.add_(shift)
 
-    def _relations(self, add: Callable[[], Tensor], shift: Tensor | None, *, again: bool) -> Tensor:
-        """g of pairs whose first layer, before its ReLU, is `add()` (..., H).
-
-        With `again` the first layer is added once more in backward, which costs less than to keep it.
-        """
-        if len(self.config.g) == 1:
-            return relu(add())
-
-        def second() -> Tensor:
-            return self._second(add(), shift)
-
-        hidden = self._maybe_again(second, again)
-        for k in range(2, len(self.config.g)):
-            hidden = self._before_relu(k, hidden.relu_(), shift)  # linear layers keep their input, not their output
-        return hidden.relu_()
+    def _relations(self, first: Tensor, shift: Tensor | None) -> Tensor:
+        """g of pairs whose first layer, before its ReLU, is `first` (..., H), which is overwritten."""
+        hidden = first.relu_()
+        for k in range(1, len(self.config.g)):
+            hidden = self._before_relu(k, hidden, shift).relu_()  # linear layers keep their input, not their output
+        return hidden
 
     def _relate_all(self, left: Tensor, right: Tensor, shift: Tensor | None) -> Tensor:
         """(B, N, H) twice -> the sum of the relations of all pairs (B, H): some questions at a time, or, if one has
@@ -220,21 +207,20 @@ class RelationNetwork(nn.Module):
             return left.new_zeros(size, self.config.g[-1])
         questions = min(size, max(1, chunk // number**2))
         anchors = number if number**2 <= chunk else max(1, chunk // number)
-        whole = questions == size and anchors == number
+
+        def part(left: Tensor, right: Tensor, shift: Tensor | None) -> Tensor:
+            first = left[:, :, None] + right[:, None]  # (b, n, N, H)
+            return self._relations(first, None if shift is None else shift[:, None, None]).sum((1, 2))
+
+        again = questions < size or anchors < number
         sums = []
         for q in range(0, size, questions):
             some = slice(q, q + questions)
-            moved = None if shift is None else shift[some, None, None]
-            parts = []
-            for i in range(0, number, anchors):
-
-                def part(some: slice = some, i: int = i, moved: Tensor | None = moved) -> Tensor:
-                    def add() -> Tensor:
-                        return left[some, i : i + anchors, None] + right[some, None]  # (b, n, N, H)
-
-                    return self._relations(add, moved, again=whole).sum((1, 2))
-
-                parts.append(self._maybe_again(part, not whole))
+            moved = None if shift is None else shift[some]
+            parts = [
+                self._part(part, again, left[some, i : i + anchors], right[some], moved)
+                for i in range(0, number, anchors)
+            ]
             sums.append(torch.stack(parts).sum(0) if len(parts) > 1 else parts[0])
         return torch.cat(sums)
 
@@ -246,23 +232,26 @@ class RelationNetwork(nn.Module):
         every = len(rows.question)
         chunk = self.config.chunk or max(every, 1)
         for start in range(0, every, chunk):
-            some = Listed(*(None if x is None else x[start : start + chunk] for x in rows))  # type: ignore[arg-type]
+            question, i, j = (x[start : start + chunk] for x in rows[:3])
+            i, j = question * number + i, question * number + j
 
-            def part(some: Listed = some) -> Tensor:
-                def add() -> Tensor:
-                    return left[some.question * number + some.left] + right[some.question * number + some.right]
+            def part(
+                left: Tensor,
+                right: Tensor,
+                shift: Tensor | None,
+                gate: Tensor | None,
+                question: Tensor = question,
+                i: Tensor = i,
+                j: Tensor = j,
+            ) -> Tensor:
+                found = self._relations(left[i] + right[j], None if shift is None else shift[question])  # (r, H)
+                found = found if gate is None else found * gate[:, None]
+                return found.new_zeros(size, found.shape[1]).index_add(0, question, found)
 
-                moved = None if shift is None else shift[some.question]
-                found = self._relations(add, moved, again=every <= chunk)  # (r, H)
-                found = found if some.gate is None else found * some.gate[:, None]
-                return found.new_zeros(size, found.shape[1]).index_add(0, some.question, found)
-
-            total = total + self._maybe_again(part, every > chunk)
+            gate = None if rows.gate is None else rows.gate[start : start + chunk]
+            total = total + self._part(part, every > chunk, left, right, shift, gate)
         return total
 
-    @staticmethod
-    def _maybe_again(part: Callable[[], Tensor], again: bool) -> Tensor:
-        """What `part` computes, forgetting how, if it shall be computed `again` in backward."""
-        if again and torch.is_grad_enabled():
-            return checkpoint(part, use_reentrant=False, preserve_rng_state=False)
-        return part()
+    def _part(self, part: Callable[..., Tensor], again: bool, *given: Tensor | None) -> Tensor:
+        """`part(*given)`, forgetting how it was computed if it shall be computed `again` in backward."""
+        return computed_again(part, given, list(self.g.parameters())) if again else part(*given)
