@@ -134,7 +134,7 @@ def test_a_relation_network_learns_a_relation_that_a_perceptron_of_its_size_does
     reached = []
     for network in (relation, Flat(5, 4, 0, (width, width), 2)):
         optimizer = torch.optim.Adam(network.parameters(), 5e-3)
-        for _ in range(400):
+        for _ in range(250):
             objects, answers = farthest_two_alike(128, draw)
             optimizer.zero_grad()
             cross_entropy(network(objects), answers).backward()
@@ -142,4 +142,4 @@ def test_a_relation_network_learns_a_relation_that_a_perceptron_of_its_size_does
         with torch.no_grad():
             reached.append(float((network(asked).argmax(1) == right).float().mean()))
     assert 0.45 < right.float().mean() < 0.55
-    assert reached[0] > 0.77 and reached[1] < 0.72, reached
+    assert reached[0] > 0.74 and reached[1] < 0.68, reached

@@ -268,3 +268,19 @@ def test_dropout_is_on_the_last_hidden_layer_and_off_when_evaluating() -> None:
     assert not torch.equal(network(*inputs), network(*inputs))
     network.eval()
     assert torch.equal(network(*inputs), network(*inputs))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("inject", [0, 1])
+def test_chunks_are_computed_again_in_the_same_precision(inject: int, masked: bool) -> None:
+    """Backward runs outside of autocast; what it computes again does not."""
+    objects, condition = (x.float() for x in drawn())
+    mask = torch.tensor([[True, True, True, False]] * 3) if masked else None
+    found = []
+    for chunk in (0, 8):
+        network = made(inject=inject, chunk=chunk).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(objects, condition, mask)
+        found.append([logits, *gradients(network, logits.float())])
+    assert same(found[0], found[1], 0.05)
+    assert all(a.dtype == b.dtype for a, b in zip(*found, strict=True))

@@ -43,5 +43,5 @@ def computed_again(
     """`run(*given)`. Gradients reach what is given and the `parameters`, which `run` uses by itself."""
     if not torch.is_grad_enabled():
         return run(*given)
-    out: Tensor = _Again.apply(run, len(given), *given, *parameters)  # type: ignore[no-untyped-call]
+    out: Tensor = _Again.apply(run, len(given), *given, *parameters)
     return out
