@@ -26,6 +26,7 @@ from .__main__ import HERE, machine
 
 SETS = {"rendered": "rendered-held-out", "real": "real-held-out"}
 TYPES = ("count", "exist", "compare number", "compare attribute", "query")
+KEPT = ("overall", "by_type", "program_match", "perception")  # of a report
 WAYS = ("scene-parser", "concept-learner")
 QUESTION = "How many metal things are left of the big red cube?"
 
@@ -77,10 +78,11 @@ def answering(data: Path, by: str, checkpoint: Path | None, found: Path) -> dict
     for name, folder in SETS.items():
         files = ["--questions", data / folder / "questions.json", "--images", data / folder / "images"]
         chosen = ["--checkpoint", checkpoint] if checkpoint else []
-        out[name] = nsreason(
+        told = nsreason(
             "evaluate", *files, "--scenes", data / folder / "scenes.json", "--by", by, *chosen,
             "--detections", found / f"{name}.json", "--programs", "parsed",
         )  # fmt: skip
+        out[name] = {key: told[key] for key in KEPT if key in told}
     return out
 
 
