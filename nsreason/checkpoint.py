@@ -84,19 +84,7 @@ def save_checkpoint(
     if optimizer is not None:
         moments, told["optimizer"] = _optimizer_state(model, optimizer)
         held |= moments
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = _free_name(folder, f"{name}-{step}")
-        told["tensors"] = {"file": file.name, "bytes": _write_tensors(held, file)}
-        text = json.dumps(told, indent=1, allow_nan=False)
-        with atomic_write(folder / f"{name}.json") as out:
-            out.write(text.encode())
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot write the checkpoint '{name}': {error.strerror or error}") from None
-    except DataError as error:
-        raise CheckpointError(str(error)) from None
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the state of checkpoint '{name}' is not plain data: {error}") from None
+    file = _write(folder, name, f"{name}-{step}", held, told)
     for old in (*folder.glob(f"{name}-*.safetensors"), *folder.glob(f".{name}-*.tmp")):
         if old != file:
             with contextlib.suppress(OSError):
@@ -121,10 +109,26 @@ def save_half(checkpoint: Checkpoint, folder: str | Path, name: str, *, made: Ma
     state = {k: checkpoint.state[k] for k in ("recipe",) if k in checkpoint.state} | {"made": dict(made or {})}
     told: dict[str, Any] = {"format": FORMAT, "model": checkpoint.model, "config": dict(checkpoint.config)}
     told |= {"step": checkpoint.state.get("step", 0), "state": state}
-    file = folder / f"{name}.safetensors"
+    _write(folder, name, None, weights, told, half=True)
+    return folder / f"{name}.json"
+
+
+def _write(
+    folder: Path, name: str, stem: str | None, tensors: Mapping[str, Tensor], told: dict[str, Any], **more: bool
+) -> Path:
+    """Write tensors and then the JSON file that names them; returns the tensors' path.
+
+    Args:
+        stem: of the tensors' file, made new where there is one; None writes over `name`'s own.
+        more: what else to tell of the tensors.
+
+    Raises:
+        CheckpointError: the folder cannot be written, or `told` is not plain data.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        told["tensors"] = {"file": file.name, "bytes": _write_tensors(weights, file), "half": True}
+        file = folder / f"{name}.safetensors" if stem is None else _free_name(folder, stem)
+        told["tensors"] = {"file": file.name, "bytes": _write_tensors(tensors, file), **more}
         text = json.dumps(told, indent=1, allow_nan=False)
         with atomic_write(folder / f"{name}.json") as out:
             out.write(text.encode())
@@ -134,7 +138,7 @@ def save_half(checkpoint: Checkpoint, folder: str | Path, name: str, *, made: Ma
         raise CheckpointError(str(error)) from None
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the state of checkpoint '{name}' is not plain data: {error}") from None
-    return folder / f"{name}.json"
+    return file
 
 
 def _halved(tensor: Tensor) -> Tensor:

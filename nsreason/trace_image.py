@@ -55,26 +55,37 @@ def open_photo(image: Path) -> Image:
     Raises:
         DataError: the image cannot be read.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     data = _read(image)
     try:
         with Image.open(io.BytesIO(data)) as file:
-            if file.width * file.height > LARGEST:
-                raise DataError(f"{image}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
-            photo: Image.Image = ImageOps.exif_transpose(file)
-            if photo.mode.startswith("I"):  # sixteen bits a channel
-                import numpy as np
-
-                photo = Image.fromarray((np.asarray(photo, dtype=np.uint32) >> 8).astype(np.uint8))
-            if photo.has_transparency_data:
-                photo = photo.convert("RGBA")
-                photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
-            return photo.convert("RGB")
+            return upright(file, image)
     except UnidentifiedImageError:
         raise DataError(f"{image}: neither PNG nor JPEG; convert it to one of these") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises of damage
         raise DataError(f"{image}: cannot be read as an image: {error}") from None
+
+
+def upright(file: Image, name: str | Path) -> Image:
+    """An opened image as RGB, as its camera was held; what is transparent stands on white.
+
+    Raises:
+        DataError: it has too many pixels.
+    """
+    from PIL import Image, ImageOps
+
+    if file.width * file.height > LARGEST:
+        raise DataError(f"{name}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
+    photo: Image.Image = ImageOps.exif_transpose(file)
+    if photo.mode.startswith("I"):  # sixteen bits a channel
+        import numpy as np
+
+        photo = Image.fromarray((np.asarray(photo, dtype=np.uint32) >> 8).astype(np.uint8))
+    if photo.has_transparency_data:
+        photo = photo.convert("RGBA")
+        photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
+    return photo.convert("RGB")
 
 
 def measure(data: bytes, image: Path) -> tuple[str, int, int, bool]:

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..files import atomic_write
+from ..trace_image import upright
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-LARGEST = 64_000_000  # pixels: what a camera makes, not what fills the memory
 
 
 def read_image(path: str | Path) -> Tensor:
@@ -30,20 +30,11 @@ def read_image(path: str | Path) -> Tensor:
     Raises:
         DataError: there is no such file, or it is no image that can be read.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as file:
-            if file.width * file.height > LARGEST:
-                raise DataError(f"{path}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I;16") or image.mode == "I":
-                image = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8))
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                ground = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(ground, image)
-            pixels = np.array(image.convert("RGB"))  # (H, W, 3), a copy that may be written
+            pixels = np.array(upright(file, path))  # (H, W, 3), a copy that may be written
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnidentifiedImageError:

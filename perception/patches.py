@@ -46,7 +46,7 @@ def cut_patches(image: Tensor, boxes: Tensor, masks: Tensor | None, side: int, m
     """
     if not len(boxes):
         return torch.zeros(0, CHANNELS, side, side, dtype=torch.uint8, device=image.device)
-    from torchvision.ops import roi_align
+    from .vision import roi_align
 
     height, width = image.shape[-2:]
     held = box_masks(boxes, height, width) if masks is None else masks

@@ -231,7 +231,7 @@ class ResNetRegions(nn.Module):
 
 def pool(maps: Tensor, boxes: Tensor, which: Tensor) -> Tensor:
     """(M, C, Z, Z) regions of maps, from boxes (M, 4) in pixels."""
-    from torchvision.ops import roi_align
+    from .vision import roi_align
 
     at = torch.cat([which[:, None].to(boxes.dtype), boxes], dim=1)
     found: Tensor = roi_align(maps.float(), at, POOLED, 1 / STRIDE, sampling_ratio=2, aligned=True)

@@ -9,7 +9,6 @@ Released scenes have no masks: drawn with their own fitted camera, their objects
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +204,3 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
     x, y, z = (float(v) for v in found.x)
     error = float(np.hypot(*(off(found.x)[:, :2].T)).mean())
     return Camera.at((x, y, z), told), error
-
-
-
-
-def scaled(camera: Camera, size: Size) -> Camera:
-    """The camera with another number of pixels across; the field of view across stays."""
-    return replace(camera, focal=camera.focal * size[0] / camera.width, width=size[0], height=size[1])
