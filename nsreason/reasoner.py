@@ -77,6 +77,8 @@ class Lesson:
         budget: of learning.
         recipe: a bundled recipe's name, a file's, or None for the task's own; `overrides` as `--set` gives them.
         sees: what networks look at, if the task has several: `rows`, `picture`; None for the task's first.
+        recipes: the task's, for networks: what they look at -> the recipe's name.
+        checkpoint: what has been learned already, instead of learning.
         progress: told of each step of training.
     """
 
@@ -91,6 +93,7 @@ class Lesson:
     overrides: tuple[str, ...] = ()
     sees: str | None = None
     recipes: dict[str, str] = field(default_factory=dict)
+    checkpoint: Path | None = None
     progress: Callable[[Any], None] | None = None
 
 

@@ -44,6 +44,10 @@ class TaskSplit:
 class Task(Protocol):
     """Settings of a data set's task; see above."""
 
+    @property
+    def recipes(self) -> dict[str, str]:
+        """For networks: what they look at (`rows`, `picture`), the usual first -> a recipe."""
+
     def load(self, folder: str | Path, /) -> TaskSplit:
         """The queries of a folder.
 

@@ -36,6 +36,11 @@ class Babi:
         if self.sentences < 1 or not 0 <= self.valid < 1:
             raise ValueError(f"sentences from 1 and valid from 0 to below 1, got {self.sentences} and {self.valid}")
 
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"sentences": "rn-babi-cpu"}
+
     def load(self, folder: str | Path) -> TaskSplit:
         """See `Task.load`; a folder or an archive."""
         source = Path(folder)

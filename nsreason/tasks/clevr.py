@@ -40,6 +40,11 @@ class Clevr:
     valid: float = 0.02
     frame: Literal["world", "camera", "image"] = "world"
 
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"rows": "rn-clevr-state-cpu", "picture": "rn-clevr-pixels-cpu"}
+
     def __post_init__(self) -> None:
         if not (0 <= self.valid < 1 and 0 <= self.test < 1):
             raise ValueError(f"test and valid are from 0 to below 1, got {self.test} and {self.valid}")

@@ -21,6 +21,11 @@ class SortOfClevr:
 
     valid: float = 0.02
 
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"rows": "rn-sort-of-clevr-state", "picture": "rn-sort-of-clevr-cpu"}
+
     def load(self, folder: str | Path) -> TaskSplit:
         """See `Task.load`."""
         train, valid = cut_valid(queries(data.read_sort_of_clevr(folder, "train")), self.valid, "rows")

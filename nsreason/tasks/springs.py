@@ -25,6 +25,11 @@ class Springs:
     color: Literal["rgb", "number"] = "rgb"
     valid: float = 0.02
 
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"rows": f"rn-springs-{self.ask}-cpu"}
+
     def load(self, folder: str | Path) -> TaskSplit:
         """See `Task.load`."""
         train, valid = cut_valid(self._queries(data.read_springs(folder, "train")), self.valid)
