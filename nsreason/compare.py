@@ -49,6 +49,17 @@ class Plan:
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
 
+    def overrides_of(self, name: str) -> tuple[str, ...]:
+        """What is changed in a reasoner's recipe."""
+        told = []
+        for override in self.overrides:
+            who, colon, rest = override.partition(":")
+            if not colon or "=" in who:  # of all; a colon may stand in a value
+                told.append(override)
+            elif who == name:
+                told.append(rest)
+        return tuple(told)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {**asdict(self), "budget": str(self.budget), "overrides": list(self.overrides)}
@@ -87,7 +98,8 @@ def compare(
         sees: what networks look at (`rows`, `picture`), if the task has several kinds.
         within: for a fact (`objects`) the most that a question to learn from may have: what is tested may have more.
         limit: test on the first questions only.
-        recipes: of reasoners, by their name, instead of the task's. overrides: `--set` of recipes, for all.
+        recipes: of reasoners, by their name, instead of the task's.
+        overrides: `--set` of recipes: of all, or of one, as `lstm:training.lr=1e-3`.
         checkpoints: what to take for a reasoner instead of letting it learn.
         examples: how many questions on which reasoners differ are told with a trace.
 
@@ -111,7 +123,8 @@ def compare(
     made = {name: reasoner_class(name) for name in dict.fromkeys(reasoners)}  # unknown names, before anything is done
     if not made:
         raise RecipeError("there is no reasoner to compare")
-    for kind, named in (("recipe", plan.recipes), ("checkpoint", plan.checkpoints)):
+    alone = [o.partition(":")[0] for o in plan.overrides if ":" in o.partition("=")[0]]
+    for kind, named in (("recipe", plan.recipes), ("checkpoint", plan.checkpoints), ("setting", alone)):
         for name in named:
             if name not in made:
                 raise RecipeError(f"a {kind} of '{name}', which is not compared{did_you_mean(name, made)}")
@@ -207,7 +220,7 @@ class _Comparing:
 
     def _key(self, name: str, size: int | None) -> str:
         """A run's name in the folder: with another recipe it is another run."""
-        told = [self.plan.recipes.get(name), self.plan.checkpoints.get(name), list(self.plan.overrides)]
+        told = [self.plan.recipes.get(name), self.plan.checkpoints.get(name), list(self.plan.overrides_of(name))]
         own = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
         key = own if size is None else f"{own}-{size}"
         if any(told):
@@ -234,7 +247,7 @@ class _Comparing:
             seed=plan.seed,
             domain=getattr(self.task, "domain", "clevr"),
             recipe=plan.recipes.get(name),
-            overrides=plan.overrides,
+            overrides=plan.overrides_of(name),
             sees=plan.sees,
             recipes=dict(getattr(self.task, "recipes", {})),
             checkpoint=None if checkpoint is None else Path(checkpoint),
