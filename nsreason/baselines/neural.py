@@ -43,6 +43,9 @@ class NeuralConfig:
     answer: `class`, one of the answers; or `links`, for each pair of objects whether they belong together.
     turn: while training, pictures are turned by up to so many radians to either side.
     shift: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 8 of 128.
+    exchange: while training, the first so many columns of a scene's rows change places among its objects at random, and
+        links with them: for rows whose other columns say no more than which object is which.
+    mirror: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
     words, answers, types: found in what is learned from (`settled`).
     places: the most objects that a query has, likewise.
     """
@@ -57,6 +60,8 @@ class NeuralConfig:
     answer: Literal["class", "links"] = "class"
     turn: float = 0.0
     shift: float = 0.0
+    exchange: int = 0
+    mirror: tuple[tuple[int, int], ...] = ()
     words: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
@@ -244,6 +249,24 @@ class Neural(nn.Module):
 
     # --- answers --------------------------------------------------------------------------------------------
 
+    def _varied(self, batch: NeuralBatch) -> NeuralBatch:
+        """While training, rows in other guises that mean the same; targets with them."""
+        config, rows = self.config, batch.seen
+        if not self.training or rows is None or config.sees != "rows" or not (config.exchange or config.mirror):
+            return batch
+        b, n, targets = len(rows), rows.shape[1], batch.targets
+        rows = rows.clone()
+        if config.exchange:
+            order = torch.rand(b, n, device=rows.device).argsort(-1)  # (B, N)
+            moved = rows[..., : config.exchange]
+            rows[..., : config.exchange] = moved.gather(1, order[..., None].expand_as(moved))
+            if config.answer == "links":
+                targets = targets.gather(1, order[..., None].expand_as(targets))
+                targets = targets.gather(2, order[:, None].expand_as(targets))
+        for first, last in config.mirror:
+            rows[..., first:last] *= torch.randint(2, (b, 1, 1), device=rows.device) * 2 - 1
+        return replace(batch, seen=rows, targets=targets)
+
     def forward(self, batch: NeuralBatch) -> Tensor:
         """(B, C) logits."""
         objects, mask = batch.seen, batch.mask
@@ -278,11 +301,13 @@ class Neural(nn.Module):
 
         Answers that are not known teach nothing, and count as wrong.
         """
+        batch = self._varied(batch)
         logits = self(batch).float()
         if self.config.answer == "links":
             entries = logits.reshape(batch.targets.shape)
             right = (linked(entries) == batch.targets).all(-1).all(-1)
-            loss = binary_cross_entropy_with_logits(entries, batch.targets.to(entries.dtype))
+            each = binary_cross_entropy_with_logits(entries, batch.targets.to(entries.dtype), reduction="sum")
+            loss = each / len(batch)
         else:
             right = logits.argmax(-1) == batch.targets
             known = (batch.targets >= 0).sum().clamp(min=1)

@@ -17,12 +17,12 @@ class Springs:
     """Settings.
 
     ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
-    color: of a ball, as three values (`rgb`, the paper's text) or one `number` (its supplement).
+    color: of a ball, as three values (`rgb`, the paper's text), one `number` (its supplement) or `one-hot`.
     valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
     """
 
     ask: Literal["connections", "systems"] = "connections"
-    color: Literal["rgb", "number"] = "rgb"
+    color: data.Color = "rgb"
     valid: float = 0.02
 
     @property

@@ -47,6 +47,7 @@ RGB = (
     *((214, 39, 40), (31, 119, 180), (44, 160, 44), (255, 152, 0), (126, 63, 178)),
     *((121, 85, 72), (233, 30, 140), (90, 90, 90), (205, 190, 0), (0, 180, 200)),
 )
+Color = Literal["rgb", "number", "one-hot"]
 _SPLITS = ("train", "validation")
 _ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
     "positions": (("N", FRAMES, BALLS, 2), np.float32),
@@ -108,16 +109,20 @@ class Springs:
         """(N, B, B): whether two balls are linked, by whatever."""
         return self.links > NONE
 
-    def states(self, color: Literal["rgb", "number"] = "number") -> NDArray[np.float32]:
+    def states(self, color: Color = "number") -> NDArray[np.float32]:
         """State descriptions: rows of T x, T y from -1 to 1, then the color: (N, B, 33), or 35 with `rgb`.
 
-        The paper has both: three values of the color in its text, one in its supplement.
+        The paper has both: three values of the color in its text, one in its supplement. `one-hot`, a column for each
+        color (42), is this project's: it spares a small network to learn which color is which.
         """
         n = len(self)
         moves = self.positions.transpose(0, 2, 3, 1).reshape(n, BALLS, 2 * FRAMES) * 2 - 1  # all x, then all y
-        rgb = np.array(RGB, np.float32) / 255
-        number = np.linspace(0, 1, BALLS, dtype=np.float32)[:, None]
-        colors = np.broadcast_to(rgb if color == "rgb" else number, (n, BALLS, 3 if color == "rgb" else 1))
+        codes = {
+            "rgb": np.array(RGB, np.float32) / 255,
+            "number": np.linspace(0, 1, BALLS, dtype=np.float32)[:, None],
+            "one-hot": np.eye(BALLS, dtype=np.float32),
+        }
+        colors = np.broadcast_to(codes[color], (n, *codes[color].shape))
         return np.concatenate([moves, colors], axis=-1, dtype=np.float32)
 
 
