@@ -98,8 +98,8 @@ class Comparison:
     """Reasoners side by side.
 
     Attributes:
-        settings: what decided the comparison: `task`, `source`, `task_settings`, `reasoners`, `sizes`, `budget`, `seed`,
-            `sees`, `limit`, `train_within`, `version`.
+        settings: what decided the comparison: `task`, `source`, `task_settings`, `reasoners`, `sizes`, `budget`,
+            `seed`, `sees`, `limit`, `train_within`, `version`.
         trained: the least and the most of each fact among the questions that were learned from.
         machine, date: where and when.
         bad: records of the files that could not be used; `bad_first` says why, of the first.

@@ -31,11 +31,12 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.canonical",
         "nsreason.surfaces",
         "nsreason.trace",
+        "nsreason.query",
         "nsreason.questions",
         "nsreason",
     ),
     ("nsreason.data", "nsreason.nn", "nsreason.models"),
-    ("nsreason.perception",),
+    ("nsreason.perception", "nsreason.picture"),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
     ("nsreason.losses", "nsreason.probes"),
@@ -67,6 +68,10 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.sampling",
         "nsreason.devices",
         "nsreason.run_log",
+        "nsreason.tasks",
+        "nsreason.neural_data",
+        "nsreason.executor_reasoners",
+        "nsreason.learned_reasoners",
     ),
     ("nsreason.cli", "nsreason.__main__"),
 ]
@@ -203,4 +208,19 @@ print([name for name in heavy if name in sys.modules])
 
 def test_reading_a_program_loads_its_parser_only() -> None:
     done = subprocess.run([sys.executable, "-c", TEXT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+QUERIES = """
+import sys
+import nsreason.data.links, nsreason.picture, nsreason.query, nsreason.reasoner, nsreason.tasks
+import nsreason.tasks.babi, nsreason.tasks.sort_of_clevr, nsreason.tasks.springs
+heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib"]
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def test_queries_reasoners_and_tasks_load_nothing_heavy() -> None:
+    """What is asked and what answers are named here; what looks or learns is loaded when it does."""
+    done = subprocess.run([sys.executable, "-c", QUERIES], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")

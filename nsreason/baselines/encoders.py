@@ -211,8 +211,10 @@ class SentenceEncoder(nn.Module):
         there = lengths > 0
         if words.shape[1] > config.sentences:
             raise DataError(f"stories of {words.shape[1]} sentences; the last {config.sentences} of each will do")
-        read = words[there]  # (R, T)
-        states = last_states(self.lstm, self.embedding(read), lengths[there])
+        # Equal sentences of a batch are read once. embedding() hands the states out, and sums their gradients in the
+        # same order each time; indexing would not, on several threads.
+        read, which = torch.unique(words[there], dim=0, return_inverse=True)  # (U, T), (R,)
+        states = torch.nn.functional.embedding(which, last_states(self.lstm, self.embedding(read), counted(read)))
         back = there.flip(1).cumsum(1).flip(1) - 1  # (B, S), 0 for the last sentence
         if self.training and config.spread:
             back = back + torch.randint(config.spread + 1, (len(words), 1), device=words.device)

@@ -13,11 +13,12 @@ B queries, N objects of D features, Q features of the question, S sentences, T w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, cross_entropy, grid_sample
 
@@ -42,7 +43,7 @@ class NeuralConfig:
         where objects have an order of their own.
     answer: `class`, one of the answers; or `links`, for each pair of objects whether they belong together.
     turn: while training, pictures are turned by up to so many radians to either side.
-    shift: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 8 of 128.
+    shift: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 4 of 128.
     exchange: while training, the first so many columns of a scene's rows change places among its objects at random, and
         links with them: for rows whose other columns say no more than which object is which.
     mirror: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
@@ -81,14 +82,14 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
     `relation.classes` is kept if there are fewer answers: some papers have classes to spare.
 
     Raises:
-        DataError: there is no query, or one lacks what the network is to see.
+        DataError: there is no query, none has an answer, or one lacks what the network is to see.
     """
     texts: dict[str, None] = {}
     answers: dict[str, None] = {}
     types: dict[str, None] = {}
-    places, rows, bits, number = 0, 0, 0, 0
+    places, rows, bits = 0, 0, 0
     stories: set[int] = set()
-    for number, query in enumerate(queries, start=1):
+    for query in queries:
         types[query.type] = None
         if query.answer is not None:
             answers[query.answer] = None
@@ -105,8 +106,10 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
             if id(story) not in stories:
                 stories.add(id(story))
                 texts.update(dict.fromkeys(story))
-    if not number:
+    if not types:
         raise DataError("there is no query to settle a network's words and answers by")
+    if not answers:
+        raise DataError("no query has an answer; a network that answers by classes learns from answers")
     if config.sees == "picture":
         places, rows = config.grid.objects, config.grid.features
     elif config.sees == "sentences":
@@ -134,7 +137,7 @@ class NeuralBatch:
         seen: pictures (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
         mask: (B, N) bool, which rows are there; None for all.
         asked: words (B, T), or bits (B, Q) float.
-        targets: (B,) classes, -1 for an answer that is not known; or links (B, N, N) bool.
+        targets: (B,) classes; or links (B, N, N), 1 where objects belong together. -1 for an answer that is not known.
         types: (B,) numbers of types; the last is that of types that are not known.
     """
 
@@ -146,8 +149,12 @@ class NeuralBatch:
 
     def to(self, device: torch.device | str) -> NeuralBatch:
         """The same batch on a device."""
-        held = {f.name: getattr(self, f.name) for f in fields(self)}
-        return NeuralBatch(**{k: None if v is None else v.to(device, non_blocking=True) for k, v in held.items()})
+
+        def moved(held: Tensor) -> Tensor:
+            return held.to(device, non_blocking=True)
+
+        seen, mask, asked = (None if held is None else moved(held) for held in (self.seen, self.mask, self.asked))
+        return NeuralBatch(seen, mask, asked, moved(self.targets), moved(self.types))
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -196,7 +203,7 @@ class Neural(nn.Module):
         """A batch on the CPU.
 
         Raises:
-            DataError: there is no query, or one lacks what the network sees.
+            DataError: there is no query, or one lacks what the network sees, or has it in another width.
         """
         if not examples:
             raise DataError("a batch has at least one question")
@@ -205,17 +212,18 @@ class Neural(nn.Module):
         if self.question is not None:
             asked = _padded([self._encode(q.text or "") for q in examples])
         elif self.config.asks == "bits":
-            asked = torch.from_numpy(np.stack([_seen(q, "bits") for q in examples])).float()
+            width = self.config.relation.condition
+            asked = torch.from_numpy(np.stack([self._wide(q, "bits", width) for q in examples]))
         unknown = len(self._types)
         types = torch.tensor([self._types.get(q.type, unknown) for q in examples])
         return NeuralBatch(seen, mask, asked, self._targets(examples), types)
 
     def _side_by_side(self, examples: Sequence[Query]) -> tuple[Tensor, Tensor | None]:
         kind = self.config.sees
-        held = [_seen(q, kind) for q in examples]
         if kind == "picture":
-            return torch.stack([picture.square(self.config.grid.size) for picture in held]), None
+            return torch.stack([_seen(q, kind).square(self.config.grid.size) for q in examples]), None
         if kind == "sentences":
+            held = [_seen(q, kind) for q in examples]
             last = self.config.sentences.sentences
             told = [[self._encode(sentence) for sentence in story[-last:]] for story in held]
             longest = max((len(sentence) for story in told for sentence in story), default=1) or 1
@@ -224,15 +232,25 @@ class Neural(nn.Module):
                 for s, sentence in enumerate(story):
                     words[b, s, : len(sentence)] = sentence
             return torch.from_numpy(words), None
-        places = self.config.places
+        places, features = self.config.places, self.config.relation.objects
+        held = [self._wide(q, kind, features) for q in examples]
         if all(len(rows) == places for rows in held):
             return torch.from_numpy(np.stack(held)), None
-        wide = np.zeros((len(held), max(places, *map(len, held)), held[0].shape[1]), np.float32)
+        wide = np.zeros((len(held), max(places, *map(len, held)), features), np.float32)
         mask = np.zeros(wide.shape[:2], np.bool_)
         for b, rows in enumerate(held):
             wide[b, : len(rows)] = rows
             mask[b, : len(rows)] = True
         return torch.from_numpy(wide), torch.from_numpy(mask)
+
+    def _wide(self, query: Query, kind: str, features: int) -> NDArray[np.float32]:
+        """What there is to see, of so many features."""
+        found = np.asarray(_seen(query, kind), np.float32)
+        if found.shape[-1:] != (features,):
+            raise DataError(
+                f"question {query.index}: '{kind}' of shape {found.shape}; the network was made for {features} features"
+            )
+        return found
 
     def _encode(self, text: str) -> list[int]:
         found = self._encoded.get(text)
@@ -244,7 +262,9 @@ class Neural(nn.Module):
 
     def _targets(self, examples: Sequence[Query]) -> Tensor:
         if self.config.answer == "links":
-            return torch.from_numpy(np.stack([read_links(q.answer or NONE, self.config.places) for q in examples]))
+            links = np.stack([read_links(q.answer or NONE, self.config.places) for q in examples]).astype(np.int64)
+            links[[q.answer is None for q in examples]] = -1
+            return torch.from_numpy(links)
         return torch.tensor([-1 if q.answer is None else self._classes.get(q.answer, -1) for q in examples])
 
     # --- answers --------------------------------------------------------------------------------------------
@@ -297,22 +317,26 @@ class Neural(nn.Module):
         return grid_sample(pictures.float() / 255, where, align_corners=False)
 
     def loss(self, batch: NeuralBatch) -> LossOut:
-        """The cross-entropy of the right class, or of each pair of objects; and accuracies.
+        """The cross-entropy of the right class, or the sum of those of all pairs of objects; and accuracies.
 
-        Answers that are not known teach nothing, and count as wrong.
+        A sum, as the likelihood of a scene is the product over its pairs: the mean over a hundred entries of which
+        few are links has gradients so small that the epsilon in Adam's denominator slows it down.
+        Answers that are not known cost nothing, and count as wrong.
         """
         batch = self._varied(batch)
         logits = self(batch).float()
+        targets = batch.targets
+        known = targets >= 0
         if self.config.answer == "links":
-            entries = logits.reshape(batch.targets.shape)
-            right = (linked(entries) == batch.targets).all(-1).all(-1)
-            each = binary_cross_entropy_with_logits(entries, batch.targets.to(entries.dtype), reduction="sum")
-            loss = each / len(batch)
+            entries = logits.reshape(targets.shape)
+            right = (linked(entries) == targets).all(-1).all(-1)
+            wanted = targets.clamp(min=0).to(entries.dtype)
+            cost = (binary_cross_entropy_with_logits(entries, wanted, reduction="none") * known).sum()
         else:
-            right = logits.argmax(-1) == batch.targets
-            known = (batch.targets >= 0).sum().clamp(min=1)
-            loss = cross_entropy(logits, batch.targets, ignore_index=-1, reduction="sum") / known
-        counts = torch.stack([torch.ones_like(loss).expand(len(batch)), right.to(loss.dtype)])
+            right = logits[:, : len(self.config.answers)].argmax(-1) == targets
+            cost = cross_entropy(logits, targets, ignore_index=-1, reduction="sum")
+        loss = cost / len(batch)
+        counts = torch.stack([torch.ones_like(right), right]).to(loss.dtype)
         sums = loss.new_zeros(2, len(self._types) + 1).index_add(1, batch.types, counts)
         metrics = {f"accuracy/{name}": (sums[1, i], sums[0, i]) for i, name in enumerate(self.config.types)}
         return LossOut(loss, len(batch), {"accuracy": right.to(loss.dtype).sum(), **metrics})

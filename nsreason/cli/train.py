@@ -6,13 +6,15 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from . import options, output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..recipe import Recipe
     from ..training import TrainingResult
 
@@ -94,6 +96,7 @@ def train(
     from ..recipe import load_recipe, new_model
     from ..training import train
 
+    weights = None if begin is None or resume else _weights(model, begin)
     chosen = load_recipe(recipe, overrides=set_ or [])
     if chosen.model != model:
         chosen = _for_model(chosen, model, recipe)
@@ -101,8 +104,8 @@ def train(
     if hasattr(source, "settle"):
         chosen = dataclasses.replace(chosen, model_config=source.settle(chosen.model_config, data))
     made = new_model(chosen)
-    if begin is not None and not resume:
-        _begin(made, model, begin)
+    if weights is not None:
+        _begin(made, model, weights)
     found = source.load(made, data)
     unit = getattr(found, "unit", "questions")
     folder = out or str(Path("runs") / Path(recipe).stem)
@@ -115,7 +118,26 @@ def train(
     return 0
 
 
-def _begin(made: Any, model: Name, path: str) -> None:
+def _weights(model: Name, given: str) -> Path:
+    """The checkpoint that `--from` names.
+
+    Raises:
+        UsageError: no weights of the model come with the package. CheckpointError: this copy lacks them.
+    """
+    from pathlib import Path
+
+    from ..perception.bundled import Bundled, bundled
+
+    if given != "bundled":
+        return Path(given)
+    for name in get_args(Bundled):
+        if name == model:
+            return bundled(name)
+    known = ", ".join(get_args(Bundled))
+    raise output.UsageError(f"no weights of the model '{model}' are bundled, only of {known}; name a checkpoint's file")
+
+
+def _begin(made: Any, model: Name, path: Path) -> None:
     """Put the weights of a checkpoint into a new model.
 
     Raises:
@@ -123,9 +145,8 @@ def _begin(made: Any, model: Name, path: str) -> None:
     """
     from ..checkpoint import load_checkpoint, load_weights
     from ..errors import CheckpointError
-    from ..perception.bundled import bundled
 
-    found = load_checkpoint(bundled(model) if path == "bundled" else path)
+    found = load_checkpoint(path)
     if found.model != model:
         raise CheckpointError(f"{found.path}: of the model '{found.model}', not of '{model}'")
     load_weights(made, found)

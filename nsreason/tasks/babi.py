@@ -58,10 +58,10 @@ class Babi:
         def text(words: tuple[str, ...]) -> str:
             return spelled.setdefault(words, " ".join(words))
 
-        made = []
+        made: list[Query] = []
         for story in stories:
             told = tuple(text(s) for s in story.sentences[-self.sentences :])
-            kind = f"{story.task:2} {NAMES[story.task - 1]}"
+            kind = f"{story.task:02} {NAMES[story.task - 1]}"  # tables are in the order of the alphabet
             facts = {"sentences": len(told), "supports": len(story.supports)}
             query = Query(len(made), text(story.question), story.answer, kind, {"sentences": told}, facts=facts)
             made.append(query)
