@@ -18,7 +18,7 @@ EXAMPLES = (
     "nsreason generate clevr --scenes 100 --out small",
     "nsreason compare --task clevr --data small --reasoners exact,exact-parsed --out report",
     "nsreason compare --task clevr --data small --reasoners exact,question-type,lstm \\\n"
-    "    --train --budget 5s --sizes 200,800 --out learned",
+    "    --train --budget 2000q --sizes 200,800 --out learned",
 )
 
 # nsreason.reasoner and nsreason.tasks have the tables; naming them again keeps `--help` light. A test compares them.
