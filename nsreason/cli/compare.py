@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,7 +109,7 @@ def compare(
     names = [name.strip() for name in reasoners.split(",") if name.strip()]
     with _progress() as progress:
         found = run(task, data, names, out, progress=progress, **plan)
-    _write(found, out)
+    write_report(found, out)
     if as_json:
         from ..comparison_report import figures_json
 
@@ -121,9 +122,13 @@ def compare(
     return 0 if any(r.failure is None for r in found.runs) else 1
 
 
-def _write(found: Comparison, out: str) -> None:
+def write_report(found: Comparison, out: str | Path) -> None:
+    """Write report.html, report.md and figures.json into a comparison's folder.
+
+    Raises:
+        DataError: one cannot be written.
+    """
     import json
-    from pathlib import Path
 
     from ..comparison_page import page
     from ..comparison_report import figures_json, to_markdown
