@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from .comparison import Comparison, Question, Run
+from .comparison import Comparison, Example, Question, Run
 from .report import TYPES, Score
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention
@@ -130,6 +130,11 @@ class Figures:
     def working(self) -> tuple[RunFigures, ...]:
         """The best runs that have answers."""
         return tuple(r for r in self.best if r.run.failure is None)
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Those of questions that the comparison has."""
+        return tuple(e for e in self.comparison.examples if 0 <= e.place < len(self.comparison.queries))
 
     @property
     def reasoners(self) -> list[str]:

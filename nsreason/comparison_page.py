@@ -58,7 +58,7 @@ def page(comparison: Comparison) -> str:
         "lead": _escape(lead(figures)),
         "about": "".join(f"<div><dt>{_escape(k)}</dt><dd>{_escape(v)}</dd></div>" for k, v in about(figures)),
         "style": svg_plot.STYLE,
-        "defs": _defs() if any(e.scene for e in comparison.examples) else "",
+        "defs": _defs() if any(e.scene for e in figures.examples) else "",
         "sections": "".join(sections),
     }
     # One pass: what is put in is not looked at again, whatever a question says.
@@ -144,21 +144,25 @@ def _agreement(figures: Figures) -> str:
 
 
 def _plots(figures: Figures) -> str:
-    made = [_learning(figures), *(_fact(figures, name) for name in told_facts(figures))]
+    facts = told_facts(figures)
+    # Two plots beside each other; an odd one out takes the whole width.
+    first = _learning(figures, alone=len(facts) % 2 == 0)
+    made = [
+        first,
+        *(_fact(figures, f, alone=not first and k == 0 and len(facts) % 2 == 1) for k, f in enumerate(facts)),
+    ]
     made = [m for m in made if m]
-    if len(made) % 2:
-        made[0] = made[0].replace('class="card"', 'class="card alone"', 1)
     return f'<div class="plots">{"".join(made)}</div>' if made else ""
 
 
-def _figure(name: str, plot: Plot, sheet: Sheet, note: str = "") -> str:
+def _figure(name: str, plot: Plot, sheet: Sheet, note: str, alone: bool) -> str:
     """A plot for wide and one for narrow windows, and the numbers that it shows."""
-    wide = svg_plot.draw(plot, width=640, height=380)
+    wide = svg_plot.draw(plot, width=900 if alone else 640, height=400 if alone else 380)
     slim = svg_plot.draw(plot, width=350, height=300, names="below")
     drawn = f'<div class="plot-box"><div class="wide">{wide}</div><div class="slim">{slim}</div></div>'
     numbers = f"<details><summary>The numbers</summary>{_table(sheet)}</details>"
     told = f'<p class="note">{_escape(note)}</p>' if note else ""
-    return _section(name, sheet.title, drawn + told + numbers)
+    return _section(name, sheet.title, drawn + told + numbers, "card alone" if alone else "card")
 
 
 def _point(x: float, score: Score, told: str) -> Point:
@@ -168,12 +172,12 @@ def _point(x: float, score: Score, told: str) -> Point:
     return Point(x, share, low, high, words)
 
 
-def _learning(figures: Figures) -> str:
+def _learning(figures: Figures, alone: bool) -> str:
     sheet = runs(figures)
     sizes = [s for s in figures.sizes if s > 0]
     if len(sizes) < 2 or not figures.scored:
         rest = len(figures.runs) > len(figures.best)
-        return _section("runs", "Every run", _table(sheet)) if rest else ""
+        return _section("runs", sheet.title, _table(sheet), "card alone" if alone else "card") if rest else ""
     lines = []
     for curve in figures.curves:
         look = figures.reasoners.index(curve.reasoner)
@@ -188,7 +192,7 @@ def _learning(figures: Figures) -> str:
     plot = Plot("Accuracy against training-set size", "training questions", tuple(lines), log=True, ticks=ticks)
     level = any(s.level for s in lines)
     note = "Bars are 95 % Wilson intervals." + (" Dashed: reasoners that are not trained here." if level else "")
-    return _figure("runs", plot, sheet, note)
+    return _figure("runs", plot, sheet, note, alone)
 
 
 def _short(size: int) -> str:
@@ -199,7 +203,7 @@ def _short(size: int) -> str:
     return f"{size:,}"
 
 
-def _fact(figures: Figures, name: str) -> str:
+def _fact(figures: Figures, name: str, alone: bool) -> str:
     bins, known = figures.bins[name], figures.trained(name)
     lines = []
     for r in figures.working:
@@ -210,7 +214,7 @@ def _fact(figures: Figures, name: str) -> str:
     shade = (float(known[0]), float(known[1])) if known else None
     sheet = fact(figures, name)
     plot = Plot(sheet.title, name, tuple(lines), shade=shade, shade_label=told)
-    return _figure(sheet.key, plot, sheet, _generalising(figures, name, known, bins))
+    return _figure(sheet.key, plot, sheet, _generalising(figures, name, known, bins), alone)
 
 
 def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bins: Sequence[Bin]) -> str:
@@ -231,7 +235,7 @@ def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bi
 
 
 def _examples(figures: Figures) -> str:
-    made = "".join(_example(figures, e) for e in figures.comparison.examples)
+    made = "".join(_example(figures, e) for e in figures.examples)
     return _section("examples", "Where they differ", f'<div class="examples">{made}</div>') if made else ""
 
 

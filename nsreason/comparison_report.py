@@ -6,6 +6,7 @@ path.write_text(to_markdown(comparison))
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,9 @@ def to_markdown(comparison: Comparison) -> str:
         lines += ["", f"## {_plain(sheet.title)}", "", *_markdown(sheet)]
         if sheet.note:
             lines += ["", _plain(sheet.note)]
-    if comparison.examples:
+    if figures.examples:
         lines += ["", "## Where they differ"]
-        for example in comparison.examples:
+        for example in figures.examples:
             lines += ["", *_example(figures, example)]
     told = notes(figures)
     if told:
@@ -61,7 +62,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    held = " ".join(text.split())
+    held = " ".join(text.split()).replace("&", "&amp;")
     for sign in "\\`*_<>[]|#":
         held = held.replace(sign, f"\\{sign}")
     return held
@@ -107,7 +108,8 @@ def _example(figures: Figures, example: Example) -> list[str]:
         )
     for what in (example.told, example.trace):
         if what:
-            fence = "```" if "```" not in what else "~~~~"
+            ticks = max((len(run) for run in re.findall("`+", what)), default=0)
+            fence = "`" * max(3, ticks + 1)  # longer than any in the text, so that the text cannot end it
             lines += ["", fence, *what.splitlines(), fence]
     return lines
 
@@ -136,9 +138,11 @@ class Told:
         yield Text(heading(self.figures), style="bold")
         yield Text(", ".join(f"{what} {value}" for what, value in about(self.figures)), style="dim")
         yield Text(lead(self.figures))
-        for sheet in sheets(self.figures):
-            if sheet.key == "cost":
-                continue  # every run has it
+        found = sheets(self.figures)
+        keys = {sheet.key for sheet in found}
+        for sheet in found:
+            if sheet.key == "cost" and "runs" in keys:
+                continue  # the table of runs says the same of each run
             yield Text(f"\n{sheet.title}", style="bold")
             for part in _parts(sheet, options.max_width):
                 yield _rich(part)

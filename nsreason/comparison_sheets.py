@@ -108,7 +108,9 @@ def head_of(figures: Figures, r: RunFigures, *, size: bool = True) -> Head:
 
 def sheets(figures: Figures) -> list[Sheet]:
     """All tables, in their order; those without content are left out."""
-    found = [accuracy(figures), cost(figures), runs(figures)]
+    found = [accuracy(figures), cost(figures)]
+    if len(figures.runs) > len(figures.best):
+        found.append(runs(figures))
     found += [fact(figures, name) for name in told_facts(figures)]
     found.append(agreement(figures))
     return [s for s in found if s.rows and (s.columns or any(r.error for r in s.rows))]
@@ -237,7 +239,8 @@ def runs(figures: Figures) -> Sheet:
         )
         for r in figures.runs
     )
-    return Sheet("runs", "Accuracy against training-set size", "reasoner", tuple(Head(c) for c in columns), rows)
+    title = "Accuracy against training-set size" if len(figures.sizes) > 1 else "Every run"
+    return Sheet("runs", title, "reasoner", tuple(Head(c) for c in columns), rows)
 
 
 # --- facts --------------------------------------------------------------------------------------------------
