@@ -213,8 +213,9 @@ def _fact(figures: Figures, name: str, alone: bool) -> str:
     told = f"trained on {span(known)}" if known else ""
     shade = (float(known[0]), float(known[1])) if known else None
     sheet = fact(figures, name)
+    place = f"fact-{list(figures.bins).index(name)}"
     plot = Plot(sheet.title, name, tuple(lines), shade=shade, shade_label=told)
-    return _figure(sheet.key, plot, sheet, _generalising(figures, name, known, bins), alone)
+    return _figure(place, plot, sheet, _generalising(figures, name, known, bins), alone)
 
 
 def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bins: Sequence[Bin]) -> str:

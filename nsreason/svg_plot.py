@@ -155,7 +155,17 @@ class _Frame:
         if plot.shade and not plot.log:
             room = max(room, min(0.5, 0.5 * (high - low) or 0.5))
         top = 30.0 if plot.shade else 14.0
-        return cls(44, right, top, height - 44, width, height + rows * _ROW, low - room, high + room, plot.log)
+        return cls(
+            44,
+            right,
+            top,
+            height - 44,
+            width,
+            height + rows * _ROW + (8 if rows else 0),
+            low - room,
+            high + room,
+            plot.log,
+        )
 
     def x(self, value: float) -> float:
         scaled = math.log10(value) if self.log else value

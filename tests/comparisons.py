@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 from nsreason.comparison import Comparison, Example, Kind, Question, Run
@@ -76,7 +77,8 @@ def run(name: str, kind: Kind, size: int | None, right: list[float], asked: list
     )
 
 
-def clevr(number: int = 1500, seed: int = 0) -> Comparison:
+@cache
+def clevr(number: int = 600, seed: int = 0) -> Comparison:
     """Six reasoners, five of them at three sizes, trained on few objects and short programs."""
     random = Random(seed)
     asked = questions(number, random)
@@ -141,6 +143,7 @@ def small() -> Comparison:
     return Comparison(settings, tuple(asked), runs, examples, {"objects": (3, 4)}, "a machine", "2026-01-02")
 
 
+@cache
 def babi(number: int = 1000) -> Comparison:
     """Twenty types, told stories and no numbers to draw against."""
     random = Random(1)
@@ -158,6 +161,7 @@ def babi(number: int = 1000) -> Comparison:
     return Comparison({"task": "babi"}, asked, tuple(runs), examples)
 
 
+@cache
 def springs() -> Comparison:
     """One type, no texts, long answers; one reasoner."""
     answers = tuple(" ".join(f"{a}-{a + k % 4 + 1}" for a in range(k + 1)) for k in range(30))
@@ -168,6 +172,7 @@ def springs() -> Comparison:
     return Comparison({"task": "springs"}, asked, (made,), (Example(29),))
 
 
+@cache
 def grouped(number: int = 400) -> Comparison:
     """Types in two groups."""
     random = Random(2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import comparisons
 import pytest
 
-import comparisons
 from nsreason.comparison import Comparison, Question, Run
 from nsreason.errors import DataError
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
+import comparisons
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import comparisons
 from nsreason.comparison import Comparison, Question, Run
 from nsreason.comparison_figures import MOST_BINS, Agreement, Figures, bins_of, figures_json
 from nsreason.report import Score, wilson
@@ -113,7 +114,7 @@ def test_bins_hold_each_value_once_in_order(values: list[int]) -> None:
         mine = [v for v in values if b.low <= v <= b.high]
         assert len(mine) == b.total and b.mean == pytest.approx(sum(mine) / len(mine))
         assert b.low in values and b.high in values
-    assert all(a.high < b.low for a, b in zip(bins, bins[1:], strict=False))
+    assert all(a.high < b.low for a, b in pairwise(bins))
 
 
 @given(FACTS, st.integers(0, 60), st.integers(0, 30))
