@@ -39,6 +39,14 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.perception", "nsreason.picture"),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
+    (
+        "nsreason.comparison",
+        "nsreason.comparison_figures",
+        "nsreason.comparison_page",
+        "nsreason.comparison_report",
+        "nsreason.comparison_sheets",
+        "nsreason.svg_plot",
+    ),
     ("nsreason.losses", "nsreason.probes"),
     (
         "nsreason.concept_data",
