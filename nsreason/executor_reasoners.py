@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .domain import Domain, load_domain
 from .errors import DataError, NsreasonError
 from .query import Query, Reply
-from .reasoner import Executing, Lesson, Reasoner
+from .reasoner import Executing, Lesson, Reasoner, program_of
 
 if TYPE_CHECKING:
-    from .image_reasoning import ImageReasoner, Looked
+    from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
     from .program import Program
     from .scene import Scene
     from .trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]
 _BATCH = 16  # images that are looked at together
+_KEPT = 64  # images that are kept, of 460 KB each
 
 
 class Annotated:
@@ -45,7 +47,7 @@ class Exact:
     @classmethod
     def made(cls, name: str, lesson: Lesson) -> Reasoner:
         """See `reasoner.Made`."""
-        return Executing(Annotated(), cls.programs, lesson.domain)
+        return Executing(Annotated(), cls.programs, load_domain(lesson.domain))
 
 
 class ExactParsed(Exact):
@@ -56,97 +58,135 @@ class ExactParsed(Exact):
 
 # --- images -------------------------------------------------------------------------------------------------
 
+Key = tuple[int, int]
 
-class Views:
-    """What an image reasoner sees of each picture, looked at once."""
 
-    def __init__(self, reasoner: ImageReasoner) -> None:
-        self.reasoner = reasoner
-        self._held: dict[
-            int, tuple[Any, Looked | NsreasonError]
-        ] = {}  # the picture is kept, so that its id stays its own
+def _by_picture(queries: Sequence[Query]) -> dict[Key, list[int]]:
+    """The places of the queries about each picture, and the detections given with it; those without are left out."""
+    found: dict[Key, list[int]] = {}
+    for i, query in enumerate(queries):
+        if "picture" in query.seen:
+            found.setdefault(_key(query), []).append(i)
+    return found
 
-    def of(self, queries: Sequence[Query]) -> list[Looked | NsreasonError]:
-        waiting: dict[int, Query] = {}
-        for query in queries:
-            if "picture" in query.seen and id(query.seen["picture"]) not in self._held:
-                waiting[id(query.seen["picture"])] = query
-        new = list(waiting.values())
-        for at in range(0, len(new), _BATCH):
-            self._look(new[at : at + _BATCH])
-        return [
-            self._held[id(q.seen["picture"])][1] if "picture" in q.seen else _lacks(q, "picture", "there is no image")
-            for q in queries
-        ]
 
-    def _look(self, queries: Sequence[Query]) -> None:
-        good = []
-        for query in queries:
-            picture = query.seen["picture"]
-            try:
-                good.append((query, picture, picture.tensor()))
-            except NsreasonError as error:
-                self._held[id(picture)] = picture, error
-        found = [query.seen["detections"] for query, _, _ in good if "detections" in query.seen]
-        images = [(picture.name, image) for _, picture, image in good]
-        views = self.reasoner.look(images, found if good and len(found) == len(good) else None)
-        for (_, picture, _), view in zip(good, views, strict=True):
-            self._held[id(picture)] = picture, view
+def _key(query: Query) -> Key:
+    return id(query.seen["picture"]), id(query.seen.get("detections"))
+
+
+def looked(reasoner: ImageReasoner, queries: Sequence[Query]) -> list[Looked | NsreasonError]:
+    """What is seen of the picture of each query; where detections stand beside it, they are taken."""
+    found: dict[int, Looked | NsreasonError] = {}
+    for given in (False, True):
+        mine = [i for i, q in enumerate(queries) if ("detections" in q.seen) is given]
+        views = _together(reasoner, [queries[i] for i in mine], given)
+        found.update(zip(mine, views, strict=True))
+    return [found[i] for i in range(len(queries))]
+
+
+def _together(reasoner: ImageReasoner, queries: Sequence[Query], given: bool) -> list[Looked | NsreasonError]:
+    if not queries:
+        return []
+    try:
+        images = [(q.seen["picture"].name, q.seen["picture"].tensor()) for q in queries]
+        return list(reasoner.look(images, [q.seen["detections"] for q in queries] if given else None))
+    except NsreasonError as error:
+        if len(queries) == 1:
+            return [error]
+    return [view for q in queries for view in _together(reasoner, [q], given)]
 
 
 @dataclass(frozen=True)
 class ReadScenes:
-    """The scenes that an image reasoner reads: what it sees, decided."""
+    """The scenes that an image reasoner reads: what it sees, decided. Each picture is looked at once."""
 
-    reasoner: ImageReasoner
-    views: Views
+    reasoner: SceneParserReasoner
     parameters: int = 0
+    _held: dict[Key, tuple[Any, Any, Scene | NsreasonError]] = field(default_factory=dict, repr=False)
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         """See `SceneBuilder.scenes`."""
-        views = self.views.of(queries)
-        return [view if isinstance(view, NsreasonError) else self.reasoner.scene(view) for view in views]
+        new = [queries[at[0]] for key, at in _by_picture(queries).items() if key not in self._held]
+        for first in range(0, len(new), _BATCH):
+            part = new[first : first + _BATCH]
+            for query, view in zip(part, looked(self.reasoner, part), strict=True):
+                scene = view if isinstance(view, NsreasonError) else self.reasoner.scene(view)
+                # What the key is of is kept, so that ids stay their own; the image itself is let go.
+                self._held[_key(query)] = query.seen["picture"], query.seen.get("detections"), scene
+        none = "there is no image"
+        return [self._held[_key(q)][2] if "picture" in q.seen else _lacks(q, "picture", none) for q in queries]
 
 
 @dataclass(frozen=True)
 class Grounding:
-    """Programs executed by degrees on what an image reasoner sees."""
+    """Programs, parsed from texts, executed by degrees on what a concept learner sees in images.
 
-    reasoner: ImageReasoner
-    views: Views
-    programs: Executing
+    What was seen of the last pictures is kept, so that questions about one may come one by one.
+    """
+
+    reasoner: ConceptReasoner
+    domain: Domain
     parameters: int = 0
+    _held: dict[Key, tuple[Any, Any, Looked | NsreasonError]] = field(default_factory=dict, repr=False)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
-        """See `Reasoner.answer`."""
-        from .executors import spell
-
+        """See `Reasoner.answer`; scores are those of `soft_scores`."""
         replies: dict[int, Reply] = {}
-        ready: list[tuple[int, Program, Looked]] = []
-        for i, (query, view) in enumerate(zip(queries, self.views.of(queries), strict=True)):
+        programs: dict[int, Program] = {}
+        for i, query in enumerate(queries):
             try:
-                if isinstance(view, NsreasonError):
-                    raise view
-                ready.append((i, self.programs.program(query), view))
+                if "picture" not in query.seen:
+                    raise _lacks(query, "picture", "there is no image")
+                programs[i] = program_of(query, "parsed", self.domain)
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
-        views = list({id(view): view for _, _, view in ready}.values())
-        place = {id(view): k for k, view in enumerate(views)}
-        answers = self.reasoner.answer([p for _, p, _ in ready], views, [place[id(v)] for _, _, v in ready])
-        for (i, _, _), answer in zip(ready, answers, strict=True):
-            if isinstance(answer, NsreasonError):
-                replies[i] = Reply(None, error=answer)
-            else:
-                told = spell(answer)
-                replies[i] = Reply(told, {told: 1.0})
+        pictures = [[i for i in at if i in programs] for at in _by_picture(queries).values()]
+        pictures = [at for at in pictures if at]
+        for first in range(0, len(pictures), _BATCH):
+            part = pictures[first : first + _BATCH]
+            views = self._views([queries[at[0]] for at in part])
+            for at, view in zip(part, views, strict=True):
+                if isinstance(view, NsreasonError):
+                    replies.update({i: Reply(None, error=view) for i in at})
+            good = [(at, view) for at, view in zip(part, views, strict=True) if not isinstance(view, NsreasonError)]
+            replies.update(self._replies(good, programs))
         return [replies[i] for i in range(len(queries))]
+
+    def _views(self, queries: Sequence[Query]) -> list[Looked | NsreasonError]:
+        """Of each picture; at most one batch of them at a time."""
+        new = [q for q in queries if _key(q) not in self._held]
+        views = looked(self.reasoner, new)
+        found = {_key(q): (q.seen["picture"], q.seen.get("detections"), v) for q, v in zip(new, views, strict=True)}
+        for query in queries:  # the latest stand last
+            found[_key(query)] = found.get(_key(query)) or self._held.pop(_key(query))
+        self._held.update(found)
+        for key in list(self._held)[:-_KEPT]:
+            del self._held[key]
+        return [found[_key(q)][2] for q in queries]
+
+    def _replies(
+        self, seen: Sequence[tuple[Sequence[int], Looked]], programs: dict[int, Program]
+    ) -> dict[int, Reply]:
+        from .soft_scores import soft_replies
+
+        if not seen:
+            return {}
+        learner = self.reasoner.learner
+        asked = [i for at, _ in seen for i in at]
+        which = [k for k, (at, _) in enumerate(seen) for _ in at]
+        grounded = learner.see_images([(view.image, view.found) for _, view in seen])
+        found = soft_replies(learner.executor, [programs[i] for i in asked], grounded, which)
+        return dict(zip(asked, found, strict=True))
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        [view] = self.views.of([query])
+        if "picture" not in query.seen:
+            raise _lacks(query, "picture", "there is no image")
+        program = program_of(query, "parsed", self.domain)
+        [view] = self._views([query])
         if isinstance(view, NsreasonError):
             raise view
-        return self.reasoner.trace(self.programs.program(query), view, query.text)
+        return self.reasoner.trace(program, view, query.text)
 
 
 class ImageScenes:
@@ -157,15 +197,19 @@ class ImageScenes:
 
     @classmethod
     def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`."""
+        """See `reasoner.Made`.
+
+        Raises:
+            DataError: the images are of another domain than the bundled weights.
+        """
         from .checkpoint import load_model
         from .image_reasoning import SceneParserReasoner
         from .perception.bundled import bundled
 
         detector, parser = load_model(bundled("detector")), load_model(bundled("scene-parser"))
-        reasoner = SceneParserReasoner(detector, parser)
-        builder = ReadScenes(reasoner, Views(reasoner), _parameters(detector, parser))
-        return Executing(builder, "parsed", lesson.domain)
+        domain = _bundled_domain(name, lesson, parser.domain)
+        builder = ReadScenes(SceneParserReasoner(detector, parser), _parameters(detector, parser))
+        return Executing(builder, "parsed", domain)
 
 
 class ImageConcepts:
@@ -176,15 +220,25 @@ class ImageConcepts:
 
     @classmethod
     def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`."""
+        """See `reasoner.Made`.
+
+        Raises:
+            DataError: the images are of another domain than the bundled weights.
+        """
         from .checkpoint import load_model
         from .image_reasoning import ConceptReasoner
         from .perception.bundled import bundled
 
         detector, learner = load_model(bundled("detector")), load_model(bundled("concept-learner"))
-        reasoner = ConceptReasoner(detector, learner)
-        programs = Executing(Annotated(), "parsed", lesson.domain)
-        return Grounding(reasoner, Views(reasoner), programs, _parameters(detector, learner))
+        domain = _bundled_domain(name, lesson, learner.domain)
+        return Grounding(ConceptReasoner(detector, learner), domain, _parameters(detector, learner))
+
+
+def _bundled_domain(name: str, lesson: Lesson, known: Domain) -> Domain:
+    asked = load_domain(lesson.domain)
+    if asked != known:
+        raise DataError(f"{name}: its bundled weights know the domain '{known.name}', the task is of '{asked.name}'")
+    return known
 
 
 def _parameters(*models: Any) -> int:

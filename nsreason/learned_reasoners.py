@@ -1,46 +1,37 @@
-"""Reasoners that learn from questions and answers, each within the same budget: networks, and the concept learner.
-
-The budget is made a number of epochs before training begins, so that schedules and curricula come to their end within
-it: a few steps of a copy of the model are timed. What was decided stands in the run's recipe, and a run that is taken
-up anew goes on with it.
-"""
+"""Reasoners that learn from questions and answers, each within the same budget: networks, and the concept learner."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
-import torch
-
-from .checkpoint import load_checkpoint, load_weights
-from .concept_data import Described, Example, Examples, nodes
+from .answering import QuestionTypes
+from .baselines.neural import Neural, NeuralConfig, settled
+from .concept_data import Described, Example, Examples, describe_scenes, nodes
+from .concept_learner import ConceptLearner, ConceptLearnerConfig
 from .data.questions import QuestionRecord
-from .errors import DataError, NsreasonError
+from .domain import load_domain
+from .errors import DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from .learning import Learned, learn
 from .losses import encode_answer
 from .models import model_class
 from .program import Program
 from .query import Query, Reply
-from .reasoner import Lesson, Reasoner
-from .recipe import Recipe, load_recipe, new_model
+from .reasoner import Lesson, Reasoner, program_of
+from .recipe import Recipe, load_recipe
+from .scene import Scene
+from .soft_scores import soft_replies
 from .trace import Trace
-from .training import TrainingResult, train
+
+__all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
 
 Kind = Literal["symbolic", "soft", "neural"]
+T = TypeVar("T")
 _BATCH = 256  # queries that are answered together
-_TIMED = 6  # steps, after as many to warm up
-_MARGIN = 0.9  # of the time is planned for: validation and checkpoints take the rest
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What a training run came to, for reports."""
-
-    recipe: Recipe
-    result: TrainingResult
-    examples: int
+_READERS = 4  # threads; decoding an image does not hold the others up
 
 
 class Network:
@@ -51,16 +42,20 @@ class Network:
 
     @classmethod
     def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`.
+        """See `reasoner.Made`. What is to be seen is read before learning begins, and its time.
 
         Raises:
             RecipeError: the task has no recipe for networks that look at what is asked for.
         """
-        from .baselines.neural import settled
-
         recipe = _recipe(lesson, lesson.recipe or _of_task(lesson))
-        recipe = replace(recipe, model=name, model_config=settled(recipe.model_config, lesson.train))
-        model, learned = learn(recipe, lesson, lesson.train, lesson.valid)
+        config = recipe.model_config
+        if not isinstance(config, NeuralConfig):
+            raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
+        looks = bool(getattr(model_class(name), "looks", True))
+        told = _seeing(lesson.train, config, looks)
+        recipe = replace(recipe, model=name, model_config=settled(config, told))
+        valid = _seeing(lesson.valid, config, looks) if lesson.valid else []
+        model, learned = learn(recipe, lesson, told, valid)
         return Answering(model, learned)
 
 
@@ -72,18 +67,23 @@ class Concepts:
 
     @classmethod
     def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`."""
+        """See `reasoner.Made`.
+
+        Raises:
+            RecipeError: the recipe is of another model, or of a learner that sees images.
+        """
         recipe = _recipe(lesson, lesson.recipe or "clevr-state-quick")
-        config = replace(recipe.model_config, domain=lesson.domain)
+        config = recipe.model_config
+        if not isinstance(config, ConceptLearnerConfig) or config.features != "state":
+            raise RecipeError(f"{name}: the recipe is of no concept learner on state descriptions")
+        config = replace(config, domain=lesson.domain)
         recipe = replace(recipe, model_config=config)
-        told = _Examples(config)
-        model, learned = learn(recipe, lesson, told.of(lesson.train), told.of(lesson.valid))
-        return Executed(model, learned, told)
+        seen = Descriptions(config)
+        model, learned = learn(recipe, lesson, seen.examples(lesson.train), seen.examples(lesson.valid))
+        return Executed(model, seen, learned)
 
 
 def _of_task(lesson: Lesson) -> str:
-    from .errors import RecipeError, did_you_mean
-
     known = lesson.recipes
     if not known:
         raise RecipeError(f"the task '{lesson.task}' names no recipe for networks; give one")
@@ -98,100 +98,55 @@ def _recipe(lesson: Lesson, name: str) -> Recipe:
     return replace(recipe, training=replace(recipe.training, seed=lesson.seed))
 
 
-# --- learning within a budget -------------------------------------------------------------------------------
+def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list[Query]:
+    """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
+    kinds = [config.sees, *(["bits"] if config.asks == "bits" else [])]
+    pictures = {id(q.seen["picture"]): q.seen["picture"] for q in queries if "picture" in q.seen}
+    faults: dict[int, NsreasonError] = {}
 
+    def read(picture: Any) -> None:
+        try:
+            picture.square(config.grid.size)
+        except NsreasonError as error:
+            faults[id(picture)] = error
 
-def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data: Sequence[Any]) -> tuple[Any, Learned]:
-    """Train the recipe's model within the lesson's budget, in the lesson's folder, or go on with what was begun there.
-
-    The weights are those of the best validation, or the last ones where nothing is to be validated on.
-
-    Raises:
-        TrainingError, DataError: nothing can be learned from what there is.
-        CheckpointError: what was begun in the folder is damaged, or was begun otherwise.
-    """
-    if not train_data:
-        raise DataError("there is no question to learn from")
-    began = lesson.folder / "recipe.toml"
-    if (lesson.folder / "last.json").exists() and began.exists():
-        recipe = load_recipe(began)
-    else:
-        recipe = within_budget(recipe, lesson, train_data)
-    if recipe.training.validate_every and valid_data:
-        recipe = replace(recipe, training=replace(recipe.training, monitor="accuracy", mode="max"))
-    model = new_model(recipe)
-    result = train(model, train_data, valid_data, recipe, lesson.folder, resume=True, progress=lesson.progress)
-    best = lesson.folder / "best.json"
-    if best.exists():
-        load_weights(model, load_checkpoint(best))
-    each = min(len(train_data), recipe.training.max_examples or len(train_data))
-    return model.eval(), Learned(recipe, result, result.epochs * each)
-
-
-def within_budget(recipe: Recipe, lesson: Lesson, data: Sequence[Any]) -> Recipe:
-    """The recipe with as many epochs as the budget allows, one at least, and no more examples than it can see."""
-    training = recipe.training
-    passes = getattr(model_class(recipe.model), "passes", None)
-    if lesson.budget.examples is not None:
-        examples: float = lesson.budget.examples
-        seconds = None
-    else:
-        assert lesson.budget.seconds is not None
-        seconds = lesson.budget.seconds
-        examples = _MARGIN * seconds / seconds_per_example(recipe, data)
-    most = len(data)
-    epochs = max(1, math.floor(examples / most))
-    if passes is not None:
-        epochs = min(epochs, passes)
-    kept = max(training.batch_size, math.floor(examples)) if examples < most and passes is None else None
-    changed = replace(
-        training,
-        epochs=epochs,
-        seconds=seconds,
-        max_examples=kept,
-        validate_every=max(1, epochs // 20),
-    )
-    curriculum = recipe.curriculum
-    if curriculum is not None:
-        curriculum = curriculum.scaled(epochs, training.epochs)
-    return replace(recipe, training=changed, curriculum=curriculum)
-
-
-def seconds_per_example(recipe: Recipe, data: Sequence[Any]) -> float:
-    """How long a step takes, by the clock, of a model of the recipe that is thrown away."""
-    training = recipe.training
-    timed = new_model(replace(recipe, training=replace(training, max_examples=None)))
-    threads = torch.get_num_threads()
-    if training.threads is not None:
-        torch.set_num_threads(training.threads)
-    try:
-        optimizer = torch.optim.AdamW(timed.parameters(), lr=0.0)
-        random = torch.Generator().manual_seed(training.seed)
-        took = []
-        on = training.precision == "bf16-mixed"
-        for _ in range(2 * _TIMED):
-            chosen = torch.randint(len(data), (min(training.batch_size, len(data)),), generator=random)
-            began = perf_counter()
-            batch = timed.collate([data[i] for i in chosen.tolist()])
-            with torch.autocast("cpu", torch.bfloat16, enabled=on):
-                loss = timed.loss(batch).loss
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            took.append((perf_counter() - began) / len(chosen))
-        return sorted(took[_TIMED:])[_TIMED // 2]
-    finally:
-        torch.set_num_threads(threads)
+    if looks and config.sees == "picture":
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
+            list(pool.map(read, pictures.values()))
+    found: list[Query] = []
+    why: NsreasonError | None = None
+    for query in queries:
+        lacks = [kind for kind in kinds if kind not in query.seen]
+        if lacks or query.answer is None:
+            why = why or DataError(f"question {query.index} has no {lacks[0] if lacks else 'answer'}")
+        elif config.sees == "picture" and id(query.seen["picture"]) in faults:
+            why = why or faults[id(query.seen["picture"])]
+        else:
+            found.append(query)
+    if not found:
+        raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
+    return found
 
 
 # --- answering ----------------------------------------------------------------------------------------------
+
+
+def _each(answer: Callable[[Sequence[T]], list[Reply]], asked: Sequence[T]) -> list[Reply]:
+    """The replies to a batch; those that are good beside a bad one are answered."""
+    try:
+        return answer(asked)
+    except NsreasonError as error:
+        if len(asked) == 1:
+            return [Reply(None, error=error)]
+    half = len(asked) // 2
+    return _each(answer, asked[:half]) + _each(answer, asked[half:])
 
 
 @dataclass(frozen=True)
 class Answering:
     """A trained network as a reasoner; queries that it cannot look at get an error."""
 
-    model: Any
+    model: Neural
     learned: Learned | None = None
 
     @property
@@ -203,63 +158,87 @@ class Answering:
         """See `Reasoner.answer`."""
         replies: list[Reply] = []
         for at in range(0, len(queries), _BATCH):
-            replies += self._batch(queries[at : at + _BATCH])
+            replies += _each(self._batch, queries[at : at + _BATCH])
         return replies
 
     def _batch(self, queries: Sequence[Query]) -> list[Reply]:
-        try:
-            return list(self.model.predict(self.model.collate(queries)))
-        except NsreasonError as error:
-            if len(queries) == 1:
-                return [Reply(None, error=error)]
-        half = len(queries) // 2  # the good ones beside a bad one are answered
-        return self._batch(queries[:half]) + self._batch(queries[half:])
+        for query in queries:
+            if query.text is None and self.model.config.asks == "words":
+                raise DataError(f"question {query.index} has no text to read")
+        asked = [replace(q, answer=None) for q in queries]  # what is right is not looked at
+        device = next(self.model.parameters()).device
+        return self.model.predict(self.model.collate(asked).to(device))
 
     def trace(self, query: Query) -> Trace | None:
         """None: there are no steps."""
         return None
 
 
-class _Examples:
-    """Queries as a concept learner's examples; those of one scene share its description."""
+class Descriptions:
+    """What a concept learner is told of queries' scenes; queries of one scene share its description."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: ConceptLearnerConfig) -> None:
+        """Raises DomainError when there is no such domain."""
         self.config = config
-        self._held: dict[int, Described] = {}
+        self.domain = load_domain(config.domain)
+        self._types = QuestionTypes(self.domain)
+        self._held: dict[int, Described] = {}  # each holds its scene, so that ids stay their own
 
-    def of(self, queries: Sequence[Query]) -> Examples:
-        """An example of each query that can be learned from."""
-        return Examples(self.example(q) for q in queries if q.program is not None and q.answer is not None)
-
-    def example(self, query: Query) -> Example:
-        """One query. An answer that is not known is NaN.
+    def of(self, query: Query) -> tuple[Program, Described]:
+        """The program of a query, and the description of its scene.
 
         Raises:
-            DataError: it has no program, or no scene.
+            DataError: it has none. ExecutionError: they are of another domain. SceneError: objects have no coordinates.
         """
-        from .concept_data import describe_scenes
-        from .domain import load_domain
-
-        program, scene = query.program, query.seen.get("scene")
-        if program is None or scene is None:
-            raise DataError(f"question {query.index} has no {'program' if program is None else 'scene'}")
+        program = program_of(query, "given", self.domain)
+        scene: Scene | None = query.seen.get("scene")
+        if scene is None:
+            raise DataError(f"question {query.index} has no scene")
+        for what, domain in (("program", program.domain), ("scene", scene.domain)):
+            if domain != self.domain:
+                known = f"the learner knows the domain '{self.domain.name}'"
+                raise ExecutionError(f"question {query.index}: {known}, the {what} is of '{domain.name}'")
         if id(scene) not in self._held:
             self._held[id(scene)] = describe_scenes([scene], self.config.state)[0]
-        described = self._held[id(scene)]
-        domain = load_domain(self.config.domain)
-        target = math.nan if query.answer is None else encode_answer(query.answer, program.kind, domain)
-        record = QuestionRecord(query.index, query.text, query.answer)
+        return program, self._held[id(scene)]
+
+    def examples(self, queries: Sequence[Query]) -> Examples:
+        """An example of each query that can be learned from; one that cannot does not cost the others.
+
+        Raises:
+            DataError: none can; the message tells of the first.
+        """
+        found, why = Examples(), None
+        for query in queries:
+            try:
+                found.append(self._example(query))
+            except NsreasonError as error:
+                why = why or error
+        if why is not None and not found:
+            raise DataError(f"there is no question to learn from; the first: {why}")
+        return found
+
+    def _example(self, query: Query) -> Example:
+        program, described = self.of(query)
+        if query.answer is None:
+            raise DataError(f"question {query.index} has no answer")
+        target = encode_answer(query.answer, program.kind, self.domain)
+        if math.isnan(target):
+            told = f"'{query.answer}' is no answer of its program"
+            raise DataError(f"question {query.index}: {told}, which is of kind '{program.kind.name}'")
         ops = tuple(dict.fromkeys(step.op.name for step in program.steps))
-        return Example(described, program, target, query.type, len(described), nodes(program), query.type, ops, record)
+        record = QuestionRecord(query.index, query.text, query.answer)
+        type_ = self._types(program)[0]  # not the query's, which a task may name as it likes
+        return Example(described, program, target, type_, len(described), nodes(program), query.type, ops, record)
 
 
 @dataclass(frozen=True)
 class Executed:
     """A concept learner as a reasoner: programs executed by degrees on what it sees of scenes."""
 
-    model: Any
-    learned: Learned | None
-    examples: _Examples
+    model: ConceptLearner
+    seen: Descriptions
+    learned: Learned | None = None
 
     @property
     def parameters(self) -> int:
@@ -267,27 +246,27 @@ class Executed:
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
-        """See `Reasoner.answer`."""
-        from .executors import spell
-
+        """See `Reasoner.answer`; scores are those of `soft_scores`."""
         replies: dict[int, Reply] = {}
-        ready: list[tuple[int, Example]] = []
+        ready: list[tuple[int, Program, Described]] = []
         for i, query in enumerate(queries):
             try:
-                ready.append((i, self.examples.example(query)))
+                ready.append((i, *self.seen.of(query)))
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
         for at in range(0, len(ready), _BATCH):
             part = ready[at : at + _BATCH]
-            for (i, _), answer in zip(part, self.model.predict(self.model.collate([e for _, e in part])), strict=True):
-                told = spell(answer)
-                replies[i] = Reply(told, {told: 1.0})
+            for (i, _, _), reply in zip(part, _each(self._batch, part), strict=True):
+                replies[i] = reply
         return [replies[i] for i in range(len(queries))]
+
+    def _batch(self, asked: Sequence[tuple[int, Program, Described]]) -> list[Reply]:
+        scenes = list({id(d): d for _, _, d in asked}.values())
+        place = {id(d): k for k, d in enumerate(scenes)}
+        which = [place[id(d)] for _, _, d in asked]
+        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.look(scenes), which)
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        program: Program | None = query.program
-        if program is None or "scene" not in query.seen:
-            raise DataError(f"question {query.index} has no program and scene to show")
-        found: Trace = self.model.trace(program, query.seen["scene"], query.text)
-        return found
+        program, described = self.seen.of(query)
+        return self.model.trace(program, described.scene, query.text)

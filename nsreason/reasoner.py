@@ -13,16 +13,19 @@ What builds scenes from what is to be seen (annotations, images, the graphs that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from .errors import DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .query import Query, Reply
 
 if TYPE_CHECKING:
+    from .domain import Domain
+    from .executors import Answer
     from .program import Program
     from .scene import Scene
     from .trace import Trace
@@ -59,7 +62,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         given = [b for b in (self.seconds, self.examples) if b is not None]
-        if len(given) != 1 or given[0] <= 0:
+        if len(given) != 1 or not 0 < given[0] < math.inf:
             raise RecipeError(f"a budget is a time or a number of questions, above 0; got {given}")
 
     def __str__(self) -> str:
@@ -142,14 +145,17 @@ def reasoner_class(name: str) -> Any:
         RecipeError: there is none, or its module cannot be imported.
     """
     module, colon, attribute = REASONERS.get(name, name).partition(":")
-    if not (colon and module and attribute.isidentifier()):
+    if not (colon and all(part.isidentifier() for part in (*module.split("."), attribute))):
         raise RecipeError(f"no reasoner '{name}'{did_you_mean(name, REASONERS)}; or give your own as 'module:Class'")
     try:
         found = getattr(import_module(module), attribute, None)
     except ImportError as error:
         raise RecipeError(f"reasoner '{name}': cannot import {module}: {error}") from None
-    if found is None or not hasattr(found, "made"):
-        raise RecipeError(f"reasoner '{name}': {module} has no class {attribute} that makes reasoners (`made`)")
+    if found is None:
+        raise RecipeError(f"reasoner '{name}': {module} has no class {attribute}")
+    lacks = [what for what in ("made", "learns", "kind") if not hasattr(found, what)]
+    if lacks:
+        raise RecipeError(f"reasoner '{name}': {module}:{attribute} makes no reasoners, it lacks {', '.join(lacks)}")
     return found
 
 
@@ -167,6 +173,23 @@ class SceneBuilder(Protocol):
         """A scene for each query, the same object for queries about one thing; or the error that says why none."""
 
 
+def program_of(query: Query, programs: Literal["given", "parsed"], domain: Domain | str) -> Program:
+    """The program of a query: the one `given` with it, or that `parsed` from its text.
+
+    Raises:
+        DataError: there is none, or no text. QuestionError: the text is not understood.
+    """
+    if programs == "given":
+        if query.program is None:
+            raise DataError(f"question {query.index} comes without a program; parse its text instead")
+        return query.program
+    if query.text is None:
+        raise DataError(f"question {query.index} has no text to parse")
+    from .questions import parse_question
+
+    return parse_question(query.text, domain)
+
+
 @dataclass(frozen=True)
 class Executing:
     """Exact execution of programs on the scenes that a builder makes.
@@ -177,56 +200,42 @@ class Executing:
 
     builder: SceneBuilder
     programs: Literal["given", "parsed"] = "given"
-    domain: str = "clevr"
+    domain: Domain | str = "clevr"
 
     @property
     def parameters(self) -> int:
         """Those of the builder."""
         return self.builder.parameters
 
-    def program(self, query: Query) -> Program:
-        """The program to execute.
-
-        Raises:
-            DataError: none is given. QuestionError: the text is not understood.
-        """
-        if self.programs == "given":
-            if query.program is None:
-                raise DataError(f"question {query.index} comes without a program; parse its text instead")
-            return query.program
-        from .questions import parse_question
-
-        return parse_question(query.text or "", self.domain)
-
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`."""
-        from .executors import execute_batch, spell
+        from .executors import spell
 
-        replies: list[Reply | None] = [None] * len(queries)
-        scenes: dict[int, int] = {}
-        held: list[Scene] = []
+        replies: dict[int, Reply] = {}
+        place: dict[int, int] = {}
+        scenes: list[Scene] = []
         programs: list[Program] = []
         ready: list[tuple[int, int]] = []
-        for i, scene in enumerate(self.builder.scenes(queries)):
+        for i, (query, scene) in enumerate(zip(queries, self.builder.scenes(queries), strict=True)):
             try:
                 if isinstance(scene, NsreasonError):
                     raise scene
-                programs.append(self.program(queries[i]))
+                programs.append(program_of(query, self.programs, self.domain))
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
                 continue
-            if id(scene) not in scenes:
-                scenes[id(scene)] = len(held)
-                held.append(scene)
-            ready.append((i, scenes[id(scene)]))
-        answers = execute_batch(programs, held, [where for _, where in ready]) if ready else []
+            if id(scene) not in place:
+                place[id(scene)] = len(scenes)
+                scenes.append(scene)  # and so its id stays its own
+            ready.append((i, place[id(scene)]))
+        answers = _executed(programs, scenes, [where for _, where in ready])
         for (i, where), program, answer in zip(ready, programs, answers, strict=True):
             if isinstance(answer, NsreasonError):
-                replies[i] = _lenient(program, held[where], answer)
+                replies[i] = _lenient(program, scenes[where], answer)
             else:
                 told = spell(answer)
                 replies[i] = Reply(told, {told: 1.0})
-        return [reply for reply in replies if reply is not None]
+        return [replies[i] for i in range(len(queries))]
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
@@ -235,7 +244,26 @@ class Executing:
         [scene] = self.builder.scenes([query])
         if isinstance(scene, NsreasonError):
             raise scene
-        return trace(self.program(query), scene, query.text)
+        return trace(program_of(query, self.programs, self.domain), scene, query.text)
+
+
+def _executed(
+    programs: Sequence[Program], scenes: Sequence[Scene], which: Sequence[int]
+) -> Sequence[Answer | NsreasonError]:
+    from .executors import execute, execute_batch
+
+    if not programs:
+        return []
+    try:
+        return execute_batch(programs, scenes, which)
+    except NsreasonError:  # programs and scenes of several domains: find out which do not fit
+        found: list[Answer | NsreasonError] = []
+        for program, where in zip(programs, which, strict=True):
+            try:
+                found.append(execute(program, scenes[where]))
+            except NsreasonError as error:
+                found.append(error)
+        return found
 
 
 def _lenient(program: Program, scene: Scene, error: NsreasonError) -> Reply:
@@ -244,7 +272,9 @@ def _lenient(program: Program, scene: Scene, error: NsreasonError) -> Reply:
 
     try:
         answer = execute_leniently(program, scene)
-    except ExecutionError:
+    except NsreasonError:
         answer = None
-    told = None if answer is None else spell(answer)
-    return Reply(told, {} if told is None else {told: 1.0}, error)
+    if answer is None:
+        return Reply(None, error=error)
+    told = spell(answer)
+    return Reply(told, {told: 1.0}, error)

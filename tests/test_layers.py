@@ -47,7 +47,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.comparison_sheets",
         "nsreason.svg_plot",
     ),
-    ("nsreason.losses", "nsreason.probes"),
+    ("nsreason.losses", "nsreason.probes", "nsreason.soft_scores"),
     (
         "nsreason.concept_data",
         "nsreason.detection_data",
@@ -78,6 +78,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.run_log",
         "nsreason.tasks",
         "nsreason.neural_data",
+        "nsreason.learning",
         "nsreason.executor_reasoners",
         "nsreason.learned_reasoners",
     ),
@@ -165,7 +166,8 @@ SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in ALL if layer(m) <= layer("nsreason.program") or "executors" in m]
+    "module",
+    [m for m in ALL if layer(m) <= layer("nsreason.program") or "executors" in m or m == "nsreason.reasoner"],
 )
 def test_the_core_names_no_torch_at_its_top(module: str) -> None:
     """Soft executors are the one place of the executors that computes with torch; nothing here may be."""

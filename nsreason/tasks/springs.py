@@ -18,11 +18,13 @@ class Springs:
 
     ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
     color: of a ball, as three values (`rgb`, the paper's text), one `number` (its supplement) or `one-hot`.
+    moves: of a ball, as `places` alone, as in the paper, or their `changes` too; see `Springs.states`.
     valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
     """
 
     ask: Literal["connections", "systems"] = "connections"
     color: data.Color = "rgb"
+    moves: data.Moves = "places"
     valid: float = 0.02
 
     @property
@@ -37,7 +39,7 @@ class Springs:
         return TaskSplit(train, valid, test, source=str(folder))
 
     def _queries(self, found: data.Springs) -> list[Query]:
-        rows, linked = found.states(self.color), found.connections()
+        rows, linked = found.states(self.color, self.moves), found.connections()
         made = []
         for i, systems in enumerate(found.systems.tolist()):
             answer = spell_links(linked[i]) if self.ask == "connections" else str(systems)
