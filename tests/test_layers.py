@@ -41,6 +41,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
     (
         "nsreason.comparison",
+        "nsreason.comparison_examples",
         "nsreason.comparison_figures",
         "nsreason.comparison_page",
         "nsreason.comparison_report",
