@@ -15,31 +15,20 @@ from . import svg_plot
 from .comparison import Comparison, Example
 from .comparison_figures import Bin, Figures
 from .comparison_sheets import (
-    NONE,
     Cell,
     Head,
     Row,
     Sheet,
-    about,
     accuracy,
     agreement,
     beside,
     cost,
-    cut,
     fact,
-    heading,
-    interval,
     is_wide,
-    lead,
-    notes,
-    percent,
-    questions,
-    reply,
     runs,
-    span,
     told_facts,
-    words,
 )
+from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
 from .report import Score
 from .svg_plot import Plot, Point, Series
 
