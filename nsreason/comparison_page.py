@@ -15,35 +15,25 @@ from . import svg_plot
 from .comparison import Comparison, Example
 from .comparison_figures import Bin, Figures
 from .comparison_sheets import (
-    NONE,
     Cell,
     Head,
     Row,
     Sheet,
-    about,
     accuracy,
     agreement,
     beside,
     cost,
-    cut,
     fact,
-    heading,
-    interval,
     is_wide,
-    lead,
-    notes,
-    percent,
-    questions,
-    reply,
     runs,
-    span,
     told_facts,
-    words,
 )
+from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
 from .report import Score
 from .svg_plot import Plot, Point, Series
 
 _escape = html.escape
+_LONG = 18  # letters of a name, from which on it may be broken
 _FEW = 5  # columns, fewer of which would stand too far apart in the whole width
 _BESIDE = 7  # columns of scores at most, for training and speed to stand in the same table
 
@@ -110,7 +100,7 @@ def _head(head: Head, scope: str, more: str = "") -> str:
     glyph = "" if head.look is None else svg_plot.glyph(head.look)
     under = f'<span class="under">{_escape(head.under)}</span>' if head.under else ""
     label = f'<span class="label">{_escape(cut(head.label, 48))}</span>'
-    named = f'<span class="who">{glyph}{label}</span>' if glyph else label
+    named = f'<span class="who{" long" if len(head.label) > _LONG else ""}">{glyph}{label}</span>' if glyph else label
     return f'<th scope="{scope}" class="{css.strip()}">{named}{under}</th>'
 
 

@@ -12,23 +12,8 @@ from typing import TYPE_CHECKING
 
 from .comparison import Comparison, Example
 from .comparison_figures import Figures, figures_json
-from .comparison_sheets import (
-    NONE,
-    Cell,
-    Head,
-    Row,
-    Sheet,
-    about,
-    cut,
-    heading,
-    interval,
-    lead,
-    notes,
-    percent,
-    reply,
-    sheets,
-    words,
-)
+from .comparison_sheets import Cell, Head, Row, Sheet, sheets
+from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, reply, words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

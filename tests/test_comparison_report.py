@@ -13,7 +13,8 @@ from rich.console import Console
 from nsreason.comparison import Comparison, Example
 from nsreason.comparison_figures import Figures
 from nsreason.comparison_report import table, to_markdown
-from nsreason.comparison_sheets import accuracy, budget, cost, cut, duration, interval, percent, runs, sheets, words
+from nsreason.comparison_sheets import accuracy, cost, runs, sheets
+from nsreason.comparison_words import budget, cut, duration, interval, percent, words
 from nsreason.report import Score, wilson
 
 

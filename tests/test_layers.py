@@ -46,6 +46,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.comparison_page",
         "nsreason.comparison_report",
         "nsreason.comparison_sheets",
+        "nsreason.comparison_words",
         "nsreason.svg_plot",
     ),
     ("nsreason.losses", "nsreason.probes", "nsreason.soft_scores"),
