@@ -209,7 +209,8 @@ def results(work: Path) -> Iterator[str]:
         first = held[0][1]
         yield from ("", f"## {study.about}", "")
         budgets = sorted({part.budget for part, _ in held})
-        yield f"`{name}`: data by `{study.made}`; {len(first.queries):,} test questions; budget {', '.join(budgets)} each;"
+        asked = f"{len(first.queries):,} test questions; budget {', '.join(budgets)} each"
+        yield f"`{name}`: data by `{study.made}`; {asked};"
         yield f"{first.machine}, one thread; {first.date}."
         yield ""
         yield from _table(held)
