@@ -29,6 +29,8 @@ from .query import Query
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
 
+_TRACE = 64  # columns of a trace: what stands beside the answers without being moved sideways
+
 Progress = Callable[[str, Any], None]
 """Told what is being done (`lstm, 1,000 questions`), and, while something learns, the `run_log.Status` of its step."""
 
@@ -306,7 +308,7 @@ class _Comparing:
             except NsreasonError:
                 continue
             if trace is not None:
-                return trace.to_text(width=88), run.reasoner
+                return trace.to_text(width=_TRACE), run.reasoner
         return None, ""
 
     def _say(self, name: str, size: int | None) -> None:

@@ -42,6 +42,7 @@ _MARGIN = 0.95  # of the time is planned for
 _CHECK = 0.3  # what a question costs in validation, where learning from it costs 1
 _CHECKS = 20  # validations, if they cost less than
 _CHECKING = 0.1  # of all learning
+_WARMING = 10  # the part of all steps that the learning rate may take to grow: one in so many
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,15 @@ def within_budget(recipe: Recipe, budget: Budget, data: Sequence[Any], valid: in
     if passes is not None:
         epochs = min(epochs, passes)
     kept = min(most, max(1, math.floor(examples / epochs)))
+    steps = epochs * math.ceil(kept / (training.batch_size * training.accumulate))
+    schedule = replace(training.schedule, warmup_steps=min(training.schedule.warmup_steps, steps // _WARMING))
     checks = min(epochs, _CHECKS, max(1, math.floor(_CHECKING * epochs * kept / (_CHECK * max(1, valid)))))
     changed = replace(
         training,
         epochs=epochs,
         seconds=budget.seconds,
         max_examples=None if kept == len(data) else kept,
+        schedule=schedule,
         validate_every=math.ceil(epochs / checks) if valid else 0,
     )
     curriculum = recipe.curriculum
