@@ -107,8 +107,11 @@ def _settings(comparison: Comparison) -> list[str]:
 
 
 def table(comparison: Comparison) -> Told:
-    """The comparison for the terminal: accuracy by type, every run, agreement and notes."""
+    """The comparison for the terminal: accuracy by type, every run, and notes; the rest is for Markdown and the page."""
     return Told(Figures.of(comparison))
+
+
+_BRIEF = ("accuracy", "cost", "runs")  # what a terminal shows
 
 
 class Told:
@@ -126,7 +129,7 @@ class Told:
         found = sheets(self.figures)
         keys = {sheet.key for sheet in found}
         for sheet in found:
-            if sheet.key == "cost" and "runs" in keys:
+            if sheet.key not in _BRIEF or (sheet.key == "cost" and "runs" in keys):
                 continue  # the table of runs says the same of each run
             yield Text(f"\n{sheet.title}", style="bold")
             for part in _parts(sheet, options.max_width):
