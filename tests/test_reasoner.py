@@ -83,9 +83,9 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """50 scenes of 3 to 5 objects with small pictures, 6 questions each."""
+    """50 scenes of 3 to 5 objects, 6 questions each."""
     place = tmp_path_factory.mktemp("reasoners")
-    write_dataset(place, scenes=50, questions_per_scene=6, seed=3, objects=(3, 5), images=(96, 64))
+    write_dataset(place, scenes=50, questions_per_scene=6, seed=3, objects=(3, 5))
     for sees in ("rows", "picture"):
         (place / f"{sees}.toml").write_text(NETWORK.format(sees=sees))
     return place
@@ -94,6 +94,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def split(folder: Path) -> TaskSplit:
     return Clevr(test=0.16, valid=0.1).load(folder)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Query]:
+    """Of two small pictures two questions each; a look at one takes a while."""
+    place = tmp_path_factory.mktemp("pictures")
+    write_dataset(place, scenes=2, questions_per_scene=2, seed=3, objects=(3, 5), images=(96, 64))
+    return Clevr(test=0, valid=0).load(place).train
 
 
 def lesson(folder: Path, split: TaskSplit, own: Path, **changed: Any) -> Lesson:
@@ -118,17 +126,13 @@ def reasoner(name: str, folder: Path, split: TaskSplit, tmp_path: Path) -> Reaso
 
 
 @pytest.fixture
-def queries(name: str, split: TaskSplit) -> list[Query]:
+def queries(name: str, split: TaskSplit, request: pytest.FixtureRequest) -> list[Query]:
     """Of each scene some."""
     if name in TOYS:
         return reasoner_class(name).examples()  # type: ignore[no-any-return]
-    if "picture" in NEEDS[name]:  # a look takes a second
-        return [q for q in split.test if q.seen["scene"] in _first_scenes(split.test, 2)][::3]
+    if "picture" in NEEDS[name]:
+        return request.getfixturevalue("pictures")  # type: ignore[no-any-return]
     return split.test[::4]
-
-
-def _first_scenes(queries: list[Query], number: int) -> list[Scene]:
-    return list({id(q.seen["scene"]): q.seen["scene"] for q in queries}.values())[:number]
 
 
 # --- the contract -----------------------------------------------------------------------------------------------
