@@ -126,7 +126,7 @@ class Springs:
         if moves == "changes":
             axes = np.concatenate([axes, 10 * np.diff(axes), 30 * np.diff(axes, 2)], axis=-1)
         codes: dict[str, NDArray[np.float32]] = {
-            "rgb": np.array(RGB, np.float32) / 255,
+            "rgb": (np.array(RGB) / 255).astype(np.float32),
             "number": np.linspace(0, 1, BALLS, dtype=np.float32)[:, None],
             "one-hot": np.eye(BALLS, dtype=np.float32),
         }
