@@ -80,12 +80,7 @@ STUDIES: dict[str, Study] = {
                 "25m",
                 {
                     "seed": 1,
-                    "overrides": (
-                        "model_config.relation.g=[256,256,256]",
-                        "model_config.relation.f=[256,256]",
-                        "training.batch_size=64",
-                        "training.precision=bf16-mixed",
-                    ),
+                    "overrides": ("training.batch_size=64",),
                 },
             ),
         ),
