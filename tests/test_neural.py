@@ -54,7 +54,7 @@ def test_sizes_of_each_kind_of_thing_to_look_at() -> None:
         "rows": (3, 5, 12, 3),
         "picture": (16, 8, 2, 2),
         "sentences": (5, 13, 12, 3),
-        "links": (4, 3, 0, 16),
+        "links": (4, 6, 0, 16),
     }
     assert found["links"].answers == () and found["picture"].words == ()
     assert {"ann", "went", "cellar", "where"} <= set(found["sentences"].words)  # of the story, and of the question

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nsreason.baselines.encoders import GridConfig, QuestionConfig, SentenceConfig
@@ -11,7 +13,7 @@ from nsreason.data.links import spell_links
 from nsreason.picture import Picture
 from nsreason.query import Query
 
-COLORS, SHAPES = ("blue", "green", "red"), ("cube", "sphere")
+RED, SHAPES = 2, ("cube", "sphere")
 RELATION = RelationNetworkConfig(g=(32, 32), f=(32,), dropout=0.0, classes=1)
 QUESTION = QuestionConfig(units=12, embedding=8)
 TINY = NeuralConfig(question=QUESTION, relation=RELATION)
@@ -23,7 +25,7 @@ KINDS = {
     "sentences": NeuralConfig(
         sees="sentences", sentences=SentenceConfig(8, 6, 5), question=QUESTION, relation=RELATION
     ),
-    "links": NeuralConfig(asks="nothing", answer="links", relation=RELATION),
+    "links": NeuralConfig(asks="nothing", answer="links", relation=replace(RELATION, g=(64, 64), f=(64,))),
 }
 """A network's settings for each kind of query, not settled yet."""
 
@@ -40,14 +42,13 @@ def network_config(kind: str) -> NeuralConfig:
 
 
 def _rows(index: int, random: np.random.Generator) -> Query:
-    """Three things of different colors in any order, and one of three questions: what shape the thing of a color has
+    """Three things of different colors in any order, and one of three questions: what shape the red one has
     (`look`), which word the question ends with (`echo`), and one whose answer is most often `cube` (`habit`)."""
     colors, shapes = random.permutation(3), random.integers(2, size=3)
     rows = np.concatenate([np.eye(3)[colors], np.eye(2)[shapes]], 1).astype(np.float32)  # (3, 5)
     kind = ("look", "echo", "habit")[random.integers(3)]
     if kind == "look":
-        place = int(random.integers(3))
-        text, answer = f"What is the {COLORS[colors[place]]} thing?", SHAPES[shapes[place]]
+        text, answer = "What is the red thing?", SHAPES[int(shapes[colors == RED][0])]
     elif kind == "echo":
         answer = (*SHAPES, "cone")[random.integers(3)]
         text = f"Say {answer}"
@@ -81,10 +82,11 @@ def _walk(random: np.random.Generator) -> list[tuple[str, str]]:
 
 
 def _links(index: int, random: np.random.Generator) -> Query:
-    """Four things; those of the same color belong together."""
-    colors = random.integers(3, size=4)
+    """Four things, each known by its place among them; those of the same color belong together."""
+    colors = random.integers(2, size=4)
     same = (colors[:, None] == colors[None]) & ~np.eye(4, dtype=bool)
-    return Query(index, None, spell_links(same), "links", {"rows": np.eye(3, dtype=np.float32)[colors]})
+    rows = np.concatenate([np.eye(4), np.eye(2)[colors]], 1).astype(np.float32)  # (4, 6)
+    return Query(index, None, spell_links(same), "links", {"rows": rows})
 
 
 _MADE = {"rows": _rows, "picture": _picture, "sentences": _sentences, "links": _links}
