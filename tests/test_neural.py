@@ -145,7 +145,7 @@ def test_queries_that_a_network_cannot_look_at() -> None:
     with pytest.raises(DataError, match=r"'bits' of shape \(3,\); the network was made for 2"):
         made("picture").collate([query(picture=Picture(None, pixels=np.zeros((2, 2, 3), np.uint8)), bits=np.zeros(3))])
     with pytest.raises(DataError, match="the links '0-9'"):
-        made("links").collate([query("0-9", rows=np.zeros((4, 3)))])
+        made("links").collate([query("0-9", rows=np.zeros((4, 6)))])
 
 
 def test_a_batch_moves_as_a_whole() -> None:
