@@ -39,6 +39,7 @@ from .training import TrainingResult, train
 _TIMED = 6  # steps of an epoch that is timed
 _TIMING = 10.0  # seconds that timing takes at the most
 _MARGIN = 0.95  # of the time is planned for
+_LONGER = 20  # times as many epochs as without a curriculum, at the most
 _CHECK = 0.3  # what a question costs in validation, where learning from it costs 1
 _CHECKS = 20  # validations, if they cost less than
 _CHECKING = 0.1  # of all learning
@@ -74,10 +75,11 @@ def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data:
         raise DataError("there is no question to learn from")
     record = lesson.folder / "lesson.json"
     told = {
-        "recipe": recipe.to_dict(),
+        "model": recipe.model,
         "budget": {k: v for k, v in asdict(lesson.budget).items() if v is not None},
-        "train": [len(train_data), _checksum(lesson.train)],
-        "valid": [len(valid_data), _checksum(lesson.valid)],
+        "train": {"examples": len(train_data), "checksum": _checksum(lesson.train)},
+        "valid": {"examples": len(valid_data), "checksum": _checksum(lesson.valid)},
+        "recipe": recipe.to_dict(),
     }
     begun = _begun(record, told)
     if begun is None:
@@ -169,6 +171,10 @@ def within_budget(recipe: Recipe, budget: Budget, data: Sequence[Any], valid: in
     if passes is not None:
         epochs = min(epochs, passes)
     kept = min(most, max(1, math.floor(examples / epochs)))
+    curriculum = recipe.curriculum
+    if curriculum is not None:
+        size = 0 if budget.examples else min(training.batch_size * training.accumulate, kept)
+        epochs, curriculum = _filled(curriculum, training.epochs, epochs, data[:kept], examples, size)
     steps = epochs * math.ceil(kept / (training.batch_size * training.accumulate))
     schedule = replace(training.schedule, warmup_steps=min(training.schedule.warmup_steps, steps // _WARMING))
     checks = min(epochs, _CHECKS, max(1, math.floor(_CHECKING * epochs * kept / (_CHECK * max(1, valid)))))
@@ -180,21 +186,44 @@ def within_budget(recipe: Recipe, budget: Budget, data: Sequence[Any], valid: in
         schedule=schedule,
         validate_every=math.ceil(epochs / checks) if valid else 0,
     )
-    curriculum = recipe.curriculum
-    if curriculum is not None:
-        curriculum = _admitting(curriculum.scaled(epochs, training.epochs), data[:kept])
     return replace(recipe, training=changed, curriculum=curriculum)
 
 
-def _admitting(curriculum: Curriculum, examples: Sequence[Any]) -> Curriculum | None:
-    """The lessons that admit an example; what comes after one that does not begins in its place."""
+def _filled(
+    curriculum: Curriculum, planned: int, epochs: int, data: Sequence[Any], examples: float, size: int
+) -> tuple[int, Curriculum | None]:
+    """A curriculum that was planned for `planned` epochs in as many as `examples` allow, at least `epochs`: its first
+    lessons do not admit all. Those that admit none are left out, and what comes after one begins in its place.
+
+    Args:
+        size: of a batch; one that is not full takes as long as half of it. 0 counts examples alone.
+    """
     try:
-        lessons = [lesson for lesson in curriculum.lessons if any(map(lesson.admits, examples))]
+        admitted = [sum(map(lesson.admits, data)) for lesson in curriculum.lessons]
     except AttributeError as error:
         raise TrainingError(f"curriculum: the examples do not say how hard they are: {error}") from None
-    if not lessons:
-        return None
-    return Curriculum((replace(lessons[0], from_epoch=1), *lessons[1:]))
+    number = {replace(s, from_epoch=1): n for s, n in zip(curriculum.lessons, admitted, strict=True)}
+
+    def fitted(epochs: int) -> tuple[float, Curriculum | None]:
+        lessons = [s for s in curriculum.scaled(epochs, planned).lessons if number[replace(s, from_epoch=1)]]
+        if not lessons:
+            return float(epochs * len(data)), None
+        found = Curriculum((replace(lessons[0], from_epoch=1), *lessons[1:]))
+        ends = [*(s.from_epoch for s in found.lessons[1:]), epochs + 1]
+        cost = 0.0
+        for lesson, end in zip(found.lessons, ends, strict=True):
+            n = number[replace(lesson, from_epoch=1)]
+            cost += (end - lesson.from_epoch) * max(n, size / 2 * math.ceil(n / max(1, size)))
+        return cost, found
+
+    most = _LONGER * epochs
+    while epochs < most:
+        middle = (epochs + most + 1) // 2
+        if fitted(middle)[0] <= examples:
+            epochs = middle
+        else:
+            most = middle - 1
+    return epochs, fitted(epochs)[1]
 
 
 def seconds_per_example(recipe: Recipe, data: Sequence[Any], most: float = _TIMING) -> float:

@@ -174,7 +174,8 @@ def test_lessons_that_admit_nothing_are_left_out() -> None:
     curriculum = Curriculum((Step(1, max_objects=1), Step(3, max_objects=3), Step(7, max_objects=2), Step(9)))
     recipe = replace(toy(), curriculum=curriculum)
     found = within_budget(recipe, Budget(examples=2000), points(100)).curriculum
-    assert found is not None and [(s.from_epoch, s.max_objects) for s in found.lessons] == [(1, 3), (17, None)]
+    assert found is not None and [s.max_objects for s in found.lessons] == [3, None]
+    assert found.lessons[0].from_epoch == 1 and found.lessons[1].from_epoch > 17  # of 20 epochs, were none short
     none = replace(toy(), curriculum=Curriculum((Step(1, max_objects=1),)))
     assert within_budget(none, Budget(examples=2000), points(100)).curriculum is None
     silent = replace(toy(), curriculum=Curriculum((Step(1, max_nodes=4),)))
@@ -344,8 +345,10 @@ def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> No
     data = points(100)
     _, learned = learn(replace(toy(), curriculum=curriculum), told, data, [])
     few = sum(e.n_objects <= 3 for e in data)
-    assert few < 20 and learned.examples == 5 * few + 5 * 100
-    assert learned.result.steps == Plan(data, learned.recipe).steps
+    assert few < 20 and learned.result.steps == Plan(data, learned.recipe).steps
+    epochs = learned.recipe.training.epochs  # more than ten, as half of them are short
+    assert learned.examples == epochs // 2 * few + (epochs - epochs // 2) * 100
+    assert 900 < learned.examples <= 1000
 
 
 # --- networks -------------------------------------------------------------------------------------------------
