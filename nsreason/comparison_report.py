@@ -107,7 +107,7 @@ def _settings(comparison: Comparison) -> list[str]:
 
 
 def table(comparison: Comparison) -> Told:
-    """The comparison for the terminal: who is right by type, every run, notes; the rest is for Markdown and the page."""
+    """The comparison for the terminal: accuracy by type, all runs, notes; the rest is for Markdown and the page."""
     return Told(Figures.of(comparison))
 
 
