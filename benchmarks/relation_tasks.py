@@ -113,7 +113,7 @@ STUDIES: dict[str, Study] = {
         "Mass-spring systems: all connections of a scene",
         "springs",
         SPRINGS,
-        (Part("connections", "relation-network", "20m"), Part("perceptron", "mlp", "5m")),
+        (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "5m")),
     ),
     "springs-systems": Study(
         "Mass-spring systems: how many",

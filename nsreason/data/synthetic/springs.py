@@ -114,7 +114,8 @@ class Springs:
         """State descriptions: rows of T x, T y from -1 to 1, then the color: (N, B, 33), or 35 with `rgb`.
 
         The paper has both: three values of the color in its text, one in its supplement. `one-hot`, a column for each
-        color (42), is this project's: it spares a small network to learn which color is which.
+        color (42), is this project's: it spares a small network to learn which color is which. Its one is a 4, or it
+        would be lost beside 32 columns of moves or more.
 
         Args:
             moves: `places` alone, as in the paper; or `changes` too: for x and then for y the T places, the T - 1 steps
@@ -128,7 +129,7 @@ class Springs:
         codes: dict[str, NDArray[np.float32]] = {
             "rgb": (np.array(RGB) / 255).astype(np.float32),
             "number": np.linspace(0, 1, BALLS, dtype=np.float32)[:, None],
-            "one-hot": np.eye(BALLS, dtype=np.float32),
+            "one-hot": 4 * np.eye(BALLS, dtype=np.float32),
         }
         colors = np.broadcast_to(codes[color], (n, *codes[color].shape))
         return np.concatenate([axes[0], axes[1], colors], axis=-1, dtype=np.float32)
