@@ -164,9 +164,7 @@ class Grounding:
             del self._held[key]
         return [found[_key(q)][2] for q in queries]
 
-    def _replies(
-        self, seen: Sequence[tuple[Sequence[int], Looked]], programs: dict[int, Program]
-    ) -> dict[int, Reply]:
+    def _replies(self, seen: Sequence[tuple[Sequence[int], Looked]], programs: dict[int, Program]) -> dict[int, Reply]:
         from .soft_scores import soft_replies
 
         if not seen:
@@ -206,7 +204,8 @@ class ImageScenes:
         from .image_reasoning import SceneParserReasoner
         from .perception.bundled import bundled
 
-        detector, parser = load_model(bundled("detector")), load_model(bundled("scene-parser"))
+        detector = load_model(bundled("detector"))
+        parser = load_model(lesson.checkpoint or bundled("scene-parser"), "scene-parser")
         domain = _bundled_domain(name, lesson, parser.domain)
         builder = ReadScenes(SceneParserReasoner(detector, parser), _parameters(detector, parser))
         return Executing(builder, "parsed", domain)
@@ -229,7 +228,8 @@ class ImageConcepts:
         from .image_reasoning import ConceptReasoner
         from .perception.bundled import bundled
 
-        detector, learner = load_model(bundled("detector")), load_model(bundled("concept-learner"))
+        detector = load_model(bundled("detector"))
+        learner = load_model(lesson.checkpoint or bundled("concept-learner"), "concept-learner")
         domain = _bundled_domain(name, lesson, learner.domain)
         return Grounding(ConceptReasoner(detector, learner), domain, _parameters(detector, learner))
 

@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from .answering import QuestionTypes
 from .baselines.neural import Neural, NeuralConfig, settled
+from .checkpoint import load_model
 from .concept_data import Described, Example, Examples, describe_scenes, nodes
 from .concept_learner import ConceptLearner, ConceptLearnerConfig
 from .data.questions import QuestionRecord
 from .domain import load_domain
-from .errors import DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
 from .learning import Learned, learn
 from .losses import encode_answer
 from .models import model_class
@@ -46,7 +47,10 @@ class Network:
 
         Raises:
             RecipeError: the task has no recipe for networks that look at what is asked for.
+            CheckpointError: the lesson's checkpoint is damaged, or of another model.
         """
+        if lesson.checkpoint is not None:
+            return Answering(load_model(lesson.checkpoint, name))
         recipe = _recipe(lesson, lesson.recipe or _of_task(lesson))
         config = recipe.model_config
         if not isinstance(config, NeuralConfig):
@@ -71,7 +75,13 @@ class Concepts:
 
         Raises:
             RecipeError: the recipe is of another model, or of a learner that sees images.
+            CheckpointError: the lesson's checkpoint is damaged, or of such a model.
         """
+        if lesson.checkpoint is not None:
+            held = load_model(lesson.checkpoint, name)
+            if held.config.features != "state":
+                raise CheckpointError(f"{lesson.checkpoint}: of a learner that sees images, not state descriptions")
+            return Executed(held, Descriptions(held.config))
         recipe = _recipe(lesson, lesson.recipe or "clevr-state-quick")
         config = recipe.model_config
         if not isinstance(config, ConceptLearnerConfig) or config.features != "state":

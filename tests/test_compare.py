@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nsreason.compare import compare, read_budget
+from nsreason.compare import Plan, compare, read_budget
 from nsreason.comparison import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.query import accuracy
@@ -219,3 +219,25 @@ def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
     first = found.examples[0]
     assert first.of == "exact" and first.trace is not None and "scene" in first.trace
     assert first.scene is not None and first.scene.startswith("<svg")
+
+
+def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
+    from nsreason.data.synthetic import write_dataset
+
+    write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
+    plan: dict[str, Any] = {"task_settings": {"test": 0.5}, "budget": Budget(examples=30)}
+    learned = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "first", **plan)
+    [held] = (tmp_path / "first" / "runs").iterdir()
+    taken = {"lstm": str(held / "best.json" if (held / "best.json").exists() else held / "last.json")}
+    again = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "again", checkpoints=taken, train=False, **plan)
+    assert again.runs[0].answers == learned.runs[0].answers and not again.runs[0].learned
+    assert again.runs[0].size is None and again.runs[0].parameters == learned.runs[0].parameters
+    wrong = {"mlp": taken["lstm"]}
+    other = compare("clevr", tmp_path / "data", ["mlp"], tmp_path / "other", checkpoints=wrong, **plan)
+    assert other.runs[0].failure is not None and "of the model 'lstm', not of 'mlp'" in other.runs[0].failure
+
+
+def test_settings_of_recipes_for_all_or_for_one() -> None:
+    plan = Plan("clevr", "data", overrides=("training.lr=1", "lstm:training.lr=2", "data.note=a:b"))
+    assert plan.overrides_of("lstm") == ("training.lr=1", "training.lr=2", "data.note=a:b")
+    assert plan.overrides_of("mlp") == ("training.lr=1", "data.note=a:b")
