@@ -114,6 +114,9 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
         places, rows = config.grid.objects, config.grid.features
     elif config.sees == "sentences":
         places, rows = config.sentences.sentences, config.sentences.features
+    used = max([config.exchange, *(last for _, last in config.mirror)])
+    if config.sees == "rows" and used > rows:
+        raise DataError(f"exchange and mirror are of {used} columns, the rows have {rows}: they are of other settings")
     condition = {"words": config.question.units, "bits": bits, "nothing": 0}[config.asks]
     classes = places * places if config.answer == "links" else max(len(answers), config.relation.classes)
     relation = replace(config.relation, objects=rows, condition=condition, classes=classes)

@@ -17,14 +17,14 @@ class Springs:
     """Settings.
 
     ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
-    color: of a ball, as three values (`rgb`, the paper's text), one `number` (its supplement) or `one-hot`.
-    moves: of a ball, as `places` alone, as in the paper, or their `changes` too; see `Springs.states`.
+    color: of a ball, as `one-hot`, as three values (`rgb`, the paper's text) or one `number` (its supplement).
+    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `Springs.states`.
     valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
     """
 
     ask: Literal["connections", "systems"] = "connections"
-    color: data.Color = "rgb"
-    moves: data.Moves = "places"
+    color: data.Color = "one-hot"
+    moves: data.Moves = "changes"
     valid: float = 0.02
 
     @property
