@@ -56,7 +56,7 @@ class Study:
 
 
 def _sort(name: str, *overrides: str) -> Part:
-    return Part(name, "relation-network", "100s", {"overrides": overrides})
+    return Part(name, "relation-network", "1200000q", {"overrides": overrides})
 
 
 STUDIES: dict[str, Study] = {
@@ -89,7 +89,7 @@ STUDIES: dict[str, Study] = {
         "Sort-of-CLEVR from state descriptions",
         "sort-of-clevr",
         SORT,
-        (Part("states", "relation-network,mlp,cnn-mlp,cnn-lstm,question-type", "150s"),),
+        (Part("states", "relation-network,mlp,cnn-mlp,cnn-lstm,question-type", "2000000q"),),
     ),
     "sort-pixels": Study(
         "Sort-of-CLEVR from pixels",
