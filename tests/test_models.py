@@ -227,7 +227,7 @@ def told(config: NeuralConfig) -> list[Any]:
     """Queries as the recipe's task has them, as far as settings depend on them."""
     from nsreason.query import Query
 
-    features = 33 if config.asks == "nothing" else 13
+    features = 13 if config.asks != "nothing" else 100 if config.exchange else 33  # of springs, the last two
     seen = {"rows": np.zeros((10, features), np.float32), "sentences": ("a b",), "bits": np.zeros(11), "picture": None}
     return [Query(0, "what ?", "0-1" if config.answer == "links" else "1", "type", seen)]
 

@@ -303,3 +303,9 @@ def test_half_precision_does_for_everything_that_is_looked_at(
     assert found.loss.dtype == torch.float32
     assert found.loss.item() == pytest.approx(exact.item(), rel=0.05) and len(replies) == 8
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_settings_of_other_rows_are_refused() -> None:
+    config = NeuralConfig(sees="rows", asks="nothing", exchange=90)
+    with pytest.raises(DataError, match="exchange and mirror are of 90 columns, the rows have 6"):
+        settled(config, [query("0-1", None, rows=np.zeros((4, 6), np.float32))])
