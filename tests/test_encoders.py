@@ -119,7 +119,7 @@ def test_sentences_that_are_told_again_are_read_once_and_learned_from_each_time(
     words = told[torch.randint(5, (7, 12))]
     words[2, 5:], words[3] = 0, 0
     read: list[int] = []
-    encoder.lstm.register_forward_hook(lambda _m, given, _out: read.append(int(given[0].batch_sizes[0])))
+    encoder.lstm.register_forward_hook(lambda _m, given, _out: read.append(len(given[0])))
     objects, there = encoder(words)
     assert read == [5] and there.sum() == 7 * 12 - 7 - 12
     weights = torch.randn_like(objects)

@@ -204,7 +204,7 @@ def test_springs(tmp_path: Path) -> None:
     linked = read_springs(tmp_path, "train").connections()
     for query, matrix in zip([*split.train, *split.valid], linked, strict=True):
         assert query.answer is not None and (read_links(query.answer, 10) == matrix.astype(bool)).all()
-        assert query.seen["rows"].shape == (10, 35) and query.text is None
+        assert query.seen["rows"].shape == (10, 100) and query.text is None
     counted = make_task("springs", load_recipe("rn-springs-systems").data["settings"]).load(tmp_path)
     assert counted.train[0].seen["rows"].shape == (10, 33)
     assert [int(q.answer or 0) for q in counted.test] == read_springs(tmp_path, "validation").systems.tolist()
