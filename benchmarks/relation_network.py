@@ -24,14 +24,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nsreason.baselines.presets import preset
 from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
+from nsreason.recipe import load_recipe
 
 from .__main__ import machine
 
 HERE = Path(__file__).resolve().parent
 BATCH = 64
-STATE, PIXELS = preset("clevr-state").relation, preset("clevr-pixels").relation
+# What recipes leave to the data: features of an object, and of a question.
+STATE = replace(load_recipe("rn-clevr-state").model_config.relation, objects=13, condition=256)
+PIXELS = replace(load_recipe("rn-clevr-pixels").model_config.relation, objects=26, condition=128)
 SCALING = RelationNetworkConfig(objects=32, condition=32, classes=10, g=(128, 128, 128), f=(128,), dropout=0.0)
 SCALING_SIZES = (8, 16, 32, 64, 128, 256)
 KEPT = 256

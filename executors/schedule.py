@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..domain import Domain
-from ..errors import NsreasonError
+from ..errors import ExecutionError, NsreasonError
 from ..kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..ops import OPS, Op
 from ..program import Program
@@ -119,6 +119,8 @@ class SceneBatch:
         """Raises ExecutionError when the scenes are not of one domain."""
         self.scenes = list(scenes)
         self.domain = self.scenes[0].domain if self.scenes else None
+        if any(s.domain != self.domain for s in self.scenes):
+            raise ExecutionError("the scenes are of several domains")
         self.fits = np.array([len(s) <= MAX_OBJECTS for s in self.scenes], dtype=np.bool_)
         small = [s if len(s) <= MAX_OBJECTS else None for s in self.scenes]
         self.n = n = max((len(s) for s in small if s is not None), default=1) or 1

@@ -332,16 +332,21 @@ def _some(names: list[str], separator: str = ", ") -> str:
     return separator.join(names[:_SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
 
 
-def load_model(path: str | Path) -> Any:
+def load_model(path: str | Path, name: str | None = None) -> Any:
     """The model of a checkpoint, built from its settings, with its weights, ready to answer (`eval()`).
 
+    Args:
+        name: of the model that is expected.
+
     Raises:
-        CheckpointError: the checkpoint cannot be read or does not fit its model's class.
+        CheckpointError: the checkpoint cannot be read, does not fit its model's class, or is of another model.
     """
     from .models import model_class
     from .recipe import config_class, to_dataclass
 
     checkpoint = load_checkpoint(path)
+    if name is not None and checkpoint.model != name:
+        raise CheckpointError(f"{path}: of the model '{checkpoint.model}', not of '{name}'")
     try:
         config = to_dataclass(checkpoint.config, config_class(checkpoint.model), "model_config")
         model = model_class(checkpoint.model)(config)

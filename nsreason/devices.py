@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
@@ -19,6 +20,8 @@ from .recipe import Training
 
 T = TypeVar("T")
 Stopped = Literal["finished", "time", "interrupted"]
+# Fabric tells of each precision that it uses; recipes and run.json say it already. Its warnings are kept.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 _URGENCY: tuple[Stopped | None, ...] = (None, "time", "interrupted")
 
 

@@ -306,7 +306,7 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         path, equals, text = (part.strip() for part in override.partition("="))
         if not (equals and path and text):
             raise RecipeError(f"'{override}': expected key=value, such as training.lr=1e-4")
-        changes.append((path, text, _value(text)))
+        changes.append((path, text, toml_value(text)))
     if not changes:
         return recipe
     try:
@@ -321,7 +321,8 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         raise
 
 
-def _value(text: str) -> Any:
+def toml_value(text: str) -> Any:
+    """A value as TOML writes it; what is none is a text, whose quotes were left out."""
     try:
         return tomllib.loads(f"value = {text}\n")["value"]
     except tomllib.TOMLDecodeError:

@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from nsreason.baselines.answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
 from nsreason.baselines.perceptron import matched_width, parameters, perceptron, perceptron_parameters
-from nsreason.baselines.presets import build, preset
 from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
 from nsreason.errors import DataError, RecipeError
 
@@ -45,7 +44,7 @@ def test_a_perceptron_of_no_width_matches_a_few_parameters() -> None:
 
 
 def test_the_perceptron_of_the_papers_physics_is_as_large_as_its_relation_network() -> None:
-    relation = preset("physics-connections").relation
+    relation = RelationNetworkConfig(33, 0, 100, g=(1000, 1000, 1000, 500), f=(500, 100), dropout=0.0)
     target = parameters(RelationNetwork(relation))
     width = matched_width(target, into=10 * relation.objects, out=relation.classes, layers=4)
     flat = Flat(10, relation.objects, 0, [width] * 4, relation.classes)
@@ -54,13 +53,12 @@ def test_the_perceptron_of_the_papers_physics_is_as_large_as_its_relation_networ
 
 def test_cnn_and_mlp_has_the_layers_of_g_and_f_and_more_parameters() -> None:
     """As the paper notes of its own."""
-    settings = preset("sort-of-clevr-cpu")
-    assert settings.objects is not None
-    flat = Flat.instead_of(settings.relation, 25)
-    assert [layer.out_features for layer in flat.answer if isinstance(layer, nn.Linear)] == [128] * 5 + [10]
-    assert parameters(flat) > parameters(RelationNetwork(settings.relation))
-    network = build(settings, answerer=flat)
-    assert network(torch.rand(2, 3, 75, 75), torch.rand(2, 11)).shape == (2, 10)
+    relation = RelationNetworkConfig(26, 11, 10, g=(128, 128, 128), f=(128, 64), dropout=0.0)
+    flat = Flat.instead_of(relation, 25)
+    widths = [layer.out_features for layer in flat.answer if isinstance(layer, nn.Linear)]
+    assert widths == [128, 128, 128, 128, 64, 10]
+    assert parameters(flat) > parameters(RelationNetwork(relation))
+    assert flat(torch.rand(2, 25, 26), torch.rand(2, 11)).shape == (2, 10)
     with pytest.raises(DataError, match=r"takes \(B, 25, 26\)"):
         flat(torch.rand(2, 16, 26), torch.rand(2, 11))
 

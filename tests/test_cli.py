@@ -20,19 +20,22 @@ from typer.testing import CliRunner, Result
 
 import nsreason
 from nsreason.answering import OnError, ProgramSource
-from nsreason.cli import evaluate, options, output, parsing
+from nsreason.cli import compare, evaluate, options, output, parsing, train
 from nsreason.cli.app import app
 from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dialects import DIALECTS, read_program
 from nsreason.domain import bundled_domains, load_domain
+from nsreason.models import MODELS
 from nsreason.ops import OPS
 from nsreason.questions import parse_question, readings
+from nsreason.reasoner import REASONERS
 from nsreason.surfaces import parse_program
+from nsreason.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ["demo", "parse", "ask", "execute", "evaluate", "describe", "convert"]
-COMMANDS += ["generate", "train", "concepts", "detect", "describe-image", "ops", "domains"]
+COMMANDS += ["generate", "train", "compare", "concepts", "detect", "describe-image", "ops", "domains"]
 RED_CUBES = "How many red cubes are there?"
 RED_CUBES_PROGRAM = "count(filter[cube](filter[red](scene())))"
 THE_BALL = "What color is the ball?"  # of the demo scene, which has three
@@ -447,6 +450,8 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
     assert options.complete_domain("cl") == ["clevr"] and options.complete_op("filt") == ["filter"]
     assert get_args(evaluate.ProgramSource) == get_args(ProgramSource)
     assert get_args(evaluate.OnError) == get_args(OnError)
+    assert compare.REASONERS.split(", ") == list(REASONERS) and compare.TASKS.split(", ") == list(TASKS)
+    assert get_args(train.Name) == tuple(train.DATA) == tuple(MODELS)
 
 
 # --- as a process ---------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
 from hypothesis import given
@@ -16,12 +14,10 @@ from nsreason.baselines.encoders import (
     QuestionEncoder,
     SentenceConfig,
     SentenceEncoder,
+    last_states,
 )
-from nsreason.baselines.perceptron import parameters
-from nsreason.baselines.presets import PRESETS, Preset, build, preset
-from nsreason.baselines.relation_network import RelationNetworkConfig
 from nsreason.baselines.words import Words, tokens
-from nsreason.errors import DataError, RecipeError
+from nsreason.errors import DataError
 
 TEXTS = ["Is the red cube left of the sphere?", "How many things are red; or blue?", "Mary's ball."]
 
@@ -115,6 +111,29 @@ def test_sentences_are_tagged_back_from_the_question() -> None:
         encoder(torch.ones(1, 5, 2, dtype=torch.int64))
 
 
+def test_sentences_that_are_told_again_are_read_once_and_learned_from_each_time() -> None:
+    """Against the LSTM run on every sentence for itself: the same objects and the same gradients."""
+    torch.manual_seed(0)
+    encoder = SentenceEncoder(SentenceConfig(units=6, embedding=4), 9).double()
+    told = torch.tensor([[1, 2, 3], [4, 5, 0], [4, 5, 6], [7, 0, 0], [2, 0, 3]])
+    words = told[torch.randint(5, (7, 12))]
+    words[2, 5:], words[3] = 0, 0
+    read: list[int] = []
+    encoder.lstm.register_forward_hook(lambda _m, given, _out: read.append(len(given[0])))
+    objects, there = encoder(words)
+    assert read == [5] and there.sum() == 7 * 12 - 7 - 12
+    weights = torch.randn_like(objects)
+    found = torch.autograd.grad((objects * weights).sum(), list(encoder.parameters()))
+    every = words[there]
+    lengths = torch.tensor([int(row.nonzero().max()) + 1 for row in every])
+    states = last_states(encoder.lstm, encoder.embedding(every), lengths)
+    assert torch.allclose(objects[there][:, :6], states, rtol=0, atol=1e-12)
+    expected = torch.autograd.grad((states * weights[there][:, :6]).sum(), list(encoder.parameters()))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-10)
+    assert encoder(torch.zeros(2, 3, 4, dtype=torch.int64))[0].shape == (2, 3, 26)
+
+
 def test_tags_are_spread_while_training_only() -> None:
     encoder = SentenceEncoder(SentenceConfig(units=3, embedding=4, sentences=2, spread=5), 9)
     words = torch.ones(64, 2, 2, dtype=torch.int64)
@@ -123,70 +142,3 @@ def test_tags_are_spread_while_training_only() -> None:
     assert set((tags[:, 1]).tolist()) == set(range(6)) and (tags[:, 0] == tags[:, 1] + 1).all()
     encoder.eval()
     assert encoder(words)[0][0, :, 3:].argmax(-1).tolist() == [1, 0]
-
-
-def layers(*widths: int) -> int:
-    return sum((a + 1) * b for a, b in pairwise(widths))
-
-
-# What the paper says of widths, written out: (g, f), the width of a pair's features among them.
-COUNTS = {
-    "clevr-pixels": layers(180, 256, 256, 256, 256) + layers(256, 256, 256, 29),
-    "clevr-state": layers(282, 512, 512, 512, 512) + layers(512, 512, 1024, 29),
-    "sort-of-clevr": layers(527, 2000, 2000, 2000, 2000) + layers(2000, 2000, 1000, 500, 100, 10),
-    "babi": layers(136, 256, 256, 256, 256) + layers(256, 256, 512, 159),
-    "physics-connections": layers(66, 1000, 1000, 1000, 500) + layers(500, 500, 100, 100),
-    "physics-systems": layers(66, 1000, 1000, 1000, 500) + layers(500, 500, 100, 10),
-}
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_presets_have_the_papers_parameters(name: str) -> None:
-    network = build(preset(name), words=90)
-    assert parameters(network.answerer) == COUNTS[name]
-    if network.question is not None:
-        units = network.question.config.units
-        assert parameters(network.question) == 90 * 32 + 4 * units * (32 + units + 2)
-    if isinstance(network.objects, GridEncoder):
-        channels = (3, *network.objects.config.channels)
-        convolved = sum(9 * a * b + 2 * b for a, b in pairwise(channels))
-        assert parameters(network.objects) == convolved
-
-
-def test_every_task_has_a_preset_for_a_cpu() -> None:
-    assert {f"{name}-cpu" for name in COUNTS} | set(COUNTS) == set(PRESETS)
-
-
-@pytest.mark.parametrize("name", [name for name in PRESETS if name.endswith("-cpu")])
-def test_every_preset_answers_and_learns(name: str) -> None:
-    settings = PRESETS[name]
-    torch.manual_seed(0)
-    network = build(settings, words=9, classes=7)
-    relation, mask = settings.relation, None
-    if isinstance(settings.objects, GridConfig):
-        seen = torch.rand(2, 3, settings.objects.size, settings.objects.size)
-    elif settings.objects is not None:
-        seen = torch.randint(1, 9, (2, 3, 4))
-    else:
-        seen, mask = torch.rand(2, 3, relation.objects), torch.tensor([[True] * 3, [True, False, False]])
-    asked = None
-    if settings.question is not None:
-        asked = torch.randint(1, 9, (2, 5))
-    elif relation.condition:
-        asked = torch.rand(2, relation.condition)
-    logits = network(seen, asked, mask)
-    assert logits.shape == (2, 7) and not torch.equal(logits[0], logits[1])
-    logits.square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
-
-
-def test_presets_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(RecipeError, match="no preset 'clevr-pixel'; did you mean 'clevr-pixels'"):
-        preset("clevr-pixel")
-    with pytest.raises(RecipeError, match="give the size of their vocabulary"):
-        build(preset("babi-cpu"))
-    relation = RelationNetworkConfig(26, 128, 29)
-    with pytest.raises(RecipeError, match=r"objects of 26 features and a condition of 64; relation expects 26 and 128"):
-        Preset(GridConfig(), QuestionConfig(units=64), relation, 1e-4, 64)
-    with pytest.raises(DataError, match="a mask for sentences"):
-        build(preset("babi-cpu"), 9)(torch.ones(1, 2, 2).long(), torch.ones(1, 2).long(), torch.ones(1, 2).bool())

@@ -31,14 +31,25 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.canonical",
         "nsreason.surfaces",
         "nsreason.trace",
+        "nsreason.query",
         "nsreason.questions",
         "nsreason",
     ),
     ("nsreason.data", "nsreason.nn", "nsreason.models"),
-    ("nsreason.perception",),
+    ("nsreason.perception", "nsreason.picture"),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
-    ("nsreason.losses", "nsreason.probes"),
+    (
+        "nsreason.comparison",
+        "nsreason.comparison_examples",
+        "nsreason.comparison_figures",
+        "nsreason.comparison_page",
+        "nsreason.comparison_report",
+        "nsreason.comparison_sheets",
+        "nsreason.comparison_words",
+        "nsreason.svg_plot",
+    ),
+    ("nsreason.losses", "nsreason.probes", "nsreason.soft_scores"),
     (
         "nsreason.concept_data",
         "nsreason.detection_data",
@@ -67,6 +78,11 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.sampling",
         "nsreason.devices",
         "nsreason.run_log",
+        "nsreason.tasks",
+        "nsreason.neural_data",
+        "nsreason.learning",
+        "nsreason.executor_reasoners",
+        "nsreason.learned_reasoners",
     ),
     ("nsreason.cli", "nsreason.__main__"),
 ]
@@ -152,7 +168,8 @@ SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in ALL if layer(m) <= layer("nsreason.program") or "executors" in m]
+    "module",
+    [m for m in ALL if layer(m) <= layer("nsreason.program") or "executors" in m or m == "nsreason.reasoner"],
 )
 def test_the_core_names_no_torch_at_its_top(module: str) -> None:
     """Soft executors are the one place of the executors that computes with torch; nothing here may be."""
@@ -203,4 +220,19 @@ print([name for name in heavy if name in sys.modules])
 
 def test_reading_a_program_loads_its_parser_only() -> None:
     done = subprocess.run([sys.executable, "-c", TEXT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+QUERIES = """
+import sys
+import nsreason.data.links, nsreason.picture, nsreason.query, nsreason.reasoner, nsreason.tasks
+import nsreason.tasks.babi, nsreason.tasks.sort_of_clevr, nsreason.tasks.springs
+heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib"]
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def test_queries_reasoners_and_tasks_load_nothing_heavy() -> None:
+    """What is asked and what answers are named here; what looks or learns is loaded when it does."""
+    done = subprocess.run([sys.executable, "-c", QUERIES], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from .. import __version__
 from . import (
     ask,
+    compare,
     concepts,
     convert,
     demo,
@@ -141,7 +142,7 @@ def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
 
 for _module in (
     *(demo, parse, ask, execute, evaluate, describe, convert),
-    *(generate, train, concepts, detect, describe_image, ops, domains),
+    *(generate, train, compare, concepts, detect, describe_image, ops, domains),
 ):
     _name = _module.__name__.rpartition(".")[2]
     _add(_name.replace("_", "-"), getattr(_module, _name), _module.EXAMPLES)

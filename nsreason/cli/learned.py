@@ -29,10 +29,14 @@ def load_learner(path: str) -> ConceptLearner:
     """
     from ..checkpoint import load_model
     from ..concept_learner import ConceptLearner
+    from ..models import MODELS
+    from ..reasoner import REASONERS
 
     found = load_model(path)
     if not isinstance(found, ConceptLearner):
-        raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a concept learner")
+        name = next((n for n, where in MODELS.items() if where.endswith(f":{type(found).__name__}")), None)
+        hint = f"; `nsreason compare --checkpoint {name}={path}` tests it" if name in REASONERS else ""
+        raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a concept learner{hint}")
     return found
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from . import options, output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..recipe import Recipe
     from ..training import TrainingResult
 
@@ -24,15 +27,34 @@ EXAMPLES = (
 )
 
 
-Name = Literal["concept-learner", "detector", "scene-parser"]
-
+Name = Literal[
+    "cnn-lstm",
+    "cnn-lstm-sa",
+    "cnn-mlp",
+    "concept-learner",
+    "detector",
+    "lstm",
+    "mlp",
+    "question-type",
+    "relation-network",
+    "scene-parser",
+]
+_NEURAL = "nsreason.neural_data:NeuralData"
 DATA: dict[str, str] = {
+    "cnn-lstm": _NEURAL,
+    "cnn-lstm-sa": _NEURAL,
+    "cnn-mlp": _NEURAL,
     "concept-learner": "nsreason.concept_data:ConceptData",
     "detector": "nsreason.detection_data:DetectionData",
+    "lstm": _NEURAL,
+    "mlp": _NEURAL,
+    "question-type": _NEURAL,
+    "relation-network": _NEURAL,
     "scene-parser": "nsreason.scene_parser_data:SceneParserData",
 }
 """What each model learns from: the dataclass of a recipe's `[data]`, as `module:Class`. Its `load(model, folder)`
-gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question.
+gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question. One with
+`settle(config, folder)` completes the model's settings by what is in the folder.
 """
 
 
@@ -74,13 +96,17 @@ def train(
     from ..recipe import load_recipe, new_model
     from ..training import train
 
+    weights = None if begin is None or resume else _weights(model, begin)
     chosen = load_recipe(recipe, overrides=set_ or [])
     if chosen.model != model:
-        raise output.UsageError(f"the recipe '{recipe}' is of the model '{chosen.model}', not of '{model}'")
+        chosen = _for_model(chosen, model, recipe)
+    source = _source(chosen)
+    if hasattr(source, "settle"):
+        chosen = dataclasses.replace(chosen, model_config=source.settle(chosen.model_config, data))
     made = new_model(chosen)
-    if begin is not None and not resume:
-        _begin(made, model, begin)
-    found = _data(chosen, made, data)
+    if weights is not None:
+        _begin(made, model, weights)
+    found = source.load(made, data)
     unit = getattr(found, "unit", "questions")
     folder = out or str(Path("runs") / Path(recipe).stem)
     with _progress() as progress:
@@ -92,7 +118,26 @@ def train(
     return 0
 
 
-def _begin(made: Any, model: Name, path: str) -> None:
+def _weights(model: Name, given: str) -> Path:
+    """The checkpoint that `--from` names.
+
+    Raises:
+        UsageError: no weights of the model come with the package. CheckpointError: this copy lacks them.
+    """
+    from pathlib import Path
+
+    from ..perception.bundled import Bundled, bundled
+
+    if given != "bundled":
+        return Path(given)
+    for name in get_args(Bundled):
+        if name == model:
+            return bundled(name)
+    known = ", ".join(get_args(Bundled))
+    raise output.UsageError(f"no weights of the model '{model}' are bundled, only of {known}; name a checkpoint's file")
+
+
+def _begin(made: Any, model: Name, path: Path) -> None:
     """Put the weights of a checkpoint into a new model.
 
     Raises:
@@ -100,22 +145,34 @@ def _begin(made: Any, model: Name, path: str) -> None:
     """
     from ..checkpoint import load_checkpoint, load_weights
     from ..errors import CheckpointError
-    from ..perception.bundled import bundled
 
-    found = load_checkpoint(bundled(model) if path == "bundled" else path)
+    found = load_checkpoint(path)
     if found.model != model:
         raise CheckpointError(f"{found.path}: of the model '{found.model}', not of '{model}'")
     load_weights(made, found)
 
 
-def _data(recipe: Recipe, model: Any, folder: str) -> Any:
+def _for_model(recipe: Recipe, model: Name, name: str) -> Recipe:
+    """A recipe for another model of the same settings.
+
+    Raises:
+        UsageError: its settings are of another kind.
+    """
+    from ..recipe import config_class
+
+    if config_class(model) is not type(recipe.model_config):
+        raise output.UsageError(f"the recipe '{name}' is of the model '{recipe.model}', not of '{model}'")
+    return dataclasses.replace(recipe, model=model)
+
+
+def _source(recipe: Recipe) -> Any:
+    """The recipe's `[data]`, as what loads it."""
     from importlib import import_module
 
     from ..recipe import to_dataclass
 
     module, _, name = DATA[recipe.model].partition(":")
-    config: Any = to_dataclass(recipe.data, getattr(import_module(module), name), "data")
-    return config.load(model, folder)
+    return to_dataclass(recipe.data, getattr(import_module(module), name), "data")
 
 
 def _show(result: TrainingResult, unit: str, counts: dict[str, int], as_json: bool) -> None:

@@ -47,6 +47,8 @@ RGB = (
     *((214, 39, 40), (31, 119, 180), (44, 160, 44), (255, 152, 0), (126, 63, 178)),
     *((121, 85, 72), (233, 30, 140), (90, 90, 90), (205, 190, 0), (0, 180, 200)),
 )
+Color = Literal["rgb", "number", "one-hot"]
+Moves = Literal["places", "changes"]
 _SPLITS = ("train", "validation")
 _ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
     "positions": (("N", FRAMES, BALLS, 2), np.float32),
@@ -108,17 +110,29 @@ class Springs:
         """(N, B, B): whether two balls are linked, by whatever."""
         return self.links > NONE
 
-    def states(self, color: Literal["rgb", "number"] = "number") -> NDArray[np.float32]:
+    def states(self, color: Color = "number", moves: Moves = "places") -> NDArray[np.float32]:
         """State descriptions: rows of T x, T y from -1 to 1, then the color: (N, B, 33), or 35 with `rgb`.
 
-        The paper has both: three values of the color in its text, one in its supplement.
+        The paper has both: three values of the color in its text, one in its supplement. `one-hot`, a column for each
+        color (42), is this project's: it spares a small network to learn which color is which. Its one is a 4, or it
+        would be lost beside 32 columns of moves or more.
+
+        Args:
+            moves: `places` alone, as in the paper; or `changes` too: for x and then for y the T places, the T - 1 steps
+                between them, times 10, and the T - 2 changes of those, times 30. They say nothing new, but what a
+                spring does to a ball is then as large as where the ball is, and a network sees it sooner.
         """
         n = len(self)
-        moves = self.positions.transpose(0, 2, 3, 1).reshape(n, BALLS, 2 * FRAMES) * 2 - 1  # all x, then all y
-        rgb = np.array(RGB, np.float32) / 255
-        number = np.linspace(0, 1, BALLS, dtype=np.float32)[:, None]
-        colors = np.broadcast_to(rgb if color == "rgb" else number, (n, BALLS, 3 if color == "rgb" else 1))
-        return np.concatenate([moves, colors], axis=-1, dtype=np.float32)
+        axes = self.positions.transpose(3, 0, 2, 1) * 2 - 1  # (2, N, B, T)
+        if moves == "changes":
+            axes = np.concatenate([axes, 10 * np.diff(axes), 30 * np.diff(axes, 2)], axis=-1)
+        codes: dict[str, NDArray[np.float32]] = {
+            "rgb": (np.array(RGB) / 255).astype(np.float32),
+            "number": np.linspace(0, 1, BALLS, dtype=np.float32)[:, None],
+            "one-hot": 4 * np.eye(BALLS, dtype=np.float32),
+        }
+        colors = np.broadcast_to(codes[color], (n, *codes[color].shape))
+        return np.concatenate([axes[0], axes[1], colors], axis=-1, dtype=np.float32)
 
 
 def count_systems(links: NDArray[Any]) -> int:

@@ -1,0 +1,383 @@
+"""Networks that answer queries by classes, as models to be trained: encoders below, an answerer on top.
+
+    config = settled(recipe.model_config, queries)    # the words and answers of what is to be learned from
+    model = RelationNetworkModel(config)              # nsreason.baselines.rivals has those it is compared with
+    model.loss(model.collate(queries)).loss.backward()
+    model.predict(model.collate(queries))             # a Reply for each
+
+All of them have the same settings, so that one recipe trains any of them on its task.
+
+B queries, N objects of D features, Q features of the question, S sentences, T words, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, cross_entropy, grid_sample
+
+from ..data.links import NONE, read_links, spell_links
+from ..errors import DataError, RecipeError
+from ..models import LossOut
+from ..query import Query, Reply
+from .encoders import GridConfig, GridEncoder, QuestionConfig, QuestionEncoder, SentenceConfig, SentenceEncoder
+from .relation_network import RelationNetworkConfig
+from .words import Words
+
+
+@dataclass(frozen=True)
+class NeuralConfig:
+    """Settings of a network that answers by classes.
+
+    sees: what its objects are: `rows` that are given, cells of the `picture`, or `sentences`.
+    asks: what the question is: `words`, given `bits`, or `nothing` where there is but one.
+    grid, sentences, question: the encoders, where they are used.
+    relation: the relation network; those that it is compared with take their sizes from it.
+    pairs: which pairs of objects are related: `all` ordered ones, or `unordered` ones of two objects, which is enough
+        where objects have an order of their own.
+    answer: `class`, one of the answers; or `links`, for each pair of objects whether they belong together.
+    turn: while training, pictures are turned by up to so many radians to either side.
+    shift: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 4 of 128.
+    exchange: while training, the first so many columns of a scene's rows change places among its objects at random, and
+        links with them: for rows whose other columns say no more than which object is which.
+    mirror: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
+    words, answers, types: found in what is learned from (`settled`).
+    places: the most objects that a query has, likewise.
+    """
+
+    sees: Literal["rows", "picture", "sentences"] = "rows"
+    asks: Literal["words", "bits", "nothing"] = "words"
+    grid: GridConfig = field(default_factory=GridConfig)
+    sentences: SentenceConfig = field(default_factory=SentenceConfig)
+    question: QuestionConfig = field(default_factory=QuestionConfig)
+    relation: RelationNetworkConfig = field(default_factory=RelationNetworkConfig)
+    pairs: Literal["all", "unordered"] = "all"
+    answer: Literal["class", "links"] = "class"
+    turn: float = 0.0
+    shift: float = 0.0
+    exchange: int = 0
+    mirror: tuple[tuple[int, int], ...] = ()
+    words: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    places: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises:
+        RecipeError: a setting that no network can have.
+        """
+        if not (self.turn >= 0 and 0 <= self.shift < 1):
+            raise RecipeError(f"turn: {self.turn}, shift: {self.shift}; from 0, and shift below 1, will do")
+
+
+def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
+    """The settings with what they leave to the data: words, answers, types, how many objects of how many features.
+
+    `relation.classes` is kept if there are fewer answers: some papers have classes to spare.
+
+    Raises:
+        DataError: there is no query, none has an answer, or one lacks what the network is to see.
+    """
+    texts: dict[str, None] = {}
+    answers: dict[str, None] = {}
+    types: dict[str, None] = {}
+    places, rows, bits = 0, 0, 0
+    stories: set[int] = set()
+    for query in queries:
+        types[query.type] = None
+        if query.answer is not None:
+            answers[query.answer] = None
+        if config.asks == "words" and query.text is not None:
+            texts[query.text] = None
+        elif config.asks == "bits":
+            bits = len(_seen(query, "bits"))
+        if config.sees == "rows":
+            shape = _seen(query, "rows").shape
+            places, rows = max(places, shape[0]), shape[1]
+        elif config.sees == "sentences":
+            story = _seen(query, "sentences")
+            places = max(places, len(story))
+            if id(story) not in stories:
+                stories.add(id(story))
+                texts.update(dict.fromkeys(story))
+    if not types:
+        raise DataError("there is no query to settle a network's words and answers by")
+    if not answers:
+        raise DataError("no query has an answer; a network that answers by classes learns from answers")
+    if config.sees == "picture":
+        places, rows = config.grid.objects, config.grid.features
+    elif config.sees == "sentences":
+        places, rows = config.sentences.sentences, config.sentences.features
+    used = max([config.exchange, *(last for _, last in config.mirror)])
+    if config.sees == "rows" and used > rows:
+        raise DataError(f"exchange and mirror are of {used} columns, the rows have {rows}: they are of other settings")
+    condition = {"words": config.question.units, "bits": bits, "nothing": 0}[config.asks]
+    classes = places * places if config.answer == "links" else max(len(answers), config.relation.classes)
+    relation = replace(config.relation, objects=rows, condition=condition, classes=classes)
+    known = () if config.answer == "links" else tuple(sorted(answers))
+    words = Words.of(texts).words
+    return replace(config, relation=relation, words=words, answers=known, types=tuple(sorted(types)), places=places)
+
+
+def _seen(query: Query, kind: str) -> Any:
+    if kind not in query.seen:
+        has = ", ".join(query.seen) or "nothing"
+        raise DataError(f"question {query.index} has no '{kind}' to look at; it has {has}")
+    return query.seen[kind]
+
+
+@dataclass(frozen=True)
+class NeuralBatch:
+    """Queries side by side; those of no use to a network are None.
+
+    Attributes:
+        seen: pictures (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
+        mask: (B, N) bool, which rows are there; None for all.
+        asked: words (B, T), or bits (B, Q) float.
+        targets: (B,) classes; or links (B, N, N), 1 where objects belong together. -1 for an answer that is not known.
+        types: (B,) numbers of types; the last is that of types that are not known.
+    """
+
+    seen: Tensor | None
+    mask: Tensor | None
+    asked: Tensor | None
+    targets: Tensor
+    types: Tensor
+
+    def to(self, device: torch.device | str) -> NeuralBatch:
+        """The same batch on a device."""
+
+        def moved(held: Tensor) -> Tensor:
+            return held.to(device, non_blocking=True)
+
+        seen, mask, asked = (None if held is None else moved(held) for held in (self.seen, self.mask, self.asked))
+        return NeuralBatch(seen, mask, asked, moved(self.targets), moved(self.types))
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Neural(nn.Module):
+    """Encoders, and what `make` puts on top of them.
+
+    Attributes:
+        looks: whether it looks at anything but the question.
+        passes: how often it must see its data; None for as often as there is time.
+    """
+
+    Config = NeuralConfig
+    looks: ClassVar[bool] = True
+    passes: ClassVar[int | None] = None
+
+    def __init__(self, config: NeuralConfig) -> None:
+        """
+        Raises:
+            RecipeError: the settings were not settled by data.
+        """
+        super().__init__()
+        if not (config.types and config.places):
+            raise RecipeError("the settings know no answers yet: give `settled(config, queries)`")
+        self.config = config
+        self.vocabulary = Words(config.words)
+        self._classes = {answer: i for i, answer in enumerate(config.answers)}
+        self._types = {kind: i for i, kind in enumerate(config.types)}
+        self._encoded: dict[str, list[int]] = {}
+        self.objects: GridEncoder | SentenceEncoder | None = None
+        if self.looks and config.sees == "picture":
+            self.objects = GridEncoder(config.grid)
+        elif self.looks and config.sees == "sentences":
+            self.objects = SentenceEncoder(config.sentences, len(self.vocabulary))
+        self.question = QuestionEncoder(config.question, len(self.vocabulary)) if config.asks == "words" else None
+        self.answerer = self.make(config)
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        """What answers: called with objects (B, N, D), condition (B, Q) or None, mask (B, N) or None."""
+        raise NotImplementedError
+
+    # --- batches --------------------------------------------------------------------------------------------
+
+    def collate(self, examples: Sequence[Query]) -> NeuralBatch:
+        """A batch on the CPU.
+
+        Raises:
+            DataError: there is no query, or one lacks what the network sees, or has it in another width.
+        """
+        if not examples:
+            raise DataError("a batch has at least one question")
+        seen, mask = self._side_by_side(examples) if self.looks else (None, None)
+        asked = None
+        if self.question is not None:
+            asked = _padded([self._encode(q.text or "") for q in examples])
+        elif self.config.asks == "bits":
+            width = self.config.relation.condition
+            asked = torch.from_numpy(np.stack([self._wide(q, "bits", width) for q in examples]))
+        unknown = len(self._types)
+        types = torch.tensor([self._types.get(q.type, unknown) for q in examples])
+        return NeuralBatch(seen, mask, asked, self._targets(examples), types)
+
+    def _side_by_side(self, examples: Sequence[Query]) -> tuple[Tensor, Tensor | None]:
+        kind = self.config.sees
+        if kind == "picture":
+            return torch.stack([_seen(q, kind).square(self.config.grid.size) for q in examples]), None
+        if kind == "sentences":
+            held = [_seen(q, kind) for q in examples]
+            last = self.config.sentences.sentences
+            told = [[self._encode(sentence) for sentence in story[-last:]] for story in held]
+            longest = max((len(sentence) for story in told for sentence in story), default=1) or 1
+            words = np.zeros((len(told), max(1, *map(len, told)), longest), np.int64)
+            for b, story in enumerate(told):
+                for s, sentence in enumerate(story):
+                    words[b, s, : len(sentence)] = sentence
+            return torch.from_numpy(words), None
+        places, features = self.config.places, self.config.relation.objects
+        held = [self._wide(q, kind, features) for q in examples]
+        if all(len(rows) == places for rows in held):
+            return torch.from_numpy(np.stack(held)), None
+        wide = np.zeros((len(held), max(places, *map(len, held)), features), np.float32)
+        mask = np.zeros(wide.shape[:2], np.bool_)
+        for b, rows in enumerate(held):
+            wide[b, : len(rows)] = rows
+            mask[b, : len(rows)] = True
+        return torch.from_numpy(wide), torch.from_numpy(mask)
+
+    def _wide(self, query: Query, kind: str, features: int) -> NDArray[np.float32]:
+        """What there is to see, of so many features."""
+        found = np.asarray(_seen(query, kind), np.float32)
+        if found.shape[-1:] != (features,):
+            raise DataError(
+                f"question {query.index}: '{kind}' of shape {found.shape}; the network was made for {features} features"
+            )
+        return found
+
+    def _encode(self, text: str) -> list[int]:
+        found = self._encoded.get(text)
+        if found is None:
+            if len(self._encoded) > 200_000:  # questions of a large set; sentences of stories are few
+                self._encoded.clear()
+            found = self._encoded[text] = self.vocabulary.encode(text)
+        return found
+
+    def _targets(self, examples: Sequence[Query]) -> Tensor:
+        if self.config.answer == "links":
+            links = np.stack([read_links(q.answer or NONE, self.config.places) for q in examples]).astype(np.int64)
+            links[[q.answer is None for q in examples]] = -1
+            return torch.from_numpy(links)
+        return torch.tensor([-1 if q.answer is None else self._classes.get(q.answer, -1) for q in examples])
+
+    # --- answers --------------------------------------------------------------------------------------------
+
+    def _varied(self, batch: NeuralBatch) -> NeuralBatch:
+        """While training, rows in other guises that mean the same; targets with them."""
+        config, rows = self.config, batch.seen
+        if not self.training or rows is None or config.sees != "rows" or not (config.exchange or config.mirror):
+            return batch
+        b, n, targets = len(rows), rows.shape[1], batch.targets
+        rows = rows.clone()
+        if config.exchange:
+            order = torch.rand(b, n, device=rows.device).argsort(-1)  # (B, N)
+            moved = rows[..., : config.exchange]
+            rows[..., : config.exchange] = moved.gather(1, order[..., None].expand_as(moved))
+            if config.answer == "links":
+                targets = targets.gather(1, order[..., None].expand_as(targets))
+                targets = targets.gather(2, order[:, None].expand_as(targets))
+        for first, last in config.mirror:
+            rows[..., first:last] *= torch.randint(2, (b, 1, 1), device=rows.device) * 2 - 1
+        return replace(batch, seen=rows, targets=targets)
+
+    def forward(self, batch: NeuralBatch) -> Tensor:
+        """(B, C) logits."""
+        objects, mask = batch.seen, batch.mask
+        if isinstance(self.objects, SentenceEncoder):
+            assert objects is not None
+            objects, mask = self.objects(objects)
+        elif self.objects is not None:
+            assert objects is not None
+            objects = self.objects(self._moved(objects))
+        condition = batch.asked if self.question is None else self.question(batch.asked)
+        return self.answerer(objects, condition, mask, **self._given(objects))  # type: ignore[no-any-return]
+
+    def _given(self, objects: Tensor | None) -> dict[str, Any]:
+        """What else the answerer is called with."""
+        return {}
+
+    def _moved(self, pictures: Tensor) -> Tensor:
+        """While training, pictures turned and shifted at random; what comes in from outside is black."""
+        turn, shift = self.config.turn, self.config.shift
+        if not self.training or not (turn or shift):
+            return pictures
+        b = len(pictures)
+        drawn = torch.rand(b, 3, device=pictures.device) * 2 - 1
+        angle, move = drawn[:, 0] * turn, drawn[:, 1:] * 2 * shift  # a side is 2 long
+        cos, sin = angle.cos(), angle.sin()
+        to = torch.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], -1).reshape(b, 2, 3)
+        where = affine_grid(to, list(pictures.shape), align_corners=False)
+        return grid_sample(pictures.float() / 255, where, align_corners=False)
+
+    def loss(self, batch: NeuralBatch) -> LossOut:
+        """The cross-entropy of the right class, or the sum of those of all pairs of objects; and accuracies.
+
+        A sum, as the likelihood of a scene is the product over its pairs: the mean over a hundred entries of which
+        few are links has gradients so small that the epsilon in Adam's denominator slows it down.
+        Answers that are not known cost nothing, and count as wrong.
+        """
+        batch = self._varied(batch)
+        logits = self(batch).float()
+        targets = batch.targets
+        known = targets >= 0
+        if self.config.answer == "links":
+            entries = logits.reshape(targets.shape)
+            right = (linked(entries) == targets).all(-1).all(-1)
+            wanted = targets.clamp(min=0).to(entries.dtype)
+            cost = (binary_cross_entropy_with_logits(entries, wanted, reduction="none") * known).sum()
+        else:
+            right = logits[:, : len(self.config.answers)].argmax(-1) == targets
+            cost = cross_entropy(logits, targets, ignore_index=-1, reduction="sum")
+        loss = cost / len(batch)
+        counts = torch.stack([torch.ones_like(right), right]).to(loss.dtype)
+        sums = loss.new_zeros(2, len(self._types) + 1).index_add(1, batch.types, counts)
+        metrics = {f"accuracy/{name}": (sums[1, i], sums[0, i]) for i, name in enumerate(self.config.types)}
+        return LossOut(loss, len(batch), {"accuracy": right.to(loss.dtype).sum(), **metrics})
+
+    @torch.no_grad()
+    def predict(self, batch: NeuralBatch) -> list[Reply]:
+        """The likeliest answers; of classes with the probabilities of all."""
+        logits = self(batch).float()
+        if self.config.answer == "links":
+            told = linked(logits.reshape(batch.targets.shape)).cpu().numpy()
+            return [Reply(spell_links(matrix)) for matrix in told]
+        answers = self.config.answers
+        shares = logits[:, : len(answers)].softmax(-1).cpu()
+        best = shares.argmax(-1).tolist()
+        return [
+            Reply(answers[i], dict(zip(answers, row, strict=True)))
+            for i, row in zip(best, shares.tolist(), strict=True)
+        ]
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    wide = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
+    for b, row in enumerate(rows):
+        wide[b, : len(row)] = row
+    return torch.from_numpy(wide)
+
+
+def linked(logits: Tensor) -> Tensor:
+    """(B, N, N) logits -> which objects belong together, bool: symmetric, as links are, and none with itself."""
+    both = (logits + logits.transpose(1, 2)) > 0
+    return both & ~torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
+
+
+def unordered(number: int, device: torch.device) -> Tensor:
+    """The pairs (i, j) with i < j, (P, 2)."""
+    return torch.triu_indices(number, number, 1, device=device).T
+
+
+def units(config: NeuralConfig) -> tuple[int, ...]:
+    """The hidden layers of g and f together."""
+    return (*config.relation.g, *config.relation.f)

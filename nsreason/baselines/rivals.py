@@ -1,0 +1,104 @@
+"""The relation network and those that it is compared with, as models: the rows of Table 1 of Santoro et al. (2017),
+and the perceptrons of its sections 5.3 and 5.5.
+
+They share encoders and settings (`NeuralConfig`); where objects are rows or sentences, these take the place of the
+cells of a convolved image that the names speak of.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..models import LossOut
+from .answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
+from .neural import Neural, NeuralBatch, NeuralConfig, units, unordered
+from .perceptron import matched_width, parameters
+from .relation_network import RelationNetwork
+
+
+class RelationNetworkModel(Neural):
+    """CNN+LSTM+RN: a relation network over the objects, with the question as its condition."""
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        return RelationNetwork(config.relation)
+
+    def _given(self, objects: Tensor | None) -> dict[str, Any]:
+        if self.config.pairs == "all" or objects is None:
+            return {}
+        return {"pairs": unordered(objects.shape[1], objects.device)}
+
+
+class QuestionTypeModel(Neural):
+    """Q-type: the most frequent answer to questions of the type. It learns by counting, in one pass."""
+
+    looks: ClassVar[bool] = False
+    passes: ClassVar[int | None] = 1
+
+    def __init__(self, config: NeuralConfig) -> None:
+        super().__init__(config)
+        self.question = None
+        self.nothing = nn.Parameter(torch.zeros(()))  # for optimizers, which refuse to have nothing to do
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        return QuestionTypeMode(len(config.types) + 1, config.relation.classes)
+
+    def forward(self, batch: NeuralBatch) -> Tensor:
+        return self.answerer(batch.types) + 0 * self.nothing  # type: ignore[no-any-return]
+
+    def loss(self, batch: NeuralBatch) -> LossOut:
+        """As others, after the answers of the batch were counted, if the model is training."""
+        if self.training:
+            known = batch.targets >= 0
+            self.answerer.observe(batch.types[known], batch.targets[known])  # type: ignore[operator]
+        return super().loss(batch)
+
+
+class LstmModel(Neural):
+    """LSTM: the question alone, read word by word."""
+
+    looks: ClassVar[bool] = False
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        relation = config.relation
+        return Blind(relation.condition, relation.f, relation.classes, relation.dropout)
+
+
+class CnnLstmModel(Neural):
+    """CNN+LSTM: the mean of the objects and the question through a perceptron."""
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        relation = config.relation
+        return Averaged(relation.objects, relation.condition, relation.f, relation.classes, relation.dropout)
+
+
+class StackedAttentionModel(Neural):
+    """CNN+LSTM+SA: the question looks at the objects twice, and answers from what it saw."""
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        relation = config.relation
+        wide = max(relation.g)
+        return StackedAttention(
+            relation.objects, relation.condition, relation.classes, units=wide, dropout=relation.dropout
+        )
+
+
+class CnnMlpModel(Neural):
+    """CNN+MLP: all objects side by side through a perceptron with the layers of g and f together."""
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        return Flat.instead_of(config.relation, config.places)
+
+
+class MlpModel(Neural):
+    """MLP: as CNN+MLP, but with as many parameters as the relation network, in as many layers, all of one width."""
+
+    def make(self, config: NeuralConfig) -> nn.Module:
+        relation, layers = config.relation, len(units(config))
+        into = config.places * relation.objects + relation.condition
+        target = parameters(RelationNetwork(relation))
+        width = matched_width(target, into=into, out=relation.classes, layers=layers, within=0.05)
+        hidden = [width] * layers
+        return Flat(config.places, relation.objects, relation.condition, hidden, relation.classes, relation.dropout)

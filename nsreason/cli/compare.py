@@ -1,0 +1,197 @@
+"""`nsreason compare`: reasoners side by side on the same questions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options, output
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+
+EXAMPLES = (
+    "nsreason generate clevr --scenes 100 --out small",
+    "nsreason compare --task clevr --data small --reasoners exact,exact-parsed --out report",
+    "nsreason compare --task clevr --data small --reasoners exact,question-type,lstm \\\n"
+    "    --train --budget 2000q --sizes 200,800 --out learned",
+)
+
+# nsreason.reasoner and nsreason.tasks have the tables; naming them again keeps `--help` light. A test compares them.
+TASKS = "babi, clevr, sort-of-clevr, springs"
+REASONERS = (
+    "cnn-lstm, cnn-lstm-sa, cnn-mlp, concept-learner, exact, exact-parsed, image-concepts, lstm, mlp, "
+    "question-type, relation-network, scene-parser"
+)
+
+
+def compare(
+    task: Annotated[str, typer.Option("--task", metavar="NAME", help=f"What is asked: {TASKS}; or module:Class.")],
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help="The task's files.")],
+    reasoners: Annotated[
+        str,
+        typer.Option("--reasoners", metavar="A,B,...", help=f"Who answers: {REASONERS}; or module:Class."),
+    ],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="The report, what was learned, what was answered.")],
+    train: Annotated[bool, options.flag("--train", says="Let those learn that learn, if they have not yet.")] = False,
+    budget: Annotated[
+        str,
+        typer.Option("--budget", metavar="10m", help="Of each, for each size: 90s, 10m, 1h; or 50000q, questions."),
+    ] = "60s",
+    sizes: Annotated[
+        str | None,
+        typer.Option("--sizes", metavar="N,M,...", help="Training questions, the first N of them.", show_default="all"),
+    ] = None,
+    sees: Annotated[
+        str | None,
+        typer.Option(
+            "--sees", metavar="KIND", help="What networks look at: rows or picture.", show_default="the usual"
+        ),
+    ] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="KEY=VALUE", help="A setting of the task, as tasks=[1,2]; repeat."),
+    ] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--train-within", metavar="FACT=MOST", help="Learn from no more than, as objects=6; repeat."),
+    ] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", metavar="WHO=RECIPE", help="Another recipe than the task's; repeat."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change recipes; WHO:KEY=VALUE one; repeat.")
+    ] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", metavar="WHO=FILE", help="Take a trained model instead of training; repeat."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Test on the first N.")] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", min=0, help="Questions told on which reasoners differ.")
+    ] = 8,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Of all random draws.")] = 0,
+    as_json: options.AsJson = False,
+) -> int:
+    """Compare reasoners: executors of programs, concept learners, networks without programs.
+
+    Each that learns gets the same budget and the same questions; all are tested on the same ones. The folder gets
+    report.html (one page that needs no network), report.md, figures.json and comparison.json (every answer).
+
+    Given again, it goes on where it was stopped; reasoners and sizes may be added. A reasoner that fails is reported,
+    and the others go on.
+
+    Exits with 1 when every reasoner failed.
+    """
+    from ..compare import compare as run
+    from ..compare import read_budget
+
+    plan: dict[str, Any] = {
+        "task_settings": _settings(with_ or []),
+        "sizes": [_number(size, "--sizes") for size in (sizes or "").split(",") if size.strip()],
+        "budget": read_budget(budget),
+        "train": train,
+        "seed": seed,
+        "sees": sees,
+        "within": {fact: _number(most, "--train-within") for fact, most in _pairs(within, "--train-within").items()},
+        "limit": limit,
+        "recipes": _pairs(recipe, "--recipe"),
+        "checkpoints": _pairs(checkpoint, "--checkpoint"),
+        "overrides": set_ or [],
+        "examples": examples,
+    }
+    names = [name.strip() for name in reasoners.split(",") if name.strip()]
+    with _progress() as progress:
+        found = run(task, data, names, out, progress=progress, **plan)
+    write_report(found, out)
+    if as_json:
+        from ..comparison_report import figures_json
+
+        output.put_json({"folder": out, **figures_json(found)})
+    else:
+        from ..comparison_report import table
+
+        output.put_table(table(found))
+        output.note(f"{out}/report.html has plots, agreement and examples")
+    return 0 if any(r.failure is None for r in found.runs) else 1
+
+
+def write_report(found: Comparison, out: str | Path) -> None:
+    """Write report.html, report.md and figures.json into a comparison's folder.
+
+    Raises:
+        DataError: one cannot be written.
+    """
+    import json
+
+    from ..comparison_page import page
+    from ..comparison_report import figures_json, to_markdown
+    from ..files import atomic_write
+
+    told = {
+        "report.md": to_markdown(found),
+        "report.html": page(found),
+        "figures.json": json.dumps(figures_json(found), indent=1),
+    }
+    for name, text in told.items():
+        with atomic_write(Path(out) / name) as file:
+            file.write(text.encode())
+
+
+def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`name=value` texts."""
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name and value):
+            raise output.UsageError(f"{option} is as NAME=VALUE; got '{text}'")
+        found[name] = value
+    return found
+
+
+def _settings(given: Sequence[str]) -> dict[str, Any]:
+    """Settings of a task, written as in TOML; the quotes of a text may be left out."""
+    from ..recipe import toml_value
+
+    return {name: toml_value(value) for name, value in _pairs(given, "--with").items()}
+
+
+def _number(text: str, option: str) -> int:
+    number = text.strip().replace("_", "")
+    if not number.isdecimal():
+        raise output.UsageError(f"{option}: a whole number is expected, got '{text.strip()}'")
+    return int(number)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, Any], None] | None]:
+    """A bar on a terminal, a line for each reasoner elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda title, status: output.note(title) if status is None else None
+        return
+    from rich import progress as rich
+
+    columns = (
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("steps"),
+        rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.fields[loss]}"),
+    )
+    with rich.Progress(*columns, console=output.console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=None, loss="")
+
+        def told(title: str, status: Any) -> None:
+            if status is None:
+                bar.reset(task, description=title, total=None, loss="")
+            else:
+                bar.update(task, completed=status.step, total=status.steps, loss=f"loss {status.loss:.3g}")
+
+        yield told

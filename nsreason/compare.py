@@ -1,0 +1,409 @@
+"""Reasoners side by side: each learns within the same budget, all answer the same questions.
+
+    found = compare("clevr", "data/clevr", ["exact", "lstm", "relation-network"], "report", budget=Budget(seconds=60))
+    found.runs[0].answers
+
+The folder of a comparison holds `runs/` (what was learned), `answers/` (what was answered, a file for each reasoner and
+size) and `comparison.json`. Begun anew, it goes on with what is not there yet; reasoners and sizes may be added. One
+that fails is reported, with its error's words, and is tried again the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from .comparison import Comparison, Example, Question, Run
+from .comparison_examples import choose, drawing, story
+from .errors import DataError, NsreasonError, RecipeError, did_you_mean
+from .files import atomic_write
+from .query import Query
+from .reasoner import Budget, Lesson, Reasoner, reasoner_class
+from .tasks import TaskSplit, make_task
+
+_TRACE = 64  # columns of a trace: what stands beside the answers without being moved sideways
+
+Progress = Callable[[str, Any], None]
+"""Told what is being done (`lstm, 1,000 questions`), and, while something learns, the `run_log.Status` of its step."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides a comparison's figures, beside its reasoners and sizes; see `compare`."""
+
+    task: str
+    source: str
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget = field(default_factory=lambda: Budget(seconds=60))
+    seed: int = 0
+    sees: str | None = None
+    within: Mapping[str, int] = field(default_factory=dict)
+    limit: int | None = None
+    recipes: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+
+    def overrides_of(self, name: str) -> tuple[str, ...]:
+        """What is changed in a reasoner's recipe."""
+        told = []
+        for override in self.overrides:
+            who, colon, rest = override.partition(":")
+            if not colon or "=" in who:  # of all; a colon may stand in a value
+                told.append(override)
+            elif who == name:
+                told.append(rest)
+        return tuple(told)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {**asdict(self), "budget": str(self.budget), "overrides": list(self.overrides)}
+
+
+def compare(
+    task: str,
+    data: str | Path,
+    reasoners: Sequence[str],
+    out: str | Path,
+    *,
+    task_settings: Mapping[str, Any] | None = None,
+    sizes: Sequence[int] = (),
+    budget: Budget | None = None,
+    train: bool = True,
+    seed: int = 0,
+    sees: str | None = None,
+    within: Mapping[str, int] | None = None,
+    limit: int | None = None,
+    recipes: Mapping[str, str] | None = None,
+    checkpoints: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    examples: int = 8,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Let reasoners learn and answer, or take up what was begun in the folder.
+
+    Args:
+        task: a name of `nsreason.tasks.TASKS`, or `module:Class`; task_settings: as its class has them.
+        reasoners: names of `nsreason.reasoner.REASONERS`, or `module:Class`.
+        out: the comparison's folder.
+        sizes: how many training questions each learns from, the first ones; more than there are, or none given, takes
+            all of them.
+        budget: of each that learns, for each size; a minute unless given.
+        train: False does not let anything learn: what was learned in the folder before is used.
+        sees: what networks look at (`rows`, `picture`), if the task has several kinds.
+        within: for a fact (`objects`) the most that a question to learn from may have: what is tested may have more.
+        limit: test on the first questions only.
+        recipes: of reasoners, by their name, instead of the task's.
+        overrides: `--set` of recipes: of all, or of one, as `lstm:training.lr=1e-3`.
+        checkpoints: what to take for a reasoner instead of letting it learn.
+        examples: how many questions on which reasoners differ are told with a trace.
+
+    Raises:
+        DataError: the data cannot be used; or the folder holds a comparison of something else.
+        RecipeError: no such task, reasoner or setting.
+    """
+    plan = Plan(
+        task,
+        str(data),
+        dict(task_settings or {}),
+        budget or Budget(seconds=60),
+        seed,
+        sees,
+        dict(within or {}),
+        limit,
+        dict(recipes or {}),
+        dict(checkpoints or {}),
+        tuple(overrides),
+    )
+    made = {name: reasoner_class(name) for name in dict.fromkeys(reasoners)}  # unknown names, before anything is done
+    if not made:
+        raise RecipeError("there is no reasoner to compare")
+    alone = [o.partition(":")[0] for o in plan.overrides if ":" in o.partition("=")[0]]
+    for kind, named in (("recipe", plan.recipes), ("checkpoint", plan.checkpoints), ("setting", alone)):
+        for name in named:
+            if name not in made:
+                raise RecipeError(f"a {kind} of '{name}', which is not compared{did_you_mean(name, made)}")
+    chosen = make_task(task, plan.task_settings)
+    return _Comparing(plan, chosen, chosen.load(data), Path(out), progress).run(made, sizes, train, examples)
+
+
+class _Comparing:
+    """A comparison on its way."""
+
+    def __init__(self, plan: Plan, task: Any, split: TaskSplit, folder: Path, progress: Progress | None) -> None:
+        self.plan, self.task, self.folder, self.progress = plan, task, folder, progress
+        self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)
+        self.test = split.test[: plan.limit]
+        self.bad = split.bad
+        if not self.test:
+            raise DataError(f"{plan.source}: no question to be tested on")
+        self._ready: dict[tuple[str, int | None], Reasoner] = {}
+
+    def run(self, made: Mapping[str, Any], sizes: Sequence[int], train: bool, examples: int) -> Comparison:
+        self._open()
+        amounts = self._amounts(sizes)
+        runs = [
+            self._one(name, maker, size, train)
+            for name, maker in made.items()
+            for size in (amounts if maker.learns and name not in self.plan.checkpoints else [None])
+        ]
+        found = Comparison(
+            settings={
+                **self.plan.to_dict(),
+                "reasoners": list(made),
+                "sizes": amounts,
+                "version": _version(),
+            },
+            queries=tuple(_told(q) for q in self.test),
+            runs=tuple(runs),
+            trained=_ranges(self.train),
+            machine=_machine(),
+            date=date.today().isoformat(),
+            bad=len(self.bad),
+            bad_first=str(self.bad[0]) if self.bad else "",
+        )
+        found = replace(found, examples=self._examples(found, made, examples))
+        _write(self.folder / "comparison.json", found.to_dict())
+        return found
+
+    def _open(self) -> None:
+        """Begin the folder, or see that it holds a comparison of the same."""
+        told = self.plan.to_dict() | {"questions": digest(self.train) + digest(self.test)}
+        path = self.folder / "plan.json"
+        if not path.exists():
+            _write(path, told)
+            return
+        held = _read(path)
+        free = ("recipes", "checkpoints", "overrides")  # a run's own; see `_key`
+        differ = [key for key in told if key not in free and held.get(key) != json.loads(json.dumps(told[key]))]
+        if differ:
+            was = ", ".join(f"{key} {held.get(key)!r:.60}" for key in differ if key != "questions") or "other questions"
+            raise DataError(f"{self.folder} holds a comparison of something else ({was}); give another folder")
+
+    def _amounts(self, sizes: Sequence[int]) -> list[int]:
+        """How many questions to learn from, the fewest first."""
+        if any(size < 1 for size in sizes):
+            raise RecipeError(f"sizes are of 1 question or more, got {min(sizes)}")
+        every = len(self.train)
+        return sorted({min(size, every) for size in sizes} or {every})
+
+    # --- one reasoner ---------------------------------------------------------------------------------------
+
+    def _one(self, name: str, maker: Any, size: int | None, train: bool) -> Run:
+        """What a reasoner answers, after learning; read from the folder if it is there."""
+        key = self._key(name, size)
+        path = self.folder / "answers" / f"{key}.json"
+        if path.exists():
+            return _run(_read(path), path)
+        self._say(name, size)
+        run = Run(name, maker.kind, size)
+        try:
+            if maker.learns and not train and name not in self.plan.checkpoints and not self._begun(key):
+                raise DataError(f"{name} has learned nothing in {self.folder} yet; let it learn (--train)")
+            run = self._answered(run, self._reasoner(name, maker, size))
+        except NsreasonError as error:
+            return replace(run, failure=str(error))
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except Exception as error:
+            return replace(run, failure=f"{type(error).__name__}: {error}")
+        _write(path, msgspec.to_builtins(asdict(run), str_keys=True))
+        return run
+
+    def _begun(self, key: str) -> bool:
+        return (self.folder / "runs" / key / "last.json").exists()
+
+    def _key(self, name: str, size: int | None) -> str:
+        """A run's name in the folder: with another recipe it is another run."""
+        told = [self.plan.recipes.get(name), self.plan.checkpoints.get(name), list(self.plan.overrides_of(name))]
+        own = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+        key = own if size is None else f"{own}-{size}"
+        if any(told):
+            key += "-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
+        return key
+
+    def _reasoner(self, name: str, maker: Any, size: int | None) -> Reasoner:
+        """The reasoner, ready to answer; made once."""
+        if (name, size) not in self._ready:
+            self._ready[name, size] = maker.made(name, self._lesson(name, size))
+        return self._ready[name, size]
+
+    def _lesson(self, name: str, size: int | None) -> Lesson:
+        plan = self.plan
+        say = self.progress
+        title = _title(name, size)
+        checkpoint = plan.checkpoints.get(name)
+        return Lesson(
+            plan.task,
+            self.train[:size],
+            self.valid,
+            self.folder / "runs" / self._key(name, size),
+            plan.budget,
+            seed=plan.seed,
+            domain=getattr(self.task, "domain", "clevr"),
+            recipe=plan.recipes.get(name),
+            overrides=plan.overrides_of(name),
+            sees=plan.sees,
+            recipes=dict(getattr(self.task, "recipes", {})),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            progress=None if say is None else lambda status: say(title, status),
+        )
+
+    def _answered(self, run: Run, reasoner: Reasoner) -> Run:
+        """The run with the reasoner's answers, and what is known of its learning."""
+        reasoner.answer(self.test[:1])  # what is loaded with the first answer is not how fast it answers
+        began = perf_counter()
+        replies = reasoner.answer(self.test)
+        took = perf_counter() - began
+        if len(replies) != len(self.test):
+            raise DataError(f"{run.reasoner} gave {len(replies)} replies to {len(self.test)} questions")
+        if not any(r.answer is not None for r in replies):
+            first = next((str(r.error) for r in replies if r.error is not None), "it does not say why")
+            raise DataError(f"it answers none of {len(replies):,} questions; the first: {first}")
+        learned = getattr(reasoner, "learned", None)
+        if learned is not None:
+            result = learned.result
+            run = replace(
+                run,
+                learned=True,
+                seconds=round(result.seconds, 3),
+                epochs=result.epochs,
+                examples=learned.examples,
+                stopped=result.stopped,
+                settings=learned.recipe.to_dict()["training"],
+            )
+        return replace(
+            run,
+            answers=tuple(r.answer for r in replies),
+            scores=tuple(None if r.answer is None else _rounded(r.scores.get(r.answer)) for r in replies),
+            errors={i: str(r.error) for i, r in enumerate(replies) if r.error is not None},
+            parameters=reasoner.parameters,
+            answering=took,
+        )
+
+    # --- examples -------------------------------------------------------------------------------------------
+
+    def _examples(self, found: Comparison, made: Mapping[str, Any], most: int) -> tuple[Example, ...]:
+        """Questions on which reasoners differ, with the trace of one that executes programs."""
+        told = []
+        for place in choose(found, most):
+            query = self.test[place]
+            trace, of = self._trace(found, made, place)
+            told.append(Example(place, trace, of, drawing(query), story(query)))
+        return tuple(told)
+
+    def _trace(self, found: Comparison, made: Mapping[str, Any], place: int) -> tuple[str | None, str]:
+        """The steps of a reasoner that has any: an exact one that is right first, then any that has."""
+        runs = [r for r in found.best() if r.failure is None and r.kind != "neural"]
+        runs.sort(key=lambda r: (not found.right(r)[place], r.kind != "symbolic"))
+        for run in runs:
+            try:
+                trace = self._reasoner(run.reasoner, made[run.reasoner], run.size).trace(self.test[place])
+            except NsreasonError:
+                continue
+            if trace is not None:
+                return trace.to_text(width=_TRACE), run.reasoner
+        return None, ""
+
+    def _say(self, name: str, size: int | None) -> None:
+        if self.progress is not None:
+            self.progress(_title(name, size), None)
+
+
+def _title(name: str, size: int | None) -> str:
+    return Run(name, "neural", size).title
+
+
+def _within(queries: Sequence[Query], most: Mapping[str, int]) -> list[Query]:
+    """The queries that have no more of each fact.
+
+    Raises:
+        DataError: a fact is not known of any query.
+    """
+    known = {fact for query in queries for fact in query.facts}
+    for fact in most:
+        if queries and fact not in known:
+            raise DataError(f"no question tells its '{fact}'{did_you_mean(fact, known)}")
+    return [q for q in queries if all(q.facts.get(fact, 0) <= limit for fact, limit in most.items())]
+
+
+def _ranges(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
+    facts: dict[str, tuple[int, int]] = {}
+    for query in queries:
+        for fact, value in query.facts.items():
+            low, high = facts.get(fact, (value, value))
+            facts[fact] = min(low, value), max(high, value)
+    return facts
+
+
+def _told(query: Query) -> Question:
+    return Question(query.index, query.text, query.answer, query.type, query.group, dict(query.facts))
+
+
+def digest(queries: Sequence[Query]) -> str:
+    """What queries ask and expect, in 16 letters."""
+    told = hashlib.sha256()
+    for q in queries:
+        told.update(repr((q.index, q.text, q.answer, q.type)).encode())
+    return told.hexdigest()[:16]
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(float(score), 4)
+
+
+def _version() -> str:
+    from . import __version__
+
+    return __version__
+
+
+def _machine() -> str:
+    from .run_log import machine
+
+    told = machine()
+    accelerators = "".join(f", {name}" for name in told["accelerators"])
+    return f"{told['processor']}, {told['cores']} cores{accelerators}, torch {told['packages'].get('torch', '?')}"
+
+
+def _write(path: Path, told: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(json.dumps(told, indent=1).encode())
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; remove it, to have it made anew") from None
+
+
+def _run(told: Any, path: Path) -> Run:
+    try:
+        return msgspec.convert(told, Run, strict=False)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: not what a comparison wrote: {error}; remove it, to have it made anew") from None
+
+
+def read_budget(text: str) -> Budget:
+    """A budget as the command line has it: `90s`, `10m`, `1h`, or `50000q` questions.
+
+    Raises:
+        RecipeError: it is none.
+    """
+    number, unit = text.strip()[:-1].replace(",", "").replace("_", ""), text.strip()[-1:].lower()
+    try:
+        amount = float(number)
+        if unit == "q":
+            return Budget(examples=int(amount))
+        return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise RecipeError(f"a budget is a time, as 90s, 10m or 1h, or questions, as 50000q; got '{text}'") from None

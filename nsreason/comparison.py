@@ -1,0 +1,146 @@
+"""What a comparison found: the answers of reasoners to the same questions, and all that is drawn from them.
+
+    found = Comparison.from_dict(json.load(file))
+    found.runs[0].accuracy(found.queries)
+
+No torch is imported here. `nsreason.compare` makes it, `nsreason.comparison_report` tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import DataError
+
+Kind = Literal["symbolic", "soft", "neural"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that all were asked: `Query` without what there is to see."""
+
+    index: int
+    text: str | None
+    answer: str | None
+    type: str
+    group: str = ""
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reasoner, at one size of its training set.
+
+    Attributes:
+        reasoner: its name. kind: `symbolic`, `soft` or `neural`; see `reasoner.Made`.
+        size: training questions; None for one that does not learn.
+        learned: whether it learned anything here.
+        failure: why it has no answers, in its error's words; None if it has.
+        answers: its answer to each question, in their order; None where it had none. Empty if it failed.
+        scores: how likely it held its answer, from 0 to 1; None where it did not say.
+        errors: the place of a question -> why it has no answer, or why the answer is a guess.
+        parameters: how many numbers it learned.
+        seconds: of training. epochs, examples: how far it came; questions seen, each counted whenever it was.
+        stopped: `finished` what the budget was planned to, or out of `time`.
+        answering: seconds that all answers took.
+        first: seconds until it was ready: made, or read from what had been learned.
+        settings: of its training, as its recipe has them.
+    """
+
+    reasoner: str
+    kind: Kind
+    size: int | None = None
+    learned: bool = False
+    failure: str | None = None
+    answers: tuple[str | None, ...] = ()
+    scores: tuple[float | None, ...] = ()
+    errors: Mapping[int, str] = field(default_factory=dict)
+    parameters: int = 0
+    seconds: float = 0.0
+    epochs: int = 0
+    examples: int = 0
+    stopped: str = ""
+    answering: float = 0.0
+    first: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """`lstm, 1,000 questions`; only the name where nothing was learned."""
+        return self.reasoner if self.size is None else f"{self.reasoner}, {self.size:,} questions"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question on which reasoners differ.
+
+    Attributes:
+        place: of the question among the comparison's.
+        trace: how a symbolic reasoner answers it, as lines of text; None if none can.
+        of: that reasoner's name.
+        scene: a drawing of what is asked about, as an SVG element; None if there is none.
+        told: what is asked about in words, such as a story; None if there is nothing to tell.
+    """
+
+    place: int
+    trace: str | None = None
+    of: str = ""
+    scene: str | None = None
+    told: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Reasoners side by side.
+
+    Attributes:
+        settings: what decided the comparison: `task`, `source`, `task_settings`, `reasoners`, `sizes`, `budget`,
+            `seed`, `sees`, `limit`, `train_within`, `version`.
+        trained: the least and the most of each fact among the questions that were learned from.
+        machine, date: where and when.
+        bad: records of the files that could not be used; `bad_first` says why, of the first.
+    """
+
+    settings: Mapping[str, Any]
+    queries: tuple[Question, ...]
+    runs: tuple[Run, ...]
+    examples: tuple[Example, ...] = ()
+    trained: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    machine: str = ""
+    date: str = ""
+    bad: int = 0
+    bad_first: str = ""
+
+    def right(self, run: Run) -> list[bool]:
+        """Of each question, whether a run's answer is right; nothing for a run that failed."""
+        return [a is not None and a == q.answer for a, q in zip(run.answers, self.queries, strict=False)]
+
+    def best(self) -> list[Run]:
+        """Of each reasoner the run with the most training questions that did not fail; else one that failed."""
+        found: dict[str, Run] = {}
+        for run in self.runs:
+            other = found.get(run.reasoner)
+            if other is None or (run.failure is None, run.size or 0) >= (other.failure is None, other.size or 0):
+                found[run.reasoner] = run
+        return list(found.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON; `from_dict` reads it."""
+        told: dict[str, Any] = msgspec.to_builtins(asdict(self), str_keys=True)
+        return told
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Comparison:
+        """What `to_dict` made.
+
+        Raises:
+            DataError: it is no comparison; the message says where.
+        """
+        try:
+            return msgspec.convert(told, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise DataError(f"not a comparison: {error}") from None

@@ -1,0 +1,70 @@
+"""Which questions of a comparison are worth a look, and how what they are about is drawn."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from .comparison import Comparison
+from .query import Query
+
+if TYPE_CHECKING:
+    from .picture import Picture
+
+_SIDE = 360  # pixels: pictures are not shown larger
+
+
+def choose(found: Comparison, most: int) -> list[int]:
+    """The places of questions on which the best runs differ: of each type one after another, those first on which the
+    most reasoners that learned are wrong while one is right.
+    """
+    runs = [run for run in found.best() if run.failure is None and run.answers]
+    right = [found.right(run) for run in runs]
+    by_type: dict[str, list[tuple[int, int]]] = {}
+    for place, query in enumerate(found.queries):
+        told = {run.answers[place] for run in runs}
+        good = sum(marks[place] for marks in right)
+        if len(told) > 1 and good:
+            by_type.setdefault(query.type, []).append((good, place))
+    rows = [sorted(places) for _, places in sorted(by_type.items())]
+    turns = [row[k][1] for k in range(max(map(len, rows), default=0)) for row in rows if k < len(row)]
+    return turns[:most]
+
+
+def drawing(query: Query) -> str | None:
+    """What a question is about, as an SVG or an `img` that holds its pixels; None if there is nothing to draw."""
+    if "picture" in query.seen:
+        return _picture(query.seen["picture"])
+    if "scene" in query.seen:
+        from .trace_plan import plan
+
+        return plan(query.seen["scene"]).svg
+    return None
+
+
+def _picture(picture: Picture) -> str | None:
+    from PIL import Image
+
+    from .errors import NsreasonError
+
+    try:
+        pixels = picture.tensor().permute(1, 2, 0).numpy()
+    except NsreasonError:
+        return None
+    image = Image.fromarray(pixels)
+    if max(image.size) > _SIDE:
+        image.thumbnail((_SIDE, _SIDE))
+    elif max(image.size) < _SIDE // 2:  # few pixels stay sharp
+        image = image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST)
+    held = io.BytesIO()
+    image.save(held, format="PNG")
+    text = base64.b64encode(held.getvalue()).decode()
+    size = f'width="{image.width}" height="{image.height}"'
+    return f'<img alt="what is asked about" {size} src="data:image/png;base64,{text}">'
+
+
+def story(query: Query) -> str | None:
+    """The sentences that a question is about, a line each; None if there are none."""
+    told = query.seen.get("sentences")
+    return None if not told else "\n".join(told)

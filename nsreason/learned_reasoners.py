@@ -1,0 +1,282 @@
+"""Reasoners that learn from questions and answers, each within the same budget: networks, and the concept learner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+from .answering import QuestionTypes
+from .baselines.neural import Neural, NeuralConfig, settled
+from .checkpoint import load_model
+from .concept_data import Described, Example, Examples, describe_scenes, nodes
+from .concept_learner import ConceptLearner, ConceptLearnerConfig
+from .data.questions import QuestionRecord
+from .domain import load_domain
+from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from .learning import Learned, learn
+from .losses import encode_answer
+from .models import model_class
+from .program import Program
+from .query import Query, Reply
+from .reasoner import Lesson, Reasoner, program_of
+from .recipe import Recipe, load_recipe
+from .scene import Scene
+from .soft_scores import soft_replies
+from .trace import Trace
+
+__all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
+
+Kind = Literal["symbolic", "soft", "neural"]
+T = TypeVar("T")
+_BATCH = 256  # queries that are answered together
+_READERS = 4  # threads; decoding an image does not hold the others up
+
+
+class Network:
+    """Networks that answer by classes: each model of `nsreason.baselines.rivals`."""
+
+    learns: ClassVar[bool] = True
+    kind: ClassVar[Kind] = "neural"
+
+    @classmethod
+    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+        """See `reasoner.Made`. What is to be seen is read before learning begins, and its time.
+
+        Raises:
+            RecipeError: the task has no recipe for networks that look at what is asked for.
+            CheckpointError: the lesson's checkpoint is damaged, or of another model.
+        """
+        if lesson.checkpoint is not None:
+            return Answering(load_model(lesson.checkpoint, name))
+        recipe = _recipe(lesson, lesson.recipe or _of_task(lesson))
+        config = recipe.model_config
+        if not isinstance(config, NeuralConfig):
+            raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
+        looks = bool(getattr(model_class(name), "looks", True))
+        told = _seeing(lesson.train, config, looks)
+        recipe = replace(recipe, model=name, model_config=settled(config, told))
+        valid = _seeing(lesson.valid, config, looks) if lesson.valid else []
+        model, learned = learn(recipe, lesson, told, valid)
+        return Answering(model, learned)
+
+
+class Concepts:
+    """The concept learner on state descriptions: programs are given, concepts are learned."""
+
+    learns: ClassVar[bool] = True
+    kind: ClassVar[Kind] = "soft"
+
+    @classmethod
+    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+        """See `reasoner.Made`.
+
+        Raises:
+            RecipeError: the recipe is of another model, or of a learner that sees images.
+            CheckpointError: the lesson's checkpoint is damaged, or of such a model.
+        """
+        if lesson.checkpoint is not None:
+            held = load_model(lesson.checkpoint, name)
+            if held.config.features != "state":
+                raise CheckpointError(f"{lesson.checkpoint}: of a learner that sees images, not state descriptions")
+            return Executed(held, Descriptions(held.config))
+        recipe = _recipe(lesson, lesson.recipe or "clevr-state-quick")
+        config = recipe.model_config
+        if not isinstance(config, ConceptLearnerConfig) or config.features != "state":
+            raise RecipeError(f"{name}: the recipe is of no concept learner on state descriptions")
+        config = replace(config, domain=lesson.domain)
+        recipe = replace(recipe, model_config=config)
+        seen = Descriptions(config)
+        model, learned = learn(recipe, lesson, seen.examples(lesson.train), seen.examples(lesson.valid))
+        return Executed(model, seen, learned)
+
+
+def _of_task(lesson: Lesson) -> str:
+    known = lesson.recipes
+    if not known:
+        raise RecipeError(f"the task '{lesson.task}' names no recipe for networks; give one")
+    sees = lesson.sees or next(iter(known))
+    if sees not in known:
+        raise RecipeError(f"the task '{lesson.task}' has no '{sees}' to look at{did_you_mean(sees, known)}")
+    return known[sees]
+
+
+def _recipe(lesson: Lesson, name: str) -> Recipe:
+    recipe = load_recipe(name, overrides=lesson.overrides)
+    return replace(recipe, training=replace(recipe.training, seed=lesson.seed))
+
+
+def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list[Query]:
+    """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
+    kinds = [config.sees, *(["bits"] if config.asks == "bits" else [])]
+    pictures = {id(q.seen["picture"]): q.seen["picture"] for q in queries if "picture" in q.seen}
+    faults: dict[int, NsreasonError] = {}
+
+    def read(picture: Any) -> None:
+        try:
+            picture.square(config.grid.size)
+        except NsreasonError as error:
+            faults[id(picture)] = error
+
+    if looks and config.sees == "picture":
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
+            list(pool.map(read, pictures.values()))
+    found: list[Query] = []
+    why: NsreasonError | None = None
+    for query in queries:
+        lacks = [kind for kind in kinds if kind not in query.seen]
+        if lacks or query.answer is None:
+            why = why or DataError(f"question {query.index} has no {lacks[0] if lacks else 'answer'}")
+        elif config.sees == "picture" and id(query.seen["picture"]) in faults:
+            why = why or faults[id(query.seen["picture"])]
+        else:
+            found.append(query)
+    if not found:
+        raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
+    return found
+
+
+# --- answering ----------------------------------------------------------------------------------------------
+
+
+def _each(answer: Callable[[Sequence[T]], list[Reply]], asked: Sequence[T]) -> list[Reply]:
+    """The replies to a batch; those that are good beside a bad one are answered."""
+    try:
+        return answer(asked)
+    except NsreasonError as error:
+        if len(asked) == 1:
+            return [Reply(None, error=error)]
+    half = len(asked) // 2
+    return _each(answer, asked[:half]) + _each(answer, asked[half:])
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A trained network as a reasoner; queries that it cannot look at get an error."""
+
+    model: Neural
+    learned: Learned | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Those that were learned."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def answer(self, queries: Sequence[Query]) -> list[Reply]:
+        """See `Reasoner.answer`."""
+        replies: list[Reply] = []
+        for at in range(0, len(queries), _BATCH):
+            replies += _each(self._batch, queries[at : at + _BATCH])
+        return replies
+
+    def _batch(self, queries: Sequence[Query]) -> list[Reply]:
+        for query in queries:
+            if query.text is None and self.model.config.asks == "words":
+                raise DataError(f"question {query.index} has no text to read")
+        asked = [replace(q, answer=None) for q in queries]  # what is right is not looked at
+        device = next(self.model.parameters()).device
+        return self.model.predict(self.model.collate(asked).to(device))
+
+    def trace(self, query: Query) -> Trace | None:
+        """None: there are no steps."""
+        return None
+
+
+class Descriptions:
+    """What a concept learner is told of queries' scenes; queries of one scene share its description."""
+
+    def __init__(self, config: ConceptLearnerConfig) -> None:
+        """Raises DomainError when there is no such domain."""
+        self.config = config
+        self.domain = load_domain(config.domain)
+        self._types = QuestionTypes(self.domain)
+        self._held: dict[int, Described] = {}  # each holds its scene, so that ids stay their own
+
+    def of(self, query: Query) -> tuple[Program, Described]:
+        """The program of a query, and the description of its scene.
+
+        Raises:
+            DataError: it has none. ExecutionError: they are of another domain. SceneError: objects have no coordinates.
+        """
+        program = program_of(query, "given", self.domain)
+        scene: Scene | None = query.seen.get("scene")
+        if scene is None:
+            raise DataError(f"question {query.index} has no scene")
+        for what, domain in (("program", program.domain), ("scene", scene.domain)):
+            if domain != self.domain:
+                known = f"the learner knows the domain '{self.domain.name}'"
+                raise ExecutionError(f"question {query.index}: {known}, the {what} is of '{domain.name}'")
+        if id(scene) not in self._held:
+            self._held[id(scene)] = describe_scenes([scene], self.config.state)[0]
+        return program, self._held[id(scene)]
+
+    def examples(self, queries: Sequence[Query]) -> Examples:
+        """An example of each query that can be learned from; one that cannot does not cost the others.
+
+        Raises:
+            DataError: none can; the message tells of the first.
+        """
+        found, why = Examples(), None
+        for query in queries:
+            try:
+                found.append(self._example(query))
+            except NsreasonError as error:
+                why = why or error
+        if why is not None and not found:
+            raise DataError(f"there is no question to learn from; the first: {why}")
+        return found
+
+    def _example(self, query: Query) -> Example:
+        program, described = self.of(query)
+        if query.answer is None:
+            raise DataError(f"question {query.index} has no answer")
+        target = encode_answer(query.answer, program.kind, self.domain)
+        if math.isnan(target):
+            told = f"'{query.answer}' is no answer of its program"
+            raise DataError(f"question {query.index}: {told}, which is of kind '{program.kind.name}'")
+        ops = tuple(dict.fromkeys(step.op.name for step in program.steps))
+        record = QuestionRecord(query.index, query.text, query.answer)
+        type_ = self._types(program)[0]  # not the query's, which a task may name as it likes
+        return Example(described, program, target, type_, len(described), nodes(program), query.type, ops, record)
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A concept learner as a reasoner: programs executed by degrees on what it sees of scenes."""
+
+    model: ConceptLearner
+    seen: Descriptions
+    learned: Learned | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Those that were learned."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def answer(self, queries: Sequence[Query]) -> list[Reply]:
+        """See `Reasoner.answer`; scores are those of `soft_scores`."""
+        replies: dict[int, Reply] = {}
+        ready: list[tuple[int, Program, Described]] = []
+        for i, query in enumerate(queries):
+            try:
+                ready.append((i, *self.seen.of(query)))
+            except NsreasonError as error:
+                replies[i] = Reply(None, error=error)
+        for at in range(0, len(ready), _BATCH):
+            part = ready[at : at + _BATCH]
+            for (i, _, _), reply in zip(part, _each(self._batch, part), strict=True):
+                replies[i] = reply
+        return [replies[i] for i in range(len(queries))]
+
+    def _batch(self, asked: Sequence[tuple[int, Program, Described]]) -> list[Reply]:
+        scenes = list({id(d): d for _, _, d in asked}.values())
+        place = {id(d): k for k, d in enumerate(scenes)}
+        which = [place[id(d)] for _, _, d in asked]
+        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.look(scenes), which)
+
+    def trace(self, query: Query) -> Trace | None:
+        """See `Reasoner.trace`."""
+        program, described = self.seen.of(query)
+        return self.model.trace(program, described.scene, query.text)

@@ -1,0 +1,107 @@
+"""How sure execution by degrees is of its answers.
+
+    soft_replies(learner.executor, programs, grounded, which)      # a Reply for each program
+
+The answers are those of NS-CL's evaluation (the likeliest object, counts of members); scores are probabilities of soft
+execution, as in training, where nothing is decided before the end:
+
+* truth: the degree of yes, and of no.
+* word: the share of each concept.
+* number: of a `count`, the probability that so many objects are members, were their memberships independent; of other
+  numbers, how near the expected one is (1 - |difference|).
+* object: the share of each; a set: the probability of just these members.
+
+Where soft execution finds another answer likelier than the one that is given, this one stands alone with its
+probability: what is not sure of itself then scores low.
+
+Q programs, K of them with answers of one kind, N objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .executors.answers import Answer, spell
+from .executors.grounding import Grounded
+from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
+from .executors.soft_schedule import schedule
+from .kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
+from .program import Program
+from .query import Reply
+
+
+@torch.no_grad()
+def soft_replies(
+    executor: QuasiSymbolic, programs: Sequence[Program], grounded: Grounded, which: Sequence[int]
+) -> list[Reply]:
+    """The answers of programs, program q on scene `which[q]`, with their scores.
+
+    Args:
+        executor: as in training.
+
+    Raises:
+        ExecutionError: programs and scenes are of different domains, or a number is not finite.
+    """
+    if not programs:
+        return []
+    plan = schedule(programs)
+    answers = executor.evaluation()(plan, grounded, which).decode()
+    soft = executor(plan, grounded, which, keep=True)
+    scores: list[dict[str, float]] = [{} for _ in programs]
+    for part in soft.parts:
+        questions = part.questions.tolist()
+        found = _scores(soft, part, [programs[q] for q in questions], [answers[q] for q in questions])
+        for q, told in zip(questions, found, strict=True):
+            scores[q] = told
+    return [_reply(spell(answer), told) for answer, told in zip(answers, scores, strict=True)]
+
+
+def _reply(answer: str, scores: dict[str, float]) -> Reply:
+    own = scores.get(answer, 0.0)
+    return Reply(answer, scores if own >= max(scores.values(), default=0.0) and scores else {answer: own})
+
+
+def _scores(
+    soft: SoftAnswers, part: SoftValues, programs: Sequence[Program], answers: Sequence[Answer]
+) -> list[dict[str, float]]:
+    """The scores of the answers of one kind."""
+    if part.kind is NUMBER:
+        return _of_numbers(soft, part, programs, answers)
+    shares = soft.algebra.probability(part.values.float(), part.kind).clamp(0, 1).cpu()
+    if part.kind is TRUTH:
+        return [{"yes": p, "no": 1.0 - p} for p in shares.tolist()]
+    if part.kind is OBJECTS:
+        sure = torch.where(shares > 0.5, shares, 1 - shares).prod(-1)
+        return [{spell(a): p} for a, p in zip(answers, sure.tolist(), strict=True)]
+    shares = shares / shares.sum(-1, keepdim=True).clamp_min(torch.finfo(shares.dtype).tiny)
+    names = programs[0].domain.concepts if part.kind is WORD else [str(i) for i in range(shares.shape[-1])]
+    assert part.kind in (WORD, OBJECT)
+    return [{n: p for n, p in zip(names, row, strict=True) if p > 0} for row in shares.tolist()]
+
+
+def _of_numbers(
+    soft: SoftAnswers, part: SoftValues, programs: Sequence[Program], answers: Sequence[Answer]
+) -> list[dict[str, float]]:
+    questions = part.questions.tolist()
+    counts = [k for k, p in enumerate(programs) if p.steps[-1].op.name == "count"]
+    found = [
+        {spell(a): max(0.0, 1.0 - abs(v - float(spell(a))))}
+        for a, v in zip(answers, part.values.float().tolist(), strict=True)
+    ]
+    if counts:
+        sets = [soft.value(questions[k], programs[k].inputs[-1][0]) for k in counts]
+        told = how_many(soft.algebra.probability(torch.stack(sets).float(), OBJECTS).clamp(0, 1)).cpu().tolist()
+        for k, row in zip(counts, told, strict=True):
+            found[k] = {str(number): p for number, p in enumerate(row) if p > 0}
+    return found
+
+
+def how_many(members: Tensor) -> Tensor:
+    """(K, N) probabilities of membership -> (K, N + 1), the probability of each number of members."""
+    told = torch.nn.functional.pad(torch.ones_like(members[:, :1]), (0, members.shape[1]))
+    for p in members.unbind(-1):
+        told = told * (1 - p)[:, None] + torch.nn.functional.pad(told[:, :-1], (1, 0)) * p[:, None]
+    return told

@@ -1,0 +1,118 @@
+"""CLEVR as queries, of the official files or of generated ones: scenes, their state descriptions, their images."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..answering import QuestionTypes
+from ..concept_data import find_files, nodes
+from ..data.questions import QuestionRecord, read_questions
+from ..data.scenes import load_scenes
+from ..domain import Domain, load_domain
+from ..errors import DataError, NsreasonError
+from ..picture import Picture
+from ..query import Query
+from ..scene import Scene
+from . import TaskSplit, cut_valid
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Clevr:
+    """Settings.
+
+    domain: a bundled domain's name, or the path of a domain file: any data in CLEVR's layout will do.
+    split: of several files in a folder, those with this in their names.
+    test: the last part of the scenes, in file order, unless `test_split` names files of their own.
+    test_split: what the names of the files to be tested on have in them, such as `val`.
+    valid: the last part of the other scenes is not learned from.
+    frame: where a state description has its objects; see `StateConfig`.
+    """
+
+    domain: str = "clevr"
+    split: str = ""
+    test: float = 0.1
+    test_split: str = ""
+    valid: float = 0.02
+    frame: Literal["world", "camera", "image"] = "world"
+
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"rows": "rn-clevr-state-cpu", "picture": "rn-clevr-pixels-cpu"}
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.valid < 1 and 0 <= self.test < 1):
+            raise ValueError(f"test and valid are from 0 to below 1, got {self.test} and {self.valid}")
+
+    def load(self, folder: str | Path) -> TaskSplit:
+        """See `Task.load`."""
+        place, domain = Path(folder), load_domain(self.domain)
+        found, bad = self._queries(place, domain, self.split)
+        if self.test_split:
+            test, more = self._queries(place, domain, self.test_split)
+            bad += more
+        else:
+            found, test = cut_valid(found, self.test, "scene")
+        train, valid = cut_valid(found, self.valid, "scene")
+        return TaskSplit(train, valid, test, bad, str(folder))
+
+    def _queries(self, folder: Path, domain: Domain, split: str) -> tuple[list[Query], list[NsreasonError]]:
+        scenes_path, questions_path = find_files(folder, split)
+        held = load_scenes(scenes_path, domain)
+        seen = _Seen(folder, self.frame)
+        types = QuestionTypes(domain)
+        made: dict[int, list[Query]] = {i: [] for i in range(len(held.scenes))}
+        bad: list[NsreasonError] = [b.error for b in held.bad]
+        for record in read_questions(questions_path):
+            try:
+                if not isinstance(record, QuestionRecord):
+                    raise record.error
+                where = held.place(record.image_index, record.image_filename)
+                made[where].append(self._query(record, held.scenes[where], seen, domain, types))
+            except NsreasonError as error:
+                bad.append(error)
+        found = [query for part in made.values() for query in part]
+        if not found:
+            why = f"; the first: {bad[0]}" if bad else ""
+            raise DataError(f"{questions_path}: no question can be used{why}")
+        return found, bad
+
+    def _query(self, record: QuestionRecord, scene: Scene, seen: _Seen, domain: Domain, types: QuestionTypes) -> Query:
+        program = record.given_program(domain)
+        facts = {"objects": len(scene)}
+        if program is not None:
+            facts["program length"] = nodes(program)
+        kind = types(program)[0] if program is not None else "question"
+        return Query(record.index, record.question, record.answer, kind, seen.of(scene), program=program, facts=facts)
+
+
+class _Seen:
+    """What there is to see of each scene of a folder: made once for all its questions."""
+
+    def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
+        from ..perception.state import StateConfig
+
+        self._config = StateConfig(frame=frame)
+        images = folder / "images"
+        self._files = {
+            name: Path(place) / name
+            for place, _, names in os.walk(images, followlinks=True)
+            for name in names
+            if name.lower().endswith(ENDINGS)
+        }
+        self._held: dict[int, dict[str, Any]] = {}
+
+    def of(self, scene: Scene) -> dict[str, Any]:
+        from ..perception.state import state_rows
+
+        if id(scene) not in self._held:
+            seen: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}
+            if scene.image in self._files:
+                seen["picture"] = Picture(self._files[scene.image])
+            self._held[id(scene)] = seen
+        return self._held[id(scene)]

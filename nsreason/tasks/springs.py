@@ -1,0 +1,48 @@
+"""Mass-spring systems as queries: which balls are linked, or how many systems they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..data.links import spell_links
+from ..data.synthetic import springs as data
+from ..query import Query
+from . import TaskSplit, cut_valid
+
+
+@dataclass(frozen=True)
+class Springs:
+    """Settings.
+
+    ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
+    color: of a ball, as `one-hot`, as three values (`rgb`, the paper's text) or one `number` (its supplement).
+    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `Springs.states`.
+    valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
+    """
+
+    ask: Literal["connections", "systems"] = "connections"
+    color: data.Color = "one-hot"
+    moves: data.Moves = "changes"
+    valid: float = 0.02
+
+    @property
+    def recipes(self) -> dict[str, str]:
+        """The recipes of networks, by what they look at."""
+        return {"rows": f"rn-springs-{self.ask}-cpu"}
+
+    def load(self, folder: str | Path) -> TaskSplit:
+        """See `Task.load`."""
+        train, valid = cut_valid(self._queries(data.read_springs(folder, "train")), self.valid)
+        test = self._queries(data.read_springs(folder, "validation"))
+        return TaskSplit(train, valid, test, source=str(folder))
+
+    def _queries(self, found: data.Springs) -> list[Query]:
+        rows, linked = found.states(self.color, self.moves), found.connections()
+        made = []
+        for i, systems in enumerate(found.systems.tolist()):
+            answer = spell_links(linked[i]) if self.ask == "connections" else str(systems)
+            facts = {"links": int(linked[i].sum()) // 2, "systems": systems}
+            made.append(Query(i, None, answer, self.ask, {"rows": rows[i]}, facts=facts))
+        return made

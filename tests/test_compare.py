@@ -1,0 +1,243 @@
+"""Comparisons: who is asked what, what is kept, what is done again, what fails alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nsreason.compare import Plan, compare, read_budget
+from nsreason.comparison import Comparison
+from nsreason.errors import DataError, RecipeError
+from nsreason.query import accuracy
+from nsreason.reasoner import Budget
+from nsreason.tasks import make_task
+
+TASK = "toy_reasoners:Sums"
+
+
+def toy(*names: str) -> list[str]:
+    return [f"toy_reasoners:{name}" for name in names]
+
+
+def made(folder: Path) -> int:
+    """How many reasoners were made in a comparison's folder."""
+    return sum(len(path.read_text().splitlines()) for path in folder.glob("runs/*/made.txt"))
+
+
+def run(folder: Path, *names: str, **plan: Any) -> Comparison:
+    """Without examples, for whose traces reasoners are made again."""
+    return compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
+
+
+def test_all_answer_the_same_questions(tmp_path: Path) -> None:
+    found = run(tmp_path / "out", "Knows", "AlwaysYes")
+    knows, yes = found.runs
+    assert all(found.right(knows)) and len(knows.answers) == len(found.queries) == 24
+    assert sum(found.right(yes)) == 6  # of the twelve numbers from 20 on, half are even
+    assert [q.text for q in found.queries[:2]] == ["Is 20 even?", "20 and 21?"]
+    assert (knows.size, knows.kind, yes.kind, knows.scores[0]) == (None, "symbolic", "neural", 0.5)
+    assert (found.bad, found.bad_first) == (1, "a bad record")
+    assert found.trained == {"digits": (1, 2)}
+    assert found.settings["task"] == TASK and found.settings["reasoners"] == toy("Knows", "AlwaysYes")
+
+
+def test_those_that_learn_do_so_at_each_size_and_from_the_first_questions(tmp_path: Path) -> None:
+    found = run(tmp_path / "out", "Knows", "Learner", sizes=[30, 25, 10**6])
+    assert [(r.reasoner.partition(":")[2], r.size) for r in found.runs] == [
+        ("Knows", None),
+        ("Learner", 25),
+        ("Learner", 30),
+        ("Learner", 36),  # all there are: 40 without four to validate on
+    ]
+    right = [sum(found.right(r)) for r in found.runs]
+    assert right == [24, 2 * 6, 2 * 11, 24]
+    few = found.runs[1]
+    assert few.answers[-1] is None and few.errors[23] == "no idea" and few.scores[-1] is None
+    assert [r.size for r in found.best()] == [None, 36]
+
+
+def test_what_is_there_is_not_done_again_and_more_may_be_added(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    first = run(folder, "Knows", "Learner", sizes=[25])
+    assert made(folder) == 2
+    again = run(folder, "Knows", "Learner", sizes=[25])
+    assert made(folder) == 2 and again.runs == first.runs and again.settings == first.settings
+    more = run(folder, "Knows", "Learner", "AlwaysYes", sizes=[25, 30])
+    assert made(folder) == 4 and len(more.runs) == 4
+    told = json.loads((folder / "comparison.json").read_text())
+    assert Comparison.from_dict(told) == more
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run(folder, "Knows")
+    with pytest.raises(DataError, match=r"holds a comparison of something else .*seed 0"):
+        run(folder, "Knows", seed=1)
+    with pytest.raises(DataError, match="another folder"):
+        run(folder, "Knows", task_settings={"test": 3})
+    with pytest.raises(DataError, match="budget '60 s'"):
+        run(folder, "Knows", budget=Budget(seconds=5))
+
+
+def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    found = run(folder, "Broken", "Mute", "Short", "Knows")
+    failures = [r.failure for r in found.runs]
+    assert failures[0] == "ZeroDivisionError: by zero"
+    assert failures[1] == "it answers none of 24 questions; the first: no idea"
+    assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
+    assert failures[3] is None and all(found.right(found.runs[3]))
+    assert found.runs[0].answers == () and found.right(found.runs[0]) == []
+    before = made(folder)
+    run(folder, "Broken", "Mute", "Knows")  # those that failed are tried again, the other is not
+    assert made(folder) == before + 1
+
+
+def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, "Knows", "Interrupted", "AlwaysYes")
+    assert made(folder) == 2 and not (folder / "comparison.json").exists()
+    run(folder, "Knows", "AlwaysYes")
+    assert made(folder) == 3
+
+
+def test_nothing_learns_unless_it_may(tmp_path: Path) -> None:
+    found = run(tmp_path / "out", "Learner", "Knows", train=False)
+    assert found.runs[0].failure is not None and "let it learn (--train)" in found.runs[0].failure
+    assert found.runs[1].failure is None
+
+
+def test_training_within_limits_tests_beyond_them(tmp_path: Path) -> None:
+    found = run(tmp_path / "out", "Learner", within={"digits": 1})
+    assert found.runs[0].size == 20 and found.trained == {"digits": (1, 1)}
+    assert {q.facts["digits"] for q in found.queries} == {2}
+    with pytest.raises(DataError, match="no question tells its 'digit'; did you mean 'digits'"):
+        run(tmp_path / "other", "Learner", within={"digit": 1})
+
+
+def test_questions_that_reasoners_differ_on_are_told(tmp_path: Path) -> None:
+    found = run(tmp_path / "out", "Knows", "AlwaysYes", examples=3)
+    assert len(found.examples) == 3
+    for example in found.examples:
+        told = {r.answers[example.place] for r in found.runs}
+        assert len(told) > 1
+    assert [found.queries[e.place].type for e in found.examples] == ["even", "sum", "even"]  # by turns
+    assert run(tmp_path / "none", "Knows", "AlwaysYes").examples == ()
+
+
+def test_limit_takes_the_first(tmp_path: Path) -> None:
+    assert len(run(tmp_path / "out", "Knows", limit=5).queries) == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "plan", "says"),
+    [
+        ([], {}, "no reasoner to compare"),
+        (["Knows"], {"sizes": [0]}, "1 question or more"),
+        (["Knows"], {"recipes": {"lstm": "x"}}, "a recipe of 'lstm', which is not compared"),
+        (["Knows"], {"overrides": ["lstm:training.lr=1"]}, "a setting of 'lstm', which is not compared"),
+        (["Knows"], {"task_settings": {"tset": 3}}, "no key 'tset'; did you mean 'test'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_first(
+    tmp_path: Path, names: list[str], plan: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(RecipeError, match=says):
+        run(tmp_path / "out", *names, **plan)
+    assert made(tmp_path / "out") == 0
+
+
+def test_unknown_names_have_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no reasoner 'exat'; did you mean 'exact'"):
+        compare(TASK, tmp_path, ["exat"], tmp_path / "out")
+    with pytest.raises(RecipeError, match="toy_reasoners has no class Nobody"):
+        run(tmp_path / "out", "Nobody")
+    with pytest.raises(RecipeError, match="no task 'clever'; did you mean 'clevr'"):
+        make_task("clever")
+    with pytest.raises(DataError, match="no such folder"):
+        compare(TASK, tmp_path / "gone", toy("Knows"), tmp_path / "out")
+
+
+def test_damage_is_told_with_its_file(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run(folder, "Knows")
+    [path] = (folder / "answers").iterdir()
+    path.write_text("{")
+    with pytest.raises(DataError, match=r"answers.*cannot be read.*remove it"):
+        run(folder, "Knows")
+    path.write_text("{}")
+    with pytest.raises(DataError, match="not what a comparison wrote"):
+        run(folder, "Knows")
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("90s", Budget(seconds=90)),
+        ("10m", Budget(seconds=600)),
+        ("1.5h", Budget(seconds=5400)),
+        ("50_000q", Budget(examples=50_000)),
+        ("2,000q", Budget(examples=2000)),
+    ],
+)
+def test_budgets_are_read(text: str, budget: Budget) -> None:
+    assert read_budget(text) == budget
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "0s", "-3s", "1d", "infq", "nan", "xs", "1e999q"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="budget"):
+        read_budget(text)
+
+
+def test_accuracy_of_nothing_is_nothing() -> None:
+    assert accuracy([], []) == 0.0
+
+
+def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
+    from nsreason.data.synthetic import write_dataset
+
+    write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
+    found = compare(
+        "clevr",
+        tmp_path / "data",
+        ["exact", "exact-parsed", "question-type"],
+        tmp_path / "out",
+        task_settings={"test": 0.5},
+        budget=Budget(examples=30),
+        sizes=[20],
+    )
+    exact, parsed, mode = found.runs
+    assert exact.failure is None and all(found.right(exact)) and all(found.right(parsed))
+    assert mode.failure is None and mode.learned and mode.examples == 20 and mode.epochs == 1
+    assert 0 < sum(found.right(mode)) < len(found.queries)
+    assert found.trained["objects"][1] <= 10 and "program length" in found.trained
+    first = found.examples[0]
+    assert first.of == "exact" and first.trace is not None and "scene" in first.trace
+    assert first.scene is not None and first.scene.startswith("<svg")
+
+
+def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
+    from nsreason.data.synthetic import write_dataset
+
+    write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
+    plan: dict[str, Any] = {"task_settings": {"test": 0.5}, "budget": Budget(examples=30)}
+    learned = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "first", **plan)
+    [held] = (tmp_path / "first" / "runs").iterdir()
+    taken = {"lstm": str(held / "best.json" if (held / "best.json").exists() else held / "last.json")}
+    again = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "again", checkpoints=taken, train=False, **plan)
+    assert again.runs[0].answers == learned.runs[0].answers and not again.runs[0].learned
+    assert again.runs[0].size is None and again.runs[0].parameters == learned.runs[0].parameters
+    wrong = {"mlp": taken["lstm"]}
+    other = compare("clevr", tmp_path / "data", ["mlp"], tmp_path / "other", checkpoints=wrong, **plan)
+    assert other.runs[0].failure is not None and "of the model 'lstm', not of 'mlp'" in other.runs[0].failure
+
+
+def test_settings_of_recipes_for_all_or_for_one() -> None:
+    plan = Plan("clevr", "data", overrides=("training.lr=1", "lstm:training.lr=2", "data.note=a:b"))
+    assert plan.overrides_of("lstm") == ("training.lr=1", "training.lr=2", "data.note=a:b")
+    assert plan.overrides_of("mlp") == ("training.lr=1", "data.note=a:b")

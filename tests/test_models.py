@@ -1,0 +1,268 @@
+"""One contract for every model of the table: what the training loop, checkpoints and reasoners ask of each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric.utilities import move_data_to_device
+from painted import write_painted
+from torch import Tensor, nn
+from toy_pictures import TINY as TINY_DETECTOR
+from toy_pictures import examples as detection_examples
+from toy_queries import network_config, queries
+
+from nsreason.baselines.neural import NeuralConfig, settled
+from nsreason.checkpoint import load_model, save_checkpoint
+from nsreason.concept_data import ConceptData, load_concept_data
+from nsreason.concept_learner import ConceptLearnerConfig
+from nsreason.domain import load_domain
+from nsreason.models import MODELS, model_class
+from nsreason.perception.concepts import ConceptConfig
+from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
+from nsreason.perception.state import StateConfig
+from nsreason.recipe import bundled_recipes, config_class, load_recipe, new_model
+from nsreason.scene_parser_data import load_parser_data
+
+
+@dataclass(frozen=True)
+class Given:
+    """A model's settings, small ones, and a few examples."""
+
+    config: Any
+    examples: Sequence[Any]
+
+
+def _network(_folder: Path) -> Given:
+    return Given(network_config("rows"), queries("rows", 6))
+
+
+def _concepts(folder: Path) -> Given:
+    write_painted(folder, scenes=6)
+    state = StateConfig(width=16, pairs=8, hidden=8)
+    config = ConceptLearnerConfig(state=state, concepts=ConceptConfig(space=8))
+    found = load_concept_data(folder, load_domain("clevr"), state, ConceptData(held_out=0.0))
+    return Given(config, found.train[:6])
+
+
+def _detector(folder: Path) -> Given:
+    return Given(TINY_DETECTOR, detection_examples(folder, 3))
+
+
+def _parser(folder: Path) -> Given:
+    write_painted(folder, scenes=4)
+    config = SceneParserConfig(side=24, width=8, hidden=16)
+    return Given(config, load_parser_data(folder, SceneParser(config)).train[:3])
+
+
+EXAMPLES: dict[str, Callable[[Path], Given]] = {
+    "cnn-lstm": _network,
+    "cnn-lstm-sa": _network,
+    "cnn-mlp": _network,
+    "concept-learner": _concepts,
+    "detector": _detector,
+    "lstm": _network,
+    "mlp": _network,
+    "question-type": _network,
+    "relation-network": _network,
+    "scene-parser": _parser,
+}
+"""Of each model, what makes its settings and examples in a folder. A new model gets a line here."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Given]:
+    made: dict[Callable[[Path], Given], Given] = {}
+
+    def find(name: str) -> Given:
+        if name not in EXAMPLES:
+            pytest.fail(f"the model '{name}' of MODELS has no line in EXAMPLES of {Path(__file__).name}")
+        maker = EXAMPLES[name]
+        if maker not in made:
+            made[maker] = maker(tmp_path_factory.mktemp(maker.__name__))
+        return made[maker]
+
+    return find
+
+
+def build(name: str, found: Given, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return model_class(name)(found.config)
+
+
+def plain(value: Any) -> Any:
+    """Predictions of any kind as lists and scalars, to be compared."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(held) for held in value]
+    return value
+
+
+def random_numbers() -> tuple[Any, ...]:
+    return (torch.get_rng_state().tolist(), random.getstate(), plain(np.random.get_state()))
+
+
+def test_every_model_has_examples_and_every_line_a_model() -> None:
+    assert sorted(EXAMPLES) == sorted(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_settings_are_a_frozen_dataclass_that_the_class_names(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    kind = config_class(name)
+    assert type(found.config) is kind and kind.__dataclass_params__.frozen
+    model = build(name, found)
+    assert isinstance(model, nn.Module) and model.config == found.config
+    assert any(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_batches_move_and_draw_no_random_numbers(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    model = build(name, found).train()
+    before = random_numbers()
+    batch = model.collate(found.examples)
+    assert random_numbers() == before
+    moved = batch.to(torch.device("cpu")) if hasattr(batch, "to") else move_data_to_device(batch, "cpu")
+    assert type(moved) is type(batch)
+    model.eval()
+    with torch.no_grad():
+        assert torch.equal(model.loss(moved).loss, model.loss(batch).loss)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_loss_is_a_scalar_over_all_examples_with_gradients(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    model = build(name, found).train()
+    out = model.loss(model.collate(found.examples))
+    assert out.loss.shape == () and torch.isfinite(out.loss) and out.count == len(found.examples)
+    out.loss.backward()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert grads and all(grad.isfinite().all() for grad in grads)
+    for metric in out.metrics.values():
+        total, number = metric if isinstance(metric, tuple) else (metric, out.count)
+        assert np.isfinite(float(total)) and float(number) >= 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_in_evaluation_nothing_changes_and_nothing_is_drawn(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    model = build(name, found).eval()
+    batch = model.collate(found.examples)
+    held = {key: value.clone() for key, value in model.state_dict().items()}
+    before = random_numbers()
+    with torch.no_grad():
+        first, second = model.loss(batch), model.loss(batch)
+    assert torch.equal(first.loss, second.loss) and plain(dict(first.metrics)) == plain(dict(second.metrics))
+    assert plain(model.predict(batch)) == plain(model.predict(batch))
+    assert random_numbers() == before
+    assert all(torch.equal(value, held[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_example_gets_a_prediction(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    model = build(name, found).eval()
+    for examples in (found.examples, found.examples[:1]):
+        assert len(model.predict(model.collate(examples))) == len(examples)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_checkpoint_answers_as_the_model(name: str, given: Callable[[str], Given], tmp_path: Path) -> None:
+    found = given(name)
+    model = build(name, found).train()
+    model.loss(model.collate(found.examples))  # what learns by counting has counted, norms have seen something
+    path = save_checkpoint(tmp_path, "last", model_name=name, model=model.eval(), step=1)
+    torch.manual_seed(99)
+    again = load_model(path)
+    assert type(again) is type(model) and again.config == model.config and not again.training
+    one, other = model.state_dict(), again.state_dict()
+    assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+    batch = model.collate(found.examples)
+    assert plain(again.predict(again.collate(found.examples))) == plain(model.predict(batch))
+
+
+# --- recipes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
+    """On a device that computes nothing, where the model's size would cost."""
+    recipe = load_recipe(name)
+    config = recipe.model_config
+    if isinstance(config, NeuralConfig):
+        config = settled(config, told(config))
+        recipe = replace(recipe, model_config=config)
+    if name.endswith(("cpu", "quick", "small", "state")) and name != "rn-clevr-state":
+        model = new_model(recipe)
+    else:
+        with torch.device("meta"):
+            model = model_class(recipe.model)(config)
+    assert isinstance(model, nn.Module) and model.config == config
+
+
+def told(config: NeuralConfig) -> list[Any]:
+    """Queries as the recipe's task has them, as far as settings depend on them."""
+    from nsreason.query import Query
+
+    features = 13 if config.asks != "nothing" else 100 if config.exchange else 33  # of springs, the last two
+    seen = {"rows": np.zeros((10, features), np.float32), "sentences": ("a b",), "bits": np.zeros(11), "picture": None}
+    return [Query(0, "what ?", "0-1" if config.answer == "links" else "1", "type", seen)]
+
+
+def layers(*widths: int) -> int:
+    return sum((a + 1) * b for a, b in pairwise(widths))
+
+
+# What the paper says of widths, written out: g and f, the width of a pair's features and the question first.
+PAPER = {
+    "rn-clevr-pixels": layers(2 * 26 + 128, 256, 256, 256, 256) + layers(256, 256, 256, 29),
+    "rn-clevr-state": layers(2 * 13 + 256, 512, 512, 512, 512) + layers(512, 512, 1024, 29),
+    "rn-sort-of-clevr": layers(2 * 258 + 11, 2000, 2000, 2000, 2000) + layers(2000, 2000, 1000, 500, 100, 10),
+    "rn-babi": layers(2 * 52 + 32, 256, 256, 256, 256) + layers(256, 256, 512, 159),
+    "rn-springs-connections": layers(66, 1000, 1000, 1000, 500) + layers(500, 500, 100, 100),
+    "rn-springs-systems": layers(66, 1000, 1000, 1000, 500) + layers(500, 500, 100, 10),
+}
+RATES = {"rn-clevr-pixels": 2.5e-4, "rn-babi": 2e-4}
+BATCHES = {"clevr": 640, "sort-of-clevr": 64, "babi": 32, "springs": 50}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_recipes_of_the_paper_have_its_sizes_and_rates(name: str) -> None:
+    recipe = load_recipe(name)
+    training = recipe.training
+    assert (training.optimizer, training.lr) == ("adam", RATES.get(name, 1e-4))
+    assert training.batch_size == BATCHES[recipe.data["task"]]
+    with torch.device("meta"):
+        model = model_class(recipe.model)(settled(recipe.model_config, told(recipe.model_config)))
+    assert sum(p.numel() for p in model.answerer.parameters()) == PAPER[name]
+    words = len(model.vocabulary)
+    if model.question is not None:
+        units = model.question.config.units
+        assert sum(p.numel() for p in model.question.parameters()) == words * 32 + 4 * units * (32 + units + 2)
+    if model.config.sees == "picture":
+        channels = (3, *model.config.grid.channels)
+        convolved = sum(9 * a * b + 2 * b for a, b in pairwise(channels))
+        assert sum(p.numel() for p in model.objects.parameters()) == convolved
