@@ -30,7 +30,7 @@ SORT = "nsreason generate sort-of-clevr --scenes 10000 --validation 200 --seed 0
 SPRINGS = "nsreason generate springs --scenes 61000 --validation 1000 --seed 0 --jobs 2 --out springs"
 STIFF = "nsreason generate springs --scenes 31000 --validation 1000 --seed 0 --stiffness 20,60 --out springs-stiff"
 STATES = "nsreason generate clevr --scenes 5500 --seed 21 --out clevr"
-IMAGES = "nsreason generate clevr --scenes 1700 --images --seed 11 --out clevr-images"
+IMAGES = "nsreason generate clevr --scenes 1700 --images --size 240x160 --seed 11 --out clevr-images"
 # Tasks that a network of its own is trained for, and for how long.
 BABI = {n: "300s" if n in (13, 18) else "150s" for n in (1, 4, 6, 9, 10, 12, 13, 15, 18, 20)}
 TABLE_1 = "question-type,lstm,cnn-lstm,cnn-lstm-sa,relation-network"
