@@ -57,7 +57,7 @@ class Study:
 
 
 def _sort(name: str, *overrides: str) -> Part:
-    return Part(name, "relation-network", "1200000q", {"overrides": overrides})
+    return Part(name, "relation-network", "800000q", {"overrides": overrides})
 
 
 STUDIES: dict[str, Study] = {
@@ -96,7 +96,7 @@ STUDIES: dict[str, Study] = {
         "Sort-of-CLEVR from pixels",
         "sort-of-clevr",
         SORT,
-        (Part("pixels", "relation-network,cnn-mlp", "5m", {"sees": "picture"}),),
+        (Part("pixels", "relation-network,cnn-mlp", "4m", {"sees": "picture"}),),
     ),
     "sort-ablations": Study(
         "Sort-of-CLEVR from state descriptions, the relation network changed",
@@ -114,13 +114,13 @@ STUDIES: dict[str, Study] = {
         "Mass-spring systems: all connections of a scene",
         "springs",
         SPRINGS,
-        (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "5m")),
+        (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "3m")),
     ),
     "springs-stiff": Study(
         "Mass-spring systems with stiffer springs, 20 to 60: all connections of a scene",
         "springs",
         STIFF,
-        (Part("connections", "relation-network", "20m"), Part("perceptron", "mlp", "5m")),
+        (Part("connections", "relation-network", "20m"), Part("perceptron", "mlp", "3m")),
     ),
     "springs-systems": Study(
         "Mass-spring systems: how many",
