@@ -28,7 +28,6 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "relation_tasks_results.md"
 SORT = "nsreason generate sort-of-clevr --scenes 10000 --validation 200 --seed 0 --out sort"
 SPRINGS = "nsreason generate springs --scenes 61000 --validation 1000 --seed 0 --jobs 2 --out springs"
-STIFF = "nsreason generate springs --scenes 31000 --validation 1000 --seed 0 --stiffness 20,60 --out springs-stiff"
 STATES = "nsreason generate clevr --scenes 5500 --seed 21 --out clevr"
 IMAGES = "nsreason generate clevr --scenes 1700 --images --size 240x160 --seed 11 --out clevr-images"
 # Tasks that a network of its own is trained for, and for how long.
@@ -115,12 +114,6 @@ STUDIES: dict[str, Study] = {
         "springs",
         SPRINGS,
         (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "3m")),
-    ),
-    "springs-stiff": Study(
-        "Mass-spring systems with stiffer springs, 20 to 60: all connections of a scene",
-        "springs",
-        STIFF,
-        (Part("connections", "relation-network", "20m"), Part("perceptron", "mlp", "3m")),
     ),
     "springs-systems": Study(
         "Mass-spring systems: how many",
