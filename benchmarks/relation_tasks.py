@@ -29,7 +29,7 @@ RESULTS = HERE / "relation_tasks_results.md"
 SORT = "nsreason generate sort-of-clevr --scenes 10000 --validation 200 --seed 0 --out sort"
 SPRINGS = "nsreason generate springs --scenes 61000 --validation 1000 --seed 0 --jobs 2 --out springs"
 STATES = "nsreason generate clevr --scenes 5500 --seed 21 --out clevr"
-IMAGES = "nsreason generate clevr --scenes 1700 --images --seed 11 --out clevr-images"
+IMAGES = "nsreason generate clevr --scenes 1700 --images --size 240x160 --seed 11 --out clevr-images"
 # Tasks that a network of its own is trained for, and for how long.
 BABI = {n: "300s" if n in (13, 18) else "150s" for n in (1, 4, 6, 9, 10, 12, 13, 15, 18, 20)}
 TABLE_1 = "question-type,lstm,cnn-lstm,cnn-lstm-sa,relation-network"
@@ -56,7 +56,7 @@ class Study:
 
 
 def _sort(name: str, *overrides: str) -> Part:
-    return Part(name, "relation-network", "1200000q", {"overrides": overrides})
+    return Part(name, "relation-network", "800000q", {"overrides": overrides})
 
 
 STUDIES: dict[str, Study] = {
@@ -95,7 +95,7 @@ STUDIES: dict[str, Study] = {
         "Sort-of-CLEVR from pixels",
         "sort-of-clevr",
         SORT,
-        (Part("pixels", "relation-network,cnn-mlp", "5m", {"sees": "picture"}),),
+        (Part("pixels", "relation-network,cnn-mlp", "4m", {"sees": "picture"}),),
     ),
     "sort-ablations": Study(
         "Sort-of-CLEVR from state descriptions, the relation network changed",
@@ -113,7 +113,7 @@ STUDIES: dict[str, Study] = {
         "Mass-spring systems: all connections of a scene",
         "springs",
         SPRINGS,
-        (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "5m")),
+        (Part("connections", "relation-network", "25m"), Part("perceptron", "mlp", "3m")),
     ),
     "springs-systems": Study(
         "Mass-spring systems: how many",

@@ -108,3 +108,11 @@ def test_the_margin_of_the_own_domain_holds() -> None:
     domain = load_domain(STREET)
     scene = Scene.of(domain, OBJECTS, directions={"left": [-1, 0, 0]})
     assert scene.relation(domain.relation_index["left"])[0] == 0
+
+
+def test_own_reasoner() -> None:
+    told = run("own_reasoner.py").split("\n")
+    shares = {line.split()[0]: float(line.split()[1]) for line in told if line.endswith(" %")}
+    assert shares["exact-parsed"] == 100 and 0 < shares["__main__:AlwaysYes"] < 50
+    assert 0 < shares["__main__:LargeOnly"] < 100
+    assert any("unique" in line for line in told), "why one of its answers is a guess"

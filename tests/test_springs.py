@@ -310,3 +310,13 @@ def test_the_command(tmp_path: Path) -> None:
     told = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
     assert told["table"]["links"] == [0, 2] and sum(told["links"].values()) <= 8
     assert len(read_springs(tmp_path)) == 3
+
+
+@physics
+@pytest.mark.parametrize(("told", "says"), [("5", "two numbers"), ("9,5", "the least first"), ("0,5", "above 0")])
+def test_stiffness_on_the_command_line(tmp_path: Path, told: str, says: str) -> None:
+    args = ["generate", "springs", "--scenes", "2", "--out", str(tmp_path / "out"), "--stiffness"]
+    found = CliRunner().invoke(app, [*args, told])
+    assert found.exit_code == 2 and says in " ".join(found.stderr.split())
+    assert CliRunner().invoke(app, [*args, "20,60"]).exit_code == 0
+    assert json.loads((tmp_path / "out" / "settings.json").read_text())["table"]["stiffness"] == [20, 60]

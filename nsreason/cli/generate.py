@@ -26,7 +26,7 @@ TAKES = {
         *("split", "jobs"),
     ),
     "sort-of-clevr": ("questions_per_scene", "seed", "validation"),
-    "springs": ("seed", "validation", "max_links", "jobs"),
+    "springs": ("seed", "validation", "max_links", "stiffness", "jobs"),
 }
 
 
@@ -61,6 +61,9 @@ def generate(
     max_links: Annotated[
         int, typer.Option("--max-links", metavar="N", min=0, max=45, help="springs: most linked pairs.")
     ] = 6,
+    stiffness: Annotated[
+        str, typer.Option("--stiffness", metavar="LOW,HIGH", help="springs: how stiff they are, drawn from between.")
+    ] = "5,20",
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,
     as_json: options.AsJson = False,
 ) -> int:
@@ -104,7 +107,10 @@ def generate(
         return _told(dataset, out, told, told["answer_counts"]["train"], "question", as_json)
     from ..data.synthetic.springs import Table, write_springs
 
-    table = Table(links=(0, max_links))
+    try:
+        table = Table(links=(0, max_links), stiffness=_range(stiffness))
+    except ValueError as error:
+        raise output.UsageError(str(error)) from None
     with _progress() as progress:
         told = write_springs(
             out, scenes=scenes, validation=validation, seed=seed, table=table, jobs=jobs, progress=progress
@@ -161,6 +167,15 @@ def _clevr(out: str, as_json: bool, **plan: Any) -> int:
     else:
         output.put_table(summary.table())
     return 0
+
+
+def _range(text: str) -> tuple[float, float]:
+    """`5,20` as two numbers."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise output.UsageError(f"--stiffness is two numbers, as 5,20; got '{text}'") from None
+    return low, high
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -85,6 +85,8 @@ class Table:
     def __post_init__(self) -> None:
         if not 0 <= self.links[0] <= self.links[1] <= BALLS * (BALLS - 1) // 2:
             raise ValueError(f"links are from 0 to 45, the fewest first; got {self.links}")
+        if not 0 < self.stiffness[0] <= self.stiffness[1] <= 200:  # beyond, steps of this length are too long
+            raise ValueError(f"stiffness is above 0 and at most 200, the least first; got {self.stiffness}")
         if not 0 < self.radius <= 0.1:
             raise ValueError(f"a radius is above 0, and at most 0.1, or ten balls find no room; got {self.radius}")
 

@@ -1,0 +1,81 @@
+"""Reasoners of one's own beside those of the package: one that guesses, and one that executes on scenes it half sees.
+
+    python examples/own_reasoner.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nsreason import Scene
+from nsreason.compare import compare
+from nsreason.data.synthetic import write_dataset
+from nsreason.errors import NsreasonError
+from nsreason.query import Query, Reply
+from nsreason.reasoner import Executing, Lesson, Reasoner
+from nsreason.trace import Trace
+
+
+class AlwaysYes:
+    """The shortest reasoner there is."""
+
+    learns, kind, parameters = False, "neural", 0
+
+    @classmethod
+    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+        return cls()
+
+    def answer(self, queries: Sequence[Query]) -> list[Reply]:
+        return [Reply("yes", {"yes": 1.0}) for _ in queries]
+
+    def trace(self, query: Query) -> Trace | None:
+        return None
+
+
+@dataclass
+class Nearsighted:
+    """A scene builder: whatever builds scenes becomes a reasoner with `Executing`. This one sees large objects only."""
+
+    parameters: int = 0
+
+    def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
+        return [seen_of(query.seen["scene"]) for query in queries]
+
+
+def seen_of(scene: Scene) -> Scene:
+    """The large objects of a scene."""
+    kept = [i for i in range(len(scene)) if "large" in scene.describe(i).split()]
+    told = scene.to_dict()
+    objects = [told["objects"][i] for i in kept]
+    return Scene.of(scene.domain, objects, directions=told["directions"])
+
+
+class LargeOnly:
+    """Programs parsed from the questions, executed on what the builder builds."""
+
+    learns, kind = False, "symbolic"
+
+    @classmethod
+    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+        return Executing(Nearsighted(), "parsed", lesson.domain)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(f"{folder}/clevr", scenes=30, questions_per_scene=10, seed=1)
+        names = ["exact-parsed", "__main__:LargeOnly", "__main__:AlwaysYes"]
+        found = compare("clevr", f"{folder}/clevr", names, f"{folder}/report", task_settings={"test": 0.5})
+        for run in found.runs:
+            if run.failure is not None:
+                print(f"{run.reasoner:22} {run.failure}")
+                continue
+            print(f"{run.reasoner:22}{100 * sum(found.right(run)) / len(found.queries):6.1f} %")
+            if run.errors:
+                place, why = next(iter(run.errors.items()))
+                print(f"    such as: {found.queries[place].text}\n    {why}")
+
+
+if __name__ == "__main__":
+    main()
