@@ -8,7 +8,7 @@ Only questions whose answer is known are scored. A question without a reply coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -203,6 +203,15 @@ def bins_of(queries: Sequence[Question], fact: str, trained: tuple[int, int] | N
         return 0 if trained is None else (value > trained[1]) - (value < trained[0])
 
     least = sum(counts.values()) / (MOST_BINS - 3)  # three sides may each end in a bin that is not full
+    while len(found := _cut(values, counts, side, least)) > MOST_BINS:
+        least *= 1.25
+    return tuple(_bin(part, counts) for part in found)
+
+
+def _cut(
+    values: Sequence[int], counts: Mapping[int, int], side: Callable[[int], int], least: float
+) -> list[list[int]]:
+    """Neighbouring values of one side together, until they have about so many questions."""
     found: list[list[int]] = []
     for v in values:
         open_ = found and side(found[-1][0]) == side(v) and sum(counts[w] for w in found[-1]) + counts[v] / 2 <= least
@@ -210,7 +219,7 @@ def bins_of(queries: Sequence[Question], fact: str, trained: tuple[int, int] | N
             found[-1].append(v)
         else:
             found.append([v])
-    return tuple(_bin(part, counts) for part in found)
+    return found
 
 
 def _bin(values: Sequence[int], counts: Mapping[int, int]) -> Bin:

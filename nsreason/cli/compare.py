@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 100 --out small",
-    "nsreason compare --task clevr --data small --reasoners exact,exact-parsed --out report",
-    "nsreason compare --task clevr --data small --reasoners exact,question-type,lstm \\\n"
+    "nsreason compare --task clevr --data small \\\n    --reasoners exact,exact-parsed --out report",
+    "nsreason compare --task clevr --data small --reasoners exact,question-type \\\n"
     "    --train --budget 2000q --sizes 200,800 --out learned",
 )
 
