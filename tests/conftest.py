@@ -26,3 +26,14 @@ def own_ops() -> Iterator[OpTable]:
     yield OPS
     OPS._ops.clear()
     OPS._ops.update(before)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tensors as small as those of tests are slower on several threads, and far slower where other tests run beside."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

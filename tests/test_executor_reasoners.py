@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -52,12 +52,7 @@ MUG = {"fill": "full", "state": "clean", "color": "white", "material": "steel", 
 TABLE = Scene.of(KITCHEN, [MUG, MUG | {"kind": "plate"}])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ask(program: str, scene: Scene = SCENE, domain: str = "clevr", text: str | None = None) -> Query:
