@@ -191,13 +191,13 @@ def _all(found: Comparison, run: Run) -> str:
 # --- the results ------------------------------------------------------------------------------------------------------
 
 
-def results(work: Path) -> Iterator[str]:
+def results(work: Path, note: str = "") -> Iterator[str]:
     """The lines of the results' file: of every study that was run."""
     yield "# The relation network's tasks"
     yield ""
     yield "Made by `python -m benchmarks.relation_tasks --write`. Shares of right answers to questions that nothing was"
     yield "learned from, with 95 % Wilson intervals; a network's weights are those of the best validation within its"
-    yield "budget. One seed each."
+    yield f"budget. One seed each. {note}".rstrip()
     for name, study in STUDIES.items():
         held = [
             (part, Comparison.from_dict(json.loads(path.read_text(encoding="utf-8"))))
@@ -255,6 +255,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("relation-tasks"), help="what was learned and answered")
     parser.add_argument("--write", action="store_true", help="renew benchmarks/relation_tasks_results.md")
     parser.add_argument("--list", action="store_true", help="the studies, and the commands that make their data")
+    parser.add_argument("--note", default="", help="a sentence on the machine, for the results")
     given = parser.parse_args()
     if given.list:
         for name, study in STUDIES.items():
@@ -262,7 +263,7 @@ def main() -> int:
     for study in given.studies:
         run(study, given.data, given.work)
     if given.write:
-        RESULTS.write_text("\n".join(results(given.work)) + "\n", encoding="utf-8")
+        RESULTS.write_text("\n".join(results(given.work, given.note)) + "\n", encoding="utf-8")
         print(f"wrote {RESULTS}")
     return 0
 

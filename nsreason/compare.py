@@ -29,7 +29,7 @@ from .query import Query
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
 
-_TRACE = 64  # columns of a trace: what stands beside the answers without being moved sideways
+_TRACE = 56  # columns of a trace: what stands beside the answers without being moved sideways
 
 Progress = Callable[[str, Any], None]
 """Told what is being done (`lstm, 1,000 questions`), and, while something learns, the `run_log.Status` of its step."""
