@@ -391,19 +391,3 @@ def _run(told: Any, path: Path) -> Run:
         return msgspec.convert(told, Run, strict=False)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: not what a comparison wrote: {error}; remove it, to have it made anew") from None
-
-
-def read_budget(text: str) -> Budget:
-    """A budget as the command line has it: `90s`, `10m`, `1h`, or `50000q` questions.
-
-    Raises:
-        RecipeError: it is none.
-    """
-    number, unit = text.strip()[:-1].replace(",", "").replace("_", ""), text.strip()[-1:].lower()
-    try:
-        amount = float(number)
-        if unit == "q":
-            return Budget(examples=int(amount))
-        return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
-    except (ValueError, KeyError, OverflowError):
-        raise RecipeError(f"a budget is a time, as 90s, 10m or 1h, or questions, as 50000q; got '{text}'") from None

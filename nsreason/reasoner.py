@@ -69,6 +69,22 @@ class Budget:
         return f"{self.examples:,} questions" if self.seconds is None else f"{self.seconds:g} s"
 
 
+def read_budget(text: str) -> Budget:
+    """A budget as the command line has it: `90s`, `10m`, `1h`, or `50000q` questions.
+
+    Raises:
+        RecipeError: it is none.
+    """
+    number, unit = text.strip()[:-1].replace(",", "").replace("_", ""), text.strip()[-1:].lower()
+    try:
+        amount = float(number)
+        if unit == "q":
+            return Budget(examples=int(amount))
+        return Budget(seconds=amount * {"s": 1, "m": 60, "h": 3600}[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise RecipeError(f"a budget is a time, as 90s, 10m or 1h, or questions, as 50000q; got '{text}'") from None
+
+
 @dataclass(frozen=True)
 class Lesson:
     """What there is to get ready with.

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from nsreason.compare import Plan, compare, read_budget
+from nsreason.compare import Plan, compare
 from nsreason.comparison import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.query import accuracy
-from nsreason.reasoner import Budget
+from nsreason.reasoner import Budget, read_budget
 from nsreason.tasks import make_task
 
 TASK = "toy_reasoners:Sums"

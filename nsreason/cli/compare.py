@@ -90,7 +90,7 @@ def compare(
     Exits with 1 when every reasoner failed.
     """
     from ..compare import compare as run
-    from ..compare import read_budget
+    from ..reasoner import read_budget
 
     plan: dict[str, Any] = {
         "task_settings": _settings(with_ or []),
