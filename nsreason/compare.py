@@ -25,7 +25,7 @@ from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .files import atomic_write
-from .query import Query
+from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
 
@@ -210,11 +210,9 @@ class _Comparing:
             run = self._answered(run, self._reasoner(name, maker, size))
         except NsreasonError as error:
             return replace(run, failure=str(error))
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
         except Exception as error:
             return replace(run, failure=f"{type(error).__name__}: {error}")
-        _write(path, msgspec.to_builtins(asdict(run), str_keys=True))
+        _write(path, msgspec.to_builtins(run, str_keys=True))
         return run
 
     def _begun(self, key: str) -> bool:
@@ -302,7 +300,8 @@ class _Comparing:
     def _trace(self, found: Comparison, made: Mapping[str, Any], place: int) -> tuple[str | None, str]:
         """The steps of a reasoner that has any: an exact one that is right first, then any that has."""
         runs = [r for r in found.best() if r.failure is None and r.kind != "neural"]
-        runs.sort(key=lambda r: (not found.right(r)[place], r.kind != "symbolic"))
+        answer = found.queries[place].answer
+        runs.sort(key=lambda r: (r.answers[place] != answer, r.kind != "symbolic"))
         for run in runs:
             try:
                 trace = self._reasoner(run.reasoner, made[run.reasoner], run.size).trace(self.test[place])
@@ -345,14 +344,6 @@ def _ranges(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
 
 def _told(query: Query) -> Question:
     return Question(query.index, query.text, query.answer, query.type, query.group, dict(query.facts))
-
-
-def digest(queries: Sequence[Query]) -> str:
-    """What queries ask and expect, in 16 letters."""
-    told = hashlib.sha256()
-    for q in queries:
-        told.update(repr((q.index, q.text, q.answer, q.type)).encode())
-    return told.hexdigest()[:16]
 
 
 def _rounded(score: float | None) -> float | None:

@@ -9,14 +9,13 @@ No torch is imported here. `nsreason.compare` makes it, `nsreason.comparison_rep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from .errors import DataError
-
-Kind = Literal["symbolic", "soft", "neural"]
+from .reasoner import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON; `from_dict` reads it."""
-        told: dict[str, Any] = msgspec.to_builtins(asdict(self), str_keys=True)
+        told: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
         return told
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from .domain import Domain, load_domain
 from .errors import DataError, NsreasonError
 from .query import Query, Reply
-from .reasoner import Executing, Lesson, Reasoner, program_of
+from .reasoner import Executing, Kind, Lesson, Reasoner, program_of
 
 if TYPE_CHECKING:
     from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .scene import Scene
     from .trace import Trace
 
-Kind = Literal["symbolic", "soft", "neural"]
 _BATCH = 16  # images that are looked at together
 _KEPT = 64  # images that are kept, of 460 KB each
 

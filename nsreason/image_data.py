@@ -13,7 +13,6 @@ them take 2.3 GB); masks are decoded once and cut out (3 KB an object).
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from .data.scenes import load_scenes
 from .domain import Domain
 from .errors import DataError, NsreasonError
 from .perception.detections import Detections, read_detections
-from .perception.images import ENDINGS, read_image
+from .perception.images import images_below, read_image
 from .perception.regions import RegionConfig, cut_masks, resized
 from .scene import Scene
 
@@ -165,12 +164,7 @@ def _views(
     folder: Path, detections: Iterable[Detections], regions: RegionConfig, scenes: dict[str, Scene]
 ) -> tuple[dict[str, Viewed], dict[str, NsreasonError]]:
     """Images with their detections by name, and why others cannot be read."""
-    files = {
-        name: Path(place) / name
-        for place, _, names in os.walk(folder / "images" if (folder / "images").is_dir() else folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(ENDINGS)
-    }
+    files = images_below(folder / "images" if (folder / "images").is_dir() else folder)
     size = regions.image_size()
 
     def read(found: Detections) -> Viewed | NsreasonError:

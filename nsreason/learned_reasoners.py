@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from .answering import QuestionTypes
 from .baselines.neural import Neural, NeuralConfig, settled
+from .baselines.perceptron import parameters
 from .checkpoint import load_model
 from .concept_data import Described, Example, Examples, describe_scenes, nodes
 from .concept_learner import ConceptLearner, ConceptLearnerConfig
@@ -21,7 +22,7 @@ from .losses import encode_answer
 from .models import model_class
 from .program import Program
 from .query import Query, Reply
-from .reasoner import Lesson, Reasoner, program_of
+from .reasoner import Kind, Lesson, Reasoner, program_of
 from .recipe import Recipe, load_recipe
 from .scene import Scene
 from .soft_scores import soft_replies
@@ -29,7 +30,6 @@ from .trace import Trace
 
 __all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
 
-Kind = Literal["symbolic", "soft", "neural"]
 T = TypeVar("T")
 _BATCH = 256  # queries that are answered together
 _READERS = 4  # threads; decoding an image does not hold the others up
@@ -162,7 +162,7 @@ class Answering:
     @property
     def parameters(self) -> int:
         """Those that were learned."""
-        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        return parameters(self.model)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`."""
@@ -253,7 +253,7 @@ class Executed:
     @property
     def parameters(self) -> int:
         """Those that were learned."""
-        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        return parameters(self.model)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; scores are those of `soft_scores`."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +27,7 @@ from .curriculum import Curriculum
 from .errors import CheckpointError, DataError, RecipeError, TrainingError
 from .files import atomic_write
 from .models import model_class
-from .query import Query
+from .query import digest
 from .random_numbers import random_state, set_random_state
 from .reasoner import Budget, Lesson
 from .recipe import Recipe, new_model, read_recipe
@@ -77,8 +76,8 @@ def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data:
     told = {
         "model": recipe.model,
         "budget": {k: v for k, v in asdict(lesson.budget).items() if v is not None},
-        "train": {"examples": len(train_data), "checksum": _checksum(lesson.train)},
-        "valid": {"examples": len(valid_data), "checksum": _checksum(lesson.valid)},
+        "train": {"examples": len(train_data), "checksum": digest(lesson.train)},
+        "valid": {"examples": len(valid_data), "checksum": digest(lesson.valid)},
         "recipe": recipe.to_dict(),
     }
     begun = _begun(record, told)
@@ -121,13 +120,6 @@ def _begun(record: Path, told: dict[str, Any]) -> Any:
 def _write(path: Path, told: Any) -> None:
     with atomic_write(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(told), indent=1))
-
-
-def _checksum(queries: Iterable[Query]) -> int:
-    value = 0
-    for q in queries:
-        value = zlib.crc32(f"{q.index}\0{q.text}\0{q.answer}\0{q.type}\n".encode(), value)
-    return value
 
 
 def _seen(plan: Plan, result: TrainingResult, recipe: Recipe) -> int:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .errors import RecipeError, did_you_mean
+from .named import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,15 +83,5 @@ def model_class(name: str) -> type[Any]:
     Raises:
         RecipeError: no such model, or its module cannot be imported.
     """
-    path = MODELS.get(name, name)
-    module, colon, attribute = path.partition(":")
-    if not (colon and module and attribute.isidentifier()):
-        known = did_you_mean(name, MODELS)
-        raise RecipeError(f"no model '{name}'{known}; or give your own as 'module:Class'")
-    try:
-        found = getattr(import_module(module), attribute, None)
-    except ImportError as error:
-        raise RecipeError(f"model '{name}': cannot import {module}: {error}") from None
-    if not isinstance(found, type):
-        raise RecipeError(f"model '{name}': {module} has no class {attribute}")
+    found: type[Any] = named("model", name, MODELS)
     return found

@@ -11,7 +11,8 @@ that a new kind of thing to look at is a new key, and whoever does not know it d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -81,3 +82,11 @@ def accuracy(queries: Sequence[Query], replies: Sequence[Reply]) -> float:
     """The share of right replies; of nothing, 0."""
     right = sum(reply.right(query) for query, reply in zip(queries, replies, strict=True))
     return right / len(queries) if queries else 0.0
+
+
+def digest(queries: Iterable[Query]) -> str:
+    """What queries ask and expect, in 16 letters: other questions have another one."""
+    told = hashlib.sha256()
+    for q in queries:
+        told.update(repr((q.index, q.text, q.answer, q.type)).encode())
+    return told.hexdigest()[:16]

@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from .errors import DataError, NsreasonError, RecipeError, did_you_mean
+from .errors import DataError, NsreasonError, RecipeError
+from .named import named
 from .query import Query, Reply
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .program import Program
     from .scene import Scene
     from .trace import Trace
+
+Kind = Literal["symbolic", "soft", "neural"]
 
 
 class Reasoner(Protocol):
@@ -126,7 +128,7 @@ class Made(Protocol):
     """
 
     learns: ClassVar[bool]
-    kind: ClassVar[Literal["symbolic", "soft", "neural"]]
+    kind: ClassVar[Kind]
 
     @classmethod
     def made(cls, name: str, lesson: Lesson, /) -> Reasoner:
@@ -160,18 +162,11 @@ def reasoner_class(name: str) -> Any:
     Raises:
         RecipeError: there is none, or its module cannot be imported.
     """
-    module, colon, attribute = REASONERS.get(name, name).partition(":")
-    if not (colon and all(part.isidentifier() for part in (*module.split("."), attribute))):
-        raise RecipeError(f"no reasoner '{name}'{did_you_mean(name, REASONERS)}; or give your own as 'module:Class'")
-    try:
-        found = getattr(import_module(module), attribute, None)
-    except ImportError as error:
-        raise RecipeError(f"reasoner '{name}': cannot import {module}: {error}") from None
-    if found is None:
-        raise RecipeError(f"reasoner '{name}': {module} has no class {attribute}")
+    found = named("reasoner", name, REASONERS, classes=False)
     lacks = [what for what in ("made", "learns", "kind") if not hasattr(found, what)]
     if lacks:
-        raise RecipeError(f"reasoner '{name}': {module}:{attribute} makes no reasoners, it lacks {', '.join(lacks)}")
+        path = REASONERS.get(name, name)
+        raise RecipeError(f"reasoner '{name}': {path} makes no reasoners, it lacks {', '.join(lacks)}")
     return found
 
 

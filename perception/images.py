@@ -9,6 +9,7 @@ channels of bytes, upright: CLEVR's own images are RGBA.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -79,3 +80,13 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
         else:
             raise DataError(f"{path}: no such file")
     return found
+
+
+def images_below(folder: Path) -> dict[str, Path]:
+    """The image files of a folder and of all below it, by name; none where there is no folder."""
+    return {
+        name: Path(place) / name
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(ENDINGS)
+    }

@@ -110,6 +110,23 @@ def counted(words: Tensor) -> Tensor:
     return ((words != PAD) * places).amax(-1)
 
 
+class Reader(nn.Module):
+    """Words, one after another, through an LSTM: what encoders of text have in common."""
+
+    def __init__(self, config: QuestionConfig | SentenceConfig, words: int) -> None:
+        """
+        Args:
+            words: the size of the vocabulary, padding included.
+        """
+        super().__init__()
+        self.embedding = nn.Embedding(words, config.embedding, padding_idx=PAD)
+        self.lstm = nn.LSTM(config.embedding, config.units, batch_first=True)
+
+    def read(self, words: Tensor) -> Tensor:
+        """(R, T) int64, padded with 0 on the right -> (R, units), the states after the last words."""
+        return last_states(self.lstm, self.embedding(words), counted(words))
+
+
 @dataclass(frozen=True)
 class QuestionConfig:
     """Settings of a question encoder; those of CLEVR's pixels unless given.
@@ -128,24 +145,18 @@ class QuestionConfig:
             raise RecipeError(f"units: {self.units}, embedding: {self.embedding}; 1 or more will do")
 
 
-class QuestionEncoder(nn.Module):
+class QuestionEncoder(Reader):
     """Words -> the last hidden state of an LSTM that reads them."""
 
     Config = QuestionConfig
 
     def __init__(self, config: QuestionConfig, words: int) -> None:
-        """
-        Args:
-            words: the size of the vocabulary, padding included.
-        """
-        super().__init__()
+        super().__init__(config, words)
         self.config = config
-        self.embedding = nn.Embedding(words, config.embedding, padding_idx=PAD)
-        self.lstm = nn.LSTM(config.embedding, config.units, batch_first=True)
 
     def forward(self, words: Tensor) -> Tensor:
         """(B, T) int64, padded with 0 on the right -> (B, units). How far it is padded makes no difference."""
-        return last_states(self.lstm, self.embedding(words), counted(words))
+        return self.read(words)
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,7 @@ class SentenceConfig:
         return self.units + self.sentences + self.spread
 
 
-class SentenceEncoder(nn.Module):
+class SentenceEncoder(Reader):
     """The sentences of stories -> objects: what an LSTM makes of each, and a tag that says where it stands.
 
     The tag, whose form the paper leaves open, is one-hot and counts back from the question: 0 is the last sentence.
@@ -186,14 +197,8 @@ class SentenceEncoder(nn.Module):
     Config = SentenceConfig
 
     def __init__(self, config: SentenceConfig, words: int) -> None:
-        """
-        Args:
-            words: the size of the vocabulary, padding included.
-        """
-        super().__init__()
+        super().__init__(config, words)
         self.config = config
-        self.embedding = nn.Embedding(words, config.embedding, padding_idx=PAD)
-        self.lstm = nn.LSTM(config.embedding, config.units, batch_first=True)
 
     def forward(self, words: Tensor) -> tuple[Tensor, Tensor]:
         """
@@ -213,7 +218,7 @@ class SentenceEncoder(nn.Module):
         # Equal sentences of a batch are read once. embedding() hands the states out, and sums their gradients in the
         # same order each time; indexing would not, on several threads.
         read, which = torch.unique(words[there], dim=0, return_inverse=True)  # (U, T), (R,)
-        states = torch.nn.functional.embedding(which, last_states(self.lstm, self.embedding(read), counted(read)))
+        states = torch.nn.functional.embedding(which, self.read(read))
         back = there.flip(1).cumsum(1).flip(1) - 1  # (B, S), 0 for the last sentence
         if self.training and config.spread:
             back = back + torch.randint(config.spread + 1, (len(words), 1), device=words.device)

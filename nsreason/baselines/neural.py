@@ -187,7 +187,6 @@ class Neural(nn.Module):
         self.vocabulary = Words(config.words)
         self._classes = {answer: i for i, answer in enumerate(config.answers)}
         self._types = {kind: i for i, kind in enumerate(config.types)}
-        self._encoded: dict[str, list[int]] = {}
         self.objects: GridEncoder | SentenceEncoder | None = None
         if self.looks and config.sees == "picture":
             self.objects = GridEncoder(config.grid)
@@ -213,7 +212,7 @@ class Neural(nn.Module):
         seen, mask = self._side_by_side(examples) if self.looks else (None, None)
         asked = None
         if self.question is not None:
-            asked = _padded([self._encode(q.text or "") for q in examples])
+            asked = self.vocabulary.batch([q.text or "" for q in examples])
         elif self.config.asks == "bits":
             width = self.config.relation.condition
             asked = torch.from_numpy(np.stack([self._wide(q, "bits", width) for q in examples]))
@@ -226,15 +225,8 @@ class Neural(nn.Module):
         if kind == "picture":
             return torch.stack([_seen(q, kind).square(self.config.grid.size) for q in examples]), None
         if kind == "sentences":
-            held = [_seen(q, kind) for q in examples]
-            last = self.config.sentences.sentences
-            told = [[self._encode(sentence) for sentence in story[-last:]] for story in held]
-            longest = max((len(sentence) for story in told for sentence in story), default=1) or 1
-            words = np.zeros((len(told), max(1, *map(len, told)), longest), np.int64)
-            for b, story in enumerate(told):
-                for s, sentence in enumerate(story):
-                    words[b, s, : len(sentence)] = sentence
-            return torch.from_numpy(words), None
+            stories = [_seen(q, kind) for q in examples]
+            return self.vocabulary.stories(stories, last=self.config.sentences.sentences), None
         places, features = self.config.places, self.config.relation.objects
         held = [self._wide(q, kind, features) for q in examples]
         if all(len(rows) == places for rows in held):
@@ -253,14 +245,6 @@ class Neural(nn.Module):
             raise DataError(
                 f"question {query.index}: '{kind}' of shape {found.shape}; the network was made for {features} features"
             )
-        return found
-
-    def _encode(self, text: str) -> list[int]:
-        found = self._encoded.get(text)
-        if found is None:
-            if len(self._encoded) > 200_000:  # questions of a large set; sentences of stories are few
-                self._encoded.clear()
-            found = self._encoded[text] = self.vocabulary.encode(text)
         return found
 
     def _targets(self, examples: Sequence[Query]) -> Tensor:
@@ -360,13 +344,6 @@ class Neural(nn.Module):
         ]
 
 
-def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    wide = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
-    for b, row in enumerate(rows):
-        wide[b, : len(row)] = row
-    return torch.from_numpy(wide)
-
-
 def linked(logits: Tensor) -> Tensor:
     """(B, N, N) logits -> which objects belong together, bool: symmetric, as links are, and none with itself."""
     both = (logits + logits.transpose(1, 2)) > 0
@@ -376,8 +353,3 @@ def linked(logits: Tensor) -> Tensor:
 def unordered(number: int, device: torch.device) -> Tensor:
     """The pairs (i, j) with i < j, (P, 2)."""
     return torch.triu_indices(number, number, 1, device=device).T
-
-
-def units(config: NeuralConfig) -> tuple[int, ...]:
-    """The hidden layers of g and f together."""
-    return (*config.relation.g, *config.relation.f)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..models import LossOut
 from .answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
-from .neural import Neural, NeuralBatch, NeuralConfig, units, unordered
+from .neural import Neural, NeuralBatch, NeuralConfig, unordered
 from .perceptron import matched_width, parameters
 from .relation_network import RelationNetwork
 
@@ -96,7 +96,8 @@ class MlpModel(Neural):
     """MLP: as CNN+MLP, but with as many parameters as the relation network, in as many layers, all of one width."""
 
     def make(self, config: NeuralConfig) -> nn.Module:
-        relation, layers = config.relation, len(units(config))
+        relation = config.relation
+        layers = len(relation.g) + len(relation.f)
         into = config.places * relation.objects + relation.condition
         target = parameters(RelationNetwork(relation))
         width = matched_width(target, into=into, out=relation.classes, layers=layers, within=0.05)

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PAD, UNKNOWN = 0, 1
+_KEPT = 200_000  # texts
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\s\w]")
 
 
@@ -52,9 +55,18 @@ class Words:
         """The number of each word."""
         return {word: n for n, word in enumerate(self.words, 2)}
 
+    @cached_property
+    def _encoded(self) -> dict[str, list[int]]:
+        return {}
+
     def encode(self, text: str) -> list[int]:
-        """The numbers of a text's words."""
-        return [self.numbers.get(word, UNKNOWN) for word in tokens(text)]
+        """The numbers of a text's words; texts come again and again, and the last many are kept."""
+        found = self._encoded.get(text)
+        if found is None:
+            if len(self._encoded) >= _KEPT:
+                self._encoded.clear()
+            found = self._encoded[text] = [self.numbers.get(word, UNKNOWN) for word in tokens(text)]
+        return found
 
     def batch(self, texts: Sequence[str]) -> Tensor:
         """B texts -> (B, T) int64, padded on the right; T is 1 at least."""
@@ -72,6 +84,7 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """Lists of numbers -> (B, T) int64, padded with 0 on the right; T is 1 at least."""
     import torch
 
-    longest = max((len(row) for row in rows), default=1) or 1
-    told = [[*row, *[PAD] * (longest - len(row))] for row in rows]
-    return torch.tensor(told, dtype=torch.int64).reshape(len(rows), longest)
+    told = np.full((len(rows), max(1, *map(len, rows)) if rows else 1), PAD, np.int64)
+    for row, numbers in zip(told, rows, strict=True):
+        row[: len(numbers)] = numbers
+    return torch.from_numpy(told)

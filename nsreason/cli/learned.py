@@ -27,14 +27,13 @@ def load_learner(path: str) -> ConceptLearner:
     Raises:
         CheckpointError: there is none, or it holds another model.
     """
-    from ..checkpoint import load_model
+    from ..checkpoint import load_checkpoint, load_model
     from ..concept_learner import ConceptLearner
-    from ..models import MODELS
     from ..reasoner import REASONERS
 
     found = load_model(path)
     if not isinstance(found, ConceptLearner):
-        name = next((n for n, where in MODELS.items() if where.endswith(f":{type(found).__name__}")), None)
+        name = load_checkpoint(path).model
         hint = f"; `nsreason compare --checkpoint {name}={path}` tests it" if name in REASONERS else ""
         raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a concept learner{hint}")
     return found

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import DataError, NsreasonError, RecipeError, did_you_mean
+from ..errors import DataError, NsreasonError, RecipeError
+from ..named import named
 from ..query import Query
 
 
@@ -71,15 +71,7 @@ def task_class(name: str) -> type[Any]:
     Raises:
         RecipeError: there is no such task.
     """
-    module, colon, attribute = TASKS.get(name, name).partition(":")
-    if not colon:
-        raise RecipeError(f"no task '{name}'{did_you_mean(name, TASKS)}; or give your own as 'module:Class'")
-    try:
-        found = getattr(import_module(module), attribute, None)
-    except ImportError as error:
-        raise RecipeError(f"task '{name}': cannot import {module}: {error}") from None
-    if not isinstance(found, type):
-        raise RecipeError(f"task '{name}': {module} has no class {attribute}")
+    found: type[Any] = named("task", name, TASKS)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +16,6 @@ from ..picture import Picture
 from ..query import Query
 from ..scene import Scene
 from . import TaskSplit, cut_valid
-
-ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -95,16 +92,11 @@ class _Seen:
     """What there is to see of each scene of a folder: made once for all its questions."""
 
     def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
+        from ..perception.images import images_below
         from ..perception.state import StateConfig
 
         self._config = StateConfig(frame=frame)
-        images = folder / "images"
-        self._files = {
-            name: Path(place) / name
-            for place, _, names in os.walk(images, followlinks=True)
-            for name in names
-            if name.lower().endswith(ENDINGS)
-        }
+        self._files = images_below(folder / "images")
         self._held: dict[int, dict[str, Any]] = {}
 
     def of(self, scene: Scene) -> dict[str, Any]:
