@@ -24,11 +24,11 @@ from nsreason.data.babi import (
     hold_out,
     load_babi,
     read_stories,
-    score_tasks,
     task_files,
     words,
 )
 from nsreason.data.babi_arrays import PAD, UNKNOWN, Vocabulary, encode
+from nsreason.data.babi_scores import score_tasks
 from nsreason.errors import DataError
 
 TEXT = """1 Ann took the lamp.
@@ -100,6 +100,7 @@ def test_words() -> None:
         (3, "3 ?\tattic\t2", "line 3: the question is empty"),
         (3, "3 Where is Bob?\tattic\t7", "line 3: the supporting line '7' is no sentence before the question"),
         (3, "3 Where is Bob?\tattic\ttwo", "the supporting line 'two' is no sentence"),
+        (3, "3 Where is Bob?    attic    2", "line 3: a question without a tab before its answer; did its tabs become"),
         (5, "5 Where is the lamp?\tcellar\t3", "line 5: the supporting line '3' is no sentence"),  # a question's line
     ],
 )
@@ -127,6 +128,27 @@ def test_any_bytes_are_read_to_stories_and_bad_lines(data: bytes) -> None:
     read(data)
     read(TEXT.encode() + data)
     assert len(read(data + b"\n" + TEXT.encode())[0]) >= 3
+
+
+def test_a_file_whose_tabs_became_spaces_is_told(tmp_path: Path) -> None:
+    spaces = TEXT.replace("\t", "    ")
+    stories, (bad,) = read(spaces)
+    assert not stories and "no line is a question" in str(bad) and "if they became spaces" in str(bad)
+    lay_out(tmp_path / "en", {file_name(1, "train"): spaces, file_name(2, "train"): TEXT, file_name(3, "train"): " \n"})
+    found = load_babi(tmp_path, size="1k", tasks=[1, 2, 3])
+    assert len(found) == 3 and [file_name(t, "train") in str(b) for t, b in zip((1, 3), found.bad, strict=True)]
+    assert "the file is empty" in str(found.bad[1])
+
+
+def test_supporting_lines_may_have_commas_between_them() -> None:
+    stories, bad = read(TEXT.replace("\t4 1", "\t4,1").replace("\t2 1", "\t2, 1"))
+    assert not bad and [s.supports for s in stories] == [(1,), (2, 0), (1, 0)]
+
+
+def test_a_file_without_supporting_lines() -> None:
+    stories, bad = read("\n".join(line.rpartition("\t")[0] or line for line in TEXT.splitlines()))
+    assert not bad and [s.supports for s in stories] == [()] * 3
+    assert [(s.question, s.answer) for s in stories] == [(s.question, s.answer) for s in read(TEXT)[0]]
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -203,6 +225,26 @@ def test_a_folder_of_archives_that_are_named_by_size(tmp_path: Path) -> None:
 def test_files_that_tell_no_size_serve_either(tmp_path: Path) -> None:
     lay_out(tmp_path / "mine", {file_name(5, "train"): SHORT})
     assert len(load_babi(tmp_path / "mine", size="1k", tasks=[5])) == len(load_babi(tmp_path / "mine", tasks=[5])) == 1
+
+
+BARE = "1 Ann left.\n2 Who left?\tann\n"
+
+
+@pytest.mark.parametrize("make", [pack_zip, lay_out])
+def test_the_folders_with_valid_and_without_supports(tmp_path: Path, make: Any) -> None:
+    """The names of the official archive; what has everything is taken first, whatever the order of the files."""
+    folders = {"en-valid-nosf": BARE * 5, "en-valid": SHORT * 2, "en-valid-10k": SHORT * 4, "hn-valid": SHORT * 9}
+    files = {f"tasks_1-20_v1-2/{f}/qa{t}_{s}.txt": text for f, text in folders.items() for t in TASKS
+             for s in ("train", "valid", "test")}
+    source = make(tmp_path / "v.zip", files | {"tasks_1-20_v1-2/hn/qa1_train.txt": SHORT * 9})
+    assert [len(load_babi(source, "valid", size=size)) for size in ("1k", "10k")] == [40, 80]
+    assert len(load_babi(source, "train", size="1k")) == 40
+    whole = make(tmp_path / "w.zip", files | BOTH)
+    assert [len(load_babi(whole, s, size="1k")) for s in ("train", "valid", "test")] == [20, 40, 20]
+    only = make(tmp_path / "n.zip", {n: text for n, text in files.items() if "nosf" in n})
+    assert [s.supports for s in load_babi(only, "valid", size="1k", tasks=[7])] == [()] * 5
+    alone = lay_out(tmp_path / "en-valid", {"qa1_valid.txt": SHORT, "qa21_valid.txt": SHORT})
+    assert len(load_babi(alone, "valid", size="1k", tasks=[1])) == 1
 
 
 def test_bad_lines_of_a_source_name_archive_file_and_line(tmp_path: Path) -> None:

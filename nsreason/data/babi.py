@@ -9,7 +9,13 @@ folders or of the archive.
 
 A line is `number text`, or `number question TAB answer TAB numbers of the supporting lines`; the number 1 begins a new
 story. Each question makes a `Story`: the sentences before it, without the questions before it. A bad line costs the
-rest of its story, for a later question may hang on it; all other stories are kept.
+rest of its story, for a later question may hang on it; all other stories are kept. A file of which no question names
+supporting lines (`-nosf`) gives stories without supports.
+
+Of the folders of v1.2, `en` and `en-10k` hold train and test; `en-valid` and `en-valid-10k` hold the same stories as
+train, valid and test, in files without the task's name (`qa1_valid.txt`); `-nosf` behind a name, the same without
+supporting lines. Where a source has several of these, train and test are taken from `en`, and what has supports comes
+first. The stories of `valid` are among those of `en`'s train: give the folder `en-valid` itself to have them apart.
 
 Weston et al., "Towards AI-complete question answering", 2015 (arXiv:1502.05698), v1.2.
 """
@@ -25,7 +31,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import DataError, NsreasonError
 from ..files import read_bytes
@@ -41,7 +47,8 @@ NAMES = (
     *("basic-deduction", "basic-induction", "positional-reasoning", "size-reasoning", "path-finding"),
     "agents-motivations",
 )
-_FILE = re.compile(r"qa(\d+)_([\w-]+)_(train|valid|test)\.txt")
+_FILE = re.compile(r"qa(\d+)_(?:([\w-]+)_)?(train|valid|test)\.txt")
+_FOLDER = re.compile(r"en(-valid)?(-10k)?(-nosf)?")
 _WORD = re.compile(r"[^\s.,;:?!]+")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz")
 # RuntimeError: a zip that asks for a password, or of a kind that zipfile does not unpack.
@@ -59,7 +66,8 @@ class Story:
         sentences: lower-case words, without punctuation.
         question: likewise.
         answer: as written, in lower case; several things are one answer, as `milk,football`.
-        supports: the places of the supporting sentences among `sentences`, in the file's order.
+        supports: the places of the supporting sentences among `sentences`, in the file's order; empty where the file
+            names none.
     """
 
     task: int
@@ -122,6 +130,11 @@ def read_stories(data: bytes, task: int, name: str = "<text>") -> Iterator[Story
     Args:
         name: the file, for messages.
     """
+    if b"\t" not in data:
+        if data.strip(b"\xef\xbb\xbf \r\n"):
+            yield BadLine(name, 1, DataError(f"{name}: {_NO_QUESTION}"))
+        return
+    bare = not any(line.count(b"\t") > 1 for line in data.split(b"\n"))  # no question has supporting lines
     known: dict[str, tuple[str, ...]] = {}  # sentences come again and again, and are held once
     sentences: list[tuple[str, ...]] = []
     places: dict[int, int | None] = {}  # number of a line -> place of the sentence; None for a question
@@ -137,13 +150,15 @@ def read_stories(data: bytes, task: int, name: str = "<text>") -> Iterator[Story
                     yield bad
                 sentences, places, bad, story = [], {}, None, story + 1
             if bad is not None:
-                lost = bad.questions + ("\t" in text)
+                lost = bad.questions + ("\t" in text or "?" in text)
                 bad = BadLine(bad.path, bad.line, bad.error, lost)
                 continue
             if number != len(places) + 1:
                 last = f"line {len(places)} of the story" if places else "the beginning"
                 raise ValueError(f"the number {number} comes after {last}; a line is missing, or a story begins with 1")
             if "\t" not in text:
+                if "?" in text:  # no sentence of the tasks has one: taken for a sentence, it would tell the answer
+                    raise ValueError("a question without a tab before its answer; did its tabs become spaces?")
                 places[number] = len(sentences)
                 if text not in known:
                     known[text] = words(text)
@@ -151,12 +166,12 @@ def read_stories(data: bytes, task: int, name: str = "<text>") -> Iterator[Story
                     raise ValueError(f"'{text}' has no word")
                 sentences.append(known[text])
                 continue
-            question, answer, supports = _question(text, places)
+            question, answer, supports = _question(text, places, bare)
             places[number] = None
         except ValueError as error:
             if bad is None:  # one for each story: after it, nothing of the story counts
                 told = DataError(f"{name}: line {at}: {error}; the rest of its story is left out")
-                bad = BadLine(name, at, told, int(b"\t" in raw))
+                bad = BadLine(name, at, told, int(b"\t" in raw or b"?" in raw))
             continue
         yield Story(task, max(story, 0), at, tuple(sentences), question, answer, supports)
     if bad is not None:
@@ -176,16 +191,26 @@ def _numbered(raw: bytes) -> tuple[int, str]:
     return int(number), text.strip(" ")
 
 
-def _question(text: str, places: Mapping[int, int | None]) -> tuple[tuple[str, ...], str, tuple[int, ...]]:
-    """A question, its answer and the places of its supporting sentences."""
+_NO_QUESTION = (
+    "no line is a question: question, answer and supporting lines have tabs between them, and there is no tab in the "
+    "file; if they became spaces, copy it again"
+)
+
+
+def _question(
+    text: str, places: Mapping[int, int | None], bare: bool
+) -> tuple[tuple[str, ...], str, tuple[int, ...]]:
+    """A question, its answer and the places of its supporting sentences; `bare` files name none."""
     parts = text.split("\t")
+    if bare and len(parts) == 2:
+        parts.append("")
     if len(parts) != 3:
         raise ValueError(f"a question is question, answer and supporting lines between tabs; got {len(parts)} parts")
     question, answer = words(parts[0]), ",".join(a.strip().lower() for a in parts[1].split(","))
     if not question or not answer.strip(","):
         raise ValueError("the question is empty" if not question else "the answer is empty")
     supports: list[int] = []
-    for told in parts[2].split():
+    for told in parts[2].replace(",", " ").split():
         place = places.get(int(told)) if told.isascii() and told.isdecimal() else None
         if place is None:
             raise ValueError(f"the supporting line '{told}' is no sentence before the question")
@@ -198,13 +223,26 @@ def _question(text: str, places: Mapping[int, int | None]) -> tuple[tuple[str, .
 
 @dataclass(frozen=True, slots=True)
 class TaskFile:
-    """One file of a source: `size` is None where no name tells it."""
+    """One file of a source.
+
+    Attributes:
+        size: None where no name tells it.
+        valid: whether it is of `en-valid`, whose train leaves out what is in its valid.
+        bare: whether it is of a `-nosf` folder, without supporting lines.
+    """
 
     task: int
     split: str
     size: str | None
     name: str
     read: Callable[[], bytes]
+    valid: bool = False
+    bare: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """Of files of one task, split and size the least is taken."""
+        return self.valid, self.bare
 
 
 def task_files(source: str | Path) -> list[TaskFile]:
@@ -228,17 +266,18 @@ def task_files(source: str | Path) -> list[TaskFile]:
 
 def _told(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
     match = _FILE.fullmatch(inside.name)
-    if match is None or int(match[1]) not in TASKS or match[2] not in NAMES:
+    if match is None or int(match[1]) not in TASKS or (match[2] or NAMES[0]) not in NAMES:
         return
-    size = None
+    size, valid, bare = None, match[2] is None, False
     for part in reversed(inside.parts[:-1]):
         tokens = re.split(r"[_.\s]", part)
         if any(re.fullmatch(r"(hn|shuffled)(-\w+)?", t) for t in tokens):
             return
-        size = next((s for s, folder in FOLDERS.items() if folder in tokens or f"en-valid{folder[2:]}" in tokens), None)
-        if size is not None:
+        kind = next((m for t in tokens if (m := _FOLDER.fullmatch(t))), None)
+        if kind is not None:
+            size, valid, bare = ("10k" if kind[2] else "1k"), kind[1] is not None, kind[3] is not None
             break
-    yield TaskFile(int(match[1]), match[3], size, name, read)
+    yield TaskFile(int(match[1]), match[3], size, name, read, valid, bare)
 
 
 def _archive(path: Path) -> Iterator[TaskFile]:
@@ -302,14 +341,17 @@ def load_babi(
     chosen: list[TaskFile] = []
     missing: list[int] = []
     for task in wanted:
-        mine = [file for s in order for file in files if file.task == task and file.size == s]
+        mine = [f for s in order for f in sorted(files, key=lambda f: f.rank) if f.task == task and f.size == s]
         chosen += mine[:1]
         missing += [] if mine else [task]
     if missing and (otherwise != "leave out" or not chosen):
         raise DataError(_missing(source, split, size, missing, wanted, files))
     found = Stories()
     for file in chosen:
-        for told in read_stories(file.read(), file.task, file.name):
+        data = file.read()
+        if not data.strip(b"\xef\xbb\xbf \t\r\n"):
+            found.bad.append(BadLine(file.name, 1, DataError(f"{file.name}: the file is empty")))
+        for told in read_stories(data, file.task, file.name):
             if isinstance(told, Story):
                 found.stories.append(told)
             else:
@@ -321,9 +363,11 @@ def _missing(
     source: str | Path, split: str, size: str, missing: list[int], wanted: list[int], files: Sequence[TaskFile]
 ) -> str:
     """What is not there, what is, and what would do."""
-    names = ", ".join(f"qa{task}_{NAMES[task - 1]}_{split}.txt" for task in missing[:3])
+    named = {task: "" if split == "valid" else f"{NAMES[task - 1]}_" for task in missing[:3]}
+    names = ", ".join(f"qa{task}_{name}{split}.txt" for task, name in named.items())
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    message = f"{source}: no {names}{more} of the size {size} ({FOLDERS[size]})"
+    folder = FOLDERS[size].replace("en", "en-valid") if split == "valid" else FOLDERS[size]
+    message = f"{source}: no {names}{more} of the size {size} ({folder})"
     other = {file.task for file in files if file.size not in (size, None)}
     if set(missing) <= other:
         return f"{message}; the other size has it: otherwise='other size' takes that, 'leave out' goes without"
@@ -353,48 +397,3 @@ def hold_out(stories: Sequence[Story], share: float, seed: int = 0) -> tuple[lis
     for story in stories:
         sides[(story.task, story.story) in out].append(story)
     return sides
-
-
-# --- the pass rule ----------------------------------------------------------------------------------------------------
-
-PASS_PERCENT = 95
-
-
-@dataclass(frozen=True, slots=True)
-class TaskScore:
-    """How many questions of a task were answered rightly; 95 % pass."""
-
-    task: int
-    questions: int
-    correct: int
-
-    @property
-    def name(self) -> str:
-        return NAMES[self.task - 1]
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.questions if self.questions else 0.0
-
-    @property
-    def passed(self) -> bool:
-        return self.questions > 0 and 100 * self.correct >= PASS_PERCENT * self.questions  # in integers: exactly 95 %
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
-        told = {"task": self.task, "name": self.name, "questions": self.questions, "correct": self.correct}
-        return told | {"accuracy": self.accuracy, "passed": self.passed}
-
-
-def score_tasks(tasks: Iterable[int], correct: Iterable[bool]) -> list[TaskScore]:
-    """The score of each task, in order, from the task of each question and whether it was answered rightly.
-
-    Raises:
-        ValueError: there are more of the one than of the other.
-    """
-    asked: dict[int, list[int]] = {}
-    for task, right in zip(tasks, correct, strict=True):
-        counts = asked.setdefault(int(task), [0, 0])
-        counts[0] += 1
-        counts[1] += bool(right)
-    return [TaskScore(task, *counts) for task, counts in sorted(asked.items())]

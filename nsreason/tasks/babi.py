@@ -47,7 +47,8 @@ class Babi:
         found = load_babi(source, "train", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
         test = load_babi(source, "test", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
         if not found.stories:
-            raise DataError(f"{folder}: no story to learn from")
+            why = f"; the first bad line: {found.bad[0]}" if found.bad else ""
+            raise DataError(f"{folder}: no story to learn from{why}")
         train, valid = hold_out(found.stories, self.valid, seed=self.seed) if self.valid else (found.stories, [])
         bad = [b.error for b in (*found.bad, *test.bad)]
         return TaskSplit(self._queries(train), self._queries(valid), self._queries(test.stories), bad, str(folder))
