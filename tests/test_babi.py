@@ -24,11 +24,11 @@ from nsreason.data.babi import (
     hold_out,
     load_babi,
     read_stories,
+    score_tasks,
     task_files,
     words,
 )
 from nsreason.data.babi_arrays import PAD, UNKNOWN, Vocabulary, encode
-from nsreason.data.babi_scores import score_tasks
 from nsreason.errors import DataError
 
 TEXT = """1 Ann took the lamp.
