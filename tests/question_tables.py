@@ -2,7 +2,8 @@
 
 What it means is a program, or `error: part of the message @ text at the caret`, or (readings.txt) several programs. In
 a program `<red cube>` stands for all red cubes, `<red cube: X>` for those of the set X, `<thing>` for all objects, and
-`the<...>` for the only one of them.
+`the<...>` for the only one of them. A line `constant: the reason` says why no scene
+changes the answer.
 """
 
 from __future__ import annotations
@@ -18,24 +19,27 @@ _SET = re.compile(r"(the)?<([a-z ]+)(?:: ([^<>]*))?>")
 
 
 class Row(NamedTuple):
-    """A question of a table, its line in the file, and what it means."""
+    """A question of a table, its line in the file, what it means, and why its answer never changes, if it does not."""
 
     line: int
     question: str
     meanings: tuple[str, ...]
+    constant: str | None = None
 
 
 def rows(name: str) -> Iterator[Row]:
     """The questions of a table."""
-    question, start, meanings = "", 0, list[str]()
+    question, start, meanings, constant = "", 0, list[str](), None
     for n, line in enumerate([*(FOLDER / name).read_text(encoding="utf-8").splitlines(), "end"], 1):
-        if line.startswith("  "):
+        if line.startswith("  constant: "):
+            constant = line.strip().removeprefix("constant: ")
+        elif line.startswith("  "):
             meanings.append(line.strip())
         elif line and line != "#" and not line.startswith("# "):
             if question:
                 assert meanings, f"{name}:{start}: no meaning for {question!r}"
-                yield Row(start, question, tuple(meanings))
-            question, start, meanings = line, n, []
+                yield Row(start, question, tuple(meanings), constant)
+            question, start, meanings, constant = line, n, [], None
 
 
 def program_text(short: str) -> str:
