@@ -21,6 +21,7 @@ import torch
 
 from .data.scenes import load_scenes
 from .errors import DataError, NsreasonError
+from .image_files import read_header
 from .perception.detections import Detections, Rle, mask_boxes, match, read_detections
 from .perception.images import read_image
 from .perception.scene_parser import ParserExample, SceneParser, patches_of
@@ -153,8 +154,8 @@ def annotated(folder: Path, scenes: Sequence[Scene], *, least_iou: float = 0.5) 
             if scene.image is None:
                 raise DataError(f"{folder}: scene {scene.index} names no image")
             path = images / Path(scene.image).name
-            width, height = _size(path)
-            truth = annotated_regions(scene, (width, height))
+            header = read_header(path)
+            truth = annotated_regions(scene, (header.width, header.height))
             if detected is None:
                 yield Annotated(path, scene, truth, tuple(range(len(truth))))
                 continue
@@ -169,18 +170,6 @@ def annotated(folder: Path, scenes: Sequence[Scene], *, least_iou: float = 0.5) 
             yield Annotated(path, scene, regions, tuple(j for _, j in pairs))
         except NsreasonError as error:
             yield error
-
-
-def _size(path: Path) -> tuple[int, int]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            return file.size
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as an image: {error}") from None
 
 
 def annotated_regions(scene: Scene, size: tuple[int, int]) -> Detections:

@@ -1,4 +1,4 @@
-"""A scene's image file: as part of a page, and as pixels to draw on.
+"""A scene's image file as part of a page.
 
 What the browser shows alike is put into the page as it is. A photograph that a camera has turned, one of many
 megabytes, and a format that pages do not hold are written anew, no wider or higher than a screen.
@@ -10,16 +10,12 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .errors import DataError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .image_files import LARGEST, READABLE, read_rgb
 
 HEAVY = 1_500_000  # bytes of a file that is written anew
 SCREEN = 1600  # pixels: the most of a side then
-LARGEST = 64_000_000  # pixels that are read at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +35,16 @@ def embedded(image: Path) -> Embedded:
     """
     data = _read(image)
     kind, width, height, turned = measure(data, image)
+    if width * height > LARGEST:
+        raise DataError(f"{image}: {width} x {height} pixels; the most that is read is {LARGEST:,}")
     if kind in ("png", "jpeg") and not turned and len(data) <= HEAVY:
         return Embedded(_address(kind, data), width, height)
-    photo = open_photo(image)
+    photo = read_rgb(image)
     width, height = photo.size
     photo.thumbnail((SCREEN, SCREEN))
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=88)
     return Embedded(_address("jpeg", file.getvalue()), width, height)
-
-
-def open_photo(image: Path) -> Image:
-    """The image's pixels, upright, as RGB; what is transparent stands on white.
-
-    Raises:
-        DataError: the image cannot be read.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    data = _read(image)
-    try:
-        with Image.open(io.BytesIO(data)) as file:
-            return upright(file, image)
-    except UnidentifiedImageError:
-        raise DataError(f"{image}: neither PNG nor JPEG; convert it to one of these") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises of damage
-        raise DataError(f"{image}: cannot be read as an image: {error}") from None
-
-
-def upright(file: Image, name: str | Path) -> Image:
-    """An opened image as RGB, as its camera was held; what is transparent stands on white.
-
-    Raises:
-        DataError: it has too many pixels.
-    """
-    from PIL import Image, ImageOps
-
-    if file.width * file.height > LARGEST:
-        raise DataError(f"{name}: {file.width} x {file.height} pixels; the most that is read is {LARGEST:,}")
-    photo: Image.Image = ImageOps.exif_transpose(file)
-    if photo.mode.startswith("I"):  # sixteen bits a channel
-        import numpy as np
-
-        photo = Image.fromarray((np.asarray(photo, dtype=np.uint32) >> 8).astype(np.uint8))
-    if photo.has_transparency_data:
-        photo = photo.convert("RGBA")
-        photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
-    return photo.convert("RGB")
 
 
 def measure(data: bytes, image: Path) -> tuple[str, int, int, bool]:
@@ -110,7 +69,7 @@ def measure(data: bytes, image: Path) -> tuple[str, int, int, bool]:
         raise DataError(f"{image}: a JPEG file without a frame; save it again as PNG or baseline JPEG")
     if data[:2] == b"BM" or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         return "other", 0, 0, False
-    raise DataError(f"{image}: neither PNG nor JPEG; convert it to one of these")
+    raise DataError(f"{image}: not an image; {READABLE}")
 
 
 def _read(image: Path) -> bytes:

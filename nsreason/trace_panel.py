@@ -89,10 +89,10 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     """
     from PIL import Image, ImageEnhance
 
-    from .trace_image import open_photo
+    from .image_files import read_rgb
     from .trace_picture import regions
 
-    photo = open_photo(image)
+    photo = read_rgb(image)
     scale = min(width / photo.width, width * 1.25 / photo.height)
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     full = photo.resize(size, Image.Resampling.LANCZOS)

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from ..errors import DataError
 from ..files import atomic_write
-from ..trace_image import upright
+from ..image_files import ENDINGS, read_rgb
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+__all__ = ["ENDINGS", "find_images", "images_below", "read_image", "write_png"]
 
 
 def read_image(path: str | Path) -> Tensor:
@@ -31,17 +31,7 @@ def read_image(path: str | Path) -> Tensor:
     Raises:
         DataError: there is no such file, or it is no image that can be read.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            pixels = np.array(upright(file, path))  # (H, W, 3), a copy that may be written
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: not an image; PNG, JPEG, BMP and WebP can be read") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises of damage
-        raise DataError(f"{path}: cannot be read as an image: {error}") from None
+    pixels = np.array(read_rgb(path))  # (H, W, 3), a copy that may be written
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 

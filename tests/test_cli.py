@@ -182,7 +182,7 @@ def test_the_page_is_written_and_named(scene: str, tmp_path: Path) -> None:
     lost = run("ask", RED_CUBES, "--scene", scene, "--html", str(tmp_path / "no" / "page.html"))
     assert lost.exit_code == 2 and "there is no folder" in lost.stderr
     picture = run("ask", RED_CUBES, "--scene", scene, "--html", str(page), "--image-file", scene)
-    assert picture.exit_code == 2 and "neither PNG nor JPEG" in picture.stderr
+    assert picture.exit_code == 2 and "not an image; PNG, JPEG" in picture.stderr
 
 
 @pytest.mark.parametrize(

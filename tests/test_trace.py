@@ -434,7 +434,7 @@ def test_boxes_and_unknown_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "match"),
-    [(b"GIF89a", "neither PNG nor JPEG"), (b"", "neither"), (b"\xff\xd8\xff\xd9", "without a frame")],
+    [(b"GIF89a", "not an image; PNG, JPEG"), (b"", "not an image"), (b"\xff\xd8\xff\xd9", "without a frame")],
 )
 def test_other_images_are_refused(scene: Scene, tmp_path: Path, data: bytes, match: str) -> None:
     path = tmp_path / "a.png"

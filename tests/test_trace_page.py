@@ -17,11 +17,12 @@ from PIL import Image
 
 from nsreason.errors import DataError
 from nsreason.executors import trace
+from nsreason.image_files import read_rgb
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
-from nsreason.trace_image import SCREEN, embedded, open_photo
+from nsreason.trace_image import SCREEN, embedded
 from nsreason.trace_picture import picture, regions
 
 WIDE, HIGH = 120, 80
@@ -227,9 +228,9 @@ def test_a_number_that_is_written_down_is_about_nothing(masked: Scene) -> None:
 def test_transparent_images_stand_on_white(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGBA", (6, 4), (255, 0, 0, 0)).save(path)
-    assert open_photo(path).getpixel((2, 2)) == (255, 255, 255)
+    assert read_rgb(path).getpixel((2, 2)) == (255, 255, 255)
     Image.new("RGBA", (6, 4), (200, 0, 0, 255)).save(path)
-    assert open_photo(path).getpixel((2, 2)) == (200, 0, 0)
+    assert read_rgb(path).getpixel((2, 2)) == (200, 0, 0)
     assert embedded(path).href.startswith("data:image/png;base64,")  # the browser shows it as it is, on white
     assert '<rect class="paper" width="6" height="4"/>' in picture(Scene.of("clevr", []), path).svg
 
@@ -237,7 +238,7 @@ def test_transparent_images_stand_on_white(tmp_path: Path) -> None:
 def test_sixteen_bits_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.full((4, 6), 40_000, dtype=np.uint16)).save(path)
-    assert open_photo(path).getpixel((2, 2)) == (156, 156, 156)
+    assert read_rgb(path).getpixel((2, 2)) == (156, 156, 156)
 
 
 def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter to the right
     Image.new("RGB", (40, 20), "red").save(path, exif=exif)
-    assert (embedded(path).width, embedded(path).height) == (20, 40) and open_photo(path).size == (20, 40)
+    assert (embedded(path).width, embedded(path).height) == (20, 40) and read_rgb(path).size == (20, 40)
 
 
 @pytest.mark.parametrize("ending", ["webp", "bmp"])
@@ -270,7 +271,7 @@ def test_damaged_images_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (50, 50), "red").save(path)
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image"):
-        open_photo(path)
+        read_rgb(path)
     path.write_bytes(b"RIFF1234WEBPxxxx")
     with pytest.raises(DataError, match=r"a\.png"):
         embedded(path)
@@ -301,7 +302,7 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
     page = page.replace("</style>", f"{alone}</style>")
     shot = tmp_path / "shot.png"
     browse(page, "#step=1", tmp_path, "--window-size=600,700", f"--screenshot={shot}")
-    found = open_photo(shot)
+    found = read_rgb(shot)
 
     def grey(x: float, y: float) -> float:
         return float(np.asarray(found)[round(y * 600 / WIDE), round(x * 600 / WIDE)].mean())

@@ -79,7 +79,7 @@ Png = Annotated[
 ]
 ImageFile = Annotated[
     str | None,
-    typer.Option("--image-file", metavar="PNG|JPEG", help="The scene's picture, to be part of that page or picture."),
+    typer.Option("--image-file", metavar="IMAGE", help="The scene's picture, to be part of that page or picture."),
 ]
 Checkpoint = Annotated[
     str | None,

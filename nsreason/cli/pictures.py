@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError
 from . import answers, output
 from .inputs import Outcome
 
@@ -159,13 +159,10 @@ def page_picture(path: str, *, wanted: bool = True) -> Iterator[str | None]:
     if not wanted:
         yield None
         return
-    from PIL import Image
+    from ..image_files import read_header
 
-    try:
-        with Image.open(path) as file:
-            plain = file.format in ("PNG", "JPEG") and file.getexif().get(_ORIENTATION, 1) == 1
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as an image: {error}") from None
+    header = read_header(path)
+    plain = header.format in ("PNG", "JPEG") and not header.turned
     if plain:
         yield path
         return
@@ -178,5 +175,3 @@ def page_picture(path: str, *, wanted: bool = True) -> Iterator[str | None]:
         write_png(copy, read_image(path))
         yield str(copy)
 
-
-_ORIENTATION = 0x0112  # Exif's tag
