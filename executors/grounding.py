@@ -28,7 +28,8 @@ class Grounded:
     concepts: (S, C, N), how much object n is c.
     relations: (S, R, N, N), at [s, r, i, j] how much *j is r of i*; the diagonal holds the self mask.
     alike: (S, A, N, N), how much i and j share their value; the diagonal holds the self mask.
-    words: (S, A, N, C), the scores of the answer when object n is asked for its a.
+    words: (S, A, N, C), the scores of the answer when object n is asked for its a. All concepts have one, as learners
+        want it; what is answered is a value of a.
     """
 
     domain: Domain
@@ -86,7 +87,7 @@ class Grounded:
             torch.where(there, concepts, nothing),
             torch.where(pairs, self_masked(relations, algebra), nothing),
             torch.where(pairs, self_masked(alike, algebra), nothing),
-            words,
+            torch.where(present[:, None, :, None], words, 0.0),
             algebra.nothing,
         )
 
@@ -132,6 +133,13 @@ def self_masked(table: Tensor, algebra: SoftAlgebra) -> Tensor:
     return torch.where(diagonal, algebra.degree(torch.zeros_like(diagonal), table.dtype), table)
 
 
+def own_values(domain: Domain, device: torch.device | str = "cpu") -> Tensor:
+    """(A + 1, C) bool: which concepts are values of each attribute; the last row is of no attribute, and has all."""
+    of = torch.tensor([domain.attribute_index[domain.attribute_of[c]] for c in domain.concepts], device=device)  # (C,)
+    mine = torch.arange(len(domain.attributes), device=device)[:, None] == of[None, :]
+    return torch.cat([mine, torch.ones_like(mine[:1])])
+
+
 def ground_crisp(
     scenes: Sequence[Scene], algebra: SoftAlgebra, *, dtype: torch.dtype = torch.float32, pad: int = 0
 ) -> Grounded:
@@ -155,9 +163,7 @@ def ground_crisp(
     def pairs(name: str, count: int) -> Tensor:
         return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)
 
-    of = torch.tensor([domain.attribute_index[domain.attribute_of[c]] for c in domain.concepts])  # (C,)
-    mine = torch.arange(len(domain.attributes))[:, None] == of[None, :]  # (A, C)
-    words = concepts.transpose(1, 2)[:, None] & mine[None, :, None, :]  # (S, A, N, C)
+    words = concepts.transpose(1, 2)[:, None] & own_values(domain)[None, :-1, None, :]  # (S, A, N, C)
     grounded = Grounded.of_model(
         domain,
         _bits(batch.full, n),

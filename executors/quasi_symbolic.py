@@ -3,7 +3,11 @@
     soft = QuasiSymbolic(Logit())
     answers = soft(programs, grounded, which)        # program q on scene which[q]
     answers.truths, answers.numbers, answers.words   # values with gradients, by kind
-    answers.decode()                                 # as `execute` would say them
+    answers.decode()                                 # as `execute_batch` would say them
+
+A program has no answer, and an error in its place, where it takes the single object of a set in a scene without any
+object, and where a table that it reads holds what is no degree. A set that is only unlikely to have a member is no such
+case: there `unique` takes the likeliest object, as NS-CL does.
 
 The ops are those of the op table, run on tensors: all calls of one op in one turn of the batch are one application
 (soft_schedule). Cost grows with the depth of the programs, and only slowly with their number.
@@ -24,36 +28,65 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domain import Domain
-from ..errors import ExecutionError
+from ..domain import Domain, Step
+from ..errors import ExecutionError, NotUnique
 from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..program import Program
 from ..scene import Scene
 from ..trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
 from .answers import Answer, spell
-from .grounding import Grounded
-from .interpreter import not_unique
+from .grounding import Grounded, own_values
+from .soft_faults import faults_of
 from .soft_run import Run, on_device
 from .soft_schedule import Schedule, schedule
 
 
 @dataclass(frozen=True)
 class SoftValues:
-    """The answers of one kind: `questions` (Qk,) are their programs, `values` (Qk, ...) their degrees."""
+    """The answers of one kind: `questions` (Qk,) are their programs, `values` (Qk, ...) their degrees.
+
+    units: (Qk,) of words, the number of the attribute that each is a value of; A where any will do.
+    """
 
     kind: Kind
     questions: Tensor
     values: Tensor
+    units: Tensor | None = None
+
+    def rows(self, places: Tensor) -> SoftValues:
+        """The answers at these places."""
+        units = None if self.units is None else self.units[places]
+        return SoftValues(self.kind, self.questions[places], self.values[places], units)
+
+    def choices(self, domain: Domain) -> Tensor:
+        """(Qk, C) bool of words: which concepts may be the answer, those that are values of what is asked for."""
+        assert self.units is not None
+        return own_values(domain, self.values.device)[self.units]
+
+    def likeliest(self, domain: Domain) -> Tensor:
+        """(Qk,) the likeliest word that may be the answer, or the likeliest object."""
+        values = self.values.detach()
+        if self.kind is WORD:
+            values = values.masked_fill(~self.choices(domain), -torch.inf)
+        return values.argmax(dim=-1)
 
 
 @dataclass(frozen=True)
 class SoftAnswers:
-    """The answers of a batch, by kind; with `keep`, every call's value as well."""
+    """The answers of a batch, by kind; with `keep`, every call's value as well.
+
+    scenes: (Q,) the scene of each program.
+    unanswered: (Q,) bool, the programs that take the single object of a set in a scene without any object. Their values
+        mean nothing: no loss should be made of them.
+    """
 
     schedule: Schedule
     algebra: SoftAlgebra
     parts: tuple[SoftValues, ...]
+    grounded: Grounded = field(repr=False)
+    scenes: Tensor = field(repr=False)
+    unanswered: Tensor = field(repr=False)
     results: tuple[Tensor, ...] = field(default=(), repr=False)
 
     def of_kind(self, kind: Kind) -> SoftValues | None:
@@ -63,7 +96,13 @@ class SoftAnswers:
             return None
         if len(mine) == 1:
             return mine[0]
-        return SoftValues(kind, torch.cat([p.questions for p in mine]), torch.cat([p.values for p in mine]))
+        units = [p.units for p in mine if p.units is not None]
+        return SoftValues(
+            kind,
+            torch.cat([p.questions for p in mine]),
+            torch.cat([p.values for p in mine]),
+            torch.cat(units) if units else None,
+        )
 
     @property
     def truths(self) -> SoftValues | None:
@@ -80,31 +119,37 @@ class SoftAnswers:
         """(Qk, C) scores of the concepts: logits (Logit) or probabilities."""
         return self.of_kind(WORD)
 
-    def decode(self) -> list[Answer]:
+    def decode(self) -> list[Answer | ExecutionError]:
         """The answers in the order of the programs: yes above even, the likeliest word or object, counts rounded.
 
-        Raises:
-            ExecutionError: a number is not finite.
+        A word is one of the values of the attribute that is asked for. A program without an answer has the error that
+        says why in its place (see the module), as in `execute_batch`.
         """
         out: list[Any] = [None] * self.schedule.programs
         for part in self.parts:
             for q, answer in zip(part.questions.tolist(), self.read(part), strict=True):
                 out[q] = answer
+        for q, error in faults_of(self.schedule, self.grounded, self.scenes, self.algebra).items():
+            out[q] = error
         return out
 
-    def read(self, part: SoftValues) -> list[Any]:
-        """Values of one kind as answers."""
+    def read(self, part: SoftValues) -> list[Answer | ExecutionError]:
+        """Values of one kind as answers; where they are no numbers, an error."""
         values, domain = part.values.detach(), self.schedule.domain
         if part.kind is TRUTH:
             told: list[Any] = (values > self.algebra.even).tolist()
         elif part.kind is NUMBER:
-            told = [_whole(v) for v in values.tolist()]
+            told = [round(v) if math.isfinite(v) else None for v in values.tolist()]
         elif part.kind is WORD:
-            told = [domain.concepts[i] for i in values.argmax(dim=-1).tolist()]
+            told = [domain.concepts[i] for i in part.likeliest(domain).tolist()]
         elif part.kind is OBJECT:
-            told = values.argmax(dim=-1).tolist()
+            told = part.likeliest(domain).tolist()
         else:
             told = [tuple(np.flatnonzero(row).tolist()) for row in (values > self.algebra.even).cpu().numpy()]
+        for k in np.flatnonzero(~values.isfinite().reshape(len(told), -1).all(dim=1).cpu().numpy()).tolist():
+            first = values[k].flatten()
+            wrong = float(first[~first.isfinite()][0])
+            told[k] = ExecutionError(f"a {part.kind.name} came out as {wrong:g}; look for an op that overflows")
         return told
 
     def value(self, program: int, node: int) -> Tensor:
@@ -112,12 +157,6 @@ class SoftAnswers:
         group, row = self.schedule.places[self.schedule.starts[program] + node].tolist()
         value: Tensor = self.results[group][row]
         return value
-
-
-def _whole(value: float) -> int:
-    if not math.isfinite(value):
-        raise ExecutionError(f"a number came out as {value}; look for degrees that are not finite")
-    return round(value)
 
 
 class QuasiSymbolic:
@@ -141,13 +180,17 @@ class QuasiSymbolic:
         """Run a batch; program q on scene `which[q]` (by default on scene q).
 
         Raises:
-            ExecutionError: programs and scenes are of different domains, or `which` does not fit.
+            ExecutionError: programs and scenes are of different domains, the tables hold the degrees of another
+                algebra, or `which` does not fit.
         """
         plan = programs if isinstance(programs, Schedule) else schedule(programs)
         if plan.domain != grounded.domain:
             raise ExecutionError(
                 f"the programs are of domain '{plan.domain.name}', the scenes of '{grounded.domain.name}'"
             )
+        if grounded.nothing != self.algebra.nothing:
+            told = "logits" if grounded.nothing < 0 else "degrees in 0..1"
+            raise ExecutionError(f"the tables hold {told}, the algebra '{self.algebra.name}' takes others")
         if grounded.n == 0:  # no object anywhere: an empty place lets every op run as it is
             grounded = grounded.padded(1)
         index, scenes = on_device(plan, self._scenes(plan, grounded, which), grounded.concepts.device)
@@ -156,10 +199,18 @@ class QuasiSymbolic:
         for g, group in enumerate(plan.groups):
             results.append(run.group(g, group, results))
         parts = tuple(
-            SoftValues(a.kind, run.pieces[a.questions], results[a.group].index_select(0, run.pieces[a.rows]))
+            SoftValues(
+                a.kind,
+                run.pieces[a.questions],
+                results[a.group].index_select(0, run.pieces[a.rows]),
+                run.pieces[a.units] if a.units >= 0 else None,
+            )
             for a in plan.answers
         )
-        return SoftAnswers(plan, self.algebra, parts, tuple(results) if keep else ())
+        single = torch.zeros_like(scenes, dtype=torch.bool).index_fill(0, run.pieces[plan.singles], True)
+        unanswered = single & ~grounded.present.any(dim=1).index_select(0, scenes)
+        kept = tuple(results) if keep else ()
+        return SoftAnswers(plan, self.algebra, parts, grounded, scenes, unanswered, kept)
 
     @staticmethod
     def _scenes(plan: Schedule, grounded: Grounded, which: Sequence[int] | Tensor | None) -> Tensor:
@@ -186,32 +237,44 @@ def trace_soft(
     """The trace of one program on scene `which` of `grounded`, with the degree of every object at every call.
 
     Where the scene has no object at all, a call that takes the single object of a set ends the trace, as in exact
-    execution.
+    execution. The answer is that of `decode`.
 
     Args:
         scene: what the objects are called in the trace; its objects are the first of the grounded scene's places.
 
     Raises:
-        ExecutionError: program, scene and tables do not fit together.
+        ExecutionError: program, scene and tables do not fit together, or a table holds what is no degree.
     """
     if len(scene) > grounded.n:
         raise ExecutionError(f"a scene of {len(scene)} objects in tables of {grounded.n} places")
     with torch.no_grad():
         soft = executor([program], grounded, [which], keep=True)
+    (told,) = soft.decode()
+    if isinstance(told, ExecutionError) and not isinstance(told, NotUnique):
+        raise told
     values: list[Answer] = []
     degrees: list[tuple[float, ...] | None] = [None] * len(program)
     for node, step in enumerate(program.steps):
-        if step.gives is OBJECT and not len(scene):
-            error = not_unique(program, scene, node, 0)
-            return Trace.of_values(program, scene, values, error, question=question, degrees=degrees)
+        if isinstance(told, NotUnique) and told.node == node:
+            return Trace.of_values(program, scene, values, told, question=question, degrees=degrees)
         value = soft.value(0, node)
         if step.gives in (OBJECTS, OBJECT):
             value = value[: len(scene)]
             shown = soft.algebra.probability(value, step.gives)
             degrees[node] = tuple(shown.float().clamp(0, 1).tolist())
-        (answer,) = soft.read(SoftValues(step.gives, torch.tensor([0]), value.unsqueeze(0)))
+        alone = SoftValues(step.gives, torch.tensor([0]), value.unsqueeze(0), _unit(step, program.domain))
+        (answer,) = soft.read(alone)
+        if isinstance(answer, ExecutionError):
+            raise ExecutionError(answer.reason, node=node)
         values.append(answer)
     return Trace.of_values(program, scene, values, question=question, degrees=degrees)
+
+
+def _unit(step: Step, domain: Domain) -> Tensor | None:
+    """(1,) the attribute that a call's word is a value of, as in `SoftValues.units`."""
+    if step.gives is not WORD:
+        return None
+    return torch.tensor([domain.attribute_index.get(step.unit or "", len(domain.attributes))])
 
 
 @dataclass(frozen=True)
@@ -272,7 +335,8 @@ def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, sce
     """Which object's which concept moved this answer: gradients of the decoded answer's score.
 
     Raises:
-        ExecutionError: the program's answer is a set, which has no one score; or program and scene do not fit.
+        ExecutionError: the program's answer is a set, which has no one score; program and scene do not fit; or there is
+            no answer, see `SoftAnswers.decode`.
     """
     if program.kind is OBJECTS:
         raise ExecutionError("an answer that is a set of objects has no single score to explain")
@@ -282,8 +346,11 @@ def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, sce
     with torch.enable_grad():
         answers = executor([program], leaf, [scene])
         (answer,) = answers.decode()
-        value = answers.parts[0].values[0]
-        value = value.amax() if value.dim() else value
+        if isinstance(answer, ExecutionError):
+            raise answer
+        part = answers.parts[0]
+        value = part.values[0]
+        value = value[part.likeliest(grounded.domain)[0]] if value.dim() else value
         score = executor.algebra.negate(value) if answer is False else value
         grads = (
             torch.autograd.grad(score, list(tables.values()), allow_unused=True)

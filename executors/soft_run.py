@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..kinds import NUMBER, OBJECTS
-from .algebras import Goedel, Logit, Product, SoftAlgebra
-from .grounding import Grounded
+from .algebras import Goedel, Logit, Product
+from .grounding import Grounded, own_values
 from .soft_schedule import Group, Read, Schedule, facts_of
 
 
@@ -25,8 +25,11 @@ class _Tables:
     backward pass a gradient of the whole table for every group.
     """
 
-    def __init__(self, grounded: Grounded, algebra: SoftAlgebra) -> None:
+    def __init__(self, grounded: Grounded, algebra: Logit | Goedel | Product) -> None:
         self._grounded = grounded
+        # Where execution is to decide, an attribute is answered by its own values. In training every concept competes:
+        # that is how a learner finds out which attribute a concept is a value of.
+        self._own = own_values(grounded.domain, grounded.concepts.device) if algebra.hard else None
         self._everything = torch.where(
             grounded.present,
             algebra.degree(grounded.present, grounded.concepts.dtype),
@@ -45,6 +48,9 @@ class _Tables:
         rows = table.flatten(0, 1).index_select(0, scenes * table.shape[1] + literal)
         if name == "converse":
             return rows.transpose(-1, -2)
+        if name == "values" and self._own is not None:
+            own = self._own[literal]  # (K, C), or (C,) of an op's own literal
+            return torch.where(own.unsqueeze(-2), rows, rows.new_tensor(self._grounded.nothing))
         if name == "repeats":
             later = torch.ones(rows.shape[-2:], dtype=torch.bool, device=rows.device).triu(1)
             # Not later is the same as absent: the self mask's degree, which the diagonal holds, would differ by model.
@@ -152,7 +158,7 @@ class Run:
         if value.dim() == 0:  # an op that says the same of every scene
             value = value.expand(group.calls)
         if op.result is OBJECTS:
-            if facts_of(op).makes_set:  # in a scene without objects, of a place that is none
+            if facts_of(op).makes_set:
                 value = torch.where(self.present.index_select(0, mine()), value, value.new_tensor(self.nothing))
             if self.everything_crisp:
                 value = self.algebra.harden(value)

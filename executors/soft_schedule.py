@@ -18,7 +18,7 @@ Q programs, M calls of all of them, K calls of a group.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -79,6 +79,7 @@ class Answered:
     group: int
     questions: int  # a piece of the index
     rows: int  # a piece of the index
+    units: int  # a piece of the index: the attribute that a word is a value of, see `units_of`; -1: no words
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,20 @@ class Schedule:
     """
 
     domain: Domain
-    programs: int
+    asked: tuple[Program, ...] = field(repr=False)
     groups: tuple[Group, ...]
     lookups: tuple[Lookup, ...]
     answers: tuple[Answered, ...]
     index: Tensor
     sizes: tuple[int, ...]
+    singles: int  # a piece of the index: the programs with a call that takes the single object of a set
     places: I64  # (M, 2): group and row of every call, in program order
     starts: I64  # (Q,): where each program's calls begin in `places`
+
+    @property
+    def programs(self) -> int:
+        """Q."""
+        return len(self.asked)
 
     def to(self, device: torch.device | str) -> Schedule:
         """The same schedule with its index on a device: the one transfer that a batch needs."""
@@ -171,11 +178,17 @@ def _phase(op: Op) -> int:
 
 @dataclass(frozen=True)
 class Facts:
-    """What running an op on values that stand for any shows of it: what it reads of the scene, and whether it makes
-    a set from an object (which may then hold places that are no objects)."""
+    """What running an op on values that stand for any shows of it.
+
+    reads: what it reads of the scene for its literals; tables: the names of all tables that it reads.
+    makes_set: whether its set comes from a table or an object, and may hold places that are no objects.
+    singles: whether it takes the single object of a set, and so has no value in a scene without objects.
+    """
 
     reads: tuple[Read, ...]
+    tables: frozenset[str]
     makes_set: bool
+    singles: bool
 
 
 @lru_cache(maxsize=4096)
@@ -183,7 +196,10 @@ def facts_of(op: Op) -> Facts:
     """The facts of an op that only combines primitives, as all that are scheduled do."""
     probe = _Probe()
     op.apply(probe, probe, tuple(map(_Literal, range(len(op.literals)))), (probe,) * len(op.inputs))
-    return Facts(tuple(dict.fromkeys(probe.reads)), op.result is OBJECTS and "only" in probe.used)
+    # A set that was combined with another by `both` holds no place that the other does not.
+    made = probe.used & {"only", "follow", "reach", "choose"} or ("concept" in probe.used and "both" not in probe.used)
+    tables = frozenset(probe.used & set(TABLES))
+    return Facts(tuple(dict.fromkeys(probe.reads)), tables, op.result is OBJECTS and bool(made), "the" in probe.used)
 
 
 class _Literal(NamedTuple):
@@ -261,11 +277,15 @@ def schedule(programs: Sequence[Program]) -> Schedule:
     )
     lookups = _lookups(groups, literals, index)
     places = np.stack([group[place], place - starts[group[place]]], axis=1)
-    answers = _answers(groups, places[ends - 1], index)
+    answers = _answers(groups, places[ends - 1], programs, index)
+    singles = [question[g.start : g.start + g.calls] for g in groups if facts_of(g.op).singles]
+    single = index.add(np.unique(np.concatenate([np.empty(0, dtype=np.int64), *singles])))
     sizes = tuple([len(part) for part in index.parts])
     joined = torch.from_numpy(np.concatenate(index.parts))
     domain = programs[0].domain
-    return Schedule(domain, len(programs), groups, lookups, answers, joined, sizes, places, ends - lengths)
+    return Schedule(
+        domain, tuple(programs), groups, lookups, answers, joined, sizes, single, places, ends - lengths
+    )
 
 
 def _stable_order(keys: I64) -> I64:
@@ -353,9 +373,18 @@ def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Loo
     return tuple(lookups)
 
 
-def _answers(groups: Sequence[Group], last: I64, index: _Index) -> tuple[Answered, ...]:
+def _answers(groups: Sequence[Group], last: I64, programs: Sequence[Program], index: _Index) -> tuple[Answered, ...]:
     told = []
     for g in np.unique(last[:, 0]).tolist():
-        questions = np.flatnonzero(last[:, 0] == g)
-        told.append(Answered(groups[g].op.result, g, index.add(questions), index.add(last[questions, 1])))
+        questions, kind = np.flatnonzero(last[:, 0] == g), groups[g].op.result
+        units = index.add(units_of([programs[q] for q in questions.tolist()])) if kind is WORD else -1
+        told.append(Answered(kind, g, index.add(questions), index.add(last[questions, 1]), units))
     return tuple(told)
+
+
+def units_of(programs: Sequence[Program]) -> I64:
+    """The number of the attribute that each program's answer is a value of; that of all attributes where an op of
+    one's own does not say."""
+    attributes = programs[0].domain.attribute_index
+    units = [attributes.get(p.steps[-1].unit or "", len(attributes)) for p in programs]
+    return np.array(units, dtype=np.int64)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from .concept_data import Described, Example, Viewed, describe_scenes
 from .domain import Domain, load_domain
-from .errors import DataError
+from .errors import DataError, ExecutionError
 from .executors.algebras import Logit, algebra
 from .executors.answers import Answer
 from .executors.grounding import Grounded
@@ -229,8 +229,8 @@ class ConceptLearner(nn.Module):
         return LossOut(loss, len(batch), {"accuracy": right.sum(), **metrics})
 
     @torch.no_grad()
-    def predict(self, batch: ConceptBatch) -> list[Answer]:
-        """The answers to the batch's questions, by hard execution."""
+    def predict(self, batch: ConceptBatch) -> list[Answer | ExecutionError]:
+        """The answers to the batch's questions, by hard execution; where there is none, the error that says why."""
         return self.answer(batch, hard=True).decode()
 
     # --- scenes ---------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class ConceptLearner(nn.Module):
 
         Raises:
             DataError, SceneError: as `see`.
-            ExecutionError: the scene is empty, or the program is of another domain.
+            ExecutionError: the program is of another domain, or the weights give what is no degree.
         """
         return trace_soft(program, scene, self.see([scene]), self._hard, question)
 
@@ -298,7 +298,7 @@ class ConceptLearner(nn.Module):
 
         Raises:
             DataError: as `see_images`.
-            ExecutionError: nothing was detected, or the program is of another domain.
+            ExecutionError: the program is of another domain, or the weights give what is no degree.
         """
         grounded = self.see_images([view])
         return trace_soft(program, likeliest_scene(grounded, view[1]), grounded, self._hard, question)

@@ -191,7 +191,7 @@ class ConceptReasoner:
     def answer(
         self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
-        """See `ImageReasoner.answer`; soft execution always has an answer."""
+        """See `ImageReasoner.answer`; only where nothing was detected may there be none."""
         from .executors.algebras import algebra
         from .executors.quasi_symbolic import QuasiSymbolic
 

@@ -39,12 +39,13 @@ def encode_answer(answer: str, kind: Kind, domain: Domain) -> float:
 def answer_losses(answers: SoftAnswers, targets: Tensor) -> Tensor:
     """(Q,) the loss of each answer: cross-entropy over all concepts for words, binary for truths, |a - b| for numbers.
 
-    `targets` (Q,) are encoded answers; where one is NaN the loss is the constant 10.
+    `targets` (Q,) are encoded answers; where one is NaN, and where a program has no answer because its scene has no
+    object, the loss is the constant 10.
     """
     losses = targets.new_zeros(len(targets))
     for part in answers.parts:
         target = targets.index_select(0, part.questions)
-        told = target.isfinite()
+        told = target.isfinite() & ~answers.unanswered.index_select(0, part.questions)
         loss = _loss(part, target.nan_to_num(), isinstance(answers.algebra, Logit))
         losses = losses.index_add(0, part.questions, torch.where(told, loss, MISMATCH).to(losses.dtype))
     return losses
@@ -74,6 +75,6 @@ def right_answers(answers: SoftAnswers, targets: Tensor) -> Tensor:
         elif part.kind is TRUTH:
             told = (part.values > answers.algebra.even).float()
         else:
-            told = part.values.argmax(dim=-1).float()
+            told = part.likeliest(answers.schedule.domain).float()
         right[part.questions] = told == targets.index_select(0, part.questions)
-    return right
+    return right & ~answers.unanswered

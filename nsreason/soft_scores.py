@@ -6,7 +6,7 @@ The answers are those of NS-CL's evaluation (the likeliest object, counts of mem
 execution, as in training, where nothing is decided before the end:
 
 * truth: the degree of yes, and of no.
-* word: the share of each concept.
+* word: the share of each concept, among the values of what is asked for.
 * number: of a `count`, the probability that so many objects are members, were their memberships independent; of other
   numbers, how near the expected one is (1 - |difference|).
 * object: the share of each; a set: the probability of just these members.
@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .errors import ExecutionError
 from .executors.answers import Answer, spell
 from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
@@ -42,21 +43,25 @@ def soft_replies(
     Args:
         executor: as in training.
 
+    A program without an answer has the error that says why, as in `SoftAnswers.decode`.
+
     Raises:
-        ExecutionError: programs and scenes are of different domains, or a number is not finite.
+        ExecutionError: programs and scenes do not fit together.
     """
     if not programs:
         return []
     plan = schedule(programs)
-    answers = executor.evaluation()(plan, grounded, which).decode()
+    found = executor.evaluation()(plan, grounded, which).decode()
     soft = executor(plan, grounded, which, keep=True)
-    scores: list[dict[str, float]] = [{} for _ in programs]
-    for part in soft.parts:
+    replies = {q: Reply(None, error=answer) for q, answer in enumerate(found) if isinstance(answer, ExecutionError)}
+    for whole in soft.parts:
+        good = [k for k, q in enumerate(whole.questions.tolist()) if q not in replies]
+        part = whole.rows(torch.tensor(good, dtype=torch.int64, device=whole.values.device))
         questions = part.questions.tolist()
-        found = _scores(soft, part, [programs[q] for q in questions], [answers[q] for q in questions])
-        for q, told in zip(questions, found, strict=True):
-            scores[q] = told
-    return [_reply(spell(answer), told) for answer, told in zip(answers, scores, strict=True)]
+        answers = [a for q in questions if not isinstance(a := found[q], ExecutionError)]
+        told = _scores(soft, part, [programs[q] for q in questions], answers) if questions else []
+        replies |= {q: _reply(spell(a), scores) for q, a, scores in zip(questions, answers, told, strict=True)}
+    return [replies[q] for q in range(len(programs))]
 
 
 def _reply(answer: str, scores: dict[str, float]) -> Reply:
@@ -76,9 +81,13 @@ def _scores(
     if part.kind is OBJECTS:
         sure = torch.where(shares > 0.5, shares, 1 - shares).prod(-1)
         return [{spell(a): p} for a, p in zip(answers, sure.tolist(), strict=True)]
-    shares = shares / shares.sum(-1, keepdim=True).clamp_min(torch.finfo(shares.dtype).tiny)
-    names = programs[0].domain.concepts if part.kind is WORD else [str(i) for i in range(shares.shape[-1])]
     assert part.kind in (WORD, OBJECT)
+    names: Sequence[str] = [str(i) for i in range(shares.shape[-1])]
+    if part.kind is WORD:
+        names = programs[0].domain.concepts
+        own = part.values.float().masked_fill(~part.choices(programs[0].domain), soft.algebra.nothing)
+        shares = soft.algebra.probability(own, WORD).clamp(0, 1).cpu()
+    shares = shares / shares.sum(-1, keepdim=True).clamp_min(torch.finfo(shares.dtype).tiny)
     return [{n: p for n, p in zip(names, row, strict=True) if p > 0} for row in shares.tolist()]
 
 

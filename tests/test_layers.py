@@ -163,7 +163,7 @@ def test_parts_that_meet_only_at_scene_and_program(part: str, others: tuple[str,
                 assert not belongs(target, others), f"{module} imports {target}"
 
 
-SOFT_MODULES = ("algebras", "grounding", "soft_schedule", "soft_run", "quasi_symbolic")
+SOFT_MODULES = ("algebras", "grounding", "soft_schedule", "soft_run", "soft_faults", "quasi_symbolic")
 SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 

@@ -251,7 +251,12 @@ class PlainView:
         return table
 
     def values(self, attribute: Any) -> Tensor:
-        return self.g.words[:1, attribute]
+        words = self.g.words[:1, attribute].clone()
+        if self.k.hard:  # where execution decides, only values of the attribute stand to choose from
+            names = self.g.domain.attributes
+            others = [self.g.domain.attribute_of[c] != names[int(attribute)] for c in self.g.domain.concepts]
+            words[..., torch.tensor(others)] = self.g.nothing
+        return words
 
 
 @pytest.mark.parametrize("k", SEMANTICS, ids=label)
@@ -420,10 +425,22 @@ def test_what_does_not_fit_is_refused() -> None:
             soft([program], grounded, wrong)
     with pytest.raises(ExecutionError, match=r"scenes are named by whole numbers, got torch\.float32"):
         soft([program], grounded, torch.tensor([0.5]))
-    with pytest.raises(ExecutionError, match="a number came out as nan"):
-        broken = Grounded(
-            domain, grounded.present, grounded.concepts * float("nan"), grounded.relations, grounded.alike,
-            grounded.words, grounded.nothing,
-        )  # fmt: skip
-        calls = [Call("scene"), Call("filter", (domain.concepts[0],), (0,)), Call("count", (), (1,))]
-        soft([Program(calls, domain)], broken, [0]).decode()
+    broken = Grounded(
+        domain, grounded.present, grounded.concepts * float("nan"), grounded.relations, grounded.alike,
+        grounded.words, grounded.nothing,
+    )  # fmt: skip
+    calls = [Call("scene"), Call("filter", (domain.concepts[0],), (0,)), Call("count", (), (1,))]
+    (none,) = soft([Program(calls, domain)], broken, [0]).decode()
+    assert isinstance(none, ExecutionError) and "grounded concepts: scene 0 has nan" in str(none)
+
+
+def test_an_op_that_overflows_has_no_answer(own_ops: OpTable) -> None:
+    @op
+    def huge(k: Any, scene: Any, n: Number[Any]) -> Number[Any]:
+        return k.minus(n, k.number(2**200))
+
+    domain = random_domain(Random(2), 2, 1)
+    grounded = ground_crisp([random_world(Random(2), domain, 3).scene], Logit())
+    one, other = Program([Call("number", ("3",)), Call("huge", (), (0,))], domain), Program([Call("scene")], domain)
+    none, good = QuasiSymbolic()([one, other], grounded, [0, 0]).decode()
+    assert isinstance(none, ExecutionError) and "a number came out as -inf" in str(none) and good == (0, 1, 2)

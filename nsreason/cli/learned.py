@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, NsreasonError
 from . import answers, output
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def load_learner(path: str) -> ConceptLearner:
 def evaluated(learner: ConceptLearner, examples: list[Example], name: str, programs: str) -> Report:
     """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
     from ..answering import QuestionTypes
-    from ..data.predictions import Prediction
+    from ..data.predictions import Prediction, Status
     from ..executors import spell
     from ..report import Report
 
@@ -53,12 +53,13 @@ def evaluated(learner: ConceptLearner, examples: list[Example], name: str, progr
     for at in range(0, len(examples), BATCH):
         part = examples[at : at + BATCH]
         for e, answer in zip(part, learner.predict(learner.collate(part)), strict=True):
-            r, told = e.record, spell(answer)
-            right = told == r.answer
-            kind, op = types(e.program)
-            report.add(
-                Prediction(r.index, "right" if right else "wrong", r.image_index, kind, op, r.answer, told, right)
-            )
+            r, (kind, op) = e.record, types(e.program)
+            error = answer.record() if isinstance(answer, NsreasonError) else None
+            told = None if isinstance(answer, NsreasonError) else spell(answer)
+            right = told is not None and told == r.answer
+            status: Status = "right" if right else "wrong"
+            line = Prediction(r.index, status, r.image_index, kind, op, r.answer, told, right, error=error)
+            report.add(line)
     report.seconds = {"total": perf_counter() - began}
     return report
 

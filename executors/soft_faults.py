@@ -1,0 +1,115 @@
+"""Why soft execution has no answer: a scene without the object that a program asks about, or tables that say nothing.
+
+Degrees alone cannot tell: a softmax over no object still names one, and the highest of scores that are not numbers is
+some concept. So the scenes and tables of a batch are looked at when its answers are read. That waits for the device,
+as reading answers does; training reads none.
+
+S scenes, Q programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..domain import Domain
+from ..errors import ExecutionError, NotUnique
+from ..program import Program
+from ..surfaces import show_node
+from .grounding import Grounded
+from .soft_schedule import Schedule, facts_of
+
+if TYPE_CHECKING:
+    from .algebras import SoftAlgebra
+
+_TABLE_OF = {
+    "concept": "concepts",
+    "relation": "relations",
+    "converse": "relations",
+    "alike": "alike",
+    "repeats": "alike",
+    "values": "words",
+}
+_ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..1
+
+
+def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor, algebra: SoftAlgebra) -> dict[int, ExecutionError]:
+    """The programs of a batch that have no answer, and why.
+
+    Args:
+        scenes: (Q,) the scene of each program.
+    """
+    where = scenes.cpu().numpy()
+    faults: dict[int, ExecutionError] = {}
+    empty = ~grounded.present.any(dim=1).cpu().numpy()
+    for q in np.flatnonzero(empty[where]).tolist():
+        error = no_object(plan.asked[q])
+        if error is not None:
+            faults[q] = error
+    for table, broken in _broken_tables(grounded, np.unique(where).tolist(), algebra).items():
+        for q in _readers(plan, table):
+            if (why := broken.get(int(where[q]))) is not None:
+                faults.setdefault(q, ExecutionError(why))
+    return faults
+
+
+def no_object(program: Program) -> NotUnique | None:
+    """The error of a program in a scene without objects: of its first call that takes the single object of a set."""
+    for node, step in enumerate(program.steps):
+        if facts_of(step.op).singles:
+            return NotUnique(f"node {node}: {show_node(program, node)} met no object", node=node, objects=())
+    return None
+
+
+def _readers(plan: Schedule, table: str) -> list[int]:
+    """The programs that read a table."""
+    found: set[int] = set()
+    calls = plan.index[: plan.sizes[0]].tolist()
+    for group in plan.groups:
+        if any(_TABLE_OF.get(name) == table for name in facts_of(group.op).tables):
+            found.update(calls[group.start : group.start + group.calls])
+    return sorted(found)
+
+
+def _broken_tables(grounded: Grounded, scenes: Sequence[int], algebra: SoftAlgebra) -> dict[str, dict[int, str]]:
+    """By table, the scenes among these where it holds what is no degree, and what that is."""
+    found: dict[str, dict[int, str]] = {}
+    for name in dict.fromkeys(_TABLE_OF.values()):
+        table: Tensor = getattr(grounded, name).detach()
+        good = _good(table, algebra)
+        whole = good.flatten(1).all(dim=1).tolist()
+        broken = [s for s in scenes if not whole[s]]
+        if broken:
+            found[name] = {s: _told(grounded, name, s, good[s], algebra) for s in broken}
+    return found
+
+
+def _good(table: Tensor, algebra: SoftAlgebra) -> Tensor:
+    if algebra.nothing < 0:  # logits
+        return torch.isfinite(table)
+    return (table >= -_ROUNDING) & (table <= 1 + _ROUNDING)  # false of what is not a number
+
+
+def _told(grounded: Grounded, name: str, scene: int, good: Tensor, algebra: SoftAlgebra) -> str:
+    place = np.argwhere(~good.cpu().numpy())[0].tolist()
+    value = float(getattr(grounded, name).detach()[scene][tuple(place)])
+    wanted = "finite logits" if algebra.nothing < 0 else "numbers in 0..1"
+    return (
+        f"grounded {name}: scene {scene} has {value:g} for {_entry(grounded.domain, name, place)}; "
+        f"the degrees of '{algebra.name}' are {wanted}"
+    )
+
+
+def _entry(domain: Domain, name: str, place: Sequence[int]) -> str:
+    """What an entry of one scene's table is about."""
+    if name == "concepts":
+        return f"'{domain.concepts[place[0]]}' of object {place[1]}"
+    if name == "words":
+        return f"'{domain.concepts[place[2]]}' as the {domain.attributes[place[0]]} of object {place[1]}"
+    if name == "relations":
+        return f"'{domain.relations[place[0]]}' of objects {place[1]} and {place[2]}"
+    return f"the {domain.attributes[place[0]]} that objects {place[1]} and {place[2]} share"
