@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .decoding import Count, check_plain, decode_file
 from .errors import CheckpointError, DataError, RecipeError, did_you_mean
 from .files import atomic_write
+from .optimizers import OptimizerRecord, optimizer_tensors
 
 FORMAT = 1
 _SHOWN = 5  # names in an error message
@@ -82,7 +85,11 @@ def save_checkpoint(
     told: dict[str, Any] = {"format": FORMAT, "model": model_name, "config": config_data(model), "step": step}
     told["state"] = dict(state or {})
     if optimizer is not None:
-        moments, told["optimizer"] = _optimizer_state(model, optimizer)
+        try:
+            moments, record = optimizer_tensors(model, optimizer)
+        except ValueError as error:
+            raise CheckpointError(f"the state of checkpoint '{name}' is not plain data: {error}") from None
+        told["optimizer"] = msgspec.to_builtins(record)
         held |= moments
     file = _write(folder, name, f"{name}-{step}", held, told)
     for old in (*folder.glob(f"{name}-*.safetensors"), *folder.glob(f".{name}-*.tmp")):
@@ -128,7 +135,8 @@ def _write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{name}.safetensors" if stem is None else _free_name(folder, stem)
-        told["tensors"] = {"file": file.name, "bytes": _write_tensors(tensors, file), **more}
+        size, checksum = _write_tensors(tensors, file)
+        told["tensors"] = {"file": file.name, "bytes": size, "crc32": checksum, **more}
         text = json.dumps(told, indent=1, allow_nan=False)
         with atomic_write(folder / f"{name}.json") as out:
             out.write(text.encode())
@@ -157,8 +165,9 @@ def _free_name(folder: Path, stem: str) -> Path:
     return file
 
 
-def _write_tensors(tensors: Mapping[str, Tensor], file: Path) -> int:
-    temporary = file.with_name(f".{file.stem}.tmp")
+def _write_tensors(tensors: Mapping[str, Tensor], file: Path) -> tuple[int, int]:
+    """Write the tensors, whole or not at all; returns the bytes and the checksum of the file."""
+    temporary = file.with_name(f".{file.name}.{os.getpid():08x}.tmp")  # as `files.sweep` knows them
     try:
         save_file(_storable(tensors), temporary)
         mask = os.umask(0)
@@ -166,14 +175,22 @@ def _write_tensors(tensors: Mapping[str, Tensor], file: Path) -> int:
         temporary.chmod(0o666 & ~mask)  # as readable as any file; it is made for its owner alone
         with temporary.open("rb+") as handle:
             os.fsync(handle.fileno())
-        size = temporary.stat().st_size
+        size, checksum = temporary.stat().st_size, _checksum(temporary)
         temporary.replace(file)
     except safetensors.SafetensorError as error:
         raise OSError(str(error)) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-    return size
+    return size, checksum
+
+
+def _checksum(file: Path) -> int:
+    found = 0
+    with file.open("rb") as handle:
+        while part := handle.read(1 << 20):
+            found = zlib.crc32(part, found)
+    return found
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -197,47 +214,65 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: there is none, or one of its two files is damaged.
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / "last.json"
     try:
-        told = msgspec.json.decode(path.read_bytes(), type=_File)
+        if path.is_dir():
+            path = path / "last.json"
+        told = decode_file(path, _File, what="a checkpoint", remedy=REMEDY, error=CheckpointError)
     except FileNotFoundError:
         hint = did_you_mean(path.name, [p.name for p in path.parent.glob("*.json")])
         raise CheckpointError(f"{path}: no such checkpoint{hint}") from None
-    except (OSError, msgspec.DecodeError, UnicodeError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise CheckpointError(f"{str(path)!r:.200}: no such checkpoint: {error}") from None
     if told.format != FORMAT:
         found = f"of format {told.format}; this version of nsreason reads format {FORMAT}"
         raise CheckpointError(f"{path}: {found}")
-    file = path.parent / Path(told.tensors.file).name
-    try:
-        size = file.stat().st_size
-        if size != told.tensors.bytes:
-            message = f"{size} bytes, expected {told.tensors.bytes}; copy both files again"
-            raise CheckpointError(f"{file}: {message}")
-        tensors = load_file(file)
-        if told.tensors.half:
-            tensors = {k: t.float() if t.dtype == torch.float16 else t for k, t in tensors.items()}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{file}: the tensors of {path.name} cannot be read: {error}") from None
+    tensors = _read_tensors(path.parent / Path(told.tensors.file).name, told.tensors, path.name)
     state = told.state | {"optimizer": told.optimizer, "step": told.step}
     return Checkpoint(path, told.model, told.config, state, tensors)
 
 
+REMEDY = "copy both files again, or take another checkpoint of the run"
+
+
+def _read_tensors(file: Path, told: _Tensors, name: str) -> dict[str, Tensor]:
+    """The tensors of a checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing, or is not the one that was written.
+    """
+    try:
+        size = file.stat().st_size
+        if size != told.bytes:
+            raise CheckpointError(f"{file}: {size} bytes, expected {told.bytes}; {REMEDY}")
+        if told.crc32 is not None and _checksum(file) != told.crc32:
+            raise CheckpointError(f"{file}: the tensors of {name} cannot be read: their checksum differs; {REMEDY}")
+        tensors: dict[str, Tensor] = load_file(file)
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{str(file)!r:.200}: the tensors of {name} cannot be read: {error}; {REMEDY}") from None
+    if told.half:
+        tensors = {k: t.float() if t.dtype == torch.float16 else t for k, t in tensors.items()}
+    return tensors
+
+
 class _Tensors(msgspec.Struct):
     file: str
-    bytes: int
+    bytes: Count
     half: bool = False  # weights stand in float16 and are computed with in float32: see `save_half`
+    crc32: Count | None = None  # of the file; former versions told none
 
 
 class _File(msgspec.Struct):
     format: int
     model: str
     config: dict[str, Any]
-    step: int
+    step: Count
     state: dict[str, Any]
     tensors: _Tensors
-    optimizer: dict[str, Any] | None = None
+    optimizer: OptimizerRecord | None = None
+
+    def __post_init__(self) -> None:
+        check_plain(self.config, "config")
+        check_plain(self.state, "state")
 
 
 def config_data(model: nn.Module) -> dict[str, Any]:
@@ -272,7 +307,7 @@ def check_model(checkpoint: Checkpoint, model_name: str, model: nn.Module) -> No
         raise CheckpointError(f"{checkpoint.path}: of the model '{checkpoint.model}', not of '{model_name}'")
     found = differences(checkpoint.config, config_data(model), "model_config")
     if found:
-        raise CheckpointError(f"{checkpoint.path}: the model is set up differently: {_some(found, '; ')}")
+        raise CheckpointError(f"{checkpoint.path}: the model is set up differently: {some(found, '; ')}")
 
 
 # What may change when a run is resumed: how far it goes, and where it runs; not what it has learned from.
@@ -290,13 +325,19 @@ def check_recipe(checkpoint: Checkpoint, recipe: Mapping[str, Any]) -> None:
     """
 
     def fixed(told: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {k: v for k, v in told["training"].items() if k not in _MAY_CHANGE}
+        training = told.get("training")
+        if not isinstance(training, Mapping):
+            raise CheckpointError(f"{checkpoint.path}: its recipe has no table 'training'; {REMEDY}")
+        kept = {k: v for k, v in training.items() if k not in _MAY_CHANGE}
         return {"training": kept, "curriculum": told.get("curriculum", "nothing")}
 
-    found = differences(fixed(checkpoint.state["recipe"]), fixed(recipe))
+    began = checkpoint.state.get("recipe")
+    if not isinstance(began, Mapping):
+        raise CheckpointError(f"{checkpoint.path}: holds no recipe; {REMEDY}")
+    found = differences(fixed(began), fixed(recipe))
     if found:
         hint = "resume it with its own recipe, or begin in another folder"
-        raise CheckpointError(f"{checkpoint.path}: the run began with another recipe: {_some(found, '; ')}; {hint}")
+        raise CheckpointError(f"{checkpoint.path}: the run began with another recipe: {some(found, '; ')}; {hint}")
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
@@ -308,26 +349,28 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     saved, own = checkpoint.part("model"), {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
     faults = []
     if missing := sorted(own.keys() - saved.keys()):
-        faults.append(f"missing in the checkpoint: {_some(missing)}")
+        faults.append(f"missing in the checkpoint: {some(missing)}")
     if unexpected := sorted(saved.keys() - own.keys()):
-        faults.append(f"not in the model: {_some(unexpected)}")
+        faults.append(f"not in the model: {some(unexpected)}")
     unlike = [
-        f"{k} is {_shape(saved[k])} in the checkpoint, {_shape(own[k])} here"
+        f"{k} is {shape(saved[k])} in the checkpoint, {shape(own[k])} here"
         for k in own
         if k in saved and (saved[k].shape, saved[k].dtype) != (own[k].shape, own[k].dtype)
     ]
     if unlike:
-        faults.append(_some(unlike))
+        faults.append(some(unlike))
     if faults:
         raise CheckpointError(f"{checkpoint.path}: does not fit {type(model).__name__}: " + "; ".join(faults))
     model.load_state_dict(saved, strict=False)  # names were checked; what is not a tensor is not saved
 
 
-def _shape(tensor: Tensor) -> str:
+def shape(tensor: Tensor) -> str:
+    """A tensor's kind and shape, as messages have them: `float32[8, 4]`."""
     return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
 
 
-def _some(names: list[str], separator: str = ", ") -> str:
+def some(names: list[str], separator: str = ", ") -> str:
+    """The first names of a list, and how many more there are."""
     more = len(names) - _SHOWN
     return separator.join(names[:_SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
 
@@ -341,7 +384,7 @@ def load_model(path: str | Path, name: str | None = None) -> Any:
     Raises:
         CheckpointError: the checkpoint cannot be read, does not fit its model's class, or is of another model.
     """
-    from .models import model_class
+    from .building import build
     from .recipe import config_class, to_dataclass
 
     checkpoint = load_checkpoint(path)
@@ -349,62 +392,8 @@ def load_model(path: str | Path, name: str | None = None) -> Any:
         raise CheckpointError(f"{path}: of the model '{checkpoint.model}', not of '{name}'")
     try:
         config = to_dataclass(checkpoint.config, config_class(checkpoint.model), "model_config")
-        model = model_class(checkpoint.model)(config)
+        model = build(checkpoint.model, config)
     except RecipeError as error:
         raise CheckpointError(f"{checkpoint.path}: {error}") from None
     load_weights(model, checkpoint)
     return model.eval()
-
-
-def _names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
-    """The names of the optimizer's parameters, in its order."""
-    names = {id(p): name for name, p in model.named_parameters()}
-    return [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
-
-
-def _optimizer_state(
-    model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Its tensors by name, and the rest."""
-    names = _names(model, optimizer)
-    saved = optimizer.state_dict()
-    tensors: dict[str, Tensor] = {}
-    rest: dict[str, dict[str, Any]] = {}
-    for number, entries in saved["state"].items():
-        for key, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer/{names[number]}/{key}"] = value
-            else:
-                rest.setdefault(names[number], {})[key] = value
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in saved["param_groups"]]
-    kind = type(optimizer).__name__
-    return tensors, {"kind": kind, "parameters": names, "groups": groups, "rest": rest}
-
-
-def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
-    """Put the moments and steps of a checkpoint into an optimizer, bit for bit.
-
-    Raises:
-        CheckpointError: it holds none, or those of another optimizer or of other parameters.
-    """
-    told = checkpoint.state.get("optimizer")
-    if not told:
-        raise CheckpointError(f"{checkpoint.path}: holds weights only, no optimizer; continue from 'last'")
-    names, kind = _names(model, optimizer), type(optimizer).__name__
-    if told["kind"] != kind:
-        raise CheckpointError(f"{checkpoint.path}: of the optimizer {told['kind']}, not of {kind}")
-    if told["parameters"] != names:
-        other = sorted(set(told["parameters"]) ^ set(names)) or ["their order"]
-        raise CheckpointError(f"{checkpoint.path}: the optimizer's parameters differ: {_some(other)}")
-    number_of = {name: i for i, name in enumerate(names)}
-    state: dict[int, dict[str, Any]] = {}
-    for path, tensor in checkpoint.part("optimizer").items():
-        name, _, key = path.rpartition("/")
-        state.setdefault(number_of[name], {})[key] = tensor
-    for name, entries in told["rest"].items():
-        state.setdefault(number_of[name], {}).update(entries)
-    groups = []
-    for now, saved in zip(optimizer.state_dict()["param_groups"], told["groups"], strict=True):
-        kept = {k: tuple(v) if isinstance(now.get(k), tuple) else v for k, v in saved.items()}
-        groups.append(now | kept)
-    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -11,6 +11,7 @@ import errno
 import gzip
 import mmap
 import os
+import re
 import shutil
 import stat
 import sys
@@ -107,7 +108,10 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    target = Path(os.path.realpath(path))  # a link stays a link
+    try:
+        target = Path(os.path.realpath(path))  # a link stays a link
+    except ValueError as error:  # a name with a null character
+        raise DataError(f"{str(path)!r:.120}: cannot be written: {error}") from None
     with _write_errors(path):
         if target.exists() and not target.is_file():
             if target.is_dir():
@@ -134,6 +138,26 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
                 Path(temporary).unlink()
             raise
         _sync_folder(target.parent)
+
+
+# What tempfile.mkstemp makes of the prefix and suffix that `atomic_write` gives it.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.tmp")
+
+
+def sweep(folder: Path, *names: str) -> None:
+    """Remove what `atomic_write` left in a folder when its process was killed.
+
+    For whoever alone writes those files: the temporary file of a writer at work is removed too.
+
+    Args:
+        names: of the files that were written; none given, of all in the folder.
+    """
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            match = _TEMPORARY.fullmatch(path.name)
+            if match and (not names or match["name"] in names) and not path.is_symlink() and path.is_file():
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _umask() -> int:

@@ -1,12 +1,18 @@
-"""What changes a model's weights: the recipe's optimizer, and the parts of a model that a lesson holds still."""
+"""What changes a model's weights: the recipe's optimizer, and the parts of a model that a lesson holds still.
+
+What an optimizer holds is told here, as checkpoints keep it; `nsreason.optimizer_state` puts it back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from .decoding import check_plain
 from .errors import TrainingError, did_you_mean
 from .recipe import Training
 
@@ -42,3 +48,40 @@ def frozen_names(model: nn.Module, parts: Sequence[str]) -> set[str]:
     if names and len(found) == len(names):
         raise TrainingError(f"freeze: {', '.join(parts)} are all that {type(model).__name__} could learn")
     return found
+
+
+class OptimizerRecord(msgspec.Struct):
+    """What an optimizer holds beside its tensors; `rest`: by parameter."""
+
+    kind: str
+    parameters: list[str]
+    groups: list[dict[str, Any]]
+    rest: dict[str, dict[str, int | float | None]]
+
+    def __post_init__(self) -> None:
+        check_plain(self.groups, "groups")
+
+
+def parameter_names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """The names of the optimizer's parameters, in its order."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    return [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
+
+
+def optimizer_tensors(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], OptimizerRecord]:
+    """Its tensors by name (`optimizer/<parameter>/<what>`), and the rest."""
+    names = parameter_names(model, optimizer)
+    saved = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+    rest: dict[str, dict[str, Any]] = {}
+    for number, entries in saved["state"].items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{names[number]}/{key}"] = value
+            else:
+                rest.setdefault(names[number], {})[key] = value
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in saved["param_groups"]]
+    kind = type(optimizer).__name__
+    return tensors, OptimizerRecord(kind, names, groups, rest)

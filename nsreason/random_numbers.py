@@ -37,10 +37,28 @@ def random_state(device: torch.device | None = None) -> dict[str, Tensor]:
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device | None = None) -> None:
-    """Go on from a state that `random_state` has told."""
+    """Go on from a state that `random_state` has told.
+
+    Raises:
+        ValueError: a part of it is missing or damaged.
+    """
+    try:
+        _set(state, device)
+    except KeyError as error:
+        raise ValueError(f"the state of random numbers lacks {error}") from None
+    except (RuntimeError, TypeError, OverflowError, ValueError) as error:
+        raise ValueError(f"the state of random numbers is damaged: {error}") from None
+
+
+_WORDS = 624  # of a Mersenne twister
+
+
+def _set(state: Mapping[str, Tensor], device: torch.device | None) -> None:
     gauss = state["python_gauss"].tolist()
-    random.setstate((3, tuple(state["python"].tolist()), gauss[0] if gauss else None))
     *keys, position, has_gauss = state["numpy"].tolist()
+    if not (len(keys) == _WORDS and 0 <= position <= _WORDS and has_gauss in (0, 1)):  # numpy does not look
+        raise ValueError(f"numpy's has {len(keys)} words and stands at {position}")
+    random.setstate((3, tuple(state["python"].tolist()), gauss[0] if gauss else None))
     cached = state["numpy_gauss"].item()
     np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state["torch"])

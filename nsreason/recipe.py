@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,12 +28,17 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 import msgspec
 
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
+from .decoding import plain_fault
 from .errors import RecipeError, did_you_mean
 from .models import model_class
 from .schedules import Schedule
 from .toml import write_toml
 
 T = TypeVar("T")
+
+# The most that a setting can be: an epoch costs a little even before training begins, a device is a process.
+_MOST = {"epochs": 1_000_000, "accumulate": 1 << 20, "devices": 4096, "nodes": 4096, "workers": 1024, "threads": 1024}
+_LARGEST = (1 << 31) - 1  # of all others
 
 
 @dataclass(frozen=True)
@@ -96,10 +102,16 @@ class Training:
         self._check("seed", 0 <= self.seed < 2**32, "a whole number from 0 to 4294967295")
         self._check("lr", 0 < self.lr < float("inf"), "a number above 0")
         self._check("betas", all(0 <= b < 1 for b in self.betas), "two numbers from 0 to below 1")
+        for f in dataclasses.fields(self):
+            value, most = getattr(self, f.name), _MOST.get(f.name, _LARGEST)
+            if isinstance(value, float):
+                self._check(f.name, math.isfinite(value), "a finite number")
+            if isinstance(value, int) and f.name != "seed":
+                self._check(f.name, value <= most, f"a whole number up to {most:,}")
 
     def _check(self, name: str, right: bool, expected: str) -> None:
         if not right:
-            raise RecipeError(f"training.{name}: {expected}, got {getattr(self, name)!r}")
+            raise RecipeError(f"training.{name}: {expected}, got {getattr(self, name)!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -166,16 +178,17 @@ def new_model(recipe: Recipe) -> Any:
     """
     import torch
 
-    made = model_class(recipe.model)
+    from .building import build
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
-        try:
-            model = made(recipe.model_config)
-            if hasattr(model, "load_pretrained"):  # from a file that the settings name; checkpoints do without it
+        model = build(recipe.model, recipe.model_config)
+        if hasattr(model, "load_pretrained"):  # from a file that the settings name; checkpoints do without it
+            try:
                 model.load_pretrained()
-            return model
-        except ValueError as error:
-            raise RecipeError(f"model_config: {error}") from None
+            except ValueError as error:
+                raise RecipeError(f"model_config: {error}") from None
+        return model
 
 
 def to_dataclass(table: Mapping[str, Any], cls: type[T], where: str) -> T:
@@ -187,7 +200,8 @@ def to_dataclass(table: Mapping[str, Any], cls: type[T], where: str) -> T:
     _check_keys(table, cls, where)
     try:
         return msgspec.convert(table, cls)
-    except msgspec.ValidationError as error:
+    # The first is a ValueError; what a class of settings computes of values that it does not check may fail otherwise.
+    except (msgspec.ValidationError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         message, _, path = str(error).rpartition(" - at `$")
         place = where + path.removesuffix("`") if message else where
         raise RecipeError(f"{place}: {message or error}") from None
@@ -243,7 +257,7 @@ def parse_recipe(text: str, *, source: str = "recipe", overrides: Sequence[str] 
     """
     try:
         recipe = read_recipe(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one; so is a number of 5,000 digits
         raise RecipeError(f"{source}: not valid TOML: {error}") from None
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from None
@@ -259,6 +273,8 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
     Raises:
         RecipeError: it is not valid.
     """
+    if fault := plain_fault({k: v for k, v in table.items() if k != "training"}):
+        raise RecipeError(fault)
     for key, value in table.items():
         if key not in ("model", *_TABLES):
             raise RecipeError(f"no key '{key}'{did_you_mean(key, ('model', *_TABLES))}")
@@ -268,6 +284,8 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
     if not isinstance(model, str):
         raise RecipeError(f"model: the name of a model, got {model!r:.60}")
     training = to_dataclass(table.get("training", {}), Training, "training")
+    if fault := plain_fault(table.get("training", {}), "training"):  # where Training itself says no more
+        raise RecipeError(fault)
     return Recipe(
         model,
         to_dataclass(table.get("model_config", {}), config_class(model), "model_config"),
@@ -305,7 +323,7 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     for override in overrides:
         path, equals, text = (part.strip() for part in override.partition("="))
         if not (equals and path and text):
-            raise RecipeError(f"'{override}': expected key=value, such as training.lr=1e-4")
+            raise RecipeError(f"'{override:.200}': expected key=value, such as training.lr=1e-4")
         changes.append((path, text, toml_value(text)))
     if not changes:
         return recipe
@@ -324,9 +342,10 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 def toml_value(text: str) -> Any:
     """A value as TOML writes it; what is none is a text, whose quotes were left out."""
     try:
-        return tomllib.loads(f"value = {text}\n")["value"]
-    except tomllib.TOMLDecodeError:
+        read = tomllib.loads(f"value = {text}\n")
+    except (ValueError, RecursionError):  # TOMLDecodeError is one; so is a number of 5,000 digits
         return text
+    return read["value"] if len(read) == 1 else text  # a second line is no part of the value
 
 
 def _changed(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
@@ -341,9 +360,9 @@ def _changed(recipe: Recipe, changes: Sequence[tuple[str, Any]]) -> Recipe:
         *outer, last = path.split(".")
         for key in outer:
             if table is told and key not in _TABLES:
-                raise RecipeError(f"'{path}': no table '{key}'{did_you_mean(key, _TABLES)}")
+                raise RecipeError(f"'{path:.200}': no table '{key:.60}'{did_you_mean(key, _TABLES)}")
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise RecipeError(f"'{path}': '{key}' is not a table, but {table!r:.60}")
+                raise RecipeError(f"'{path:.200}': '{key:.60}' is not a table, but {table!r:.60}")
         table[last] = value
     return read_recipe(told)

@@ -16,6 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from .decoding import check_plain, decode_file
 from .errors import TrainingError
 from .files import atomic_write
 from .models import LossOut
@@ -99,16 +102,36 @@ def means(sums: Mapping[str, tuple[float, float]]) -> dict[str, float]:
 
 
 class CsvLog:
-    """metrics.csv: a row whenever metrics are told. A resumed run goes on where its checkpoint stands."""
+    """metrics.csv: a row whenever metrics are told. A resumed run goes on with the rows that its checkpoint counts.
 
-    def __init__(self, path: Path, *, keep_until: int | None = None) -> None:
-        """Args: keep_until: keep former rows up to this step; None starts a new file."""
+    Attributes:
+        rows: of the file, as texts.
+        dropped_from: the step of the first row that was there and is not kept; None if all are.
+    """
+
+    def __init__(self, path: Path, *, keep: int | None = None, keep_until: int | None = None) -> None:
+        """Open the file, and drop what was written after the checkpoint.
+
+        Args:
+            keep: the rows that the checkpoint counts; None starts a new file, unless `keep_until` is given.
+            keep_until: for checkpoints that count none: keep the rows up to this step.
+
+        Raises:
+            TrainingError: the file is damaged, or holds fewer rows than the checkpoint counts.
+        """
         self.path = path
         self.rows: list[dict[str, str]] = []
-        if keep_until is not None and path.exists():
-            text = path.read_text(encoding="utf-8")
-            whole = text[: text.rfind("\n") + 1]  # a killed process may have left half a row
-            self.rows = [row for row in csv.DictReader(io.StringIO(whole)) if int(row["step"]) <= keep_until]
+        self.dropped_from: int | None = None
+        if (keep is not None or keep_until is not None) and path.exists():
+            rows = _read_rows(path)
+            if keep is None:
+                assert keep_until is not None
+                keep = sum(int(row["step"]) <= keep_until for row in rows)
+            if len(rows) < keep:
+                found = f"{len(rows)} rows, but the checkpoint was written after {keep}"
+                raise TrainingError(f"{path}: {found}; {_CSV_REMEDY}")
+            self.rows = rows[:keep]
+            self.dropped_from = min((int(row["step"]) for row in rows[keep:]), default=None)
         self.columns = list(dict.fromkeys(key for row in self.rows for key in row))
         self._rewrite()
 
@@ -130,6 +153,19 @@ class CsvLog:
         with self.path.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(told)
 
+    def sync(self) -> int:
+        """Bring all rows to the disk, before a checkpoint counts them; returns how many they are.
+
+        Raises:
+            TrainingError: the file is gone, or the disk is full.
+        """
+        try:
+            with self.path.open("ab") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise TrainingError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+        return len(self.rows)
+
     def _rewrite(self) -> None:
         text = io.StringIO(newline="")
         if self.columns:
@@ -138,6 +174,54 @@ class CsvLog:
             writer.writerows(self.rows)
         with atomic_write(self.path) as file:
             file.write(text.getvalue().encode())
+
+
+_CSV_REMEDY = "copy it again, or remove it to go on without its former rows"
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """The whole rows of a metrics.csv; a killed process may have left half a row at the end, which is dropped.
+
+    Raises:
+        TrainingError: it is not what a run writes; the message says where.
+    """
+    try:
+        text = path.read_bytes().decode()
+        whole = text[: text.rfind("\n") + 1]
+        table = list(csv.reader(io.StringIO(whole, newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise TrainingError(f"{path}: not the metrics of a run: {error}; {_CSV_REMEDY}") from None
+    columns = table[0] if table else ["step"]
+    if "step" not in columns or len(set(columns)) < len(columns):
+        shown = ", ".join(columns[:8])
+        raise TrainingError(f"{path}: not the metrics of a run: its columns are {shown:.80}; {_CSV_REMEDY}")
+    rows = []
+    for number, fields in enumerate(table[1:], start=2):
+        row = dict(zip(columns, fields, strict=False))
+        fault = _row_fault(row, fields, columns)
+        if fault:
+            raise TrainingError(f"{path}: line {number}: {fault}; {_CSV_REMEDY}")
+        rows.append(row)
+    return rows
+
+
+def _row_fault(row: Mapping[str, str], fields: list[str], columns: list[str]) -> str | None:
+    """What is wrong with a row; None if nothing is. Metrics are numbers, NaN included, or were not measured."""
+    if len(fields) != len(columns):
+        return f"{len(fields)} values for {len(columns)} columns"
+    if not (row["step"].isascii() and row["step"].isdecimal() and len(row["step"]) < _DIGITS):
+        return f"step: a whole number, got '{row['step']:.40}'"
+    for name, value in row.items():
+        try:
+            number = float(value or 0)
+        except ValueError:
+            return f"{name:.40}: a number, got '{value:.40}'"
+        if value.isdecimal() and not number < 10**_DIGITS:
+            return f"{name:.40}: a number that is too large, '{value:.40}'"
+    return None
+
+
+_DIGITS = 18  # of a whole number
 
 
 class TensorBoardLog:
@@ -195,28 +279,42 @@ def write_run(folder: Path, recipe: Recipe, *, step: int, world: int, device: st
     Raises:
         TrainingError: run.json is there and not what a run writes.
     """
-    with atomic_write(folder / "recipe.toml") as file:
-        file.write(recipe.to_toml().encode())
     path = folder / "run.json"
-    try:
-        sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"] if step else []
-    except FileNotFoundError:
-        sessions = []
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path}: not the record of a run: {error!r}") from None
+    sessions: list[dict[str, Any]] = []
+    if step:
+        with contextlib.suppress(FileNotFoundError):
+            remedy = "copy it again, or remove it to go on without the record of former sessions"
+            record = decode_file(path, _RunRecord, what="the record of a run", remedy=remedy, error=TrainingError)
+            sessions = record.sessions
     sessions.append(
         {
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "from_step": step,
-            "command": sys.argv,
+            # A name that is not UTF-8 comes in with lone surrogates, which JSON cannot carry.
+            "command": [part.encode(errors="backslashreplace").decode() for part in sys.argv],
             "devices": world,
             "device": device,
             "machine": machine(),
         }
     )
     told = {"model": recipe.model, "seed": recipe.training.seed, "recipe": recipe.to_dict(), "sessions": sessions}
+    with atomic_write(folder / "recipe.toml") as file:
+        file.write(recipe.to_toml().encode())
     with atomic_write(path) as file:
         file.write(json.dumps(told, indent=1, default=str).encode())
+
+
+class _RunRecord(msgspec.Struct):
+    """run.json: what a run is, and where each of its sessions ran."""
+
+    model: str
+    seed: int
+    recipe: dict[str, Any]
+    sessions: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        check_plain(self.recipe, "recipe")
+        check_plain(self.sessions, "sessions")
 
 
 @contextlib.contextmanager

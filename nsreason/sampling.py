@@ -71,6 +71,10 @@ class Plan:
         batches = -(-len(self.chosen(epoch)) // self._training.batch_size)
         return -(-batches // self._training.accumulate)
 
+    def step_at(self, epoch: int, done: int) -> int | None:
+        """The step of the whole run after `done` steps of an epoch; None of an epoch beyond the next after the last."""
+        return self._before[epoch - 1] + done if epoch <= len(self._before) else None
+
     def updates(self, epoch: int, done: int = 0) -> list[list[Indices]]:
         """For each step of an epoch after the first `done`: the batches whose gradients it sums."""
         training = self._training

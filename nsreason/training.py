@@ -31,17 +31,18 @@ from .checkpoint import (
     check_model,
     check_recipe,
     load_checkpoint,
-    load_optimizer,
     load_weights,
     save_checkpoint,
 )
 from .devices import Devices, Held, LossModule
-from .errors import TrainingError, did_you_mean
+from .errors import CheckpointError, TrainingError, did_you_mean
 from .models import LossOut, Model
+from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
 from .random_numbers import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
+from .run_state import REMEDY, read_state, sweep_run
 from .sampling import Plan, Portion, cut, portions
 
 Stopped = Literal["finished", "time", "interrupted"]
@@ -135,6 +136,7 @@ class _Run:
         self.epoch, self.done, self.step, self.examples = 1, 0, 0, 0
         self.best: float | None = None
         self.row: dict[str, Number] = {}
+        self.rows: int | None = None  # of metrics.csv, where the checkpoint stands
         self.before, self.started = 0.0, perf_counter()
         self.stop: int | None = None  # the signal that asked for it
         self.loss = math.nan
@@ -152,11 +154,14 @@ class _Run:
             self._restore(last)
         if self.devices.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
+            sweep_run(self.folder)
             device = str(self.devices.device)
+            until = self.step if last else None
+            self.log = CsvLog(self.folder / "metrics.csv", keep=self.rows, keep_until=until)
             write_run(self.folder, self.recipe, step=self.step, world=self.devices.world, device=device)
-            self.log = CsvLog(self.folder / "metrics.csv", keep_until=self.step if last else None)
             self.row = self.log.last
-            self.board = TensorBoardLog(self.folder / "tensorboard", purge_from=self.step + 1 if last else None)
+            purge = None if last is None else min(self.step + 1, self.log.dropped_from or self.step + 1)
+            self.board = TensorBoardLog(self.folder / "tensorboard", purge_from=purge)
 
     def close(self) -> None:
         """Let go of the logs."""
@@ -334,6 +339,7 @@ class _Run:
         if self.devices.rank == 0:
             self._check_loss()
             where = {"epoch": self.epoch, "done": self.done, "seconds": self.seconds, "best": self.best}
+            where["rows"] = None if self.log is None else self.log.sync()
             told = {"recipe": self.recipe.to_dict(), "examples": self.plan.examples, "meter": list(meter)}
             tensors = {f"random/{rank}/{key}": v for rank, state in enumerate(states) for key, v in state.items()}
             tensors["meter"] = torch.tensor(list(meter.values()), dtype=torch.float64).reshape(-1, 2)
@@ -352,20 +358,21 @@ class _Run:
     def _restore(self, last: Checkpoint) -> None:
         """Take over all of a checkpoint, or refuse it."""
         check_model(last, self.recipe.model, self.model)
-        state, tensors = last.state, last.tensors
         check_recipe(last, self.recipe.to_dict())
-        if state["examples"] != self.plan.examples:
-            raise TrainingError(f"the run began with {state['examples']} examples, here are {self.plan.examples}")
+        state = read_state(last, self.plan)
         load_weights(self.model, last)
         load_optimizer(self.model, self.optimizer, last)
-        self.devices.load_scaler_state(state["scaler"])
-        self.epoch, self.done, self.step = state["epoch"], state["done"], state["step"]
-        self.best, self.before = state["best"], state["seconds"]
-        if self.devices.rank == 0:  # it was summed over all processes
-            self.meter.sums = dict(zip(state["meter"], tensors["meter"].tolist(), strict=True))
         own = last.part(f"random/{self.devices.rank}")
-        if own:  # a process more than before begins its random numbers anew
-            set_random_state(own, self.devices.device)
+        try:
+            self.devices.load_scaler_state(state.scaler)
+            if own or self.devices.rank == 0:  # a process more than before begins its random numbers anew
+                set_random_state(own, self.devices.device)
+        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise CheckpointError(f"{last.path}: {error}; {REMEDY}") from None
+        self.epoch, self.done, self.step = state.epoch, state.done, state.step
+        self.best, self.before, self.rows = state.best, state.seconds, state.rows
+        if self.devices.rank == 0:  # it was summed over all processes
+            self.meter.sums = state.sums(last)
 
 
 @contextlib.contextmanager
@@ -374,7 +381,7 @@ def _stop_signals(run: _Run) -> Iterator[None]:
 
     def asked(number: int, _frame: FrameType | None) -> None:
         if run.stop is not None:
-            raise KeyboardInterrupt
+            raise SystemExit(128 + number) if number == signal.SIGTERM else KeyboardInterrupt
         run.stop = number
 
     if threading.current_thread() is not threading.main_thread():

@@ -21,11 +21,11 @@ from nsreason.checkpoint import (
     differences,
     load_checkpoint,
     load_model,
-    load_optimizer,
     load_weights,
     save_checkpoint,
 )
 from nsreason.errors import CheckpointError
+from nsreason.optimizer_state import load_optimizer
 from nsreason.random_numbers import random_state, seed_all, set_random_state
 
 NAME = "toy_models:Toy"

@@ -363,6 +363,12 @@ def test_signals_end_a_run_with_a_checkpoint(tmp_path: Path, number: signal.Sign
         if status.step == 14:
             signal.raise_signal(number)
 
+    def twice(status: Status) -> None:
+        signal.raise_signal(number)
+
+    with pytest.raises(error) as met:
+        run(tmp_path / "at once", recipe, progress=twice)
+    assert number == signal.SIGINT or met.value.code == 143
     with pytest.raises(error) as met:
         run(tmp_path / "cut", recipe, progress=progress)
     assert number == signal.SIGINT or met.value.code == 143
@@ -466,6 +472,34 @@ def test_an_interrupted_process_exits_with_130(tmp_path: Path) -> None:
     _, complaints = child.communicate(timeout=120)
     assert (child.returncode, "Traceback" in complaints) == (130, False)
     assert load_checkpoint(tmp_path).state["step"] >= 3
+
+
+STOP = """
+import signal
+from nsreason import training
+from nsreason.cli.app import app
+
+def begin(run, last, former=training._Run.begin):
+    former(run, last)
+    run.progress = lambda status: signal.raise_signal(signal.SIGTERM) if status.step == 2 else None
+
+training._Run.begin = begin
+app(prog_name="nsreason")
+"""
+
+
+@pytest.mark.slow
+def test_a_terminated_command_exits_with_143(tmp_path: Path) -> None:
+    """As a shell and a batch system ask a run to end; 141 would say that nobody reads its output."""
+    (tmp_path / "stop.py").write_text(STOP)
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS.parent)}
+    make = [sys.executable, "-m", "nsreason", "generate", "clevr", "--scenes", "12", "--out", str(tmp_path / "data")]
+    subprocess.run(make, env=env, check=True, capture_output=True, timeout=120)
+    command = [sys.executable, str(tmp_path / "stop.py"), "train", "question-type", "--data", str(tmp_path / "data")]
+    command += ["--recipe", "rn-clevr-state-cpu", "--set", "training.precision=32", "--out", str(tmp_path / "run")]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (143, False), ended.stderr
+    assert load_checkpoint(tmp_path / "run").state["step"] == 3
 
 
 # Several processes

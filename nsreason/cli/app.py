@@ -36,6 +36,7 @@ EXIT_CODES = (
     "  1  a sound question that has no answer on this scene",
     "  2  bad input: an option, a question, a program, a scene, a file",
     "130  interrupted",
+    "143  ended by SIGTERM; train writes a checkpoint first",
 )
 
 
@@ -60,8 +61,12 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (BrokenPipeError, SystemExit):  # typer and rich would make it the exit code 1, which is taken
+        except BrokenPipeError:
             raise exits.ClosedPipe from None
+        except SystemExit as error:
+            if error.code == 1:  # what rich makes of a closed pipe, although 1 is taken
+                raise exits.ClosedPipe from None
+            raise  # a run that SIGTERM ended says 143
 
     def main(
         self,

@@ -1,14 +1,16 @@
 """Prediction files: one JSON line a question, and the journal through which a long run can be taken up again.
 
 While a run is going on, its lines are in `<file>.partial`, after a header that says of which inputs and
-options they are. When it has ended they become the file itself, without the header, at once.
+options they are. Each line there begins with a checksum of its number and its text, so that a damaged, lost or
+repeated line is found when the run is taken up again. When it has ended they become the file itself, without header
+and checksums, at once.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
@@ -16,7 +18,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from ..errors import DataError
-from ..files import atomic_write
+from ..files import atomic_write, sweep
 
 Status = Literal["right", "wrong", "skipped", "unscored", "bad"]
 
@@ -55,6 +57,19 @@ class _Header(msgspec.Struct, tag_field="journal", tag="nsreason predictions"):
 
 _prediction = msgspec.json.Decoder(Prediction).decode
 _header = msgspec.json.Decoder(_Header).decode
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+
+
+def _sealed(line: bytes, number: int) -> bytes:
+    """A line with its checksum before it; the number makes a line at another place another one."""
+    return b"%08x %d %b" % (zlib.crc32(b"%d " % number + line), number, line)
+
+
+def _opened(line: bytes, number: int) -> bytes | None:
+    """The text of a sealed line; None if it is damaged, half written, or of another place."""
+    _, _, rest = line.partition(b" ")
+    _, _, text = rest.partition(b" ")
+    return text if text.endswith(b"\n") and _sealed(text, number) == line else None
 
 
 class Journal:
@@ -78,26 +93,43 @@ class Journal:
         self.path = Path(path)
         self.partial = Path(f"{path}.partial")
         self._run = msgspec.json.decode(msgspec.json.encode(dict(run)))
+        self._head = _sealed(msgspec.json.encode(_Header(self._run)) + b"\n", 0)
+        self._lines = 0  # in the file, after the header
         self._file: IO[bytes]
-        if self.path.is_dir():
-            raise DataError(f"{path}: cannot be written: it is a folder")
         try:
+            if self.path.is_dir():
+                raise DataError(f"{path}: cannot be written: it is a folder")
             if resume and self.partial.exists():
                 self._file = self.partial.open("r+b")
                 self._check_header()
             else:
                 self._file = self.partial.open("w+b")
-                self._file.write(msgspec.json.encode(_Header(self._run)) + b"\n")
+                self._begin()
+            sweep(self.path.parent, self.path.name)
         except OSError as error:
             raise DataError(f"{self.partial}: cannot be written: {error.strerror or error}") from None
+        except ValueError as error:  # a name with a null character
+            raise DataError(f"{path}: cannot be written: {error}") from None
+
+    def _begin(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(self._head)
+        self._file.flush()
 
     def _check_header(self) -> None:
         line = self._file.readline()
+        if not line.endswith(b"\n") and self._head.startswith(line):
+            self._begin()  # the run was killed before its header was whole: there is no line to lose
+            return
+        text = _opened(line, 0)
         try:
-            found = _header(line).run
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if text is None:
+                raise msgspec.DecodeError
+            found = _header(text).run
+        except _DAMAGE:
             self._file.close()
-            raise DataError(f"{self.partial}: not a partial prediction file; start anew") from None
+            raise DataError(f"{self.partial}: not a partial prediction file; start anew without resume") from None
         other = sorted(k for k in {*found, *self._run} if found.get(k) != self._run.get(k))
         if other:
             self._file.close()
@@ -109,22 +141,22 @@ class Journal:
     def replay(self, take: Callable[[Prediction], None], *, most: int | None = None) -> int:
         """Hand the lines that are there to `take`, and return how many.
 
-        What follows a line that was half written is dropped.
+        From the first line on that is damaged or half written, all are dropped, and answered anew.
         """
-        done, good = 0, self._file.tell()
-        while most is None or done < most:
-            line = self._file.readline()
-            if not line.endswith(b"\n"):
+        good = self._file.tell()
+        while most is None or self._lines < most:
+            text = _opened(self._file.readline(), self._lines + 1)
+            if text is None:
                 break
             try:
-                told = _prediction(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                told = _prediction(text)
+            except _DAMAGE:
                 break
             take(told)
-            done, good = done + 1, self._file.tell()
+            self._lines, good = self._lines + 1, self._file.tell()
         self._file.seek(good)
         self._file.truncate()
-        return done
+        return self._lines
 
     def write(self, lines: bytes) -> None:
         """Append finished lines.
@@ -132,24 +164,34 @@ class Journal:
         Raises:
             DataError: the disk is full.
         """
+        told = lines.splitlines(keepends=True)
         try:
-            self._file.write(lines)
+            self._file.writelines(_sealed(line, self._lines + n) for n, line in enumerate(told, start=1))
             self._file.flush()
         except OSError as error:
             raise DataError(f"{self.partial}: cannot be written: {error.strerror or error}") from None
+        self._lines += len(told)
 
     def finish(self) -> None:
         """Put the lines under the file's own name, and remove the partial file.
 
         Raises:
-            DataError: the file cannot be written.
+            DataError: the file cannot be written, or the partial file was damaged meanwhile.
         """
-        self._file.seek(0)
-        self._file.readline()
         with atomic_write(self.path) as file:
-            shutil.copyfileobj(self._file, file, 1 << 20)
+            file.writelines(self._texts())
         self._file.close()
         self.partial.unlink()
+
+    def _texts(self) -> Iterator[bytes]:
+        """The lines without their checksums."""
+        self._file.seek(0)
+        self._file.readline()
+        for number in range(1, self._lines + 1):
+            text = _opened(self._file.readline(), number)
+            if text is None:
+                raise DataError(f"{self.partial}: line {number + 1} was damaged while the run went on; resume it")
+            yield text
 
     def __enter__(self) -> Journal:
         return self

@@ -1,0 +1,96 @@
+"""The state of an optimizer from a checkpoint, bit for bit, or refused with what is wrong in it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import REMEDY, Checkpoint, shape, some
+from .errors import CheckpointError
+from .optimizers import OptimizerRecord, parameter_names
+
+
+def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
+    """Put the moments and steps of a checkpoint into an optimizer, bit for bit.
+
+    Raises:
+        CheckpointError: it holds none, or those of another optimizer or of other parameters.
+    """
+    told = checkpoint.state.get("optimizer")
+    if not isinstance(told, OptimizerRecord):
+        raise CheckpointError(f"{checkpoint.path}: holds weights only, no optimizer; continue from 'last'")
+    names, kind = parameter_names(model, optimizer), type(optimizer).__name__
+    if told.kind != kind:
+        raise CheckpointError(f"{checkpoint.path}: of the optimizer {told.kind}, not of {kind}")
+    if told.parameters != names:
+        other = sorted(set(told.parameters) ^ set(names)) or ["their order"]
+        raise CheckpointError(f"{checkpoint.path}: the optimizer's parameters differ: {some(other)}")
+    now = optimizer.state_dict()["param_groups"]
+    state = _moments(model, checkpoint, told, now)
+    if fault := _groups_fault(now, told.groups):
+        raise CheckpointError(f"{checkpoint.path}: the optimizer's settings are damaged: {fault}; {REMEDY}")
+    groups = [
+        of | {k: tuple(v) if isinstance(of.get(k), tuple) else v for k, v in saved.items()}
+        for of, saved in zip(now, told.groups, strict=True)
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+_MOMENTS = {"AdamW": {"step", "exp_avg", "exp_avg_sq"}, "Adam": {"step", "exp_avg", "exp_avg_sq"}}
+_MOMENTS["SGD"] = {"momentum_buffer"}
+
+
+def _moments(
+    model: nn.Module, checkpoint: Checkpoint, told: OptimizerRecord, groups: list[dict[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """What the optimizer holds of each parameter, by its place.
+
+    Raises:
+        CheckpointError: of a parameter that it does not have, of another shape, or not all of it.
+    """
+    number_of = {name: i for i, name in enumerate(told.parameters)}
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+    state: dict[int, dict[str, Any]] = {}
+    held = checkpoint.part("optimizer").items()
+    entries: list[tuple[str, str, Any]] = [(*path.rpartition("/")[::2], value) for path, value in held]
+    entries += [(name, key, value) for name, rest in told.rest.items() for key, value in rest.items()]
+    for name, key, value in entries:
+        if name not in number_of:
+            raise CheckpointError(f"{checkpoint.path}: '{key}' of no parameter of the optimizer: '{name}'; {REMEDY}")
+        if isinstance(value, Tensor) and value.shape not in ((), shapes[name]):
+            found = f"{shape(value)}, of a parameter of {list(shapes[name])}"
+            raise CheckpointError(f"{checkpoint.path}: optimizer/{name}/{key} is {found}; {REMEDY}")
+        state.setdefault(number_of[name], {})[key] = value
+    expected = _MOMENTS.get(told.kind, set()) | ({"max_exp_avg_sq"} if groups[0].get("amsgrad") else set())
+    for name, number in number_of.items():
+        lacks = sorted(expected - state[number].keys()) if number in state else []
+        if lacks:
+            raise CheckpointError(f"{checkpoint.path}: optimizer/{name}: no {some(lacks)}; {REMEDY}")
+    return state
+
+
+def _groups_fault(now: list[dict[str, Any]], saved: list[dict[str, Any]]) -> str | None:
+    """What saved settings of an optimizer have that its own have not: another kind of value; None if nothing."""
+    if len(now) != len(saved):
+        return f"{len(saved)} groups of parameters, here are {len(now)}"
+    for own, other in zip(now, saved, strict=True):
+        for key, value in other.items():
+            if key == "params" or key not in own:
+                return f"no setting '{key}'"
+            if not _alike(own[key], value):
+                return f"{key}: {value!r:.60}, here it is {own[key]!r:.60}"
+    return None
+
+
+def _alike(own: Any, saved: Any) -> bool:
+    """Whether a saved setting may stand for one's own: of its kind, a number that is finite."""
+    if own is None or isinstance(own, bool):
+        return saved is own or isinstance(saved, bool)
+    if isinstance(own, int | float):
+        return isinstance(saved, int | float) and not isinstance(saved, bool) and math.isfinite(saved)
+    if isinstance(own, tuple):
+        return isinstance(saved, list | tuple) and len(own) == len(saved) and all(map(_alike, own, saved))
+    return type(own) is type(saved)

@@ -1,0 +1,89 @@
+"""Where a run stands, as its checkpoint tells it: read once, checked against the steps of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from .checkpoint import Checkpoint
+from .decoding import Count, Seconds, decode_file, decode_plain
+from .errors import CheckpointError, TrainingError
+from .files import sweep
+from .sampling import Plan
+
+REMEDY = "go on from another checkpoint, or begin in another folder"
+
+
+class RunState(msgspec.Struct):
+    """What a checkpoint tells beside its weights.
+
+    Attributes:
+        epoch: from 1; `done`: steps of it that are done.
+        seconds: used so far.
+        meter: the names of the metrics whose sums stand in the tensor `meter`.
+        rows: of metrics.csv; former versions did not count them.
+    """
+
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
+    done: Count
+    step: Count
+    seconds: Seconds
+    best: float | None
+    examples: Count
+    meter: list[str]
+    scaler: dict[str, float | int | None]
+    rows: Count | None = None
+
+    def sums(self, checkpoint: Checkpoint) -> dict[str, list[Any]]:
+        """The sums and counts of `run_log.Meter`, by metric.
+
+        Raises:
+            CheckpointError: there is not a pair for each.
+        """
+        held = checkpoint.tensors.get("meter")
+        if held is None or held.shape != (len(self.meter), 2) or len(set(self.meter)) < len(self.meter):
+            raise CheckpointError(f"{checkpoint.path}: its sums of metrics are damaged; {REMEDY}")
+        return dict(zip(self.meter, held.tolist(), strict=True))
+
+
+def read_state(checkpoint: Checkpoint, plan: Plan) -> RunState:
+    """Where the run of a checkpoint stands.
+
+    Raises:
+        CheckpointError: it does not say, or speaks of steps that the run does not have.
+        TrainingError: the run began with other examples.
+    """
+    told = {k: v for k, v in checkpoint.state.items() if k in RunState.__struct_fields__}
+    path, what = checkpoint.path, "where a run stands"
+    state = decode_plain(told, RunState, path, what=what, remedy=REMEDY, error=CheckpointError)
+    if state.examples != plan.examples:
+        raise TrainingError(f"the run began with {state.examples} examples, here are {plan.examples}")
+    expected = plan.step_at(state.epoch, state.done)
+    if expected not in (None, state.step):
+        found = f"epoch {state.epoch} with {state.done} steps done is step {expected}, not {state.step}"
+        raise CheckpointError(f"{path}: {found}; {REMEDY}")
+    state.sums(checkpoint)
+    return state
+
+
+class _TensorFile(msgspec.Struct):
+    file: str
+
+
+class _Names(msgspec.Struct):
+    tensors: _TensorFile
+
+
+def sweep_run(folder: Path) -> None:
+    """Remove what a killed run left in its folder: temporary files, and tensors that no checkpoint speaks of."""
+    sweep(folder)
+    for name in ("best", "last"):
+        with contextlib.suppress(OSError, CheckpointError):
+            kept = decode_file(folder / f"{name}.json", _Names, what="", remedy="", error=CheckpointError).tensors.file
+            for path in folder.glob(f"{name}-*.safetensors"):
+                if path.name != kept and re.fullmatch(rf"{name}-\d+(-\d+)?\.safetensors", path.name):
+                    path.unlink()
