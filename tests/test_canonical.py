@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from strategies import programs, programs_for, worlds
 
 from nsreason.canonical import canonical, equivalent
 from nsreason.domain import load_domain
-from nsreason.errors import NotUnique
+from nsreason.errors import NotUnique, ProgramError
 from nsreason.executors import execute
 from nsreason.kinds import OBJECTS, TRUTH
 from nsreason.program import Call, Program
@@ -237,3 +238,78 @@ def test_deep_and_wide_programs() -> None:
     assert taken_away.calls[-1].op == "difference"
     assert sum(call.op == "difference" for call in taken_away.calls) == 200
     assert canonical(taken_away) == taken_away
+
+
+VARIED = [
+    {"size": s, "color": c, "material": m, "shape": f, "3d_coords": [x, -x * x % 7, 0]}
+    for x, (s, c, m, f) in enumerate(
+        (s, c, m, f)
+        for s in ("small", "large")
+        for c in ("red", "blue")
+        for m in ("metal", "rubber")
+        for f in ("cube", "sphere")
+    )
+]
+AROUND = {"left": [-1, 0, 0], "right": [1, 0, 0], "front": [0, -1, 0], "behind": [0, 1, 0]}
+
+
+def test_filters_stay_on_their_side_of_a_difference() -> None:
+    """Every way to filter what a difference keeps, takes away and gives, nested once: the same members as before."""
+    scene = Scene.of("clevr", VARIED, directions=AROUND)
+    sets = ("scene", "filter[red](scene)", "relate_any[left](filter[metal](scene))")
+
+    def differences(keeps: tuple[str, ...], takes: tuple[str, ...]) -> list[str]:
+        plain = [f"difference({a}, {b})" for a in keeps for b in takes]
+        return [*plain, *(f"filter[cube]({d})" for d in plain)]
+
+    once = differences(sets, ("filter[large](scene)", "extreme[left](filter[cube](scene))"))
+    nested = differences(tuple(once), ("filter[metal](scene)",)) + differences(("filter[large](scene)",), tuple(once))
+    for text in (*once, *nested):
+        program = parse_program(text)
+        assert execute(canonical(program), scene) == execute(program, scene), text
+
+
+@pytest.mark.parametrize(
+    ("filtered", "moved"),
+    [
+        (f"difference(filter[red]({B}), {C})", f"difference({B}, filter[red]({C}))"),
+        (f"filter[red](difference({B}, {C}))", f"difference({B}, filter[red]({C}))"),
+        (f"filter[red](difference({B}, {C}))", f"difference(filter[red]({B}), filter[cube]({C}))"),
+        (f"difference(filter[red](difference({A}, {B})), {C})", f"difference(difference({A}, {B}), filter[red]({C}))"),
+        (f"difference(filter[cube](difference({B}, {C})), {B})", f"difference(difference({B}, {C}), {B})"),
+    ],
+)
+def test_a_filter_of_a_difference_is_neither_moved_nor_lost(filtered: str, moved: str) -> None:
+    assert not equivalent(parse_program(filtered), parse_program(moved))
+
+
+def kept(n: int, op: str, turned: bool = False) -> Program:
+    """n unions, each of the one before and a new set, all of which are used elsewhere too."""
+    sets = [f"s{k} = relate_any[left](s{k - 1}); " for k in range(1, n + 1)]
+    order = range(n, 0, -1) if turned else range(1, n + 1)
+    before, lines = "s0", []
+    for k in order:
+        lines.append(f"u{k} = {op}({before}, s{k}); ")
+        before = f"u{k}"
+    total = "t0 = exist(s0); "
+    for place, k in enumerate(order):
+        total += f"t{place + 1} = both(exist(relate_any[right](u{k})), t{place}); "
+    return parse_program("s0 = relate_any[front](scene); " + "".join((*sets, *lines)) + total + f"negate(t{n})")
+
+
+@pytest.mark.parametrize("op", ["union", "intersect"])
+def test_unions_that_grow_out_of_each_other_share_their_calls(op: str) -> None:
+    program = kept(40, op)
+    form = canonical(program)
+    assert len(form) <= len(program)
+    assert canonical(form) == form
+    turned = kept(40, op, turned=True)  # every union puts a new set before those of the one it grew out of
+    form = canonical(turned)
+    assert len(form) > len(turned) and equivalent(form, turned) and canonical(form) == form
+
+
+def test_a_form_that_would_be_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["nsreason.canonical"], "MAX_OPERANDS", 500)
+    assert canonical(kept(40, "union"))
+    with pytest.raises(ProgramError, match=r"unions overlap: the canonical form would have over 500 operands"):
+        canonical(kept(40, "union", turned=True))

@@ -300,3 +300,15 @@ def _answer(asked: Program, scene: Scene) -> Any:
         return execute(asked, scene)
     except NsreasonError as error:
         return error
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 9])
+def test_each_chunk_of_a_batch_runs_on_its_own_scenes(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsreason.executors.schedule.CHUNK", 3)
+    rng = Random(count)
+    scenes = [Scene.of("clevr", [RED_CUBE] * (k % 4) + [BLUE_BALL] * (k + 1)) for k in range(count)]
+    programs = [program(("scene",), ("count", 0)), program(("scene",), ("filter", "blue", 0), ("count", 1))]
+    asked = [programs[k % 2] for k in range(count)]
+    assert execute_batch(asked, scenes) == [execute(p, s) for p, s in zip(asked, scenes, strict=True)]
+    which = [rng.randrange(count) for _ in range(count)]
+    assert execute_batch(asked, scenes, which) == [execute(p, scenes[k]) for p, k in zip(asked, which, strict=True)]

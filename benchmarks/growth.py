@@ -1,0 +1,633 @@
+"""What every public function that takes a program, a scene or a text costs as its input grows.
+
+    python -m benchmarks.growth                  # the table at 10,000 calls, objects or words
+    python -m benchmarks.growth describe to_tree # only the rows whose function has one of these words
+    python -m benchmarks.growth --write          # also as benchmarks/growth_results.md
+
+An input is answered, or refused by an NsreasonError that names the limit, within a second of CPU and 300 MB. Inputs
+come in shapes: a function that is quick on a chain of calls may not be on calls that are shared.
+
+`tests/test_growth.py` runs the same cases at smaller sizes and bounds how the cost grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import pickle
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nsreason
+from nsreason import Call, NsreasonError, Program, Scene
+from nsreason.data.questions import QuestionRecord, decode_program, decode_question
+from nsreason.data.records import cut_records
+from nsreason.dialects import DIALECTS, from_clevr, read_program, to_clevr, write_program
+from nsreason.domain import load_domain, parse_domain
+from nsreason.executors import SceneBatch, execute_values
+from nsreason.surfaces import show_node
+from nsreason.trace import Trace
+
+SECONDS, MEGABYTES = 1.0, 300.0  # what an input of SIZE may cost
+SIZE = 10_000
+
+Run = Callable[[], object]
+RELATIONS = ("left", "right", "front", "behind")
+COLORS = ("gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One function on inputs of one shape. `prepare(n)` makes the input, and returns what is measured.
+
+    `per` says how many of the shape's units an n of 10,000 means, where these are characters.
+    """
+
+    function: str
+    shape: str
+    prepare: Callable[[int], Run]
+    per: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.function}: {self.shape}"
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+
+class Builder:
+    """Calls of a program, one after the other."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def __call__(self, op: str, *inputs: int, of: str | None = None) -> int:
+        self.calls.append(Call(op, () if of is None else (of,), inputs))
+        return len(self.calls) - 1
+
+    def program(self) -> Program:
+        return Program(self.calls, "clevr")
+
+
+def filters(n: int) -> Program:
+    """One filter over the other."""
+    add = Builder()
+    node = add("scene")
+    for k in range(n - 2):
+        node = add("filter", node, of=COLORS[k % 8])
+    add("count", node)
+    return add.program()
+
+
+def relations(n: int) -> Program:
+    """The objects left of some object that is right of some ..: no two calls are alike."""
+    add = Builder()
+    node = add("scene")
+    for k in range(n - 2):
+        node = add("relate_any", node, of=RELATIONS[(k * k // 3) % 4])
+    add("count", node)
+    return add.program()
+
+
+def differences(n: int) -> Program:
+    """From what is left, ever more is taken away."""
+    add = Builder()
+    node = taken = add("scene")
+    while len(add.calls) < n - 1:
+        taken = add("relate_any", taken, of="left")
+        node = add("difference", node, taken)
+    add("count", node)
+    return add.program()
+
+
+def taken_from(n: int) -> Program:
+    """What is taken away is itself a difference, and so on."""
+    add = Builder()
+    node = start = add("scene")
+    while len(add.calls) < n - 2:
+        node = add("difference", add("relate_any", start, of="left"), add("filter", node, of="red"))
+    add("count", node)
+    return add.program()
+
+
+def doubled(op: str) -> Callable[[int], Program]:
+    """Each call takes the one before it twice over, once filtered: the tree has 2**n leaves."""
+
+    def make(n: int) -> Program:
+        add = Builder()
+        node = add("scene")
+        k = 0
+        while len(add.calls) < n - 2:
+            node = add(op, node, add("relate_any", node, of=RELATIONS[k % 4]))
+            k += 1
+        add("count", node)
+        return add.program()
+
+    return make
+
+
+def fibonacci(op: str) -> Callable[[int], Program]:
+    """Each call takes the two before it."""
+
+    def make(n: int) -> Program:
+        add = Builder()
+        before = add("scene")
+        node = add("relate_any", before, of="left")
+        while len(add.calls) < n - 1:
+            before, node = node, add(op, node, before)
+        add("count", node)
+        return add.program()
+
+    return make
+
+
+def wide(op: str) -> Callable[[int], Program]:
+    """A union (or intersection) of ever more sets that differ."""
+
+    def make(n: int) -> Program:
+        add = Builder()
+        node = other = add("scene")
+        k = 0
+        while len(add.calls) < n - 2:
+            other = add("relate_any", other, of=RELATIONS[(k * k // 3) % 4])
+            node = add(op, node, other)
+            k += 1
+        add("count", node)
+        return add.program()
+
+    return make
+
+
+def kept_unions(n: int) -> Program:
+    """Every union of a growing chain is used once more by a call of its own, so that all must be kept."""
+    add = Builder()
+    union = other = add("scene")
+    truth = add("exist", union)
+    while len(add.calls) < n - 5:
+        other = add("relate_any", other, of="left")
+        union = add("union", union, other)
+        truth = add("both", truth, add("exist", add("relate_any", union, of="right")))
+    return add.program()
+
+
+def truths(op: str) -> Callable[[int], Program]:
+    """A truth that joins ever more truths."""
+
+    def make(n: int) -> Program:
+        add = Builder()
+        node = add("exist", add("scene"))
+        other = 0
+        while len(add.calls) < n - 3:
+            other = add("relate_any", other, of="left")
+            node = add(op, node, add("exist", other))
+        return add.program()
+
+    return make
+
+
+def negations(n: int) -> Program:
+    add = Builder()
+    node = add("exist", add("scene"))
+    for _ in range(n - 2):
+        node = add("negate", node)
+    return add.program()
+
+
+def numbers(n: int) -> Program:
+    """A number from which ever more is subtracted."""
+    add = Builder()
+    node = add("count", add("scene"))
+    while len(add.calls) < n - 1:
+        node = add("minus", node, add("number", of=str(len(add.calls) % 10)))
+    return add.program()
+
+
+def shared_truths(n: int) -> Program:
+    """`both` of a truth and its negation, over and over: a text of it would be of 2**n words."""
+    add = Builder()
+    node = add("exist", add("scene"))
+    while len(add.calls) < n - 1:
+        node = add("both", node, add("negate", node))
+    return add.program()
+
+
+def anchors(n: int) -> Program:
+    """The set around the only object of a set around the only object .."""
+    add = Builder()
+    node = add("scene")
+    while len(add.calls) < n - 3:
+        node = add("relate", add("unique", node), of=RELATIONS[len(add.calls) // 2 % 4])
+    add("count", node)
+    return add.program()
+
+
+PROGRAMS: dict[str, Callable[[int], Program]] = {
+    "chain of filters": filters,
+    "chain of relations": relations,
+    "chain of objects": anchors,
+    "chain of differences": differences,
+    "nested differences": taken_from,
+    "doubled unions": doubled("union"),
+    "doubled intersections": doubled("intersect"),
+    "doubled differences": doubled("difference"),
+    "fibonacci unions": fibonacci("union"),
+    "fibonacci intersections": fibonacci("intersect"),
+    "wide union": wide("union"),
+    "wide intersection": wide("intersect"),
+    "unions that are kept": kept_unions,
+    "wide both": truths("both"),
+    "wide either": truths("either"),
+    "shared truths": shared_truths,
+    "negations": negations,
+    "subtractions": numbers,
+}
+
+
+def as_objects(n: int) -> str:
+    """A program text that opens a bracket for each call."""
+    return "count(" + "filter[red](" * (n - 2) + "scene()" + ")" * (n - 1)
+
+
+# --- scenes ----------------------------------------------------------------------------------------------------------
+
+
+def thing(i: int, n: int, **more: object) -> dict[str, object]:
+    shape = ("cube", "sphere", "cylinder")[i % 3]
+    size, material = ("small", "large")[i // 3 % 2], ("metal", "rubber")[i // 6 % 2]
+    return {"size": size, "color": COLORS[i % 8], "material": material, "shape": shape, **more}
+
+
+DIRECTIONS = {"left": [-1.0, 0, 0], "right": [1.0, 0, 0], "front": [0, -1.0, 0], "behind": [0, 1.0, 0]}
+
+
+def placed(n: int) -> dict[str, object]:
+    """Objects with coordinates, from which relations are computed."""
+    objects = [thing(i, n, **{"3d_coords": [float(i * 7919 % n), float(i * 104729 % n), 0.7]}) for i in range(n)]
+    return {"objects": objects, "directions": DIRECTIONS, "image_index": 0}
+
+
+def related(n: int) -> dict[str, object]:
+    """Objects with relationships: a few for each."""
+    left = [[j for j in (i - 3, i - 2, i - 1) if j >= 0] for i in range(n)]
+    right = [[j for j in (i + 1, i + 2, i + 3) if j < n] for i in range(n)]
+    rows = {"left": left, "right": right, "front": left, "behind": right}
+    return {"objects": [thing(i, n) for i in range(n)], "relationships": rows, "image_index": 0}
+
+
+def spread(n: int) -> dict[str, object]:
+    """One object that is left of all others."""
+    left = [[]] + [[0] for _ in range(n - 1)]
+    right = [list(range(1, n))] + [[] for _ in range(n - 1)]
+    rows = {"left": left, "right": right, "front": left, "behind": right}
+    return {"objects": [thing(i, n) for i in range(n)], "relationships": rows, "image_index": 0}
+
+
+def boxed(n: int) -> dict[str, object]:
+    """What a detector found: boxes and scores, no coordinates."""
+    return {"objects": [thing(i, n, bbox=[i, i, i + 9, i + 9], score=0.5) for i in range(n)], "image_index": 0}
+
+
+SCENES: dict[str, Callable[[int], dict[str, object]]] = {
+    "coordinates": placed,
+    "relationships": related,
+    "one to all": spread,
+    "boxes": boxed,
+}
+
+SMALL = Scene.from_dict(placed(8))
+ASKED = (
+    "count(filter[red](relate[left](unique(filter[sphere](scene())))))",
+    "count(relate_any[left](scene()))",
+    "query[color](unique(extreme[left](scene())))",
+    "less(distinct[color](scene()), count(filter[cube](scene())))",
+    "exist(difference(scene(), relate_any[behind](filter[red](scene()))))",
+    "filter[cube](scene())",
+)
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+QUESTIONS: dict[str, Callable[[int], str]] = {
+    "adjectives": lambda n: "how many " + "red " * n + "cubes are there?",
+    "clauses": lambda n: "what color is the cube " + "left of the ball " * (n // 4) + "?",
+    "and": lambda n: "how many cubes " + "and balls " * (n // 2) + "are there?",
+    "joined questions": lambda n: "is there a cube " + "and is there a ball " * (n // 5),
+    "no end": lambda n: "is the cube that is " * (n // 5),
+    "open brackets": lambda n: "is the cube " + "(" * n,
+    "brackets alone": lambda n: "(" * n,
+    "closed brackets": lambda n: "is the cube " + "(" * (n // 2) + "red" + ")" * (n // 2),
+    "commas": lambda n: "are there cubes" + ", balls" * (n // 2) + " and cylinders?",
+    "commas alone": lambda n: "are there " + "," * n + " cubes?",
+    "separators": lambda n: "how many cubes are there " + ";" * n,
+    "both": lambda n: "are " + "both " * n + "cubes red?",
+    "neither": lambda n: "are " + "neither " * n + "cubes red?",
+    "not": lambda n: "is the cube " + "not " * n + "red?",
+    "one": lambda n: "is the " + "one " * n + "red?",
+    "a late unknown word": lambda n: "is there a cube " + "and is there a ball " * (n // 5) + "xyzzy",
+    "a late unknown word after nouns": lambda n: "how many " + "red cube " * (n // 2) + "purpel",
+    "a late unknown word after clauses": lambda n: "what is left of " + "the cube left of " * (n // 4) + "purpel",
+    "unknown words": lambda n: "xyzzy " * n,
+    "one word": lambda n: "how many " + "c" * n,
+    "one number": lambda n: "are there " + "9" * n + " cubes",
+    "apostrophes": lambda n: "what's " + "'s " * n,
+    "apostrophes alone": lambda n: "'" * n,
+    "not, short": lambda n: "isn't " * n,
+    "letters and n't": lambda n: "n't" * n,
+    "spaces": lambda n: " " * n,
+    "full width": lambda n: "how many cubes are there" + "？" * n,
+    "letters that grow": lambda n: "İ" * n,
+    "it": lambda n: "there is a cube; " * (n // 5) + "what color is it?",
+    "other": lambda n: "there is a cube; " + "there is another ball; " * (n // 5) + "is the other one red?",
+}
+
+# Texts of 100 characters a unit: a megabyte at 10,000.
+LONG_QUESTIONS = {"a megabyte of (": "(", "a megabyte of a": "a", "a megabyte of quotes": "'", "a megabyte of ;": ";"}
+
+TEXTS: dict[str, Callable[[int], str]] = {
+    "nested": as_objects,
+    "open brackets": lambda n: "count(" * n,
+    "brackets alone": lambda n: "(" * n,
+    "closed brackets": lambda n: ")" * n,
+    "square brackets": lambda n: "count" + "[" * n,
+    "bindings": lambda n: "".join(f"a{k} = scene(); " for k in range(n)) + "count(a0)",
+    "used bindings": lambda n: (
+        "a0 = scene(); "
+        + "".join(f"a{k} = union(a{k - 1}, a{k - 1}); " for k in range(1, n // 2))
+        + f"count(a{n // 2 - 1})"
+    ),
+    "unknown op": lambda n: as_objects(n).replace("scene", "scnee"),
+    "one name": lambda n: "count(" + "s" * n + "())",
+    "unknown literal": lambda n: f"count(filter[{'r' * n}](scene()))",
+    "commas": lambda n: "count(" + "," * n + ")",
+    "arguments": lambda n: "count(" + "scene(), " * n + "scene())",
+    "literals": lambda n: "count(filter[" + "red, " * n + "red](scene()))",
+    "comments": lambda n: "# (((\n" * n + "count(scene())",
+    "comment without end": lambda n: "count(scene()) #" + "(" * n,
+}
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def attempt(function: Callable[..., object], *given: Any, **named: Any) -> Run:
+    """A run whose refusal counts too: its message is made, since that is what a user waits for."""
+
+    def run() -> object:
+        try:
+            return function(*given, **named)
+        except NsreasonError as error:
+            return f"refused: {error}", error.record()
+
+    return run
+
+
+def of_program(function: Callable[[Program], object], make: Callable[[int], Program]) -> Callable[[int], Run]:
+    return lambda n: attempt(function, make(n))
+
+
+def of_text(function: Callable[..., object], make: Callable[[int], str], **named: Any) -> Callable[[int], Run]:
+    return lambda n: attempt(function, make(n), **named)
+
+
+def program_functions() -> dict[str, Callable[[Program], object]]:
+    """Everything public that takes a program."""
+
+    def again(program: Program) -> Program:
+        return Program(program.calls, program.domain)
+
+    def run(program: Program) -> object:
+        return nsreason.execute(program, SMALL)
+
+    def run_batch(program: Program) -> object:
+        return nsreason.execute_batch([program] * 3, [SMALL] * 3)
+
+    def equal(program: Program) -> object:
+        return program == again(program), hash(program)
+
+    def alike(program: Program) -> bool:
+        return nsreason.equivalent(program, again(program))
+
+    def traced(program: Program) -> Trace:
+        return nsreason.trace(program, SMALL)
+
+    def back(program: Program) -> object:
+        return nsreason.parse_program(str(program))
+
+    def pickled(program: Program) -> object:
+        return pickle.loads(pickle.dumps(program))
+
+    found: dict[str, Callable[[Program], object]] = {
+        "Program": again,
+        "Program ==, hash": equal,
+        "Program.depth": lambda program: program.depth,
+        "Program.to_tree": Program.to_tree,
+        "Program.to_dot": Program.to_dot,
+        "Program.to_networkx": Program.to_networkx,
+        "repr": repr,
+        "pickle": pickled,
+        "parse_program(str)": back,
+        "surfaces.show_node": lambda program: show_node(program, len(program) - 1),
+        "canonical": nsreason.canonical,
+        "equivalent": alike,
+        "describe": nsreason.describe,
+        "describe, seed": lambda program: nsreason.describe(program, 7),
+        "execute": run,
+        "execute_batch": run_batch,
+        "execute_values": lambda program: execute_values(program, SMALL),
+        "trace": traced,
+        "Trace.to_text": lambda program: traced(program).to_text(),
+        "Trace.to_rich": lambda program: traced(program).to_rich(),
+        "Trace.to_json": lambda program: traced(program).to_json(),
+        "Trace.to_html": lambda program: traced(program).to_html(),
+        "Trace.to_png": lambda program: traced(program).to_png(),
+    }
+    for name in DIALECTS:
+        found[f"write_program, {name}"] = lambda program, name=name: write_program(program, name)  # type: ignore[misc]
+        found[f"read_program, {name}"] = lambda program, name=name: read_program(  # type: ignore[misc]
+            write_program(program, name), name
+        )
+    found["from_clevr"] = lambda program: from_clevr(to_clevr(program))
+    found["decode_program"] = lambda program: decode_program(json.dumps(to_clevr(program)).encode())
+    return found
+
+
+def scene_functions() -> dict[str, Callable[[dict[str, object]], Run]]:
+    """Everything public that takes a scene: each makes a run from the scene's data."""
+    programs = [nsreason.parse_program(text) for text in ASKED]
+
+    def with_scene(function: Callable[[Scene], object]) -> Callable[[dict[str, object]], Run]:
+        return lambda data: attempt(function, Scene.from_dict(data))
+
+    def fresh(scene: Scene) -> Scene:  # a scene remembers what it was asked
+        new: Scene = pickle.loads(pickle.dumps(scene))
+        return new
+
+    def each(function: Callable[[Program, Scene], object]) -> Callable[[dict[str, object]], Run]:
+        def all_of_them(scene: Scene) -> object:
+            scene = fresh(scene)
+            return [attempt(function, program, scene)() for program in programs]
+
+        return with_scene(all_of_them)
+
+    def evaluated(scene: Scene) -> object:
+        asked = [QuestionRecord(i, f"{i}", "1", 0, program=_clevr(p)) for i, p in enumerate(programs[:1])]
+        return nsreason.evaluate(asked, [fresh(scene)])
+
+    def read_text(data: dict[str, object]) -> Run:
+        text = json.dumps({"scenes": [data]}).encode()
+
+        def run() -> object:
+            return [Scene.from_json(memoryview(raw).tobytes()) for raw in cut_records(text, "scenes")]
+
+        return attempt(run)
+
+    return {
+        "Scene.from_dict": lambda data: attempt(Scene.from_dict, data),
+        "Scene.from_json, cut_records": read_text,
+        "Scene.to_dict": with_scene(lambda scene: fresh(scene).to_dict()),
+        "Scene.to_dict, as JSON": with_scene(lambda scene: json.dumps(fresh(scene).to_dict())),
+        "pickle": with_scene(fresh),
+        "repr": with_scene(repr),
+        "execute": each(nsreason.execute),
+        "execute_batch": with_scene(lambda s: nsreason.execute_batch(programs, [fresh(s)], [0] * len(programs))),
+        "SceneBatch": with_scene(lambda scene: SceneBatch([fresh(scene)])),
+        "ask": with_scene(lambda scene: nsreason.ask("How many red cubes are left of a ball?", fresh(scene))),
+        "evaluate": with_scene(evaluated),
+        "trace": each(nsreason.trace),
+        "Trace.to_text": each(lambda p, s: nsreason.trace(p, s).to_text(objects=True)),
+        "Trace.to_rich": each(lambda p, s: nsreason.trace(p, s).to_rich(objects=True)),
+        "Trace.to_json": each(lambda p, s: nsreason.trace(p, s).to_json()),
+        "Trace.to_html": with_scene(lambda s: nsreason.trace(programs[1], fresh(s)).to_html()),
+        "Trace.to_png": with_scene(lambda s: nsreason.trace(programs[1], fresh(s)).to_png()),
+    }
+
+
+def _clevr(program: Program) -> bytes | None:
+    with contextlib.suppress(NsreasonError):
+        return json.dumps(to_clevr(program)).encode()
+    return None
+
+
+def domain_text(n: int) -> str:
+    values = "\n".join(f"[attributes.kind.values.v{k}]\nnouns = ['noun{k}']" for k in range(n))
+    return f"name = 'large'\nquestions = 'clevr_questions.lark'\nthings = ['thing']\n[attributes.kind]\n{values}\n"
+
+
+def question_record(n: int) -> bytes:
+    return json.dumps({"question": "how many " * n, "program": [{"function": "scene"}] * n}).encode()
+
+
+def question_file(n: int) -> bytes:
+    return json.dumps({"questions": [{"question": "x", "answer": "1"} for _ in range(n)]}).encode()
+
+
+def question_lines(n: int) -> bytes:
+    return b"\n".join(b'{"question": "x"}' for _ in range(n))
+
+
+def cases() -> Iterator[Case]:
+    """All rows of the table."""
+    for function, call in program_functions().items():
+        for shape, make in PROGRAMS.items():
+            yield Case(function, shape, of_program(call, make))
+    for function, begin in scene_functions().items():
+        for shape, data in SCENES.items():
+            yield Case(function, f"objects with {shape}", lambda n, begin=begin, data=data: begin(data(n)))  # type: ignore[misc]
+    for shape, text in QUESTIONS.items():
+        yield Case("parse_question", shape, of_text(nsreason.parse_question, text))
+        yield Case("readings", shape, of_text(nsreason.readings, text))
+        yield Case("ask", shape, of_text(nsreason.ask, text, scene=SMALL))
+    for shape, letter in LONG_QUESTIONS.items():
+        yield Case("parse_question", shape, of_text(nsreason.parse_question, lambda n, c=letter: c * (100 * n)), 100)  # type: ignore[misc]
+        yield Case("parse_program", shape, of_text(nsreason.parse_program, lambda n, c=letter: c * (100 * n)), 100)  # type: ignore[misc]
+    for shape, text in TEXTS.items():
+        yield Case("parse_program", shape, of_text(nsreason.parse_program, text))
+        for dialect in ("postfix", "clevr", "ns-vqa", "ns-cl"):
+            yield Case(f"read_program, {dialect}", shape, of_text(read_program, text, dialect=dialect))
+    yield Case("parse_domain", "values", of_text(parse_domain, domain_text))
+    yield Case("load_domain", "a long name", of_text(load_domain, lambda n: "x" * n))
+    yield Case("decode_question", "nodes", lambda n: attempt(decode_question, question_record(n), 0))
+    for shape, file in {"official": question_file, "lines": question_lines}.items():
+        yield Case("cut_records", shape, lambda n, file=file: attempt(cut_records, file(n), "questions"))  # type: ignore[misc]
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+
+def seconds(run: Run, *, runs: int = 1) -> float:
+    """CPU seconds of this process: the least of some runs, so that what else the machine does counts little."""
+    best = float("inf")
+    for _ in range(runs):
+        gc.collect()
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def megabytes(run: Run) -> float:
+    """What Python and numpy allocate at the highest point of a run, beyond what they held before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def outcome(run: Run) -> str:
+    """`answered`, or the first line of the refusal."""
+    told = run()
+    if isinstance(told, tuple) and told and isinstance(told[0], str) and told[0].startswith("refused"):
+        return told[0].partition("\n")[0]
+    return "answered"
+
+
+def measure(case: Case, size: int) -> tuple[float, float, str]:
+    """CPU seconds, megabytes and outcome at one size."""
+    run = case.prepare(size)
+    case.prepare(min(64, size))()  # what is made once (tables, grammars) is not counted
+    cpu = seconds(run)
+    if cpu > 20 * SECONDS:
+        return cpu, float("nan"), "too slow to measure its memory"
+    return cpu, megabytes(run), outcome(run)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("words", nargs="*", help="only rows that hold one of these")
+    parser.add_argument("--size", type=int, default=SIZE)
+    parser.add_argument("--over", action="store_true", help="print only rows that cost more than they may")
+    parser.add_argument("--write", action="store_true", help="renew benchmarks/growth_results.md")
+    given = parser.parse_args()
+    lines = ["| function | shape | size | CPU s | MB | outcome |", "|---|---|---|---|---|---|"]
+    print("\n".join(lines), flush=True)
+    over = 0
+    for case in cases():
+        if given.words and not any(word in str(case) for word in given.words):
+            continue
+        cpu, mb, told = measure(case, given.size)
+        bad = not (cpu <= SECONDS and mb <= MEGABYTES)
+        over += bad
+        told = told.replace("|", "\\|")[:120]
+        row = f"| {case.function} | {case.shape} | {given.size * case.per:,} | {cpu:.3f} | {mb:.1f} | {told} |"
+        lines.append(row)
+        if bad or not given.over:
+            print(row + (" **over**" if bad else ""), flush=True)
+    print(f"{len(lines) - 2} rows, {over} over {SECONDS:g} s or {MEGABYTES:g} MB")
+    if given.write:
+        target = Path(__file__).with_name("growth_results.md")
+        target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
