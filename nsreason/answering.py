@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from .data.answers import reference_answer
 from .data.predictions import Prediction
 from .data.questions import QuestionRecord, decode_program, decode_question
 from .data.records import Records
@@ -76,15 +77,17 @@ class Answerer:
         read = perf_counter()
         asked: list[_Asked] = []
         lines: list[Prediction] = []
-        for found in records:
+        for record_place, found in enumerate(records):
             if isinstance(found, Prediction):
                 lines.append(found)
             else:
                 record, place = found
                 told = Prediction(record.index, "unscored", record.image_index, answer=record.answer)
                 lines.append(told)
-                asked.append(_Asked(told, record, place))
-                self._find_program(asked[-1])
+                one = _Asked(told, record, place)
+                self._find_program(one)
+                if self._has_reference(one, chunk.where(record_place)):
+                    asked.append(one)
         parsed = perf_counter()
         self._execute(asked)
         executed = perf_counter()
@@ -142,6 +145,17 @@ class Answerer:
         if program is None:
             asked.error = error
         asked.given, asked.program = given, program
+
+    def _has_reference(self, asked: _Asked, where: str) -> bool:
+        """Spell the reference answer as executors do; False, and a bad record, where it is none of the domain's."""
+        typed = asked.given if asked.given is not None else asked.program
+        try:
+            asked.told.answer = reference_answer(asked.told.answer, self.domain, None if typed is None else typed.kind)
+        except DataError as error:
+            asked.told.status = "bad"
+            asked.told.error = {"kind": "DataError", "message": f"{error} - at `{where}.answer`"}
+            return False
+        return True
 
     def _execute(self, asked: list[_Asked]) -> None:
         from .executors import SceneBatch, execute_batch, spell

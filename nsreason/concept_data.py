@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from .answering import QuestionTypes
+from .data.answers import reference_answer
 from .data.questions import QuestionRecord, read_questions
 from .data.scenes import SceneFile, load_scenes
 from .domain import Domain
@@ -252,7 +254,8 @@ def make_example(
     """A question on what is seen of its scene; `programs` as in `ConceptData`.
 
     Raises:
-        DataError: it has no program or no answer, or its answer is of a kind that cannot be learned from.
+        DataError: it has no program or no answer, its answer is none of the domain's, or is of a kind that cannot be
+            learned from.
         ProgramError, QuestionError: its program or its text is not of the domain.
     """
     if programs == "given":
@@ -261,14 +264,15 @@ def make_example(
         from .questions import parse_question
 
         program = parse_question(record.question or "", domain)
-    if program is None or record.answer is None:
-        lacks = "program" if program is None else "answer"
-        raise DataError(f"question {record.index} has no {lacks}")
+    answer = None if program is None else reference_answer(record.answer, domain, program.kind)
+    if program is None or answer is None:
+        raise DataError(f"question {record.index} has no {'program' if program is None else 'answer'}")
+    record = msgspec.structs.replace(record, answer=answer)
     kind = types(program)[0]
     return Example(
         described,
         program,
-        encode_answer(record.answer, program.kind, domain),
+        encode_answer(answer, program.kind, domain),
         kind,
         len(described),
         nodes(program),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from .answering import OnError, ProgramSource, QuestionTypes
+from .data.answers import reference_answer
 from .data.predictions import Prediction
 from .data.questions import QuestionRecord, read_questions
 from .data.records import BadRecord
@@ -296,20 +297,21 @@ def _answered(
             program = r.given_program(domain) if programs == "given" else parse_question(r.question or "", domain)
             if program is None:
                 raise DataError("the record has no program; parsed programs may do")
+            told.answer = reference_answer(r.answer, domain, program.kind)
         except NsreasonError as error:
             told.status, told.error = "bad", error.record()
             continue
         told.type, told.op = types(program)
         ready.append((number, r, program))
     answers = reasoner.answer([p for _, _, p in ready], [view], [0] * len(ready))
-    for (number, r, _), answer in zip(ready, answers, strict=True):
+    for (number, _, _), answer in zip(ready, answers, strict=True):
         told = lines[number]
         if isinstance(answer, NsreasonError):
             told.error = answer.record()
         else:
             told.prediction = spell(answer)
-        if r.answer is not None:
-            told.correct = told.prediction == r.answer
+        if told.answer is not None:
+            told.correct = told.prediction == told.answer
             told.status = "right" if told.correct else "wrong"
     return lines
 

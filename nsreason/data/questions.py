@@ -1,13 +1,14 @@
 """Question files: as CLEVR released them or as its generator writes them.
 
 The release spells answers as strings (`yes`, `3`, `red`) and names each call's op `function`; the
-generator writes `true` and `3` and names it `type`. Both read as the release spells. A program stays
-undecoded until it is asked for.
+generator writes `true` and `3` and names it `type`. Both read as the release spells (see `answers`). A program
+stays undecoded until it is asked for. What is only carried along is kept as it is, of whatever type.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ import msgspec
 from ..domain import Domain
 from ..errors import DataError, ProgramError
 from ..program import Program
-from .records import BadRecord, Record, Records, read_records
+from .answers import normalise_answer
+from .records import BadRecord, Record, Records, as_whole, read_records
 from .scenes import write_records
 
 if TYPE_CHECKING:
@@ -29,22 +31,23 @@ class _Row(msgspec.Struct):
 
     question: str | None = None
     program: msgspec.Raw = msgspec.Raw()
-    answer: bool | int | str | None = None
-    image_index: int | None = None
+    answer: bool | int | float | str | None = None
+    image_index: int | float | str | None = None
     image_filename: str | None = None
-    question_index: int | None = None
-    question_family_index: int | None = None
-    template_filename: str | None = None
-    split: str | None = None
+    question_index: Any = None
+    question_family_index: Any = None
+    template_filename: Any = None
+    split: Any = None
 
 
 class QuestionRecord(msgspec.Struct, frozen=True):
     """One question of a file.
 
     Attributes:
-        index: its question_index, or its position in the file where it has none.
-        answer: as the release spells it, or None in a test split.
-        program: the JSON text of the given program's nodes, or None.
+        index: its question_index, or its position in the file where it has none that is a whole number.
+        answer: normalised (`answers.normalise_answer`), or None in a test split.
+        program: the JSON text of the given program's nodes, or None; a program without nodes is none.
+        question_family_index, template_filename, split: as they stand in the file.
     """
 
     index: int
@@ -53,9 +56,9 @@ class QuestionRecord(msgspec.Struct, frozen=True):
     image_index: int | None = None
     image_filename: str | None = None
     program: bytes | None = None
-    question_family_index: int | None = None
-    template_filename: str | None = None
-    split: str | None = None
+    question_family_index: Any = None
+    template_filename: Any = None
+    split: Any = None
 
     def given_program(self, domain: Domain | str = "clevr") -> Program | None:
         """The program that the file gives, or None.
@@ -74,16 +77,8 @@ class QuestionRecord(msgspec.Struct, frozen=True):
         return {k: v for k, v in told.items() if v is not None}
 
 
-def spelled(answer: bool | int | str | None) -> str | None:
-    """An answer as the release spells it: True -> `yes`, 3 -> `3`."""
-    if answer is None or isinstance(answer, str):
-        return answer
-    if isinstance(answer, bool):
-        return "yes" if answer else "no"
-    return str(answer)
-
-
 _row = msgspec.json.Decoder(_Row).decode
+_NO_PROGRAM = re.compile(rb'(null|""|\[\s*\]|\{\s*\})?')
 
 
 def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRecord:
@@ -101,13 +96,18 @@ def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRec
     except (UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{error} - at `{where}`") from None
     program = bytes(row.program)
+    number, image = as_whole(row.question_index), as_whole(row.image_index)
+    if image is None and row.image_index is not None:
+        raise DataError(f"an image_index is a whole number, got {row.image_index!r:.60} - at `{where}.image_index`")
+    if isinstance(row.answer, float) and not row.answer.is_integer():
+        raise DataError(f"an answer is a text, a truth or a whole number, got {row.answer} - at `{where}.answer`")
     return QuestionRecord(
-        position if row.question_index is None else row.question_index,
-        row.question,
-        spelled(row.answer),
-        row.image_index,
-        row.image_filename,
-        program if program and program != b"null" else None,
+        position if number is None else number,
+        row.question if row.question and not row.question.isspace() else None,
+        normalise_answer(row.answer),
+        image,
+        row.image_filename or None,
+        None if _NO_PROGRAM.fullmatch(program) else program,
         row.question_family_index,
         row.template_filename,
         row.split,

@@ -22,6 +22,20 @@ import msgspec
 from ..errors import DataError, NsreasonError, nearest
 from ..files import Buffer, read_bytes
 
+_DIGITS = re.compile(r"\s*-?[0-9]{1,18}\s*")
+
+
+def as_whole(value: object) -> int | None:
+    """A whole number as files write one: 7, 7.0 or "7"; None of anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else None
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
+
+
 Layout = Literal["official", "list", "single", "lines"]
 Record = msgspec.Raw | memoryview | bytes
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..answering import QuestionTypes
 from ..concept_data import find_files, nodes
+from ..data.answers import reference_answer
 from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
 from ..domain import Domain, load_domain
@@ -85,7 +86,8 @@ class Clevr:
         if program is not None:
             facts["program length"] = nodes(program)
         kind = types(program)[0] if program is not None else "question"
-        return Query(record.index, record.question, record.answer, kind, seen.of(scene), program=program, facts=facts)
+        answer = reference_answer(record.answer, domain, None if program is None else program.kind)
+        return Query(record.index, record.question, answer, kind, seen.of(scene), program=program, facts=facts)
 
 
 class _Seen:
