@@ -19,12 +19,12 @@ import numpy as np
 from .errors import DataError, NsreasonError, did_you_mean
 from .perception.detections import Detections, read_detections
 from .perception.detector_batch import DetectionExample, ImageCache
+from .perception.images import ImageFolder
 
 if TYPE_CHECKING:
     from .perception.detector import Detector
 
 NAMES = ("instances.json", "instances.json.gz")
-IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,16 @@ def read_folder(
     path = next((folder / name for name in NAMES if (folder / name).is_file()), None)
     if path is None:
         raise DataError(f"{folder}: no {NAMES[0]}, COCO's file of annotated objects")
-    images = folder / IMAGES if (folder / IMAGES).is_dir() else folder
+    images = ImageFolder(folder)
     file = read_detections(path)
     cache = cache or ImageCache(0)
     bad: list[NsreasonError] = [record.error for record in file.bad]
     found: list[DetectionExample] = []
-    there = {p.name for p in images.iterdir()}
-    for told in file.detections:
+    for told, image in zip(file.detections, images.paths(d.image for d in file.detections), strict=True):
         try:
-            if told.image not in there:
-                raise DataError(f"{images / told.image}: no such image{did_you_mean(told.image, there)}")
-            found.append(DetectionExample(images / told.image, labelled(told, file.categories, categories), cache))
+            if isinstance(image, DataError):
+                raise image
+            found.append(DetectionExample(image, labelled(told, file.categories, categories), cache))
         except NsreasonError as error:
             bad.append(error)
     if not found:

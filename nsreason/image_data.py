@@ -24,8 +24,8 @@ from .data.questions import QuestionRecord, read_questions
 from .data.scenes import load_scenes
 from .domain import Domain
 from .errors import DataError, NsreasonError
-from .perception.detections import Detections, read_detections
-from .perception.images import images_below, read_image
+from .perception.detections import DetectionFile, Detections, read_detections
+from .perception.images import ImageFolder, read_image
 from .perception.regions import RegionConfig, cut_masks, resized
 from .scene import Scene
 
@@ -76,8 +76,8 @@ def folders_of(folders: str | Path | Sequence[str | Path]) -> list[Path]:
 class _Held:
     """What was detected in a folder's images, by place and by name, and what is annotated of the same objects."""
 
-    detections: Sequence[Detections]
-    by_name: dict[str, Detections]
+    file: DetectionFile
+    by_number: dict[int | str, Detections]
     scenes: dict[str, Scene]
     source: Path
 
@@ -88,16 +88,27 @@ class _Held:
             DataError: nothing is known of it, or nothing was found there.
         """
         name, number = record.image_filename, record.image_index
-        if name is not None:
-            found = self.by_name.get(name)
-        else:
-            found = self.detections[number] if number is not None and 0 <= number < len(self.detections) else None
         asked = f"question {record.index}: the image {name if name is not None else f'number {number}'}"
+        found = None
+        if name is None:
+            found = self.by_number.get(-1 if number is None else number)
+        elif self.file.names.find(name):
+            found = self.file.by_image(name)
         if found is None:
-            raise DataError(f"{asked} is not in {self.source}")
+            lost = "; images of it are lost, so that positions say nothing" if not self.by_number else ""
+            raise DataError(f"{asked} is not in {self.source}{lost}")
         if not len(found):
             raise DataError(f"{asked} has no object that was detected")
         return found
+
+
+def _by_number(file: DetectionFile) -> dict[int | str, Detections]:
+    """What was detected, by image_index: scene files and proposals say it, of others the position in the file does,
+    as long as no image of the file is lost.
+    """
+    if file.layout in ("nscl", "nsvqa"):
+        return dict(zip(file.ids, file.detections, strict=True))
+    return {} if file.lost else dict(enumerate(file.detections))
 
 
 def _held(folder: Path, domain: Domain, split: str) -> _Held:
@@ -110,7 +121,7 @@ def _held(folder: Path, domain: Domain, split: str) -> _Held:
     if annotated:
         with contextlib.suppress(NsreasonError):  # of another domain, or without values: nothing to probe against
             scenes = {s.image: s for s in load_scenes(path, domain).scenes if s.image is not None}
-    return _Held(read.detections, {d.image: d for d in read.detections}, scenes, path)
+    return _Held(read, _by_number(read), scenes, path)
 
 
 def _detections_file(folder: Path, split: str) -> tuple[Path, bool]:
@@ -142,7 +153,7 @@ def _examples(
         except NsreasonError as error:
             bad.append(error)
     needed = {id(found) for _, found in asked}
-    views, faults = _views(folder, [d for d in held.detections if id(d) in needed], regions, held.scenes)
+    views, faults = _views(folder, [d for d in held.file.detections if id(d) in needed], regions, held.scenes)
     types = QuestionTypes(domain)
     by_image: dict[str, Examples] = {image: Examples() for image in views}
     for record, found in asked:
@@ -164,14 +175,16 @@ def _views(
     folder: Path, detections: Iterable[Detections], regions: RegionConfig, scenes: dict[str, Scene]
 ) -> tuple[dict[str, Viewed], dict[str, NsreasonError]]:
     """Images with their detections by name, and why others cannot be read."""
-    files = images_below(folder / "images" if (folder / "images").is_dir() else folder)
+    files, detections = ImageFolder(folder), list(detections)
+    paths = dict(zip(map(id, detections), files.paths(d.image for d in detections), strict=True))
     size = regions.image_size()
 
     def read(found: Detections) -> Viewed | NsreasonError:
         try:
-            if found.image not in files:
-                raise DataError(f"{folder}: no image {found.image}")
-            image = resized(read_image(files[found.image]), size)
+            path = paths[id(found)]
+            if isinstance(path, DataError):
+                raise path
+            image = resized(read_image(path), size)
             scene = scenes.get(found.image)
             same = scene is not None and len(scene) == len(found)
             return Viewed(image, found, scene if same else None, cut_masks(found, size) if regions.masks else None)
@@ -180,7 +193,6 @@ def _views(
 
     views: dict[str, Viewed] = {}
     faults: dict[str, NsreasonError] = {}
-    detections = list(detections)
     with ThreadPoolExecutor(READERS, thread_name_prefix="images") as pool:
         for found, view in zip(detections, pool.map(read, detections), strict=True):
             if isinstance(view, Viewed):

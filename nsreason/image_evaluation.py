@@ -9,7 +9,6 @@ mistake of perception shows as a wrong answer or, where a question presumes a si
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from .answering import OnError, ProgramSource, QuestionTypes
+from .asked_images import Asked, AskedImages
 from .data.answers import reference_answer
 from .data.predictions import Prediction
 from .data.questions import QuestionRecord, read_questions
@@ -28,7 +28,7 @@ from .errors import DataError, NsreasonError
 from .evaluation import evaluate
 from .files import atomic_write
 from .image_reasoning import ImageReasoner, Looked
-from .perception.images import ENDINGS, find_images, read_image
+from .perception.images import read_image
 from .perception_report import PerceptionReport
 from .program import Program
 from .report import Report
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]
 Part = Literal["all", "held-out"]
-Asked = QuestionRecord | BadRecord
-
 AT_ONCE = 16  # images; 8 of CLEVR's take a detector a second or two on one core
 HELD_OUT = SceneParserData().held_out
 
@@ -57,37 +55,22 @@ def images_of(records: Sequence[Asked], folder: str | Path, part: Part = "all") 
     Raises:
         DataError: there is no such folder, or none of its images is asked about.
     """
-    place = Path(folder) / "images" if (Path(folder) / "images").is_dir() else Path(folder)
-    if not place.is_dir():
-        raise DataError(f"{folder}: there is no such folder")
-    files = {p.name: p for p in find_images([place])}
-    numbered: dict[int, Path | None] = {}
-    for p in files.values():
-        if (number := _number(p.name)) is not None:
-            numbered[number] = None if number in numbered else p
+    return _asked_about(AskedImages(records, folder), records, part)
+
+
+def _asked_about(images: AskedImages, records: Sequence[Asked], part: Part) -> dict[Path, int | None]:
     found: dict[Path, int | None] = {}
     for r in records:
-        if isinstance(r, QuestionRecord):
-            if r.image_filename is not None:
-                path = files.get(Path(r.image_filename).name)
-            else:
-                path = None if r.image_index is None else numbered.get(r.image_index)
-            if path is not None:
-                found.setdefault(path, r.image_index)
+        if isinstance(r, QuestionRecord) and isinstance(path := images.of(r), Path):
+            found.setdefault(path, r.image_index)
     if not found:
-        names = ", ".join(itertools.islice(files, 3))
-        raise DataError(f"{folder}: none of the questions' images is among its {len(files):,} ({names}, ...)")
+        raise DataError(f"{images.files.folder}: none of the questions' images is among its {images.shown()}")
     if part == "held-out":
         kept = list(found)[len(found) - round(HELD_OUT * len(found)) :]
         found = {p: found[p] for p in kept}
         if not found:
-            raise DataError(f"{folder}: too few images to hold any out; --part all asks about all")
+            raise DataError(f"{images.files.folder}: too few images to hold any out; --part all asks about all")
     return found
-
-
-def _number(name: str) -> int | None:
-    digits = re.search(r"(\d+)\.[A-Za-z]+$", name)
-    return int(digits[1]) if digits and name.lower().endswith(ENDINGS) else None
 
 
 def views(
@@ -97,12 +80,14 @@ def views(
     *,
     bad: list[NsreasonError] | None = None,
     at_once: int = AT_ONCE,
+    named: Callable[[Path], str] = lambda path: path.name,
 ) -> Iterator[tuple[Path, Looked]]:
     """Image files as a reasoner sees them, some at once; an image that cannot be read is left out.
 
     Args:
         detections: what is in the images; None asks the reasoner's detector.
         bad: gets the errors of images that are left out.
+        named: what a file is called in scenes and detections.
     """
     for at in range(0, len(paths), at_once):
         kept: list[Path] = []
@@ -112,14 +97,14 @@ def views(
             try:
                 image = read_image(path)
                 if detections is not None:
-                    given.append(detections.by_image(path.name))
+                    given.append(detections.by_image(named(path)))
             except NsreasonError as error:
                 if bad is None:
                     raise
                 bad.append(error)
                 continue
             kept.append(path)
-            images.append((path.name, image))
+            images.append((named(path), image))
         yield from zip(kept, reasoner.look(images, None if detections is None else given), strict=True)
 
 
@@ -153,27 +138,20 @@ def evaluate_images(
     """
     began = perf_counter()
     records = list(itertools.islice(read_questions(questions), limit))
-    paths = images_of(records, images, part)
-    names = {p.name for p in paths}
-    numbers = {i for i in paths.values() if i is not None}
+    asked = AskedImages(records, images)
+    paths = _asked_about(asked, records, part)
     if part != "all":
-        records = [r for r in records if isinstance(r, QuestionRecord) and _about(r, names, numbers)]
+        records = [r for r in records if isinstance(r, QuestionRecord) and asked.of(r) in paths]
     told: dict[str, object] = {"questions": str(questions), "images": str(images), "by": name}
     told |= {"programs": programs, "on_error": on_error}
     truth = None if scenes is None else load_scenes(scenes, reasoner.domain)
     seen = None if truth is None else PerceptionReport(reasoner.domain)
-    run = _Run(reasoner, paths, detections, truth, seen, progress)
+    run = _Run(reasoner, asked, paths, detections, truth, seen, progress)
     report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
     report.settings = told | {"part": part, "limit": limit}
     report.seconds["looking"] = run.seconds
     report.seconds["total"] = perf_counter() - began
     return report, seen
-
-
-def _about(record: QuestionRecord, names: set[str], numbers: set[int]) -> bool:
-    if record.image_filename is not None:
-        return Path(record.image_filename).name in names
-    return record.image_index in numbers
 
 
 class _Run:
@@ -182,13 +160,14 @@ class _Run:
     def __init__(
         self,
         reasoner: ImageReasoner,
+        asked: AskedImages,
         paths: dict[Path, int | None],
         detections: DetectionFile | None,
         truth: SceneFile | None,
         seen: PerceptionReport | None,
         progress: Progress | None,
     ) -> None:
-        self.reasoner, self.paths, self.detections = reasoner, paths, detections
+        self.reasoner, self.asked, self.paths, self.detections = reasoner, asked, paths, detections
         self.truth, self.seen, self.progress = truth, seen, progress
         self.bad: list[NsreasonError] = []
         self.seconds = 0.0
@@ -196,7 +175,7 @@ class _Run:
     def _look(self) -> Iterator[tuple[Path, Looked]]:
         began = perf_counter()
         for done, (path, view) in enumerate(
-            views(list(self.paths), self.reasoner, self.detections, bad=self.bad), start=1
+            views(list(self.paths), self.reasoner, self.detections, bad=self.bad, named=self.asked.name), start=1
         ):
             self.seconds += perf_counter() - began
             self._compare(view, self.paths[path])
@@ -249,17 +228,16 @@ class _Run:
         types = QuestionTypes(domain)
         report = Report(scenes=len(self.paths))
         lines: dict[int, Prediction] = {}
-        waiting: dict[str | int, list[tuple[int, QuestionRecord]]] = {}
+        waiting: dict[Path, list[tuple[int, QuestionRecord]]] = {}
         for number, r in enumerate(records):
             if isinstance(r, BadRecord):
                 lines[number] = _unusable(r.index, r.error)
+            elif isinstance(path := self.asked.of(r), DataError):
+                lines[number] = _unusable(r.index, path)
             else:
-                key = r.image_index if r.image_filename is None else Path(r.image_filename).name
-                waiting.setdefault(-1 if key is None else key, []).append((number, r))
+                waiting.setdefault(path, []).append((number, r))
         for path, view in self._look():
-            index = self.paths[path]
-            mine = waiting.pop(path.name, []) + ([] if index is None else waiting.pop(index, []))
-            lines |= _answered(mine, view, self.reasoner, domain, types, programs)
+            lines |= _answered(waiting.pop(path, []), view, self.reasoner, domain, types, programs)
         for rest in waiting.values():
             for number, r in rest:
                 told = r.image_filename or f"of image_index {r.image_index}"

@@ -23,7 +23,7 @@ from .data.scenes import load_scenes
 from .errors import DataError, NsreasonError
 from .image_files import read_header
 from .perception.detections import Detections, Rle, mask_boxes, match, read_detections
-from .perception.images import read_image
+from .perception.images import ImageFolder, read_image
 from .perception.scene_parser import ParserExample, SceneParser, patches_of
 from .scene import Scene
 
@@ -147,19 +147,22 @@ _SCENES = ("scenes.json", "scenes.jsonl", "scenes.json.gz", "scenes.jsonl.gz")
 
 def annotated(folder: Path, scenes: Sequence[Scene], *, least_iou: float = 0.5) -> Iterator[Annotated | NsreasonError]:
     """Each scene with its image file and its regions, in order; or why it has none."""
-    images = folder / "images" if (folder / "images").is_dir() else folder
+    images = ImageFolder(folder)
+    paths = dict(zip(map(id, scenes), images.paths(scene.image or "" for scene in scenes), strict=True))
     detected = read_detections(folder / DETECTIONS) if (folder / DETECTIONS).exists() else None
     for scene in scenes:
         try:
             if scene.image is None:
                 raise DataError(f"{folder}: scene {scene.index} names no image")
-            path = images / Path(scene.image).name
+            path = paths[id(scene)]
+            if isinstance(path, DataError):
+                raise path
             header = read_header(path)
             truth = annotated_regions(scene, (header.width, header.height))
             if detected is None:
                 yield Annotated(path, scene, truth, tuple(range(len(truth))))
                 continue
-            found = detected.by_image(path.name)
+            found = detected.by_image(scene.image)
             by: By = "mask" if found.masks is not None and truth.masks is not None else "box"
             pairs = match(found, truth, least_iou=least_iou, by=by)
             kept = np.array([i for i, _ in pairs], dtype=np.int64)

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
 from .detected import Detections, pixel_areas
-from .detection_file import DetectionFile, Gatherer, ImageId, at, bare_name, decode_error
+from .detection_file import DetectionFile, Gatherer, ImageId, at, decode_error
 from .rle import F32
 
 
@@ -71,7 +72,9 @@ def read_instances(
             continue
         names[category.id] = category.name
     _add(gathered, annotations, "$.annotations", names)
-    return gathered.file("instances", names)
+    file = gathered.file("instances", names)
+    file.lost = len(images) - len(file)
+    return file
 
 
 def read_results(source: str, records: Sequence[msgspec.Raw], instances: DetectionFile) -> DetectionFile:
@@ -195,13 +198,16 @@ def write_results(path: str | Path, detections: Sequence[Detections], image_ids:
         DataError: the file cannot be written, or an image has no number.
         ValueError: a value is not finite.
     """
-    ids = {bare_name(name): number for name, number in image_ids.items()}
+    names, numbers = ImageNames(image_ids), list(image_ids.values())
     records: list[dict[str, Any]] = []
     for found in detections:
-        if found.image not in ids:
-            raise DataError(f"{path}: no number for the image '{found.image}' among the {len(ids)} of image_ids")
+        try:
+            number = numbers[names.place(found.image)]
+        except DataError as error:
+            of = f"no number for the image '{found.image}' among the {len(numbers)} of image_ids"
+            raise DataError(f"{path}: {of}: {error}") from None
         keys = ("image_id", "category_id", "bbox", "score", "segmentation")
-        records += [{k: r[k] for k in keys if k in r} for r in coco_records(found, ids[found.image])]
+        records += [{k: r[k] for k in keys if k in r} for r in coco_records(found, number)]
     _write(path, records)
 
 

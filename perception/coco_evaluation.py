@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..data.image_names import ImageNames
 from ..errors import DataError, did_you_mean
 from .coco import coco_records, unnamed
 from .detected import Detections, box_areas
@@ -108,7 +109,7 @@ def evaluate_detections(
     most: tuple[int, int, int] = (1, 10, 100),
     same_label: bool = True,
 ) -> CocoFigures:
-    """Compare what was found with annotations, image by image of the same name.
+    """Compare what was found with annotations, image by image; names are compared as `data.image_names` says.
 
     Images of `truth` in which nothing was found count. As COCO does, crowds neither count as missed nor make a
     detection in them wrong.
@@ -122,17 +123,27 @@ def evaluate_detections(
         DataError: `found` has an image that `truth` does not, one has an image twice, their sizes differ, or
             masks are to be compared and there are none.
     """
-    known = {image.image: image for image in truth}
-    given = {image.image: image for image in found}
-    for images, names, what in ((truth, known, "annotations"), (found, given, "detections")):
+    given = _paired(found, truth)
+    # By name, so that equal scores are taken in one order, whatever the order of the images; COCO's names are numbers.
+    order = sorted(range(len(truth)), key=lambda place: truth[place].image)
+    pairs = [(given.get(place), truth[place]) for place in order]
+    return _evaluate(pairs, kind, categories, most, same_label)
+
+
+def _paired(found: Sequence[Detections], truth: Sequence[Detections]) -> dict[int, Detections]:
+    """What was found, by the place of its image among the annotations."""
+    for images, what in ((truth, "annotations"), (found, "detections")):
+        names = {image.image for image in images}
         if len(images) > len(names):
             raise DataError(f"{what}: {len(images)} images of {len(names)} names; each must be there once")
-    strange = [name for name in given if name not in known]
-    if strange:
-        raise DataError(f"no annotations of '{strange[0]}', in which something was found")
-    # By name, so that equal scores are taken in one order, whatever the order of the images; COCO's names are numbers.
-    pairs = [(given.get(name), known[name]) for name in sorted(known)]
-    return _evaluate(pairs, kind, categories, most, same_label)
+    known = ImageNames(image.image for image in truth)
+    given: dict[int, Detections] = {}
+    for image, place in zip(found, known.places(image.image for image in found), strict=True):
+        if isinstance(place, DataError) or place in given:
+            why = f": {place}" if isinstance(place, DataError) else ""
+            raise DataError(f"no annotations of '{image.image}', in which something was found{why}")
+        given[place] = image
+    return given
 
 
 def evaluate_files(

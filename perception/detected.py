@@ -22,7 +22,7 @@ class Detections:
     """What was found in one image.
 
     Attributes:
-        image: the image's file name, without folders.
+        image: the image's file name, with its folders where a file says them.
         size: its width and height in pixels.
         boxes: (N, 4) left, top, right, bottom.
         scores: (N,) in 0..1; ones for annotations.

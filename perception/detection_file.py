@@ -8,8 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..data.image_names import ImageNames, bare_name
 from ..data.records import BadRecord
-from ..errors import DataError, NsreasonError, did_you_mean
+from ..errors import DataError, NsreasonError
 from .detected import Detections, pixel_areas
 from .rle import Rle, as_rle, mask_boxes
 
@@ -28,6 +29,7 @@ class DetectionFile:
         source: the file's name.
         layout: how it is laid out.
         ids: the number of each image in the file, in the order of `detections`.
+        lost: images of the file that are not among `detections`, for their own records are bad.
         filled: objects without a mask in images where others have one; their masks are their boxes.
     """
 
@@ -38,11 +40,10 @@ class DetectionFile:
     layout: Layout = "instances"
     ids: list[ImageId] = field(default_factory=list)
     filled: int = 0
+    lost: int = 0
 
     def __post_init__(self) -> None:
-        self._places: dict[str, int | None] = {}
-        for place, found in enumerate(self.detections):
-            self._places[found.image] = None if found.image in self._places else place
+        self.names = ImageNames(found.image for found in self.detections)
 
     def __len__(self) -> int:
         return len(self.detections)
@@ -51,23 +52,15 @@ class DetectionFile:
         return iter(self.detections)
 
     def by_image(self, filename: str) -> Detections:
-        """The detections of an image file; folders before its name do not matter.
+        """The detections of an image file, found as `image_names` says.
 
         Raises:
             DataError: there is no such image in the file, or there are several.
         """
-        name = bare_name(filename)
-        if name not in self._places:
-            raise DataError(f"{self.source}: no image '{name}'{did_you_mean(name, self._places)}")
-        place = self._places[name]
-        if place is None:
-            raise DataError(f"{self.source}: several images are called '{name}'")
-        return self.detections[place]
-
-
-def bare_name(filename: str) -> str:
-    """A file name without folders, of either kind of path."""
-    return filename.replace("\\", "/").rpartition("/")[2]
+        try:
+            return self.detections[self.names.place(filename)]
+        except DataError as error:
+            raise DataError(f"{self.source}: {error}") from None
 
 
 class Found(NamedTuple):
@@ -113,7 +106,7 @@ class Gatherer:
             raise at(f"image {number!r} is already '{self.images[number].name}'", where)
         if not bare_name(name):
             raise at(f"{name!r} is no file name", where)
-        self.images[number] = _Image(bare_name(name), size)
+        self.images[number] = _Image(name, size)
 
     def known(self, number: ImageId, where: str) -> _Image:
         """An image that the file has listed.
@@ -182,6 +175,7 @@ class Gatherer:
         masked = any(o.mask for image in self.images.values() for o in image.objects)
         for index, (number, image) in enumerate(self.images.items()):
             if image.size is None:
+                file.lost += 1
                 self.refuse(index, DataError(f"image '{image.name}': neither the file nor a mask says its size"))
                 continue
             found, filled = _gathered(image, image.size, masked)

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
 from ..image_files import ENDINGS, read_rgb
@@ -72,11 +73,50 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def images_below(folder: Path) -> dict[str, Path]:
-    """The image files of a folder and of all below it, by name; none where there is no folder."""
-    return {
-        name: Path(place) / name
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(ENDINGS)
-    }
+class ImageFolder:
+    """The image files of a folder and of all below it, found by name as `data.image_names` says.
+
+    Attributes:
+        folder: its folder `images` where it has one, else itself.
+        files: in the order of their names; none where there is no folder.
+        names: theirs, as paths from `folder` on.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        inside = Path(folder) / "images"
+        self.folder = inside if inside.is_dir() else Path(folder)
+        self.files = sorted(
+            Path(place) / name
+            for place, _, names in os.walk(self.folder, followlinks=True)
+            for name in names
+            if name.lower().endswith(ENDINGS)
+        )
+        self.names = ImageNames(file.relative_to(self.folder).as_posix() for file in self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, name: str) -> Path:
+        """The file that a name means.
+
+        Raises:
+            DataError: there is no such image in the folder, or there are several.
+        """
+        found = self.paths([name])[0]
+        if isinstance(found, DataError):
+            raise found
+        return found
+
+    def paths(self, names: Iterable[str]) -> list[Path | DataError]:
+        """The files that names mean, or why there is none; names are looked up together."""
+        names = list(names)
+        return [
+            self._fault(name, place) if isinstance(place, DataError) else self.files[place]
+            for name, place in zip(names, self.names.places(names), strict=True)
+        ]
+
+    def _fault(self, name: str, error: DataError) -> DataError:
+        if self.names.find(name):
+            return DataError(f"{self.folder}: {error}")
+        hint = str(error).removeprefix(f"no image '{name}'")
+        return DataError(f"{self.folder / name}: no such image{hint}")

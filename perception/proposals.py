@@ -84,7 +84,8 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             if objects is None:
                 absent += 1
                 raise at("neither objects_detection nor a mask in its objects", where)
-            gathered.image(i, scene.image_filename, None, f"{where}.image_filename")
+            number = i if scene.image_index is None else scene.image_index
+            gathered.image(number, scene.image_filename, None, f"{where}.image_filename")
         except DECODING as error:
             gathered.refuse(i, decode_error(error, where))
             continue
@@ -93,7 +94,7 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             continue
         key = "objects" if masked else "objects_detection"
         for j, held in enumerate(objects):
-            _add_object(gathered, i, held, f"{where}.{key}[{j}]")
+            _add_object(gathered, i, number, held, f"{where}.{key}[{j}]")
     if absent == len(records) > 0:
         raise DataError(
             f"{source}: a scene file without detections: no scene has objects_detection, nor a mask in its objects"
@@ -108,12 +109,12 @@ def _masked(raw: msgspec.Raw) -> bool:
         return False
 
 
-def _add_object(gathered: Gatherer, i: int, raw: msgspec.Raw, where: str) -> None:
+def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where: str) -> None:
     try:
         held = _object(raw)
         label = held.category_id if held.category_id is not None else held.category_idx
         gathered.add(
-            i,
+            number,
             where=where,
             bbox=None,
             mask=held.mask,

@@ -105,6 +105,33 @@ def test_duplicates_say_where_the_first_is(tmp_path: Path) -> None:
     assert "image_index 5 is already that of $.scenes[0] - at `$.scenes[2].image_index`" in str(found.bad[0])
 
 
+def test_a_question_that_could_mean_either_of_two_scenes_is_refused(tmp_path: Path) -> None:
+    second = scene(5, 1) | {"image_filename": "other.png"}
+    (tmp_path / "a").write_bytes(layouts([scene(5), scene(6), second])["official"])
+    held = load_scenes(tmp_path / "a")
+    for file in (held, SceneFile.unpack(held.pack(), load_domain("clevr"))):
+        with pytest.raises(DataError, match=r"two scenes have the image_index 5, \$\.scenes\[0\] and \$\.scenes\[2\]"):
+            file.by_index(5)
+        assert file.place(5, "5.png") == 0 and file.by_image("5.png").index == 5 and file.by_index(6).index == 6
+        with pytest.raises(DataError, match="two scenes have the image_index 5"):
+            file.place(5, "other.png")
+    both = SceneFile([Scene.from_dict(s) for s in (scene(5), second)])
+    with pytest.raises(DataError, match=r"two scenes .* 5, '5\.png' and 'other\.png'; a question could mean either"):
+        both.by_index(5)
+    assert (both.place(5, "5.png"), both.place(5, "other.png")) == (0, 1)
+
+
+def test_images_with_folders_are_found_by_path_or_bare_name() -> None:
+    names = ["cam1/1.png", "cam2/1.png", "cam2/2.png"]
+    held = SceneFile([Scene.from_dict(scene(i) | {"image_filename": n}) for i, n in enumerate(names)])
+    assert [held.place(None, n) for n in (*names, "data/cam2/1.png", "2.png", "else\\2.png")] == [0, 1, 2, 1, 2, 2]
+    assert held.place(1, "1.png") == 1  # the number says which
+    with pytest.raises(DataError, match=r"several scenes have .*'1\.png': 'cam1/1\.png', 'cam2/1\.png'"):
+        held.place(None, "1.png")
+    with pytest.raises(DataError, match="are the two files of one split"):
+        held.place(0, "cam2/1.png")
+
+
 def test_lines_with_a_bad_first_or_last_line(tmp_path: Path) -> None:
     good = json.dumps(scene(None)).encode()
     (tmp_path / "a").write_bytes(good[:-5] + b"\n" + good + b"\n" + good[:-9])

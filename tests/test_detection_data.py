@@ -182,12 +182,19 @@ def test_a_bad_image_is_told_and_the_others_go_on(folder: Path, checkpoint: str,
     assert told.exit_code == 2 and told.stdout == ""
 
 
+def test_images_of_one_name_keep_their_folders(folder: Path, checkpoint: str, tmp_path: Path) -> None:
+    image = folder / "images" / "0000.png"
+    copy = tmp_path / "0000.png"
+    copy.write_bytes(image.read_bytes())
+    out, drawn = tmp_path / "o.json", tmp_path / "drawn"
+    words = (str(image), str(copy), str(folder / "images" / "0001.png"), "--checkpoint", checkpoint)
+    assert run("detect", *words, "--out", str(out), "--draw", str(drawn)).exit_code == 0
+    assert [d.image for d in read_detections(out)] == [image.as_posix(), copy.as_posix(), "0001.png"]
+    assert len(list(drawn.iterdir())) == 3
+
+
 def test_detect_refuses(folder: Path, checkpoint: str, tmp_path: Path) -> None:
     image = str(folder / "images" / "0000.png")
-    copy = tmp_path / "0000.png"
-    copy.write_bytes(Path(image).read_bytes())
-    told = run("detect", image, str(copy), "--checkpoint", checkpoint, "--out", str(tmp_path / "o.json"))
-    assert told.exit_code == 2 and "two images are called '0000.png'" in told.stderr
     told = run("detect", image, "--checkpoint", str(tmp_path / "none.json"))
     assert told.exit_code == 2 and "no such checkpoint" in told.stderr
     if not torch.cuda.is_available():

@@ -152,12 +152,16 @@ def test_packed_files_and_byte_order_marks(tmp_path: Path) -> None:
 def test_images_are_found_by_name(tmp_path: Path) -> None:
     file = read_detections(write(tmp_path, INSTANCES))
     assert file.by_image("b.png") is file.by_image("/elsewhere/b.png") is file.detections[0] is next(iter(file))
-    assert (file.by_image("b.png").image, file.by_image("b.png").size) == ("b.png", (40, 30))
+    assert (file.by_image("b.png").image, file.by_image("b.png").size) == ("some/folder/b.png", (40, 30))
     with pytest.raises(DataError, match=r"no image 'bb\.png'; did you mean 'b\.png'\?"):
         file.by_image("bb.png")
     twice = INSTANCES | {"images": [{"id": i, "file_name": f"{i}/b.png", "width": 4, "height": 3} for i in (1, 2)]}
-    with pytest.raises(DataError, match=r"several images are called 'b\.png'"):
-        read_detections(write(tmp_path, twice)).by_image("b.png")
+    file = read_detections(write(tmp_path, twice))
+    with pytest.raises(DataError, match=r"several images are called 'b\.png': '1/b\.png', '2/b\.png'; name one by its"):
+        file.by_image("b.png")
+    assert file.by_image("2/b.png") is file.by_image("data/2/b.png") is file.detections[1]
+    with pytest.raises(DataError, match="several images"):
+        file.by_image("3/b.png")
 
 
 def test_the_documentation_does_what_it_says(

@@ -122,7 +122,7 @@ def test_good_examples_beside_bad_ones(copy: Path) -> None:
     split = load_image_data(copy, CLEVR, SMALL, ConceptData(held_out=0))
     assert len(split.train) == 24 - 8
     told = "\n".join(map(str, split.bad))
-    for message in (f"no image {names[0]}", "not an image", "CLEVR_other.png is not in", "has no answer"):
+    for message in (f"{names[0]}: no such image", "not an image", "CLEVR_other.png is not in", "has no answer"):
         assert message in told
 
 
@@ -165,6 +165,6 @@ def test_folders_without_the_files(copy: Path, folder: Path) -> None:
     assert load_image_data(copy, CLEVR, SMALL).train
     for image in (copy / "images").iterdir():
         image.unlink()
-    with pytest.raises(DataError, match=r"none of 24 questions can be learned from; the first: .*no image"):
+    with pytest.raises(DataError, match=r"none of 24 questions can be learned from; the first: .*no such image"):
         load_image_data(copy, CLEVR, SMALL)
     assert read_image(next((folder / "images").iterdir())).shape == (3, 320, 480)

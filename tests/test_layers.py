@@ -66,6 +66,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.training",
         "nsreason.evaluation",
         "nsreason.image_evaluation",
+        "nsreason.asked_images",
         "nsreason.compare",
         "nsreason.recipe",
         "nsreason.recipes",

@@ -36,8 +36,9 @@ def test_detections_of_scenes(tmp_path: Path) -> None:
     )
     assert not file.bad and file.layout == "nscl" and file.categories == {}
     b, a = file
-    assert (b.image, b.size, b.boxes.tolist()) == ("b.png", (30, 20), [[1, 2, 5, 9], [10, 0, 30, 20]])
+    assert (b.image, b.size, b.boxes.tolist()) == ("x/b.png", (30, 20), [[1, 2, 5, 9], [10, 0, 30, 20]])
     assert b.scores.tolist() == [0.75, 1] and b.labels.tolist() == [1, 2] and b.masks == [ONE, TWO]
+    assert file.ids == [5, 1] and file.by_image("b.png") is b
     assert (a.image, a.size, len(a), a.masks) == ("a.png", (30, 20), 0, [])
 
 

@@ -338,7 +338,7 @@ def test_bad_images_do_not_cost_the_others(folder: Path, tmp_path: Path) -> None
     assert len(split.train) == 16
     messages = [str(error) for error in split.bad]
     for message, expected in zip(
-        messages, ("no such file", "neither a mask nor a bbox", "'left' is", "10 x 10 pixels"), strict=True
+        messages, ("no such image", "neither a mask nor a bbox", "'left' is", "10 x 10 pixels"), strict=True
     ):
         assert expected in message
 

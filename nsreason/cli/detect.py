@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -75,9 +76,8 @@ def detect(
     paths = _find(images, bad)
     if not paths:
         raise bad[0]
-    if out is not None or instances is not None:
-        _check_names(paths)
-    truth = None if instances is None else _read_truth(instances, paths)
+    called = _names(paths)
+    truth = None if instances is None else _read_truth(instances, called.values())
     if draw is not None:
         _make_folder(draw)
     least = detector.config.score if score is None else score
@@ -85,7 +85,7 @@ def detect(
     seconds = 0.0
     for files, read in _read(paths, batch_size, bad):
         began = perf_counter()
-        names = [path.name for path in files]
+        names = [called[path] for path in files]
         told = detector.detect(read, names, batch_size=batch_size, score=min(least, 0.05) if truth else least)
         seconds += perf_counter() - began
         found += told
@@ -154,13 +154,10 @@ def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def _check_names(paths: Sequence[Path]) -> None:
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path.name in seen:
-            where = f"{seen[path.name]} and {path}"
-            raise DataError(f"two images are called '{path.name}': {where}; detect in one folder at a time")
-        seen[path.name] = path
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What images are called in files: by their bare names, and by their paths where several have one bare name."""
+    times = Counter(path.name for path in paths)
+    return {path: path.name if times[path.name] == 1 else path.as_posix() for path in paths}
 
 
 def _read(
@@ -181,14 +178,14 @@ def _read(
             yield files, read
 
 
-def _read_truth(path: str, images: Sequence[Path]) -> DetectionFile:
+def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
     from ..perception.detections import read_detections
 
     truth = read_detections(path)
     if truth.bad:
         output.note(f"{len(truth.bad):,} records of {path} cannot be used; the first: {truth.bad[0].error}")
     for image in images:
-        truth.by_image(image.name)
+        truth.by_image(image)
     return truth
 
 
@@ -200,11 +197,13 @@ def _make_folder(name: str) -> None:
 
 
 def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections]) -> None:
+    from ..data.image_names import parts
     from ..perception.detector_output import outlined
     from ..perception.images import write_png
 
     for image, one in zip(images, found, strict=True):
-        write_png(folder / Path(one.image).with_suffix(".png").name, outlined(image, one, 1 + max(one.size) // 640))
+        name = Path("_".join(parts(one.image))).with_suffix(".png")  # two folders may have images of one name
+        write_png(folder / name, outlined(image, one, 1 + max(one.size) // 640))
 
 
 def _write(

@@ -18,12 +18,13 @@ from typing import Any
 import msgspec
 
 from ..domain import Domain, load_domain
-from ..errors import DataError, NsreasonError, SceneError
+from ..errors import DataError, SceneError
 from ..files import atomic_write
 from ..scene import ObjectPlace, Scene
+from .image_names import ImageNames
 from .records import BadRecord, Records, read_records
 
-PackedScenes = tuple[str, int, list[tuple[Any, ...]]]
+PackedScenes = tuple[str, int, dict[int, str], list[tuple[Any, ...]]]
 
 
 def read_scenes(path: str | Path, domain: Domain | str | Path = "clevr") -> Iterator[Scene | BadRecord]:
@@ -52,14 +53,20 @@ def _scenes(records: Records, domain: Domain) -> Iterator[Scene | BadRecord]:
             scene.index = i
         before = first.setdefault(scene.index, i)
         if before != i:
-            yield BadRecord(i, _duplicate(scene.index, before, i, records), records.source)
+            yield BadRecord(i, RepeatedIndexError(scene.index, records.where(before), records.where(i)), records.source)
             continue
         yield scene
 
 
-def _duplicate(index: int, before: int, i: int, records: Records) -> NsreasonError:
-    message = f"image_index {index} is already that of {records.where(before)}"
-    return SceneError(message, path=f"{records.where(i)}.image_index")
+class RepeatedIndexError(SceneError):
+    """A scene whose image_index an earlier one has."""
+
+    def __init__(self, index: int, first: str, where: str) -> None:
+        super().__init__(f"image_index {index} is already that of {first}", path=f"{where}.image_index")
+        self.index, self.both = index, f"{first} and {where}"
+
+    def record(self) -> dict[str, object]:
+        return super().record() | {"kind": "SceneError"}
 
 
 @dataclass
@@ -71,6 +78,9 @@ class SceneFile:
         bad: the records that are not valid scenes.
         source: the file's name.
         info: the official layout's `info`, or None.
+
+    Several scenes may have one image_index, among `scenes` or in `bad`: a question that gives no file name could then
+    mean either, and is refused.
     """
 
     scenes: list[Scene]
@@ -81,14 +91,12 @@ class SceneFile:
 
     def __post_init__(self) -> None:
         self._lost = len(self.bad)
-        self._index: dict[int, int] = {}
-        self._image: dict[str, int | None] = {}
+        self._index: dict[int, list[int]] = {}
+        self._repeated = {b.error.index: b.error.both for b in self.bad if isinstance(b.error, RepeatedIndexError)}
+        self._names = ImageNames(scene.image for scene in self.scenes)
         for place, scene in enumerate(self.scenes):
             index = place if scene.index is None else scene.index
-            if self._index.setdefault(index, place) != place:
-                raise DataError(f"{self.source}: two scenes have the image_index {index}")
-            if scene.image is not None:
-                self._image[scene.image] = None if scene.image in self._image else place
+            self._index.setdefault(index, []).append(place)
 
     def __len__(self) -> int:
         return len(self.scenes)
@@ -113,30 +121,42 @@ class SceneFile:
         return self.scenes[self.place(None, filename)]
 
     def place(self, image_index: int | None, filename: str | None) -> int:
-        """Where in `scenes` the scene is that a record names by number, by file name or by both.
+        """Where in `scenes` the scene is that a record names by number, by file name (see `image_names`) or by both.
 
         Raises:
             DataError: there is none, there are several, or number and file name are of different scenes.
         """
         if image_index is not None:
-            place = self._index.get(image_index)
-            if place is None:
-                raise DataError(f"no scene has the image_index {image_index}{self._held()}")
-            image = self.scenes[place].image
-            if filename is not None and image is not None and filename != image:
-                raise DataError(
-                    f"image_index {image_index} is {image} among the scenes, but {filename} here; "
-                    "are the two files of one split?"
-                )
-            return place
+            return self._numbered(image_index, filename)
         if filename is None:
             raise DataError("names no image: image_index and image_filename are both missing")
-        if filename not in self._image:
+        found = self._names.find(filename)
+        if not found:
             raise DataError(f"no scene has the image_filename '{filename}'{self._held()}")
-        found = self._image[filename]
-        if found is None:
-            raise DataError(f"several scenes have the image_filename '{filename}'; give an image_index")
-        return found
+        if len(found) > 1:
+            several = f"several scenes have the image_filename '{filename}': {self._names.shown(found)}"
+            raise DataError(f"{several}; give an image_index")
+        return found[0]
+
+    def _numbered(self, image_index: int, filename: str | None) -> int:
+        places = self._index.get(image_index)
+        if places is None:
+            raise DataError(f"no scene has the image_index {image_index}{self._held()}")
+        named = [] if filename is None else [p for p in places if p in self._names.find(filename)]
+        if len(named) == 1:
+            return named[0]
+        if len(places) > 1 or image_index in self._repeated:
+            names = [self.scenes[p].image for p in places]
+            both = self._repeated.get(image_index) or " and ".join(f"'{n}'" for n in names)
+            told = "could mean either" if filename is None else f"is about {filename}, which does not tell them apart"
+            raise DataError(f"two scenes have the image_index {image_index}, {both}; a question {told}")
+        image = self.scenes[places[0]].image
+        if filename is not None and image is not None:
+            raise DataError(
+                f"image_index {image_index} is {image} among the scenes, but {filename} here; "
+                "are the two files of one split?"
+            )
+        return places[0]
 
     def _held(self) -> str:
         if not self._index:
@@ -163,19 +183,19 @@ class SceneFile:
                 with contextlib.suppress(SceneError):
                     rows[number] = scene.relation(number)
             packed.append((scene.index, scene.image, list(zip(*scene.values, strict=True)), rows, len(scene)))
-        return self.source, len(self.bad), packed
+        return self.source, len(self.bad), self._repeated, packed
 
     @classmethod
     def unpack(cls, packed: PackedScenes, domain: Domain) -> SceneFile:
         """The scenes of `pack`."""
-        source, bad, told = packed
+        source, bad, repeated, told = packed
         scenes = []
         for index, image, values, rows, n in told:
             scene = Scene(domain, values, [_NOWHERE] * n, index=index, image=image)
             scene._relations.update(rows)
             scenes.append(scene)
         held = cls(scenes, [], source)
-        held._lost = bad
+        held._lost, held._repeated = bad, repeated
         return held
 
 

@@ -94,11 +94,11 @@ class _Seen:
     """What there is to see of each scene of a folder: made once for all its questions."""
 
     def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
-        from ..perception.images import images_below
+        from ..perception.images import ImageFolder
         from ..perception.state import StateConfig
 
         self._config = StateConfig(frame=frame)
-        self._files = images_below(folder / "images")
+        self._files = ImageFolder(folder / "images")
         self._held: dict[int, dict[str, Any]] = {}
 
     def of(self, scene: Scene) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class _Seen:
 
         if id(scene) not in self._held:
             seen: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}
-            if scene.image in self._files:
-                seen["picture"] = Picture(self._files[scene.image])
+            if scene.image is not None and self._files.names.find(scene.image):
+                seen["picture"] = Picture(self._files.path(scene.image))
             self._held[id(scene)] = seen
         return self._held[id(scene)]
