@@ -23,7 +23,7 @@ from ..errors import DataError
 from ..files import atomic_write
 from ..image_files import ENDINGS, read_rgb
 
-__all__ = ["ENDINGS", "find_images", "images_below", "read_image", "write_png"]
+__all__ = ["ENDINGS", "ImageFolder", "find_images", "read_image", "write_png"]
 
 
 def read_image(path: str | Path) -> Tensor:
