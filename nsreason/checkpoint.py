@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from .decoding import Count, check_plain, decode_file
 from .errors import CheckpointError, DataError, RecipeError, did_you_mean
 from .files import atomic_write
+from .named import only_table
 from .optimizers import OptimizerRecord, optimizer_tensors
 
 FORMAT = 1
@@ -375,21 +376,27 @@ def some(names: list[str], separator: str = ", ") -> str:
     return separator.join(names[:_SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
 
 
-def load_model(path: str | Path, name: str | None = None) -> Any:
+def load_model(path: str | Path, name: str | None = None, *, trust: bool = False) -> Any:
     """The model of a checkpoint, built from its settings, with its weights, ready to answer (`eval()`).
 
     Args:
         name: of the model that is expected.
+        trust: let the checkpoint name a model that is none of `nsreason.models.MODELS`, as `module:Class`: the module
+            is imported, which runs its code, with a TrustWarning. One that `name` names needs no trust.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, does not fit its model's class, or is of another model.
+        CheckpointError: the checkpoint cannot be read, does not fit its model's class, is of another model, or of
+            one that nsreason does not know and is not trusted.
     """
     from .building import build
+    from .models import MODELS
     from .recipe import config_class, to_dataclass
 
     checkpoint = load_checkpoint(path)
     if name is not None and checkpoint.model != name:
         raise CheckpointError(f"{path}: of the model '{checkpoint.model}', not of '{name}'")
+    if name is None:
+        only_table("model", checkpoint.model, MODELS, checkpoint.path, trust=trust, error=CheckpointError)
     try:
         config = to_dataclass(checkpoint.config, config_class(checkpoint.model), "model_config")
         model = build(checkpoint.model, config)

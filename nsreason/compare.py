@@ -85,6 +85,7 @@ def compare(
     checkpoints: Mapping[str, str] | None = None,
     overrides: Sequence[str] = (),
     examples: int = 8,
+    trust: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Let reasoners learn and answer, or take up what was begun in the folder.
@@ -104,6 +105,7 @@ def compare(
         overrides: `--set` of recipes: of all, or of one, as `lstm:training.lr=1e-3`.
         checkpoints: what to take for a reasoner instead of letting it learn.
         examples: how many questions on which reasoners differ are told with a trace.
+        trust: whether checkpoints and recipes of runs may name modules of their own; see `checkpoint.load_model`.
 
     Raises:
         DataError: the data cannot be used; or the folder holds a comparison of something else.
@@ -131,14 +133,17 @@ def compare(
             if name not in made:
                 raise RecipeError(f"a {kind} of '{name}', which is not compared{did_you_mean(name, made)}")
     chosen = make_task(task, plan.task_settings)
-    return _Comparing(plan, chosen, chosen.load(data), Path(out), progress).run(made, sizes, train, examples)
+    comparing = _Comparing(plan, chosen, chosen.load(data), Path(out), progress, trust)
+    return comparing.run(made, sizes, train, examples)
 
 
 class _Comparing:
     """A comparison on its way."""
 
-    def __init__(self, plan: Plan, task: Any, split: TaskSplit, folder: Path, progress: Progress | None) -> None:
-        self.plan, self.task, self.folder, self.progress = plan, task, folder, progress
+    def __init__(
+        self, plan: Plan, task: Any, split: TaskSplit, folder: Path, progress: Progress | None, trust: bool
+    ) -> None:
+        self.plan, self.task, self.folder, self.progress, self.trust = plan, task, folder, progress, trust
         self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)
         self.test = split.test[: plan.limit]
         self.bad = split.bad
@@ -251,6 +256,7 @@ class _Comparing:
             sees=plan.sees,
             recipes=dict(getattr(self.task, "recipes", {})),
             checkpoint=None if checkpoint is None else Path(checkpoint),
+            trust=self.trust,
             progress=None if say is None else lambda status: say(title, status),
         )
 

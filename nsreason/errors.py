@@ -14,6 +14,9 @@
         └── NotUnique       `unique` met no object, or more than one
 
 `exit_code` is what the command line returns: 2 for bad input, 1 for a sound question without an answer.
+
+    NsreasonWarning         what a user should know, and the call goes on; the command line prints it
+    └── TrustWarning        a file that is trusted names a module, which is imported: its code runs
 """
 
 from __future__ import annotations
@@ -196,3 +199,11 @@ class NotUnique(ExecutionError):  # noqa: N818 - it says what happened, as the b
 
     def record(self) -> dict[str, object]:
         return super().record() | {"objects": list(self.objects)}
+
+
+class NsreasonWarning(UserWarning):
+    """Base of all warnings that nsreason gives on purpose."""
+
+
+class TrustWarning(NsreasonWarning):
+    """A file that is trusted names a module, which is imported: its code runs."""

@@ -104,7 +104,7 @@ def _of_task(lesson: Lesson) -> str:
 
 
 def _recipe(lesson: Lesson, name: str) -> Recipe:
-    recipe = load_recipe(name, overrides=lesson.overrides)
+    recipe = load_recipe(name, overrides=lesson.overrides, trust=lesson.trust)
     return replace(recipe, training=replace(recipe.training, seed=lesson.seed))
 
 

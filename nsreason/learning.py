@@ -109,7 +109,12 @@ def _begun(record: Path, told: dict[str, Any]) -> Any:
     try:
         begun = msgspec.json.decode(record.read_bytes())
         found = differences(begun["lesson"], msgspec.to_builtins(told))
-        read_recipe(begun["planned"])
+        # A budget changes how long is trained. What is trained, and so which module is imported, is the caller's.
+        planned, asked = begun["planned"], msgspec.to_builtins(told["recipe"])
+        for key in ("model", "model_config", "data"):
+            found += differences(planned[key], asked[key], f"planned.{key}")
+        if not found:
+            read_recipe(begun["planned"])
     except (OSError, msgspec.DecodeError, KeyError, TypeError, RecipeError) as error:
         raise CheckpointError(f"{record}: damaged ({error}); remove the folder to begin anew") from None
     if found:

@@ -1,12 +1,20 @@
-"""What tables of dotted paths name: `module:Class`, imported when it is asked for."""
+"""What tables of dotted paths name: `module:Class`, imported when it is asked for.
+
+One's own, given in place of a name, is code that runs when it is imported. So only what a person has written (an
+argument, a recipe) is looked up here; a file that came from elsewhere is held to the table by `only_table`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
+import contextlib
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .errors import RecipeError, did_you_mean
+from .errors import NsreasonError, RecipeError, TrustWarning, did_you_mean
 
 
 def named(kind: str, name: str, table: Mapping[str, str], *, classes: bool = True) -> Any:
@@ -23,9 +31,69 @@ def named(kind: str, name: str, table: Mapping[str, str], *, classes: bool = Tru
     if not (colon and all(part.isidentifier() for part in (*module.split("."), attribute))):
         raise RecipeError(f"no {kind} '{name}'{did_you_mean(name, table)}; or give your own as 'module:Class'")
     try:
-        found = getattr(import_module(module), attribute, None)
+        with contextlib.nullcontext() if name in table else _working_directory():
+            found = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
         raise RecipeError(f"{kind} '{name}': cannot import {module}: {error}") from None
+    except NsreasonError:
+        raise
+    except Exception as error:  # one's own code may fail in any way
+        raise RecipeError(f"{kind} '{name}': importing {module} failed: {type(error).__name__}: {error}") from error
     if found is None or (classes and not isinstance(found, type)):
         raise RecipeError(f"{kind} '{name}': {module} has no class {attribute}")
     return found
+
+
+@contextlib.contextmanager
+def _working_directory() -> Iterator[None]:
+    """The working directory is searched for modules, as `python -m` would; the console script does not.
+
+    After all other places, so that nothing that lies there stands in for an installed module, and no longer than the
+    import lasts.
+    """
+    try:
+        here = os.getcwd()  # noqa: PTH109 - a text, as sys.path has it
+    except OSError:  # it has been removed
+        here = ""
+    if here in sys.path or "" in sys.path:
+        yield
+        return
+    sys.path.append(here)
+    importlib.invalidate_caches()  # a module may have been written a moment ago
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(here)
+
+
+def only_table(
+    kind: str, name: str, table: Mapping[str, str], source: object, *, trust: bool, error: type[NsreasonError]
+) -> None:
+    """Hold what a file names to a table, unless the file is trusted.
+
+    Args:
+        source: the file, for messages.
+        trust: let it name a `module:Class` too; a warning then says which module is imported.
+        error: what is raised.
+
+    Raises:
+        NsreasonError: the name is not in the table, and the file is not trusted; or it is no name at all.
+    """
+    if name in table:
+        return
+    module, colon, attribute = name.partition(":")
+    if not (colon and attribute):
+        raise error(f"{source}: no {kind} '{name:.100}'{did_you_mean(name[:100], table)}")
+    if not trust:
+        raise error(
+            f"{source}: names the {kind} '{name:.100}', which is not one of nsreason's: to open it is to import the "
+            f"module '{module:.100}' and so to run its code. If you trust both the file and the module: --trust "
+            "(in Python trust=True)"
+        )
+    warnings.warn(
+        f"{source}: trusted: it names the {kind} '{name:.100}', so the module '{module:.100}' is imported and its "
+        "code runs",
+        TrustWarning,
+        stacklevel=3,
+    )

@@ -100,6 +100,7 @@ class Lesson:
         sees: what networks look at, if the task has several: `rows`, `picture`; None for the task's first.
         recipes: the task's, for networks: what they look at -> the recipe's name.
         checkpoint: what has been learned already, instead of learning.
+        trust: whether files that were handed on may name modules of their own; see `checkpoint.load_model`.
         progress: told of each step of training.
     """
 
@@ -115,6 +116,7 @@ class Lesson:
     sees: str | None = None
     recipes: dict[str, str] = field(default_factory=dict)
     checkpoint: Path | None = None
+    trust: bool = False
     progress: Callable[[Any], None] | None = None
 
 

@@ -30,7 +30,8 @@ import msgspec
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
 from .decoding import plain_fault
 from .errors import RecipeError, did_you_mean
-from .models import model_class
+from .models import MODELS, model_class
+from .named import only_table
 from .schedules import Schedule
 from .toml import write_toml
 
@@ -224,14 +225,18 @@ def bundled_recipes() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
-def load_recipe(name: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str | Path, *, overrides: Sequence[str] = (), trust: bool = False) -> Recipe:
     """A bundled recipe by name, or any recipe by the path of its `.toml` file.
+
+    A recipe is code: it may name a model or a task of one's own as `module:Class`, which is then imported. Not so one
+    that lies in the folder of a run, which is handed on with its checkpoints.
 
     Args:
         overrides: as `apply_overrides` takes them.
+        trust: let the recipe of a run's folder name modules, too; a TrustWarning says which.
 
     Raises:
-        RecipeError: no such recipe, or it is not valid.
+        RecipeError: no such recipe, or it is not valid; or it is a run's, names a module, and is not trusted.
     """
     if isinstance(name, Path) or name.endswith(".toml"):
         source = str(name)
@@ -239,6 +244,8 @@ def load_recipe(name: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
             text = Path(name).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise RecipeError(f"cannot read the recipe {source!r}: {error}") from None
+        if any((Path(name).parent / other).exists() for other in _OF_A_RUN):
+            _hold_to_tables(text, source, trust)
     else:
         known = bundled_recipes()
         if name not in known:
@@ -247,6 +254,25 @@ def load_recipe(name: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
         source = f"{name}.toml"
         text = resources.files("nsreason.recipes").joinpath(source).read_text(encoding="utf-8")
     return parse_recipe(text, source=source, overrides=overrides)
+
+
+_OF_A_RUN = ("run.json", "last.json", "best.json", "lesson.json")
+
+
+def _hold_to_tables(text: str, source: str, trust: bool) -> None:
+    """Refuse a recipe that names modules; what is wrong with it otherwise is told when it is read."""
+    from .tasks import TASKS
+
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return
+    data = table.get("data")
+    named = {"model": table.get("model"), "task": data.get("task") if isinstance(data, dict) else None}
+    for kind, known in (("model", MODELS), ("task", TASKS)):
+        name = named[kind]
+        if isinstance(name, str):
+            only_table(kind, name, known, source, trust=trust, error=RecipeError)
 
 
 def parse_recipe(text: str, *, source: str = "recipe", overrides: Sequence[str] = ()) -> Recipe:

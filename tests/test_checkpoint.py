@@ -113,7 +113,7 @@ def test_tied_weights_stay_tied(tmp_path: Path) -> None:
 
 def test_a_model_is_built_from_its_checkpoint(tmp_path: Path) -> None:
     model = Toy(ToyConfig(head=PartConfig(3), activation="relu"))
-    again = load_model(save(tmp_path, model))
+    again = load_model(save(tmp_path, model), NAME)
     assert isinstance(again, Toy) and again.config == model.config and not again.training
     batch = model.eval().collate(examples(5))
     assert torch.equal(model.logits(batch), again.logits(batch))
@@ -206,7 +206,7 @@ def test_another_model_or_another_setting_is_refused(tmp_path: Path) -> None:
         told = json.loads((tmp_path / "last.json").read_text())
         told["config"]["dropuot"] = 0.5
         (tmp_path / "last.json").write_text(json.dumps(told))
-        load_model(tmp_path)
+        load_model(tmp_path, NAME)
 
 
 def test_differences_are_told_key_by_key() -> None:

@@ -95,7 +95,7 @@ def test_it_learns_and_writes_down_how(tmp_path: Path) -> None:
     assert float(told[-1]["val/accuracy"]) > 0.8
     assert result.metrics["val/accuracy"] == float(told[-1]["val/accuracy"])
     assert result.best == min(float(row["val/loss"]) for row in told)
-    assert same(model, load_model(tmp_path / "last.json"))
+    assert same(model, load_model(tmp_path / "last.json", "toy_models:Toy"))
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["seed"] == 0 and written["recipe"]["training"]["lr"] == 0.01
     (session,) = written["sessions"]
@@ -141,7 +141,7 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(tmp_path: Path) -> None:
     assert result.best == max(values)
     best = load_checkpoint(tmp_path / "best.json")
     assert best.state["step"] == 12 * (1 + values.index(max(values)))
-    model = load_model(tmp_path / "best.json")
+    model = load_model(tmp_path / "best.json", "toy_models:Toy")
     batches = [model.collate(VAL[at : at + 8]) for at in range(0, len(VAL), 8)]
     right = sum(float(model.loss(batch).metrics["accuracy"]) for batch in batches)
     assert right / len(VAL) == max(values)
@@ -395,7 +395,7 @@ def test_out_of_time(tmp_path: Path) -> None:
 def test_a_finished_run_can_be_resumed_for_more_epochs(tmp_path: Path) -> None:
     _, first = run(tmp_path / "cut", recipe_of("training.epochs=2"))
     again, result = run(tmp_path / "cut", recipe_of("training.epochs=2"), resume=True)
-    assert result.steps == 24 and same(again, load_model(tmp_path / "cut"))
+    assert result.steps == 24 and same(again, load_model(tmp_path / "cut", "toy_models:Toy"))
     assert (result.metrics, result.best) == (first.metrics, first.best)
     resumed, _ = run(tmp_path / "cut", recipe_of("training.epochs=3"), resume=True)
     whole, _ = run(tmp_path / "whole", recipe_of("training.epochs=3"))

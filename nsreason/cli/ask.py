@@ -51,6 +51,7 @@ def ask(
     by: pictures.WithBy = None,
     checkpoint: pictures.Checkpoint = None,
     detector: pictures.Detector = None,
+    trust: options.Trust = False,
     trace: options.WithTrace = False,
     html: options.Html = None,
     png: options.Png = None,
@@ -79,7 +80,7 @@ def ask(
         for name in (n for n, value in wrong.items() if value is not None):
             raise output.UsageError(f"{name} goes with --scene; --image alone is a picture to look at")
         how = {"trace": trace, "html": html, "png": png, "quiet": quiet}
-        return _ask_picture(image, question or [], how, by, checkpoint, detector, as_json)
+        return _ask_picture(image, question or [], how, by, checkpoint, detector, trust, as_json)
     if by == "scene-parser" or detector is not None:
         told = "--detector" if detector is not None else "--by scene-parser"
         raise output.UsageError(f"{told} looks at a picture: give --image without --scene")
@@ -89,7 +90,7 @@ def ask(
     if checkpoint is not None:
         from . import learned
 
-        learner = learned.load_learner(checkpoint)
+        learner = learned.load_learner(checkpoint, trust=trust)
     parser = question_parser(load_domain(domain) if learner is None else learner.domain)
     held = inputs.the_scene(scene, parser.domain, index, image)
     answer: Callable[[Program, str], inputs.Outcome]
@@ -108,6 +109,7 @@ def _ask_picture(
     by: pictures.By | None,
     checkpoint: str | None,
     detector: str | None,
+    trust: bool,
     as_json: bool,
 ) -> int:
     """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
@@ -115,7 +117,7 @@ def _ask_picture(
 
     answers.check_page(how["html"], None, how["png"])
     lines = answers.one_page(inputs.question_lines(questions), how["html"], how["png"])
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector)
+    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, trust=trust)
     parser = question_parser(reasoner.domain)
     view = pictures.look_at(image, reasoner)
     with pictures.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:

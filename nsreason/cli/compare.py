@@ -77,6 +77,7 @@ def compare(
         int, typer.Option("--examples", metavar="N", min=0, help="Questions told on which reasoners differ.")
     ] = 8,
     seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Of all random draws.")] = 0,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Compare reasoners: executors of programs, concept learners, networks without programs.
@@ -105,6 +106,7 @@ def compare(
         "checkpoints": _pairs(checkpoint, "--checkpoint"),
         "overrides": set_ or [],
         "examples": examples,
+        "trust": trust,
     }
     names = [name.strip() for name in reasoners.split(",") if name.strip()]
     with _progress() as progress:

@@ -35,6 +35,7 @@ def concepts(
         str | None,
         typer.Option("--plot", metavar="FILE.png|FILE.html", help="Draw the spaces, with the objects of --data."),
     ] = None,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Show what a concept learner has learned of each concept.
@@ -47,7 +48,7 @@ def concepts(
 
     if plot is not None and not plot.lower().endswith((".png", ".html")):
         raise output.UsageError(f"--plot takes the name of a .png or .html file, got '{plot}'")
-    learner = learned.load_learner(checkpoint)
+    learner = learned.load_learner(checkpoint, trust=trust)
     examples = [] if data is None else learned.examples_of(learner, data, "all", "", "given")
     probes = learned.probed(learner, examples) if examples else None
     near, weights = nearest(learner), belonging(learner)

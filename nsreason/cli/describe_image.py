@@ -25,6 +25,7 @@ def describe_image(
     checkpoint: pictures.Checkpoint = None,
     detector: pictures.Detector = None,
     detections: pictures.Detections = None,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Say what is in images: objects with their attributes, places, masks and relations.
@@ -41,7 +42,7 @@ def describe_image(
 
     paths = find_images(images)
     given = pictures.load_detections(detections)
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None)
+    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, trust=trust)
     bad: list[NsreasonError] = []
     held = []
     for number, (_, view) in enumerate(views(paths, reasoner, given, bad=bad)):

@@ -57,6 +57,7 @@ def detect(
         typer.Option("--instances", metavar="FILE", help="Annotations: how well the detections agree with them."),
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = "cpu",
+    trust: options.Trust = False,
     batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8,
     as_json: options.AsJson = False,
 ) -> int:
@@ -71,7 +72,7 @@ def detect(
     """
     if out == "-" and as_json:
         raise output.UsageError("--out - and --json both write to standard output")
-    detector = load_detector(checkpoint, device)
+    detector = load_detector(checkpoint, device, trust=trust)
     bad: list[NsreasonError] = []
     paths = _find(images, bad)
     if not paths:
@@ -112,7 +113,7 @@ def detect(
     return 2 if bad else 0
 
 
-def load_detector(checkpoint: str | None = None, device: Device = "cpu") -> Detector:
+def load_detector(checkpoint: str | None = None, device: Device = "cpu", *, trust: bool = False) -> Detector:
     """The detector of a checkpoint, or the bundled one.
 
     Raises:
@@ -136,7 +137,7 @@ def load_detector(checkpoint: str | None = None, device: Device = "cpu") -> Dete
             checkpoint = str(bundled("detector"))
         except CheckpointError as error:
             raise CheckpointError(f"{error}: --checkpoint FILE") from None
-    found = load_model(checkpoint)
+    found = load_model(checkpoint, trust=trust)
     if not isinstance(found, Detector):
         raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
     return found.to(device)

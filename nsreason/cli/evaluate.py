@@ -79,6 +79,7 @@ def evaluate(
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="FILE.md", help="Write the report as Markdown, too.")
     ] = None,
+    trust: options.Trust = False,
     domain: options.Domain = "clevr",
     as_json: options.AsJson = False,
 ) -> int:
@@ -103,7 +104,7 @@ def evaluate(
         wrong = [name for name, value in others.items() if value is not None]
         if wrong or data is None:
             raise output.UsageError("a checkpoint needs --data DIR" if data is None else f"a model takes no {wrong[0]}")
-        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, as_json)
+        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, trust, as_json)
     if images is not None:
         if questions is None:
             raise output.UsageError("missing --questions")
@@ -112,7 +113,7 @@ def evaluate(
         _check_out(out, as_json)
         look: dict[str, Any] = {"scenes": scenes, "part": part, "programs": programs, "on_error": on_error}
         look |= {"out": out, "limit": limit}
-        report = _evaluate_images(questions, images, by, sees, detector, detections, look, markdown, as_json)
+        report = _evaluate_images(questions, images, by, sees, detector, detections, look, markdown, trust, as_json)
         return 2 if report.bad.count and report.bad.count == report.questions else 0
     for name, value in {"--by": by, "--checkpoint": sees, "--detector": detector, "--detections": detections}.items():
         if value is not None:
@@ -163,12 +164,13 @@ def _evaluate_images(
     detections: str | None,
     look: dict[str, Any],
     markdown: str | None,
+    trust: bool,
     as_json: bool,
 ) -> Report:
     from ..image_evaluation import evaluate_images
 
     given = pictures.load_detections(detections)
-    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None)
+    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, trust=trust)
     with _progress("looking", "images") as progress:
         report, seen = evaluate_images(
             questions, images, reasoner, name=checkpoint or kind, detections=given, progress=progress, **look
@@ -192,13 +194,14 @@ def _evaluate_model(
     programs: str,
     limit: int | None,
     markdown: str | None,
+    trust: bool,
     as_json: bool,
 ) -> int:
     from ..checkpoint import load_model
     from ..perception.detector import Detector
     from ..perception.scene_parser import SceneParser
 
-    model = load_model(checkpoint)
+    model = load_model(checkpoint, trust=trust)
     if isinstance(model, SceneParser | Detector):
         seen: Any = _seen(model, data, "held-out" if part == "held-out" else "all", limit)
         if markdown is not None:
@@ -211,7 +214,7 @@ def _evaluate_model(
 
     from . import learned
 
-    learner = learned.load_learner(checkpoint)
+    learner = learned.load_learner(checkpoint, trust=trust)
     examples = learned.examples_of(learner, data, part, "", programs)[:limit]
     report = learned.evaluated(learner, examples, checkpoint, programs)
     probes = learned.probed(learner, examples)

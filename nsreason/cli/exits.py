@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import NsreasonError
+from ..errors import NsreasonError, NsreasonWarning
 from . import output
 
 ANSWERED, BAD_INPUT, INTERRUPTED, CLOSED_PIPE = 0, 2, 130, 141
@@ -25,7 +26,10 @@ class ClosedPipe(Exception):  # noqa: N818 - nothing is wrong
 def ended(run: Callable[[], Any], *, as_json: bool) -> int:
     """Run a command; returns its exit code."""
     try:
-        code = run()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", NsreasonWarning)
+            warnings.showwarning = _shown(warnings.showwarning)
+            code = run()
         sys.stdout.flush()
     except NsreasonError as error:
         return output.report(error, as_json)
@@ -38,3 +42,15 @@ def ended(run: Callable[[], Any], *, as_json: bool) -> int:
         output.complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         return BAD_INPUT
     return code if isinstance(code, int) else ANSWERED
+
+
+def _shown(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Our own warnings are for whoever runs the command: without a line of our source. Others stay as they are."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, NsreasonWarning):
+            output.note(f"warning: {message}")
+        else:
+            otherwise(message, category, *where, **more)
+
+    return show

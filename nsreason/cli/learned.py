@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BATCH = 1024  # questions at once
 
 
-def load_learner(path: str) -> ConceptLearner:
-    """The concept learner of a checkpoint.
+def load_learner(path: str, *, trust: bool = False) -> ConceptLearner:
+    """The concept learner of a checkpoint; trust: see `checkpoint.load_model`.
 
     Raises:
         CheckpointError: there is none, or it holds another model.
@@ -31,7 +31,7 @@ def load_learner(path: str) -> ConceptLearner:
     from ..concept_learner import ConceptLearner
     from ..reasoner import REASONERS
 
-    found = load_model(path)
+    found = load_model(path, trust=trust)
     if not isinstance(found, ConceptLearner):
         name = load_checkpoint(path).model
         hint = f"; `nsreason compare --checkpoint {name}={path}` tests it" if name in REASONERS else ""

@@ -68,6 +68,10 @@ SceneFile = Annotated[
 ]
 Index = Annotated[int | None, typer.Option("--index", metavar="N", help="Take the scene with this image_index.")]
 Image = Annotated[str | None, typer.Option("--image", metavar="NAME", help="Take the scene with this image_filename.")]
+Trust = Annotated[
+    bool,
+    flag("--trust", says="Let a checkpoint or a run's recipe name its own module, which is imported: its code runs."),
+]
 WithTrace = Annotated[bool, flag("--trace", says="Show what every call of the program gave.")]
 Html = Annotated[
     str | None,

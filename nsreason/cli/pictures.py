@@ -51,20 +51,21 @@ Detections = Annotated[
 
 
 def load_reasoner(
-    by: By | None, checkpoint: str | None, detector: str | None, *, detects: bool = True
+    by: By | None, checkpoint: str | None, detector: str | None, *, detects: bool = True, trust: bool = False
 ) -> tuple[ImageReasoner, By]:
     """What looks at images and answers, and its name; bundled weights where no checkpoint is given.
 
     Args:
         detects: whether a detector is needed.
+        trust: see `checkpoint.load_model`.
 
     Raises:
         CheckpointError: a checkpoint cannot be read or is of another model, or no weights are bundled.
     """
     from ..image_reasoning import ConceptReasoner, SceneParserReasoner
 
-    finds = load_detector(detector) if detects else None
-    model = _load(checkpoint, by or "scene-parser")
+    finds = load_detector(detector, trust=trust) if detects else None
+    model = _load(checkpoint, by or "scene-parser", trust)
     kind = _kind(model)
     if kind is None or (by is not None and kind != by):
         wanted = by or " or a ".join(get_args(By))
@@ -74,24 +75,26 @@ def load_reasoner(
     return ConceptReasoner(finds, model), kind
 
 
-def load_detector(checkpoint: str | None) -> Detecting:
+def load_detector(checkpoint: str | None, *, trust: bool = False) -> Detecting:
     """A detector, the bundled one where none is named.
 
     Raises:
         CheckpointError: it cannot be read, or is no detector.
     """
-    found: Any = _load(checkpoint, "detector")
+    found: Any = _load(checkpoint, "detector", trust)
     if not hasattr(found, "detect"):
         raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
     detector: Detecting = found
     return detector
 
 
-def _load(checkpoint: str | None, name: Literal["detector", "scene-parser", "concept-learner"]) -> Any:
+def _load(
+    checkpoint: str | None, name: Literal["detector", "scene-parser", "concept-learner"], trust: bool
+) -> Any:
     from ..checkpoint import load_model
     from ..perception.bundled import bundled
 
-    return load_model(bundled(name) if checkpoint is None else checkpoint)
+    return load_model(bundled(name) if checkpoint is None else checkpoint, trust=trust)
 
 
 def _kind(model: Any) -> By | None:

@@ -81,6 +81,7 @@ def train(
     devices: Annotated[
         int | None, typer.Option("--devices", metavar="N", min=1, help="Devices, instead of the recipe's.")
     ] = None,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Train a model, with checkpoints in the folder of the run.
@@ -97,7 +98,7 @@ def train(
     from ..training import train
 
     weights = None if begin is None or resume else _weights(model, begin)
-    chosen = load_recipe(recipe, overrides=set_ or [])
+    chosen = load_recipe(recipe, overrides=set_ or [], trust=trust)
     if chosen.model != model:
         chosen = _for_model(chosen, model, recipe)
     source = _source(chosen)

@@ -184,6 +184,8 @@ def grammar_text(name: str) -> str:
         DomainError: there is none of that name.
     """
     try:
+        if not name.endswith(".lark") or "/" in name or "\\" in name:  # a domain file names no file of elsewhere
+            raise FileNotFoundError
         return resources.files("nsreason.grammars").joinpath(name).read_text(encoding="utf-8")
     except OSError:
         raise DomainError(f"no question grammar '{name}' in nsreason.grammars") from None
