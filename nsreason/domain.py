@@ -51,6 +51,7 @@ class RelationEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     words: tuple[str, ...]
     inverse: str | None = None
     extremes: tuple[str, ...] = ()  # 'leftmost'
+    regions: tuple[str, ...] = ()  # 'on the left': of one thing the furthest; of several a side of the picture
     direction: str | None = None
 
 

@@ -25,6 +25,7 @@ from .language.hints import expected_names, near_words, phrases_with
 from .language.items import Item, UnknownWord
 from .language.lexicon import Lexicon, lexicon_for
 from .language.neighbours import settle
+from .language.noun_phrases import Unsayable
 from .language.parser import MAX_STEPS, Stopped, grammar_text, table
 from .program import Program
 
@@ -57,8 +58,13 @@ class QuestionParser:
             raise self._error(text, items, stopped) from None
         try:
             return Composer(self.domain, text).program(tree)
+        except Unsayable as refused:
+            raise refused.error from None
         except QuestionError as error:
-            found = next(self._composed(text, items), None)
+            try:
+                found = next(self._composed(text, items), None)
+            except Unsayable as refused:
+                raise refused.error from None
             if found is None:
                 raise error from None
             return found
@@ -76,14 +82,23 @@ class QuestionParser:
         return list(distinct.values())
 
     def _composed(self, text: str, items: list[Item]) -> Iterator[Program]:
-        """The programs of all walks that mean something; where none does, of those that do when slips are forgiven."""
+        """The programs of all walks that mean something; where none does, of those that do when slips are forgiven.
+
+        Raises:
+            Unsayable: the best of them that makes sense cannot be said.
+        """
         for strict in (True, False):
             some = False
             with contextlib.suppress(Stopped):  # too long for every walk to be tried
                 for tree in self._table.walks(items, every=True):
-                    with contextlib.suppress(QuestionError):
+                    try:
                         yield Composer(self.domain, text, strict=strict).program(tree)
                         some = True
+                    except QuestionError:
+                        continue
+                    except Unsayable:
+                        if not some:
+                            raise
             if some:
                 return
 

@@ -86,39 +86,7 @@ def worlds() -> Worlds:
     return Worlds(7, WORLDS)
 
 
-# Families of which some question is still answered as another. One that has become right fails here.
-NOT_YET = (
-    "all X and Y",
-    "any X and Y",
-    "any X or Y",
-    "choice of several",
-    "common value",
-    "except X or Y",
-    "extreme",
-    "how many X and Y",
-    "left of all X and Y",
-    "left of no",
-    "left of some",
-    "most X and Y",
-    "neither X",
-    "no X or Y",
-    "none alike",
-    "not X or Y",
-    "other",
-    "the X and the Y",
-    "the Z is not X or Y",
-    "two alike",
-    "two alike in two ways",
-    "two differ",
-)
-
-
-def _params() -> list[object]:
-    wrong = pytest.mark.xfail(strict=True, reason="answered as another question")
-    return [pytest.param(name, marks=[wrong] if name in NOT_YET else [], id=name) for name in families()]
-
-
-@pytest.mark.parametrize("name", _params())
+@pytest.mark.parametrize("name", families())
 def test_answers_are_those_of_plain_sets(name: str, worlds: Worlds) -> None:
     questions = [q for q in every_template(Random(11), 6) if q.family == name]
     answered, wrong, refused = tried(questions, worlds)
@@ -129,7 +97,7 @@ def test_answers_are_those_of_plain_sets(name: str, worlds: Worlds) -> None:
 @given(st.integers(0, 2**32))
 def test_no_question_is_answered_as_another(seed: int) -> None:
     rng = Random(seed)
-    question = random_question(rng, rng.choice([name for name in families() if name not in NOT_YET]))
+    question = random_question(rng)
     try:
         program = parse_question(question.text, CLEVR)
     except QuestionError:
@@ -138,7 +106,10 @@ def test_no_question_is_answered_as_another(seed: int) -> None:
 
 
 # The share of a family that must be answered; what cannot be said by the ops is refused.
-LEAST: dict[str, float] = {}
+LEAST: dict[str, float] = {
+    "choice of several": 0.5,  # 'all the cubes red or blue' may ask which, or whether no other
+    "the Z is not X or Y": 0.8,  # 'the thing' could be any of them
+}
 
 
 def main() -> None:

@@ -110,7 +110,7 @@ def test_slips_do_not_matter(seed: int, slip: str) -> None:
         ("how many cube's are there", "how many cubes are there"),
         ("How many grey metal spheres's are there", "how many gray metal spheres are there"),
         ("whats the cube’s colour", "what is the cube's color"),
-        ("what is the cubes color", "what is the cube's color"),
+        ("what is the cubes color", "what color are the cubes"),
         ("isnt there a cube", "is there a cube"),
         ("how many things arent red", "how many things are not red"),
         ("is red cube left of ball", "is the red cube left of the ball"),

@@ -10,8 +10,13 @@ from typing import Any
 
 from ..errors import DomainError, ProgramError
 from ..program import Program
-from .noun_phrases import Antecedent
-from .phrases import Core, Node, Word, side_of
+from .alike import ALIKE
+from .items import REGION
+from .lists import LIST
+from .nodes import Core, Node, Word
+from .noun_phrases import JOINED, Antecedent
+from .phrases import side_of
+from .predicates import NO_REGIONS
 from .truths import OF_BOTH, Truths
 
 
@@ -130,7 +135,20 @@ class Composer(Truths):
     # --- asking for a value ------------------------------------------------------------------------------------------
 
     def _q_query(self, attribute: Word, np: Node, *_: Any) -> int:
-        return self._add("query", self._object(np), of=attribute.value)
+        return self._value(attribute.value, np)
+
+    def _value(self, attribute: str, np: Node) -> int:
+        """The value of a known thing, or the one that several have in common."""
+        det = self._determiner(np)
+        both = np.rule in OF_BOTH and all(self._definite(part) for part in self._joined(np))
+        if both:
+            objects = [self._add("only", self._object(part)) for part in self._joined(np)]
+            return self._common(attribute, self._fold("union", objects), np)
+        several = det in ("the", "all", "") and self._several(np) and np.rule not in JOINED
+        its = np.rule == "np_it" and np.parts[0].terminal == "ITS" and self.it is not None and self._several(self.it.np)
+        if several or its or (np.rule in ("np_them", "np_det_them") and self.it is not None and det != "no"):
+            return self._common(attribute, self._set(np), np)
+        return self._add("query", self._object(np), of=attribute)
 
     def _q_query_after(self, np: Node, attribute: Word) -> int:
         return self._q_query(attribute, np)
@@ -139,41 +157,56 @@ class Composer(Truths):
         return self._q_query(made, np)
 
     def _q_query_side(self, side: Node) -> int:
-        return self._add("query", self._object(side.parts[1]), of=side.parts[0])
+        return self._value(side.parts[0], side.parts[1])
 
     def _query_set(self, attribute: str, node: int) -> int:
         return self._add("query", self._add("unique", node), of=attribute)
 
     def _q_query_pred(self, attribute: Word, pred: Node) -> int:
-        return self._query_set(attribute.value, self._apply(pred, None))
+        return self._query_set(attribute.value, self._met(pred, None))
 
     def _q_query_np_pred(self, attribute: Word, np: Node, pred: Node) -> int:
-        return self._query_set(attribute.value, self._restrict(np, pred))
+        found = self._which(np, pred)
+        return (
+            self._common(attribute.value, found, np) if self._several(np) else self._query_set(attribute.value, found)
+        )
 
     def _q_query_np_posts(self, attribute: Word, np: Node, posts: tuple[Any, ...]) -> int:
-        return self._query_set(attribute.value, self._among(posts, self._set(np)))
+        found = self._among_posts(posts, self._set(np))
+        return (
+            self._common(attribute.value, found, np) if self._several(np) else self._query_set(attribute.value, found)
+        )
+
+    def _which(self, np: Node, pred: Node) -> int:
+        """The things that 'which ball is ...' asks for: 'which ball is leftmost' is the leftmost of the balls."""
+        mods: tuple[Word, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
+        if len(mods) != 1 or mods[0].terminal != "EXTREME":
+            return self._restrict(np, pred)
+        if np.rule == "np" and np.parts[0] == "" and np.parts[1].plural and mods[0].value.endswith(REGION):
+            raise self._unsayable(f"{NO_REGIONS}, only which lies furthest", np)
+        return self._furthest(self._set(np), mods[0].value)
 
     def _q_query_indirect(self, attribute: Word, core: Core) -> int:
         return self._q_query(attribute, Node("np", ("the", core)))
 
     def _q_what_is(self, np: Node) -> int:
-        return self._add("query", self._object(np), of=self._asks())
+        return self._value(self._asks(), np)
 
     def _q_what_pred(self, *told: Any) -> int:
         *other, pred = told
         if other:  # 'what else is red?': a thing other than it
             np = Node("np", ("", Core((Word("OTHER", "", 0),), (), False, ())))
             return self._query_set(self._asks(), self._restrict(np, pred))
-        return self._query_set(self._asks(), self._apply(pred, None))
+        return self._query_set(self._asks(), self._met(pred, None))
 
     def _q_what_near(self, near: Node) -> int:
         return self._q_what_pred(near)
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
         """'Which cube is left of it' has no other answer than the cube itself, 'which things are' than the things."""
-        found = self._restrict(np, pred)
+        found = self._which(np, pred)
         core = np.parts[1] if np.rule == "np" else None
-        if core is not None and core.plural:
+        if self._several(np):
             return found
         if core is None or all(self.domain.attribute_of[noun] != self._asks() for noun in core.nouns):
             return self._query_set(self._asks(), found)
@@ -192,21 +225,30 @@ class Composer(Truths):
     # --- yes or no ---------------------------------------------------------------------------------------------------
 
     def _q_exist(self, nps: Node) -> int:
-        first, *rest = self._joined(nps)
-        self._no_bare((first, *rest))
-        if rest and self._determiner(first) == "no" and not any(map(self._determiner, rest)):
-            return self._add("negate", self._add("exist", self._set(nps)))  # 'no cubes or balls'
+        parts = self._joined(nps)
+        self._no_bare(parts)
+        if nps.rule == LIST and nps.parts[2] == "and" and nps.parts[0] in ("a", "any"):
+            return self._fold("both", [self._q_exist(np) for np in nps.parts[1]])
         if nps.rule in OF_BOTH:
-            return self._fold("both", [self._q_exist(np) for np in (first, *rest)])
-        if self.strict and any(np.rule == "np" and np.parts[0] == "the" for np in self._joined(nps)):
+            return self._fold("both", [self._q_exist(np) for np in parts])
+        if len(parts) > 1 and any(self._determiner(np) == "no" for np in parts):
+            return self._fold("either", [self._q_exist(np) for np in parts])
+        if self.strict and any(self._determiner(np) == "the" for np in parts):
             raise self._refuse("'is there' is asked of things that are not known yet", nps)
+        det, number = self._determiner(nps), self._number_of(nps)
+        if det in ("all", "most"):
+            raise self._unsayable(f"'{det}' cannot be said of what is asked to be there", nps)
         self.spoken = Antecedent(nps)
         kinds = self._kinds(nps)
         if kinds:
             return self._fold("both", [self._q_exist(np) for np in kinds])
-        alike = self._some_alike(nps) if nps.rule == "np" and nps.parts[1].plural else None
-        truth = self._add("exist", self._set(nps)) if alike is None else alike
-        return self._add("negate", truth) if self._determiner(nps) == "no" else truth
+        plural = nps.rule == "np" and nps.parts[1].plural
+        truth = self._some_alike(nps, number or 2) if plural else None
+        if truth is None and number > 1:
+            fewer = self._add("less", self._add("count", self._set(nps)), self._add("number", of=str(number)))
+            return fewer if det == "no" else self._add("negate", fewer)
+        truth = self._add("exist", self._set(nps)) if truth is None else truth
+        return self._add("negate", truth) if det == "no" else truth
 
     def _q_near_exist(self, near: Node, nps: Node) -> int:
         """'Behind the ball, is there a cube?'"""
@@ -235,17 +277,21 @@ class Composer(Truths):
 
     def _q_find(self, nps: Node) -> int:
         """'Find the red cube' answers with the object, 'find the red cubes' with a set."""
-        return self._object(nps) if self._definite(nps) else self._set(nps)
+        return self._object(nps) if self._definite(nps) else self._some(nps)
 
     def _q_is_np(self, nps: Node) -> int:
         """'Is the cube left of the ball?': what was read as a clause of the noun is what is asked."""
-        *before, last = self._joined(nps)
+        *before, last = nps.parts[1] if nps.rule == LIST else self._joined(nps)
         core = last.parts[1] if last.rule == "np" else None
         asked = core.posts[-1] if core is not None and core.posts else ("", None)
-        known = all(np.rule != "np" or np.parts[0] in ("the", "all", "no", "most", "") for np in (*before, last))
+        dets = ("the", "all", "no", "most", "", *(("a", "any") if before else ()))
+        known = all(np.rule != "np" or np.parts[0] in dets for np in (*before, last))
         if known and core is not None and asked[0] in ("near", "without", "extreme"):
             rest = Node("np", (last.parts[0], core._replace(posts=core.posts[:-1])))
-            subject = Node(nps.rule, (*nps.parts[:-1], rest)) if before else rest
+            if nps.rule == LIST:
+                subject = Node(LIST, (nps.parts[0], (*before, rest), nps.parts[2]))
+            else:
+                subject = Node(nps.rule, (*nps.parts[:-1], rest)) if before else rest
             return self._holds(subject, self._as_pred(asked))
         if any(np.rule != "np" or self._definite(np) or np.parts[0] in ("all", "most") for np in (*before, last)):
             raise self._refuse("what is asked of this thing?", last)
@@ -263,6 +309,7 @@ class Composer(Truths):
 
     def _q_is_det_pred(self, nps: Node, det: Word, pred: Node) -> int:
         """'Are the cubes all red?', 'are the cube and the ball both red?'"""
-        if pred.rule in ("pred_alike", "pred_unlike"):
-            return self._holds(nps, pred)
-        return self._fold("both", [self._holds(self._with_det(p, det.value), pred) for p in self._joined(nps)])
+        if pred.rule in ALIKE:
+            return self._holds(self._with_det(nps, det.value), pred)
+        parts = [self._with_det(p, det.value) for p in self._joined(nps)]
+        return self._fold("both", [self._holds(part, pred, choose=False) for part in parts])

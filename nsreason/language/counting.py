@@ -1,17 +1,15 @@
 """Questions about numbers: how many, more, fewer, as many.
 
-* 'are the cubes the same color' counts the colors: fewer than two; 'all different' has as many colors as cubes
 * 'how many shapes are red' counts things, where 'what is it?' asks for the shape; 'how many different shapes' counts
   values
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from .phrases import Core, Node, Word
-from .predicates import Predicates
+from .alike import ALIKE, Alike
+from .nodes import Core, Node, Word
 
 _ORDER = {  # op, and whether its opposite is meant
     "order_more": ("greater", False),
@@ -27,11 +25,12 @@ _QUANTITY = {
     "quantity_at_least": ("less", True),
     "quantity_at_most": ("greater", True),
     "quantity_exactly": ("equal_integer", False),
+    "quantity_number": ("equal_integer", False),
 }
 
 
-class Counting(Predicates):
-    """Adds the questions that count to predicates."""
+class Counting(Alike):
+    """Adds the questions that count."""
 
     def _asks(self) -> str:
         return self.domain.file.asks or self.domain.attributes[0]
@@ -45,8 +44,8 @@ class Counting(Predicates):
         if told.rule == "values_all":
             return self._add("distinct", self._add("scene"), of=told.parts[0].value)
         if told.rule == "values_of":
-            return self._add("distinct", self._set(told.parts[1]), of=told.parts[0].value)
-        return self._add("count", self._set(told))
+            return self._add("distinct", self._some(told.parts[1]), of=told.parts[0].value)
+        return self._add("count", self._some(told))
 
     # --- how many ----------------------------------------------------------------------------------------------------
 
@@ -63,12 +62,12 @@ class Counting(Predicates):
         return self._it_set(Word("THEM", "", 0))
 
     def _q_count_posts(self, nps: Node, posts: tuple[Any, ...]) -> int:
-        return self._add("count", self._among(posts, self._set(nps)))
+        return self._add("count", self._among_posts(posts, self._set(nps)))
 
     def _q_count_posts_all(self, posts: tuple[Any, ...]) -> int:
-        return self._add("count", self._among(posts, None))
+        return self._add("count", self._among_posts(posts, None))
 
-    def _among(self, posts: tuple[Any, ...], node: int | None) -> int:
+    def _among_posts(self, posts: tuple[Any, ...], node: int | None) -> int:
         return self._or_scene(self._posts(Core((), (), True, posts), node))
 
     def _q_count_pred(self, nps: Node, pred: Node) -> int:
@@ -84,10 +83,11 @@ class Counting(Predicates):
         return self._add("count", self._apply(pred, those))
 
     def _q_count_more(self, a: Node, b: Node) -> int:
-        return self._add("minus", self._number(a), self._number(b))
+        return self._pair("minus", a, b)
 
     def _q_count_fewer(self, a: Node, b: Node) -> int:
-        return self._q_count_more(b, a)
+        first, second = self._numbers(a, b)
+        return self._add("minus", second, first)
 
     def _q_count_more_near(self, nps: Node, here: Node, there: Node) -> int:
         return self._counts("minus", (nps, here), (nps, there))
@@ -115,7 +115,7 @@ class Counting(Predicates):
         return Node("np", (np.parts[0], np.parts[1]._replace(mods=told.parts[0])))
 
     def _q_distinct(self, attribute: Word, np: Node) -> int:
-        return self._add("distinct", self._set(np), of=attribute.value)
+        return self._add("distinct", self._some(np), of=attribute.value)
 
     def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
         return self._add("distinct", self._apply(pred, None), of=attribute.value)
@@ -128,7 +128,14 @@ class Counting(Predicates):
     # --- numbers compared --------------------------------------------------------------------------------------------
 
     def _pair(self, op: str, a: Node, b: Node) -> int:
-        return self._add(op, self._number(a), self._number(b))
+        return self._add(op, *self._numbers(a, b))
+
+    def _numbers(self, a: Node, b: Node) -> tuple[int, int]:
+        """Two numbers of things; 'more balls than other things': other than the balls."""
+        first = self._number(a)
+        if self.steps[first].op.name == "count":
+            self.named = self.inputs[first][0]
+        return first, self._number(b)
 
     def _q_more(self, a: Node, b: Node) -> int:
         return self._pair("greater", a, b)
@@ -199,35 +206,17 @@ class Counting(Predicates):
         return self._add("negate", truth) if flipped else truth
 
     def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
-        if quantity.rule == "quantity_several" or quantity.parts[0].value == "2":
-            alike = self._some_alike(np)
-            if alike is not None:
-                return alike
-        return self._is_quantity(quantity, self._number(np))
+        alike = self._some_alike(np, self._at_least(quantity))
+        return self._is_quantity(quantity, self._number(np)) if alike is None else alike
 
     def _q_is_quantity(self, quantity: Node, np: Node, pred: Node) -> int:
+        if pred.rule in ALIKE and self.it is None and self.compared is None:
+            return self._two_among(self._set(np), pred, self._at_least(quantity))
         return self._is_quantity(quantity, self._add("count", self._restrict(np, pred)))
 
-    # --- sameness within a set ---------------------------------------------------------------------------------------
-
-    def _all_same(self, node: int, attributes: Sequence[str]) -> int:
-        two = self._add("number", of="2")
-        return self._fold("both", [self._add("less", self._add("distinct", node, of=a), two) for a in attributes])
-
-    def _all_different(self, node: int, attributes: Sequence[str]) -> int:
-        count = self._add("count", node)
-        truths = [self._add("equal_integer", self._add("distinct", node, of=a), count) for a in attributes]
-        return self._fold("both", truths)
-
-    def _some_alike(self, np: Node) -> int | None:
-        """'Are there two cubes that are the same color': fewer colors than cubes."""
-        core = np.parts[1] if np.rule == "np" else None
-        if core is None or not core.posts or self.it is not None:
-            return None
-        told = core.posts[-1][1]
-        if not isinstance(told, Node) or told.rule != "pred_alike":
-            return None
-        if len(told.parts[0]) > 1:
-            raise self._refuse("whether two things share several attributes at once cannot be asked", core)
-        node = self._set(Node("np", (np.parts[0], core._replace(posts=core.posts[:-1]))))
-        return self._add("less", self._add("distinct", node, of=told.parts[0][0]), self._add("count", node))
+    @staticmethod
+    def _at_least(quantity: Node) -> int:
+        """What 'two', 'at least two' or 'several' asks for at least; 0 for another quantity."""
+        if quantity.rule == "quantity_several":
+            return 2
+        return int(quantity.parts[0].value) if quantity.rule in ("quantity_number", "quantity_at_least") else 0

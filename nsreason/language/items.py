@@ -5,6 +5,7 @@ from __future__ import annotations
 Sense = tuple[str, str]  # terminal, value
 
 PLURAL = "+"  # ends the value of a NOUN that stands in the plural
+REGION = "~"  # ends the value of an EXTREME that may mean a side of the picture as well: 'on the left'
 
 
 class Item:

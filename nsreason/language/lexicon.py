@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..domain import Domain, RelationEntry
 from ..errors import DomainError, QuestionError
-from .items import PLURAL, Item, Sense, UnknownWord
+from .items import PLURAL, REGION, Item, Sense, UnknownWord
 from .neighbours import settle
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
@@ -66,7 +66,9 @@ def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
     told = tuple(sense for sense in senses if sense[0] != "_SUFFIX")
     if told and told[0][0] == "NOISE":
         told = ()
-    live = words == ("one",) or words[0] == "then" or any(t in _LIVE or (t, v) == ("DET", "all") for t, v in told)
+    live = (
+        words == ("one",) or words[0] == "then" or any(t in _LIVE or (t == "DET" and v[:3] == "all") for t, v in told)
+    )
     return Phrase(list(words), told, " ".join(words), live, suffix)
 
 
@@ -221,7 +223,8 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     for name, phrases in terminals:
         terminal, value = _MERGED.get(name, (name, ""))
         for phrase in phrases:
-            add(phrase, terminal, value)
+            of_the = terminal == "DET" and phrase.endswith((" the", " these"))  # takes from known things
+            add(phrase, terminal, f"{value} the" if of_the else value)
     for terminal in ("_POSSESSIVE", "_IS", "_SLIP"):
         add("'s", terminal, "")
     for known in senses.values():
@@ -283,6 +286,8 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
                     add(f"{own[1]} {its} {own[2]}", "RELATION_ITS", relation)
         for phrase in extremes_of(spoken):
             add(phrase, "EXTREME", relation)
+        for phrase in spoken.regions:
+            add(phrase, "EXTREME", relation + REGION)
     shared = Counter(s for entry in domain.file.attributes.values() for s in set(entry.suffixes))
     for attribute, entry in domain.file.attributes.items():
         for suffix in entry.suffixes:

@@ -43,7 +43,7 @@ def settle(items: list[Item]) -> list[Item]:
             item.senses = (("_EXCEPT", ""), *_joining(kind, "NP"))
         elif kind in ("_AND", "_OR"):
             role = _coordination(items, i, before)
-            if _close(openers, kind, role, settled):
+            if _close(openers, item, kind, role, settled):
                 if kind == "_AND" and role == "ADJ" and not _before_noun(items, i):
                     item.senses = (("_AND_BOTH", ""), *_joining(kind, role))
                 else:
@@ -73,18 +73,25 @@ def settle(items: list[Item]) -> list[Item]:
         settled.append(item)
     for item in openers:
         if item.may("_BOTH"):
-            item.senses = (("DET", "all"), *item.senses)  # 'both cubes': nothing is joined
+            item.senses = (("DET", "all both"), *item.senses)  # 'both cubes': nothing is joined
+        elif item.may("_NEITHER"):
+            item.senses = (("DET", "no"), *item.senses)  # 'neither cube is red'
         elif not item.may("DET"):
             settled = [s for s in settled if s is not item]
     for before, item in itertools.pairwise(settled):
-        if item.live and item.value("DET") == "all" and before.may("NOUN", "IT", "THEM", "_IS"):
+        if item.live and _det(item) == "all" and before.may("NOUN", "IT", "THEM", "_IS"):
             item.senses = (("FLOATING", "all"), *item.senses)  # 'are the cubes all red'
     return settled
 
 
 def _universal(items: list[Item]) -> bool:
     """'All things but the cube', 'nothing but the cube'."""
-    return any(item.value("DET") in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
+    return any(_det(item) in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
+
+
+def _det(item: Item) -> str:
+    """The determiner that an item may be, without what else it says ('all the')."""
+    return (item.value("DET") or "").partition(" ")[0]
 
 
 def _joining(kind: str, role: str) -> tuple[Sense, ...]:
@@ -156,10 +163,14 @@ def _coordination(items: list[Item], i: int, before: Item | None) -> str:
         return "S"
     if after.may("ATTRIBUTE", "_NON"):
         return "ADJ"
+    if after.text.startswith("not "):  # 'that is not a cube and not a ball'
+        return "P"
     if after.may("ADJECTIVE", "OTHER") or (after.may("EXTREME") and then is not None and then.may("NOUN", "ADJECTIVE")):
         adjective = before is not None and before.may("ADJECTIVE")
         if _before_noun(items, i):
             return "ADJ" if adjective else "NP"
+        if items[i].text in ("but", "yet") and _denied(items, i):
+            return "P"  # 'not small but red'
         return "ADJ" if adjective else "P"
     if after.may("_NOT"):
         adjectives = before is not None and before.may("ADJECTIVE") and then is not None and then.may("ADJECTIVE")
@@ -185,12 +196,16 @@ def _before_noun(items: list[Item], i: int) -> bool:
     return item is not None and item.may("NOUN", "ANYTHING")
 
 
-def _close(openers: list[Item], kind: str, role: str, settled: list[Item]) -> bool:
+def _close(openers: list[Item], joint: Item, kind: str, role: str, settled: list[Item]) -> bool:
     """Pair an `and` with the `both` before it, an `or` with the `either`; whether there was one. Before mere adjectives
     the opener is dropped: the adjectives alone are parsed."""
     wanted = ("_BOTH",) if kind == "_AND" else ("_EITHER", "_NEITHER")
     if role == "S" or not openers or not openers[-1].may(*wanted):
         return False
+    if openers[-1].may("_NEITHER") and joint.text == "or" and settled[-1].may("ADJECTIVE"):
+        at = next(i for i, item in enumerate(settled) if item is openers[-1])
+        if any(item.may("NOUN") for item in settled[at:]):
+            return False  # 'is neither cube red or blue'
     opener = openers.pop()
     if role == "ADJ" and not opener.may("_NEITHER"):
         settled[:] = [s for s in settled if s is not opener]

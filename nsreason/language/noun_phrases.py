@@ -15,10 +15,21 @@ from typing import Any
 
 from ..domain import Domain, Step
 from ..errors import QuestionError
-from .phrases import Core, Node, Word
+from .items import REGION
+from .lists import LIST
+from .nodes import Core, Node, Word
 
 JOINED = ("coord_and", "coord_or", "np_both", "np_either", "np_neither", "obj_and", "obj_or")
 PRONOUNS = ("np_it", "np_them", "np_det_them")
+
+
+class Unsayable(Exception):  # noqa: N818 - an answer to the caller, who makes the user's error of it
+    """The phrases make sense, but no program says what they mean; other readings of the words would ask another
+    question, so none is tried."""
+
+    def __init__(self, error: QuestionError) -> None:
+        self.error = error
+        super().__init__(error)
 
 
 @dataclass
@@ -44,6 +55,10 @@ class NounPhrases:
         self.before_it: Antecedent | None = None  # of two singular ones, which 'they' speaks of together
         self.last: int | None = None  # the last object that a definite noun phrase named
         self.compared: int | None = None  # the object that the last 'the same ... as' was told of
+        # What the question speaks of first, which 'other' leaves out: a set, one object, or each of several things.
+        self.named: int | None = None
+        self.anchor: int | None = None
+        self.several = False
 
     def _apply(self, pred: Node, node: int | None) -> int:
         """The members of a set (of all objects, for None) that a predicate is true of."""
@@ -52,6 +67,10 @@ class NounPhrases:
     def _refuse(self, message: str, at: Any = None) -> QuestionError:
         """The error that says why a phrase makes no sense, placed where the phrase begins."""
         return QuestionError(message, text=self.text, position=_start(at) or 0)
+
+    def _unsayable(self, message: str, at: Any = None) -> Unsayable:
+        """The refusal of what is understood, and which the ops cannot say."""
+        return Unsayable(self._refuse(message, at))
 
     def _add(self, op: str, *inputs: int, of: str | None = None) -> int:
         self.steps.append(self.domain.step(op, () if of is None else (of,)))
@@ -94,10 +113,10 @@ class NounPhrases:
             raise self._refuse("this is said of nothing that was spoken of before", np)
 
     def _several(self, np: Node) -> bool:
-        return np.rule in JOINED or (np.rule == "np" and np.parts[1].plural)
+        return np.rule in (*JOINED, LIST) or (np.rule == "np" and np.parts[1].plural)
 
     def _mentions_it(self, part: Any) -> bool:
-        if isinstance(part, Node) and part.rule in (*PRONOUNS, "pred_alike", "pred_unlike"):
+        if isinstance(part, Node) and part.rule in (*PRONOUNS, "pred_alike", "pred_unlike", "pred_differ"):
             return True
         return isinstance(part, tuple) and any(self._mentions_it(p) for p in part if isinstance(p, tuple))
 
@@ -126,6 +145,8 @@ class NounPhrases:
         if self.it is None:
             return self._add("unique", self._it_set(word))
         if self.it.object is None:
+            if self.it.set is None:
+                self._no_any_thing(self.it.np)
             self.it.object = self._add("unique", self._it_set(word))
         return self.it.object
 
@@ -146,7 +167,7 @@ class NounPhrases:
     def _determiner(np: Node) -> str:
         if np.rule == "np_det_them":
             det: str = np.parts[0].value
-        elif np.rule == "np":
+        elif np.rule in ("np", LIST):
             det = np.parts[0]
         else:
             det = ""
@@ -159,15 +180,21 @@ class NounPhrases:
             known: int = np.parts[0]
             return known
         det = self._determiner(np)
-        if det in ("any", "all", "most", "no") or (self.strict and det == "a"):
+        if det in ("any", "all", "most", "no") or np.rule == LIST or (self.strict and det == "a"):
             raise self._refuse("one known object is wanted here: 'the ...'", np)
+        if self._is_other(np) and not np.parts[1].posts and self.it is None and self.anchor is None:
+            raise self._unsayable("other than what? Name the first thing before", np)
+        self._no_any_thing(np)
         found = self._add("unique", self._set(np))
         self.last = found if self._definite(np) else self.last
         return found
 
     def _set(self, np: Node) -> int:
+        """The set that a noun phrase names; its determiner is the caller's to judge."""
         if np.rule == "np":
             core: Core = np.parts[1]
+            if core.mods or core.posts:
+                self._no_regions(np)
             return self._mods(core, self._posts(core, None))
         if np.rule in PRONOUNS:
             return self._it_set(np.parts[-1])
@@ -175,19 +202,70 @@ class NounPhrases:
             raise self._refuse("the other what?", np)
         if np.rule == "np_neither":
             raise self._refuse("'neither ... nor' cannot stand here", np)
+        if np.rule == LIST:
+            self._no_bare(np.parts[1])
+            return self._fold("union", [self._set(part) for part in np.parts[1]])
         parts = self._joined(np)
         self._no_bare(parts)
         if self.strict and len({self._is_the(p) for p in parts}) > 1:
             raise self._refuse("a known thing and any things are joined here", np)
+        if any(self._determiner(part) in ("no", "most") for part in parts):
+            raise self._refuse("'no' and 'most' cannot stand in a list of things that is not judged", np)
         return self._fold("union", [self._set(part) for part in parts])
+
+    def _no_any_thing(self, np: Node) -> None:
+        """'The thing' by itself is no known thing; 'the only thing' is."""
+        core = np.parts[1] if np.rule == "np" and np.parts[0] != "only" else None
+        if core is not None and not core.mods and not core.nouns and not core.posts:
+            raise self._refuse("this could be any thing: say which one is meant", np)
+
+    def _some(self, np: Node) -> int:
+        """The set that a noun phrase names, where a determiner other than 'a', 'any' or 'the' would be lost."""
+        det = self._determiner(np)
+        if det in ("no", "most") or (det in ("any", "a") and self._number_of(np) > 1):
+            raise self._unsayable(f"'{det}' cannot be said of these here", np)
+        return self._set(np)
+
+    @staticmethod
+    def _number_of(np: Node) -> int:
+        """How many things a noun phrase says that it speaks of; 0 where it does not say."""
+        first = np.parts[1][0] if np.rule == LIST else np
+        number: int = first.parts[1].number if first.rule == "np" else 0
+        return number
 
     def _no_bare(self, parts: Sequence[Node]) -> None:
         """'A red cube or ball' is not a red cube or any ball."""
         first, *rest = parts
-        if self.strict and self._determiner(first) in ("a", "any", "no"):
-            for np in rest:
-                if np.rule == "np" and np.parts[0] == "" and not np.parts[1].plural:
-                    raise self._refuse("this noun has no article", np)
+        if not self.strict or first.rule != "np":
+            return
+        det, core = first.parts
+        bare = [np.parts[1] for np in rest if np.rule == "np" and np.parts[0] == "" and not np.parts[1].plural]
+        if det == "" and core.plural and bare:  # 'things that are not a cube or ball' are no things, or a ball
+            raise self._refuse("this noun has no article", first)
+        if (core.mods or det == "a") and det in ("a", "any", "no", "all", "most") and not all(c.mods for c in bare):
+            raise self._refuse("this noun has no article", first)
+
+    def _no_regions(self, np: Node) -> None:
+        """'The cube on the left' is the leftmost one. 'The cubes on the left' are those on that side of the picture,
+        and 'the two leftmost cubes' have a second one; no op says that."""
+        det, core = np.parts
+        ends = [mod.value for mod in core.mods if mod.terminal == "EXTREME"]
+        after = [value for kind, value in core.posts if kind == "extreme"]
+        if not ends and not after:
+            return
+        regions = {value for value in (*ends, *after) if value.endswith(REGION)}
+        single = self._definite(np)
+        many = core.plural and not any(mod.terminal == "AND_EXTREME" for mod in core.mods)
+        if len(regions) > 1:
+            raise self._unsayable("a corner of the picture cannot be asked for, only one side", np)
+        if regions and (many or not single):
+            raise self._unsayable(
+                "which things lie on a side of the picture cannot be asked, only which lies furthest", np
+            )
+        if many and (core.number > 1 or det in ("the", "only") or after):
+            raise self._unsayable("only the one thing that lies furthest can be asked for, not several", np)
+        if after and not single:
+            raise self._unsayable("say 'the' of what lies furthest", np)
 
     @staticmethod
     def _is_the(np: Node) -> bool:
@@ -197,6 +275,8 @@ class NounPhrases:
         """The members of a noun phrase's set that the predicate is true of; the noun's own filters come last."""
         if np.rule == "np":
             core: Core = np.parts[1]
+            if core.mods or core.posts:
+                self._no_regions(np)
             return self._mods(core, self._apply(pred, self._posts(core, None)), pred)
         return self._apply(pred, self._set(np))
 
@@ -208,18 +288,36 @@ class NounPhrases:
         for noun in core.nouns:
             node = self._add("filter", self._or_scene(node), of=noun)
         node = self._or_scene(node)
-        other = mods and self.it is not None and any(mod.terminal == "OTHER" for mod in mods)
-        if other and not self._mentions_it(core.posts) and not self._mentions_it(pred):
-            node = self._add("difference", node, self._but_it())
+        if mods and any(mod.terminal == "OTHER" for mod in mods):
+            if self.it is None:
+                node = self._but_named(node, core)
+            elif self.it is not None and not self._mentions_it(core.posts) and not self._mentions_it(pred):
+                node = self._add("difference", node, self._but_it())
         ends = [mod.value for mod in mods if mod.terminal == "AND_EXTREME"]
         for mod in reversed(mods):  # the first of two extremes is said of the second
             if mod.terminal == "EXTREME":  # with ends, 'the leftmost and rightmost things'
-                node = self._fold("union", [self._add("extreme", node, of=end) for end in (mod.value, *ends)])
+                node = self._fold("union", [self._furthest(node, end) for end in (mod.value, *ends)])
                 ends = []
         for post in core.posts:
             if post[0] == "extreme":
-                node = self._add("extreme", node, of=post[1])
+                node = self._furthest(node, post[1])
         return node
+
+    def _furthest(self, node: int, end: str) -> int:
+        return self._add("extreme", node, of=end.removesuffix(REGION))
+
+    def _but_named(self, node: int, core: Core) -> int:
+        """'More balls than other things': those that are not balls."""
+        if self.named is not None:
+            return self._add("difference", node, self.named)
+        if self.anchor is not None:
+            return self._add("difference", node, self._add("only", self.anchor))
+        if self.several and not any(mod.value == "another" for mod in core.mods):
+            raise self._unsayable("other than each of them, or than all? Name the others", core)
+        return node
+
+    def _is_other(self, np: Node) -> bool:
+        return np.rule == "np" and any(mod.terminal == "OTHER" for mod in np.parts[1].mods)
 
     def _but_it(self) -> int:
         word = Word("IT", "", 0)
@@ -232,18 +330,20 @@ class NounPhrases:
     def _adjectives(self, mods: Sequence[Word], node: int | None) -> int | None:
         """Filters for adjectives; 'red or blue' is either, and so is 'red and blue', for nothing has two colors."""
         groups: list[list[Word]] = []
+        if mods[0].terminal in ("OR", "AND", "AND_NOT", "AND_EXTREME"):
+            raise self._refuse("'and' or 'or' joins nothing here", mods[0])
         for mod in mods:
             kind = mod.terminal
             if groups and (kind == "OR" or (kind == "AND" and self._alike(groups[-1][-1].value, mod.value))):
                 groups[-1].append(mod)
-            elif kind in ("ADJECTIVE", "OR", "AND", "NOT"):
+            elif kind in ("ADJECTIVE", "OR", "AND", "NOT", "AND_NOT"):
                 groups.append([mod])
         for group in groups:
             value = group[0].value
             if len(group) > 1:
                 chosen = self._fold("union", [self._add("filter", self._add("scene"), of=mod.value) for mod in group])
                 node = chosen if node is None else self._add("intersect", node, chosen)
-            elif group[0].terminal == "NOT":
+            elif group[0].terminal in ("NOT", "AND_NOT"):
                 unwanted = self._add("filter", self._add("scene"), of=value)
                 node = self._add("difference", self._or_scene(node), unwanted)
             else:
@@ -266,13 +366,21 @@ class NounPhrases:
                 node = self._apply(Node("pred_not", (told,)), node)
             elif kind == "except":
                 node = self._add("difference", self._or_scene(node), self._all_of(told))
+            elif kind == "of":
+                node = self._set(told) if node is None else self._add("intersect", node, self._set(told))
         return node
 
     def _all_of(self, excepted: Node) -> int:
         """'Except cubes and the ball': what is left out, all together."""
         if excepted.rule == "excepted":
+            *_, last = excepted.parts
+            clause = last.rule == "np" and any(kind in ("that", "that_are") for kind, _ in last.parts[1].posts)
+            if (
+                self.strict and clause and len(excepted.parts) > 1
+            ):  # 'things other than cubes or balls that are red': the things are red
+                raise self._refuse("what is this clause said of?", last)
             return self._fold("union", [self._all_of(part) for part in excepted.parts])
-        return self._fold("union", [self._set(np) for np in self._joined(excepted)])
+        return self._fold("union", [self._some(np) for np in self._joined(excepted)])
 
 
 def _start(phrase: Any) -> int | None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from ..errors import DomainError
 from .items import Item
-from .phrases import Phrases, Word
+from .nodes import Word
+from .phrases import Phrases
 from .tables import END, maker, table_of
 
 MAX_READINGS = 256  # that are looked at

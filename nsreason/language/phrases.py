@@ -8,39 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from .items import PLURAL
-
-
-class Word(NamedTuple):
-    """A word that a phrase keeps: the terminal that it is, what it means, and where it stands."""
-
-    terminal: str
-    value: str
-    start: int
-
-
-class Core(NamedTuple):
-    """A noun with what stands before and after it; `start` is where the noun stands in the text, `anything` the
-    determiner in 'anything' and 'everything'.
-
-    A word of `mods` has the terminal ADJECTIVE, EXTREME or OTHER, or AND, OR, NOT, AND_EXTREME after such a word.
-    """
-
-    mods: tuple[Word, ...]
-    nouns: tuple[str, ...]
-    plural: bool
-    posts: tuple[tuple[str, Any], ...]
-    start: int = 0
-    anything: str = ""
-
-
-class Node(NamedTuple):
-    """A phrase: its rule, and its parts."""
-
-    rule: str
-    parts: tuple[Any, ...]
+from . import lists
+from .items import PLURAL, REGION
+from .nodes import Core, Node, Word
 
 
 def several(told: Word | tuple[Word, ...]) -> tuple[Word, ...]:
@@ -122,24 +94,53 @@ class Phrases:
         plural = any(word.value.endswith(PLURAL) for word in told)
         return Core(mods, (), plural, posts[0] if posts else (), first.start)
 
+    def coord_and(self, children: Sequence[Any]) -> Node:
+        return lists.joined("coord_and", children[0], children[1])
+
+    def coord_or(self, children: Sequence[Any]) -> Node:
+        return lists.joined("coord_or", children[0], children[1])
+
+    def obj_and(self, children: Sequence[Any]) -> Node:
+        return lists.joined("obj_and", children[0], children[1])
+
+    def obj_or(self, children: Sequence[Any]) -> Node:
+        return lists.joined("obj_or", children[0], children[1])
+
+    def np_either(self, children: Sequence[Any]) -> Node:
+        return lists.paired("np_either", children)
+
+    def np_neither(self, children: Sequence[Any]) -> Node:
+        return lists.paired("np_neither", children)
+
     def coord_posts(self, children: Sequence[Any]) -> Node:
         """'cubes and balls that are red', all of them red."""
-        (rule, parts), posts = children
-        told = [
-            Node("np", (p.parts[0], p.parts[1]._replace(posts=(*p.parts[1].posts, *posts)))) if p.rule == "np" else p
-            for p in parts
-        ]
-        return Node(rule, tuple(told))
+        coord, posts = children
+        if coord.rule == lists.LIST:
+            return lists.with_posts(coord, posts)
+        return Node(coord.rule, tuple([lists.with_posts(part, posts) for part in coord.parts]))
 
     def np_det(self, children: Sequence[Any]) -> Node:
-        det, *_, core = children
-        return Node("np", (det.value, core._replace(plural=True) if len(children) > 2 else core))
+        """'All cubes'; 'any two cubes', 'both cubes', 'none of the cubes': how many, and whether of known ones."""
+        word, *numbers, core = children
+        det, *more = word.value.split()
+        if more or numbers:
+            number = int(numbers[0].value) if numbers else 2 if more == ["both"] else 0
+            core = core._replace(plural=core.plural or bool(numbers), number=number, of_the=more == ["the"])
+        return Node("np", (det, core))
+
+    def np_det_the(self, children: Sequence[Any]) -> Node:
+        det, core = children
+        return Node("np", (det.value.split()[0], core._replace(of_the=True)))
+
+    def np_det_them(self, children: Sequence[Any]) -> Node:
+        det, them = children
+        return Node("np_det_them", (det._replace(value=det.value.split()[0]), them))
 
     def np_the(self, children: Sequence[Any]) -> Node:
         """'The cube'; 'the two cubes', and even 'the 2 cube', are not one known thing."""
         *numbers, core = children
         if any(n.value not in ("0", "1") for n in numbers):
-            core = core._replace(plural=True)
+            core = core._replace(plural=True, number=int(numbers[0].value))
         return _node(("np", ("the", core)))
 
     def np_the_mods(self, children: Sequence[Any]) -> Node:
@@ -147,6 +148,11 @@ class Phrases:
         mods = several(children[0])
         core = Core(mods, (), False, (), mods[0].start)
         return Node("np_other" if any(mod.terminal == "OTHER" for mod in mods) else "np", ("the", core))
+
+    def np_the_of(self, children: Sequence[Any]) -> Node:
+        """'The leftmost of the cubes'."""
+        mods = several(children[0])
+        return Node("np", ("the", Core(mods, (), False, (("of", children[1]),), mods[0].start)))
 
     def np_bare(self, children: Sequence[Any]) -> Node:
         core: Core = children[0]
@@ -162,8 +168,13 @@ class Phrases:
     def mod_not(self, children: Sequence[Any]) -> Word:
         return Word("NOT", *children[0][1:])
 
+    def mod_and_not(self, children: Sequence[Any]) -> Word:
+        return Word("AND_NOT", *children[0][1:])
+
     def mod_extreme(self, children: Sequence[Any]) -> Word:
-        return Word("EXTREME", *children[0][1:])
+        """'The cube on the left side of the picture'."""
+        _, relation, start = children[0]
+        return Word("EXTREME", relation + REGION, start)
 
     def mod_and_extreme(self, children: Sequence[Any]) -> Word:
         return Word("AND_EXTREME", *children[0][1:])
@@ -171,7 +182,8 @@ class Phrases:
     # --- what follows a noun ---
 
     def post_extreme(self, children: Sequence[Any]) -> tuple[str, Any]:
-        return "extreme", children[0].value
+        terminal, value, _ = children[0]
+        return "extreme", value + REGION if terminal == "RELATION" else value
 
     def post_that(self, children: Sequence[Any]) -> tuple[str, Any]:
         """'The cube that is leftmost' is the leftmost of the cubes."""
@@ -308,7 +320,7 @@ class Phrases:
     pred_value = whose_value
 
     def differ_alike(self, children: Sequence[Any]) -> Node:
-        return Node("pred_not", (Node("pred_alike", tuple(children)),))
+        return Node("pred_differ", tuple(children))
 
     def trait_mods(self, children: Sequence[Any]) -> Any:
         """'a red color', 'shiny surface', 'no red color'."""

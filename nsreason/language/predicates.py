@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .items import REGION
+from .lists import LIST
+from .nodes import Core, Node, Word
 from .noun_phrases import NounPhrases
-from .phrases import Core, Node, Word
 
+NO_REGIONS = "which things lie on a side of the picture cannot be asked"
 _EACH = {"np_both": "intersect", "obj_and": "intersect", "np_either": "union", "obj_or": "union", "np_neither": "union"}
 
 
@@ -42,7 +45,7 @@ class Predicates(NounPhrases):
         elif rule == "pred_or":
             self._no_name(pred)
             met = self._add("union", self._apply(parts[0], None), self._apply(parts[1], None))
-        elif rule in ("pred_different", "pred_unlike"):
+        elif rule in ("pred_different", "pred_unlike", "pred_differ"):
             return self._add("difference", self._or_scene(node), self._sharing(pred))
         else:
             return self._apply_rare(rule, parts, node)
@@ -76,9 +79,17 @@ class Predicates(NounPhrases):
 
     def _no_name(self, pred: Node) -> None:
         """'Left of the cube and the ball' does not say that something is the ball."""
-        told = pred.parts[1]
-        if self.strict and told.rule == "pred_nominal" and self._definite(told.parts[0]):
+        first, told = pred.parts
+        nominal = told.parts[0] if told.rule == "pred_nominal" else None
+        if self.strict and nominal is not None and self._definite(nominal):
             raise self._refuse("a known thing stands where something is said of things", told)
+        named = first.rule in ("pred_relation", "pred_same", "pred_different")
+        if nominal is not None and named and self._determiner(nominal) == "":
+            raise self._refuse("this may belong to the noun before it", told)
+        if first.rule == "pred_nominal" and pred.rule == "pred_or" and self._determiner(first.parts[0]) == "no":
+            raise self._unsayable("say 'neither ... nor', or 'not ..., or is ...'", told)
+        if nominal is not None and pred.rule == "pred_and" and first.rule == "pred_not":
+            raise self._unsayable("say 'neither ... nor', or 'not ..., and is ...'", told)
 
     def _spoken(self) -> Node:
         """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""
@@ -120,9 +131,18 @@ class Predicates(NounPhrases):
         node = self._adjectives(mods, node)
         for mod in mods:
             if mod.terminal in ("EXTREME", "AND_EXTREME"):
-                furthest = self._add("extreme", self._add("scene"), of=mod.value)
+                if mod.value.endswith(REGION):
+                    raise self._unsayable(f"{NO_REGIONS}, only which lies furthest", mod)
+                furthest = self._furthest(self._add("scene"), mod.value)
                 node = furthest if node is None else self._add("intersect", node, furthest)
         return self._or_scene(node)
+
+    def _met(self, pred: Node, node: int | None) -> int:
+        """The members of a set that 'which ... is' asks for: 'which ball is leftmost' is the leftmost of the balls."""
+        mods: tuple[Word, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
+        if len(mods) == 1 and mods[0].terminal == "EXTREME":
+            return self._furthest(self._or_scene(node), mods[0].value)
+        return self._apply(pred, node)
 
     def _nominal(self, np: Node, node: int | None) -> int:
         """'are cubes', 'are either cubes or metal things', 'are both cubes and red things'."""
@@ -131,14 +151,21 @@ class Predicates(NounPhrases):
         if np.rule == "np_neither":
             unwanted = self._fold("union", [self._nominal(part, None) for part in np.parts])
             return self._add("difference", self._or_scene(node), unwanted)
+        det = self._determiner(np)
+        if self.strict and np.rule == "np" and det == "" and not np.parts[1].plural and not np.parts[1].anything:
+            raise self._refuse(
+                "this noun has no article", np
+            )  # 'left of the metal cylinder' is no metal thing's cylinder
+        if det in ("all", "most"):
+            raise self._unsayable(f"'{det}' cannot stand in what is said of things", np)
         if np.rule == "np" and np.parts[0] in ("", "a", "any") and not np.parts[1].posts and node is not None:
             core: Core = np.parts[1]
             if not any(mod.terminal in ("EXTREME", "OTHER") for mod in core.mods):
                 return self._mods(core, node)
         met = self._set(np)
-        if np.rule == "np_it" or (np.rule == "np" and np.parts[0] == "the" and self._definite(np)):
+        if np.rule == "np_it" or (np.rule == "np" and det in ("the", "only") and self._definite(np)):
             met = self._add("only", self._add("unique", met)) if np.rule == "np" else met
-        if np.rule == "np" and np.parts[0] == "no":
+        if det == "no":
             return self._add("difference", self._or_scene(node), met)
         return met if node is None else self._add("intersect", node, met)
 
@@ -176,12 +203,29 @@ class Predicates(NounPhrases):
             return self._unless(np, self._fold(op, [self._related(relation, part) for part in self._each(np)]))
         if self._definite(np):
             return self._add("relate", self._object(np), of=relation)
-        others = self._set(np)
         det = self._determiner(np)
         if det == "all":
-            others = self._add("extreme", others, of=relation)
-        met = self._add("relate_any", others, of=relation)
+            return self._to_all(relation, np)
+        if np.rule == LIST and det == "the" and np.parts[2] == "and":
+            raise self._unsayable("'all of' them or 'any of' them? Say which", np)
+        if det == "most" or (self._number_of(np) > 1 and det in ("any", "a", "no")):
+            raise self._unsayable("a relation to 'most' or to a number of things cannot be asked", np)
+        met = self._add("relate_any", self._set(np), of=relation)
         return self._add("difference", self._add("scene"), met) if det == "no" else met
+
+    def _to_all(self, relation: str, np: Node) -> int:
+        """'Left of all the cubes' is left of the leftmost; what is left of all other cubes may be a cube itself."""
+        if self.domain.file.relations[relation].direction is None:
+            raise self._unsayable(f"'{relation}' all of several things cannot be asked: it has no direction", np)
+        others = self._set(np)
+        furthest = self._add("extreme", others, of=relation)
+        if self._is_other(np) and self.it is None and self.named is None and self.anchor is None:
+            if self.steps[others].op.name == "scene":
+                return furthest
+            return self._add("union", furthest, self._add("relate_any", furthest, of=relation))
+        if self.steps[others].op.name == "scene":
+            raise self._unsayable("nothing stands so to all things, itself among them: say 'all other things'", np)
+        return self._add("relate_any", furthest, of=relation)
 
     def _inverse(self, relation: str, word: Word) -> str:
         inverse = self.domain.inverse(relation)
@@ -219,6 +263,6 @@ class Predicates(NounPhrases):
         if self._definite(np):
             raise self._refuse("'between' wants two things", np)
         here, there = self._axis(np)
-        others = self._set(np)
+        others = self._some(np)
         sides = [self._add("relate_any", others, of=side) for side in (here, there)]
         return self._add("intersect", *sides)

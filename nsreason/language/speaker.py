@@ -139,7 +139,8 @@ class Speaker:
         call = self.calls[node]
         if call.op != "unique":
             raise ConversionError(f"the language has no words for an object from '{call.op}'", node=node)
-        return "the " + self._np(call.inputs[0], False)
+        only = "only " if self.calls[call.inputs[0]].op == "scene" else ""  # 'the thing' could be any
+        return f"the {only}{self._np(call.inputs[0], False)}"
 
     # --- predicates --------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
+from .alike import ALIKE
 from .counting import Counting
+from .lists import LIST
+from .nodes import Node, Word
 from .noun_phrases import JOINED, Antecedent
-from .phrases import Node
 
 OF_BOTH = ("coord_and", "np_both")
 
@@ -32,38 +35,95 @@ class Truths(Counting):
         return self._fold("both", [self._add("negate", self._same_value((name,), a, b)) for name in attributes])
 
     def _with_det(self, np: Node, det: str) -> Node:
+        if np.rule == LIST:
+            return Node(LIST, (det, *np.parts[1:]))
         return np if np.rule != "np" or self._definite(np) else Node("np", (det, np.parts[1]))
 
-    def _holds(self, np: Node, pred: Node) -> int:
-        """Whether a predicate is true of a noun phrase, as its determiner asks."""
-        if pred.rule in ("pred_alike", "pred_unlike"):
-            compared = self._holds_among(np, pred)
+    def _holds(self, np: Node, pred: Node, *, choose: bool = True) -> int:
+        """Whether a predicate is true of a noun phrase, as its determiner asks.
+
+        With `choose`, 'red or blue' asks which.
+        """
+        alike = pred.parts[0] if pred.rule == "pred_not" else pred
+        if alike.rule in ALIKE:
+            compared = self._holds_among(np, alike, pred is not alike)
             if compared is not None:
                 return compared
-        if pred.rule == "pred_not" and pred.parts[0].rule == "pred_alike":  # not 'all different': not all the same
-            return self._add("negate", self._holds(np, pred.parts[0]))
         if np.rule in JOINED:
-            parts = [self._holds(self._any_of(part, np.rule), pred) for part in self._joined(np)]
+            self._no_bare(self._joined(np))
+            self._no_larger(np, pred)
+            parts = [self._holds(self._any_of(part, np.rule), pred, choose=False) for part in self._joined(np)]
             truth = self._fold("both" if np.rule in OF_BOTH else "either", parts)
             return self._add("negate", truth) if np.rule == "np_neither" else truth
         self.spoken = Antecedent(np)
         if self._definite(np):
-            return self._holds_of(self._object(np), pred)
-        det = self._determiner(np) or ("all" if np.rule == "np_them" else "")
-        if det in ("all", "the"):
-            subject = self._set(np)
-            failing = self._add("difference", subject, self._apply(pred, None))
-            return self._add("negate", self._add("exist", failing))
+            anchor = self.anchor = self._object(np)
+            return self._holds_of(anchor, pred, choose=choose)
+        det = self._determiner(np) or ("the" if np.rule == "np_them" else "")
+        if det in ("all", "the", "most"):
+            return self._holds_of_set(np, det, pred, choose)
+        number = self._number_of(np)
+        if pred.rule == "pred_same" and number < 2 and self._like_another(np, pred.parts[1]):
+            different = self._all_different(self._set(np), pred.parts[0])
+            return different if det == "no" else self._add("negate", different)
+        met = self._restrict(np, pred)
+        if number > 1 and not self._of_the(np):  # 'no two cubes are red'
+            fewer = self._add("less", self._add("count", met), self._add("number", of=str(number)))
+            return fewer if det == "no" else self._add("negate", fewer)
+        truth = self._add("exist", met)
+        return self._add("negate", truth) if det == "no" else truth
+
+    def _holds_of_set(self, np: Node, det: str, pred: Node, choose: bool) -> int:
+        """'Are the cubes red', 'are all cubes red', 'are most cubes red'."""
+        if self._has_extreme(pred):
+            raise self._unsayable("only one thing lies furthest: several cannot be asked for", np)
+        choice = self._choice(pred) if det != "most" else None
+        if choice is not None:
+            if det == "the" and np.rule != LIST and choose:
+                return self._common(choice, self._set(np), np)
+            if det == "the" or self._of_the(np) or self._every_value(choice, pred):
+                raise self._unsayable(f"ask 'what {choice} are ...', or 'is every ...'", np)
+        subject = self._set(np)
+        self.several = True
         if det == "most":
-            subject = self._set(np)
             met = self._apply(pred, subject)
             rest = self._add("difference", subject, met)
             return self._add("greater", self._add("count", met), self._add("count", rest))
-        if pred.rule == "pred_same" and self._like_another(np, pred.parts[1]):
-            different = self._all_different(self._set(np), pred.parts[0])
-            return different if det == "no" else self._add("negate", different)
-        truth = self._add("exist", self._restrict(np, pred))
-        return self._add("negate", truth) if det == "no" else truth
+        failing = self._add("difference", subject, self._apply(pred, None))
+        return self._add("negate", self._add("exist", failing))
+
+    @staticmethod
+    def _of_the(np: Node) -> bool:
+        """Whether a determiner takes from known things: 'none of the two cubes' asks of both."""
+        first = np.parts[1][0] if np.rule == LIST else np
+        return first.rule == "np" and bool(first.parts[1].of_the)
+
+    def _has_extreme(self, pred: Node) -> bool:
+        if pred.rule == "pred_mods":
+            return any(mod.terminal in ("EXTREME", "AND_EXTREME") for mod in pred.parts[0])
+        return any(self._has_extreme(part) for part in pred.parts if isinstance(part, Node) and part.rule[:4] == "pred")
+
+    def _every_value(self, attribute: str, pred: Node) -> bool:
+        """Whether a choice offers all values of its attribute, so that one of them is sure to hold."""
+        return len(set(self._offered(pred))) == len(self.domain.file.attributes[attribute].values)
+
+    def _no_larger(self, np: Node, pred: Node) -> None:
+        """'Is the red box or the gray box larger?' asks which of the two."""
+        mods: tuple[Any, ...] = ()
+        if pred.rule == "pred_mods":
+            mods = pred.parts[0]
+        elif pred.rule == "pred_nominal" and pred.parts[0].rule == "np":
+            mods = pred.parts[0].parts[1].mods
+        if np.rule == "coord_or" and any(self._is_comparative(mod) for mod in mods):
+            raise self._unsayable("which of two things is the larger or smaller one cannot be asked so", np)
+
+    def _is_comparative(self, mod: Word) -> bool:
+        """Whether an adjective is written 'larger' or 'largest', beside a 'large' of the same value."""
+        word = self._word(mod).lower()
+        if mod.terminal != "ADJECTIVE" or not word.endswith(("er", "est")):
+            return False
+        entry = self.domain.file.attributes[self.domain.attribute_of[mod.value]].values[mod.value]
+        return any(len(plain) < len(word) and plain[:3] == word[:3] for plain in entry.adjectives)
 
     @staticmethod
     def _like_another(np: Node, other: Node) -> bool:
@@ -81,7 +141,7 @@ class Truths(Counting):
         several = joined == "np_neither" and np.rule == "np" and np.parts[1].plural
         return Node("np", ("any", np.parts[1])) if several else np
 
-    def _holds_among(self, np: Node, pred: Node) -> int | None:
+    def _holds_among(self, np: Node, pred: Node, denied: bool) -> int | None:
         """'Are they the same color?': whether things are alike among themselves. None for one thing: that
         may ask whether it is like what was spoken of before."""
         (attributes,) = pred.parts
@@ -91,19 +151,16 @@ class Truths(Counting):
             objects = [self._object(part) for part in parts]
             pairs = itertools.pairwise(objects) if same else itertools.combinations(objects, 2)
             compare = self._same_value if same else self._different_value
-            return self._fold("both", [compare(attributes, a, b) for a, b in pairs])
+            truth = self._fold("both", [compare(attributes, a, b) for a, b in pairs])
+            return self._add("negate", truth) if denied else truth
         if self._definite(np):
             return None
-        det = self._determiner(np)
-        node = self._set(np)
-        if det in ("any", "a", "no"):
-            different = self._all_different(node, attributes) if same else self._all_same(node, attributes)
-            return different if det == "no" else self._add("negate", different)
-        return self._all_same(node, attributes) if same else self._all_different(node, attributes)
+        judge = self._not_among if denied else self._among
+        return judge(self._determiner(np), 0 if self._of_the(np) else self._number_of(np), self._set(np), pred)
 
-    def _holds_of(self, anchor: int, pred: Node) -> int:
+    def _holds_of(self, anchor: int, pred: Node, *, choose: bool = True) -> int:
         if pred.rule == "pred_not":
-            return self._add("negate", self._holds_of(anchor, pred.parts[0]))
+            return self._add("negate", self._holds_of(anchor, pred.parts[0], choose=False))
         if pred.rule in ("pred_same", "pred_different"):
             attributes, np = pred.parts
             return self._compared(anchor, attributes, np, pred.rule == "pred_same")
@@ -111,12 +168,12 @@ class Truths(Counting):
             return self._is_only(anchor, pred.parts[0])
         if pred.rule == "pred_itself":
             return self._add("equal_object", anchor, self._object(pred.parts[1]))
-        if pred.rule in ("pred_alike", "pred_unlike"):
+        if pred.rule in ALIKE:
             return self._compared(anchor, pred.parts[0], self._spoken(), pred.rule == "pred_alike")
         if pred.rule in ("pred_and", "pred_or") and self._compares(pred):
             op = "both" if pred.rule == "pred_and" else "either"
-            return self._fold(op, [self._holds_of(anchor, part) for part in pred.parts])
-        choice = self._choice(pred)
+            return self._fold(op, [self._holds_of(anchor, part, choose=False) for part in pred.parts])
+        choice = self._choice(pred) if choose else None
         if choice is not None:
             return self._add("query", anchor, of=choice)
         return self._add("exist", self._apply(pred, self._add("only", anchor)))
@@ -124,7 +181,7 @@ class Truths(Counting):
     def _compares(self, pred: Node) -> bool:
         if pred.rule in ("pred_and", "pred_or"):
             return any(self._compares(part) for part in pred.parts)
-        return pred.rule in ("pred_same", "pred_different", "pred_alike", "pred_unlike")
+        return pred.rule in ("pred_same", "pred_different", *ALIKE)
 
     def _compared(self, anchor: int, attributes: Sequence[str], np: Node, same: bool) -> int:
         if np.rule in JOINED:
@@ -132,21 +189,31 @@ class Truths(Counting):
                 return self._add("negate", self._compared(anchor, attributes, Node("np_either", np.parts), same))
             op = "both" if np.rule in ("np_both", "obj_and") else "either"
             return self._fold(op, [self._compared(anchor, attributes, part, same) for part in self._each(np)])
-        if not self._definite(np):
+        if not self._definite(np) or (same and self.anchor == anchor and self._is_other(np)):
             return self._compared_with_any(anchor, attributes, np, same)
         other = self._object(np)
         return (self._same_value if same else self._different_value)(attributes, anchor, other)
 
     def _compared_with_any(self, anchor: int, attributes: Sequence[str], np: Node, same: bool) -> int:
         """'Is it the same color as any cube, as all cubes, as the cubes, as no cube?'"""
+        det = self._determiner(np)
+        if det == "most" or (self._number_of(np) > 1 and det != "all" and det != "the"):
+            raise self._unsayable("whether this is like 'most', or like a number of things, cannot be asked", np)
+        named, self.anchor = self.anchor, None  # 'the same color as another cube': no thing is alike to itself
         others = self._set(np)
-        alike = self._fold("intersect", [self._add("same", anchor, of=a) for a in attributes])
-        if self._determiner(np) in ("a", "any"):
-            truth = self._add("exist", self._add("intersect", others, alike))
-        else:
-            unlike = self._add("difference", others, self._add("union", alike, self._add("only", anchor)))
-            truth = self._add("negate", self._add("exist", unlike))
-        return truth if same else self._add("negate", truth)
+        self.anchor = named
+        alike = [self._add("same", anchor, of=a) for a in attributes]
+        if not same:
+            if det in ("a", "any", "no"):
+                raise self._unsayable("different from one of them, or from all? Say 'from all'", np)
+            met = self._add("intersect", others, self._fold("union", alike))
+            return self._add("negate", self._add("exist", met))
+        one = self._fold("intersect", alike)
+        if det in ("a", "any", "no") or self._definite(np):  # 'as big as the other cube'
+            truth = self._add("exist", self._add("intersect", others, one))
+            return self._add("negate", truth) if det == "no" else truth
+        unlike = self._add("difference", others, self._add("union", one, self._add("only", anchor)))
+        return self._add("negate", self._add("exist", unlike))
 
     def _is_only(self, anchor: int, np: Node) -> int:
         """'Is it the only cube': it is a cube, and there is one cube."""
@@ -157,16 +224,23 @@ class Truths(Counting):
 
     def _choice(self, pred: Node) -> str | None:
         """The attribute that 'red or blue' offers a choice in."""
-        values: list[str] = []
+        values = self._offered(pred)
+        attributes = {self.domain.attribute_of[v] for v in values}
+        return attributes.pop() if len(attributes) == 1 and len(values) > 1 else None
+
+    def _offered(self, pred: Node) -> list[str]:
+        """The values of 'red or blue', of 'a cube or a ball'."""
         if pred.rule == "pred_mods":
             first, *rest = pred.parts[0]
             if not rest or first.terminal != "ADJECTIVE" or any(mod.terminal != "OR" for mod in rest):
-                return None
-            values = [mod.value for mod in pred.parts[0]]
-        elif pred.rule == "pred_nominal" and pred.parts[0].rule == "coord_or":
-            cores = [p.parts[1] for p in self._joined(pred.parts[0]) if p.rule == "np"]
-            if any(len(c.nouns) != 1 or c.mods or c.posts for c in cores):
-                return None
-            values = [c.nouns[0] for c in cores]
-        attributes = {self.domain.attribute_of[v] for v in values}
-        return attributes.pop() if len(attributes) == 1 and len(values) > 1 else None
+                return []
+            return [mod.value for mod in pred.parts[0]]
+        if pred.rule != "pred_nominal":
+            return []
+        (np,) = pred.parts
+        either = np.rule == LIST and np.parts[2] == "or" and np.parts[0] in ("a", "any", "")
+        members = np.parts[1] if either else self._joined(np) if np.rule == "coord_or" else ()
+        cores = [member.parts[1] for member in members if member.rule == "np"]
+        if any(len(c.nouns) != 1 or c.mods or c.posts for c in cores):
+            return []
+        return [c.nouns[0] for c in cores]
