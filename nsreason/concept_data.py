@@ -174,7 +174,8 @@ def find_files(folder: str | Path, split: str = "") -> tuple[Path, Path]:
 
 
 def find_file(folder: Path, kind: str, split: str = "") -> Path:
-    """The file of a folder, or of its folder of that name, whose name ends in `kind`.json or the like.
+    """The file of a folder, or of its folder of that name, whose name ends in `kind`.json or the like; for scenes, the
+    folder `scenes` itself where it holds other .json files.
 
     Raises:
         DataError: there is none, or there are several; the message names them.
@@ -184,6 +185,8 @@ def find_file(folder: Path, kind: str, split: str = "") -> Path:
     chosen = [p for p in found if split in p.name]
     if len(chosen) == 1:
         return chosen[0]
+    if not found and kind == "scenes" and any(fnmatch.fnmatch(p.name, "*.json") for p in here if p.parent != folder):
+        return folder / kind  # files of one scene each, as CLEVR's generators write them
     of = f" with '{split}' in its name" if split else ""
     if chosen:
         names = ", ".join(p.name for p in chosen)

@@ -60,25 +60,25 @@ def rows_along(coords: Sequence[Sequence[float]], vector: Sequence[float], eps: 
 
 def check_relationships(
     domain: Domain, relationships: Mapping[str, Sequence[Sequence[int]]], n: int
-) -> dict[str, list[int]]:
-    """Tables from the lists of a scene file.
+) -> tuple[dict[str, list[int]], dict[str, SceneError]]:
+    """Tables from the lists of a scene file, and by relation what is wrong with the others.
 
-    Raises:
-        SceneError: a relation is unknown, an index is not that of another object or stands twice, or a
-            relation and its inverse contradict each other.
+    An index that is not that of another object or stands twice is wrong, and so are both of a relation and its
+    inverse that contradict each other. Relations that the domain does not have are told only where some of the
+    domain's are missing, since they may be misspelled: official files name more than are asked for, such as `above`.
     """
     given: dict[str, list[int]] = {}
+    faults: dict[str, SceneError] = {}
     single = [1 << j for j in range(n)]
     for name, rows in relationships.items():
         if name not in domain.relation_index:
-            if all(r in relationships for r in domain.relations):
-                continue  # official files may name more ('above'); nothing asks for it
-            raise SceneError(
-                f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}",
-                path=f"$.relationships.{name}",
-            )
+            if not all(r in relationships for r in domain.relations):
+                told = f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}"
+                faults[name] = SceneError(told, path=f"$.relationships.{name}")
+            continue
         if len(rows) != n:
-            raise SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")
+            faults[name] = SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")
+            continue
         table = []
         for i, row in enumerate(rows):
             bits = 0
@@ -86,13 +86,18 @@ def check_relationships(
                 for j in row:
                     bits |= single[j]
             if bits.bit_count() != len(row) or bits >> i & 1:
-                raise SceneError(_fault(row, i, n), path=f"$.relationships.{name}[{i}]")
+                faults[name] = SceneError(_fault(row, i, n), path=f"$.relationships.{name}[{i}]")
+                break
             table.append(bits)
-        given[name] = table
+        else:
+            given[name] = table
     for name, inverse in _pairs(domain):
         if name in given and inverse in given and not _agree(relationships[name], given[inverse]):
-            raise _contradiction(name, inverse, given[name], converse(given[inverse]))
-    return given
+            fault = _contradiction(name, inverse, given[name], converse(given[inverse]))
+            for one in {name, inverse}:
+                faults[one] = fault
+                del given[one]
+    return given, faults
 
 
 def _fault(row: Sequence[int], i: int, n: int) -> str:

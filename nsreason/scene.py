@@ -14,41 +14,30 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from .domain import Domain, load_domain
-from .errors import SceneError, did_you_mean
+from .errors import SceneError
 from .relations import check_relationships, converse, members, rows_along
-
-Vector = tuple[float, float, float]
+from .scene_record import (
+    DECODING,
+    POSITION_AXES,
+    JsonText,
+    ObjectPlace,
+    SceneRecord,
+    Vector,
+    not_finite,
+    read_place,
+    read_positions,
+    read_record,
+    scene_error,
+    value_decoder,
+)
 
 __all__ = ["ObjectPlace", "Scene", "SceneRecord", "Vector", "converse", "members"]
-
-
-class SceneRecord(msgspec.Struct):
-    """The official layout of one scene. Keys that are not named here are ignored."""
-
-    objects: list[msgspec.Raw]
-    image_index: int | None = None
-    image_filename: str | None = None
-    relationships: dict[str, list[list[int]]] | None = None
-    directions: dict[str, tuple[float, float, float]] | None = None
-    split: str | None = None
-
-
-class ObjectPlace(msgspec.Struct):
-    """Where an object is, and what a detector said of it; the values of its attributes are read beside."""
-
-    coords: tuple[float, float, float] | None = msgspec.field(name="3d_coords", default=None)
-    pixel_coords: tuple[float, ...] | None = None
-    rotation: float | None = None
-    bbox: tuple[float, float, float, float] | None = None
-    score: float | None = None
-    mask: Any = None
 
 
 class Scene:
@@ -63,6 +52,8 @@ class Scene:
     """
 
     __slots__ = (
+        "_eps",
+        "_faults",
         "_given",
         "_relations",
         "_tables",
@@ -83,6 +74,8 @@ class Scene:
     index: int | None
     image: str | None
     _given: dict[str, list[int]]
+    _faults: dict[str, SceneError]  # by relation: why its relationships cannot be used
+    _eps: float | None  # how far apart two objects must be to be related, where it is not the domain's margin
     _relations: dict[int, list[int]]
     _tables: Any  # the executors' view of this scene, a function of the scene alone
 
@@ -119,7 +112,10 @@ class Scene:
         self.index, self.image = index, image
         self._relations = {}
         self._tables = None
-        self._given = check_relationships(domain, relationships or {}, n)
+        self._eps = None
+        self._given, self._faults = check_relationships(domain, relationships or {}, n)
+        for fault in self._faults.values():
+            raise fault
         for i, place in enumerate(places):
             if place.coords is not None and not all(map(math.isfinite, place.coords)):
                 raise SceneError("a coordinate is not finite", path=f"$.objects[{i}].3d_coords")
@@ -134,31 +130,31 @@ class Scene:
     def __getstate__(self) -> tuple[Any, ...]:
         # What was computed from the scene stays behind: a scene is the same before and after it was asked.
         kept = (self.domain, self.values, self.concepts, self.places, self.directions, self.index, self.image)
-        return (*kept, self._given)
+        return (*kept, self._given, self._faults, self._eps)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.domain, self.values, self.concepts, self.places, self.directions = state[:5]
-        self.index, self.image, self._given = state[5:]
+        self.index, self.image, self._given, self._faults, self._eps = state[5:]
         self._relations, self._tables = {}, None
 
     # --- reading --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_json(cls, data: bytes | str | msgspec.Raw, domain: Domain | str = "clevr") -> Scene:
+    def from_json(cls, data: JsonText, domain: Domain | str = "clevr") -> Scene:
         """A scene from the JSON text of one scene.
+
+        What no op needs is kept as it is (see `scene_record`). Relationships that do not fit the objects cost only
+        the programs that ask for them. Relations that the domain does not have are left alone.
 
         Raises:
             SceneError: with the JSON path of what is wrong.
         """
         domain = load_domain(domain)
-        decode, decode_objects = _decoders(domain)
         try:
-            record = decode(data)
-        except msgspec.ValidationError as error:
-            raise _with_keys(_scene_error(error, domain), data) from None
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            record, faults = read_record(data, domain)
+        except DECODING as error:
             return _lenient(data, domain, error)
-        return cls._from_record(record, domain, decode_objects)
+        return cls._from_record(record, domain, faults)
 
     @classmethod
     def from_dict(cls, data: object, domain: Domain | str = "clevr") -> Scene:
@@ -172,7 +168,7 @@ class Scene:
             text = msgspec.json.encode(data)
         except (TypeError, OverflowError, RecursionError, ValueError) as error:
             raise SceneError(f"not JSON data: {error}") from None
-        found = _not_finite(data)
+        found = not_finite(data)
         if found:
             raise SceneError("a number is not finite", path=found)
         return cls.from_json(text, domain)
@@ -187,30 +183,46 @@ class Scene:
         directions: Mapping[str, Sequence[float]] | None = None,
         index: int | None = None,
     ) -> Scene:
-        """A scene from plain objects: `{"color": "red", ..., "3d_coords": [x, y, z]}`."""
+        """A scene from plain objects: `{"color": "red", ..., "3d_coords": [x, y, z]}`.
+
+        Raises:
+            SceneError: with the path of what is wrong, relationships included.
+        """
         data: dict[str, object] = {"objects": [dict(o) for o in objects]}
         data |= {"relationships": relationships} if relationships is not None else {}
         data |= {"directions": directions} if directions is not None else {}
         data |= {"image_index": index} if index is not None else {}
-        return cls.from_dict(data, domain)
+        scene = cls.from_dict(data, domain)
+        for fault in scene._faults.values():
+            raise fault
+        return scene
 
     @classmethod
-    def _from_record(cls, record: SceneRecord, domain: Domain, decode_objects: Any) -> Scene:
+    def _from_record(cls, record: SceneRecord, domain: Domain, faults: Mapping[str, SceneError]) -> Scene:
         values: list[tuple[int, ...]] = []
         places: list[ObjectPlace] = []
-        read, place = decode_objects
+        read = value_decoder(domain)
         index = domain.concept_index
         for i, raw in enumerate(record.objects):
             try:
                 told = read(raw)
-                places.append(place(raw))
+                places.append(read_place(raw))
             except msgspec.ValidationError as error:
-                raise _scene_error(error, domain).under(f"$.objects[{i}]") from None
-            except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+                raise scene_error(error, domain).under(f"$.objects[{i}]") from None
+            except DECODING as error:
                 raise SceneError(str(error), path=f"$.objects[{i}]") from None
             values.append(tuple([index[v] for v in msgspec.structs.astuple(told)]))
-        told = record.relationships, record.directions, record.image_index, record.image_filename
-        return cls(domain, values, places, *told)
+        directions = record.directions
+        positions = None
+        if not directions and places and all(p.coords is None for p in places) and not _has_position(domain):
+            positions = read_positions(record.objects)
+        for place, position in zip(places, positions or (), strict=False):
+            place.coords, directions = position, POSITION_AXES
+        scene = cls(domain, values, places, None, directions, record.image_index, record.image_filename)
+        scene._given, scene._faults = check_relationships(domain, record.relationships or {}, len(places))
+        scene._faults |= faults
+        scene._eps = None if positions is None else 0.0
+        return scene
 
     # --- what it offers -------------------------------------------------------------------------------------
 
@@ -237,7 +249,7 @@ class Scene:
         along that of the inverse.
 
         Raises:
-            SceneError: the scene has neither relationships nor coordinates for it.
+            SceneError: the scene has neither relationships nor coordinates for it, or its relationships do not fit.
         """
         rows = self._relations.get(number)
         if rows is None:
@@ -248,20 +260,26 @@ class Scene:
         if name in self._given:
             return self._given[name]
         inverse = self.domain.inverse(name)
+        if name in self._faults:
+            raise self._faults[name]
         if inverse is not None and inverse in self._given:
             return converse(self._given[inverse])
+        if inverse is not None and inverse in self._faults:
+            raise self._faults[inverse]
         if not len(self):
             return []
+        eps = self.domain.file.eps if self._eps is None else self._eps
         coords = [p.coords for p in self.places if p.coords is not None]
         if len(coords) == len(self):
             if (vector := self._direction(name)) is not None:
-                return rows_along(coords, vector, self.domain.file.eps)
+                return rows_along(coords, vector, eps)
             if inverse is not None and (vector := self._direction(inverse)) is not None:
-                return converse(rows_along(coords, vector, self.domain.file.eps))
+                return converse(rows_along(coords, vector, eps))
         direction = self.domain.file.relations[name].direction
         need = f"3d_coords and directions.{direction}" if direction else "relationships (it has no direction)"
+        strange = "".join(f"; {f.reason}" for r, f in self._faults.items() if r not in self.domain.relation_index)
         raise SceneError(
-            f"this scene says nothing of '{name}': it has no relationships.{name} and no {need}",
+            f"this scene says nothing of '{name}': it has no relationships.{name} and no {need}{strange}",
             path="$.relationships",
         )
 
@@ -275,6 +293,7 @@ class Scene:
         for i, place in enumerate(self.places):
             told: dict[str, Any] = {a: self.value(i, a) for a in self.domain.attributes}
             found = msgspec.to_builtins(place)
+            found |= found.pop("(other)") or {}
             told |= {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
             objects.append(told)
         relationships: dict[str, list[list[int]]] = {}
@@ -317,69 +336,12 @@ def _ends(domain: Domain) -> list[int]:
     return list(itertools.accumulate(len(domain.values(a)) for a in domain.attributes))
 
 
-@functools.lru_cache(maxsize=64)
-def _decoders(domain: Domain) -> tuple[Any, Any]:
-    """Typed decoders for a domain: one for the scene, one for an object's values, one for its place.
-
-    The struct of an object's values is made from the domain, so unknown and missing values are found at the
-    decoder's speed and with its paths.
-    """
-    fields = [(f"a{i}", Literal[domain.values(a)]) for i, a in enumerate(domain.attributes)]
-    rename = {f"a{i}": a for i, a in enumerate(domain.attributes)}
-    struct = msgspec.defstruct("ObjectValues", fields, rename=rename)
-    values = msgspec.json.Decoder(struct).decode
-    place = msgspec.json.Decoder(ObjectPlace).decode
-    return msgspec.json.Decoder(SceneRecord).decode, (values, place)
+def _has_position(domain: Domain) -> bool:
+    """Whether `position` of an object is a value of the domain, and not where it stands."""
+    return "position" in domain.attributes
 
 
-def _scene_error(error: msgspec.ValidationError, domain: Domain) -> SceneError:
-    """msgspec's message and path as ours, with the nearest known value."""
-    message, _, path = str(error).rpartition(" - at `")
-    if not message:
-        return SceneError(str(error))
-    path = path.rstrip("`")
-    wrong = re.match(r"Invalid enum value '(.*)'", message)
-    if wrong:
-        attribute = path.rpartition(".")[2]
-        values = domain.values(attribute) if attribute in domain.attributes else domain.concepts
-        message = f"no {attribute} '{wrong[1]}' in domain '{domain.name}'{did_you_mean(wrong[1], values)}"
-    return SceneError(message, path=path)
-
-
-def _with_keys(error: SceneError, data: bytes | str | msgspec.Raw) -> SceneError:
-    """The error with the name of the relation or direction for which msgspec's path has `[...]`."""
-    for field, row in (("relationships", list[list[int]]), ("directions", Vector)):
-        prefix = f"$.{field}[...]"
-        if not error.path.startswith(prefix):
-            continue
-        try:
-            table = msgspec.json.decode(data, type=dict[str, msgspec.Raw])[field]
-            rows = msgspec.json.decode(table, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return error  # the text breaks further on, which its reader had not reached
-        for key, value in rows.items():
-            try:
-                msgspec.json.decode(value, type=row)
-            except msgspec.ValidationError:
-                return SceneError(error.reason, path=f"$.{field}.{key}{error.path.removeprefix(prefix)}")
-    return error
-
-
-def _not_finite(data: object, path: str = "$") -> str | None:
-    """The path of the first number that JSON has no word for."""
-    stack: list[tuple[object, str]] = [(data, path)]
-    while stack:
-        value, at = stack.pop()
-        if isinstance(value, float) and not math.isfinite(value):
-            return at
-        if isinstance(value, Mapping):
-            stack.extend((v, f"{at}.{k}") for k, v in reversed(list(value.items())))
-        elif isinstance(value, list | tuple):
-            stack.extend((v, f"{at}[{i}]") for i, v in reversed(list(enumerate(value))))
-    return None
-
-
-def _lenient(data: bytes | str | msgspec.Raw, domain: Domain, error: Exception) -> Scene:
+def _lenient(data: JsonText, domain: Domain, error: Exception) -> Scene:
     """Python's own json writes NaN, which is not JSON: say where it stands instead of where the syntax
     broke."""
     import json

@@ -105,6 +105,26 @@ def test_duplicates_say_where_the_first_is(tmp_path: Path) -> None:
     assert "image_index 5 is already that of $.scenes[0] - at `$.scenes[2].image_index`" in str(found.bad[0])
 
 
+def test_a_folder_of_files_of_one_scene_each(tmp_path: Path) -> None:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for i in (2, 0, 10):
+        (folder / f"CLEVR_new_{i:06}.json").write_text(json.dumps(scene(i), indent=2))
+    (folder / "CLEVR_new_000003.json.gz").write_bytes(gzip.compress(json.dumps(scene(3)).encode()))
+    (folder / "CLEVR_new_000004.json.gz").write_bytes(gzip.compress(json.dumps(scene(4)).encode())[:-9])
+    (folder / "CLEVR_new_000005.json").write_text(json.dumps(scene(5))[:-9])
+    (folder / "notes.txt").write_text("not read")
+    held = load_scenes(folder)
+    assert [s.index for s in held] == [0, 2, 3, 10] and held.by_index(10).image == "10.png"
+    assert [name in str(b) for name, b in zip(("4.json.gz: $", "5.json: $"), held.bad, strict=True)] == [True, True]
+    assert held.digest() == load_scenes(folder).digest() and len(held.bad) == 2
+    with pytest.raises(DataError, match=r"a folder in which no \.json file is a scene; name a file of scenes"):
+        load_scenes(tmp_path)
+    (tmp_path / "CLEVR_val_scenes.json").write_text(json.dumps({"scenes": [scene(1)]}))
+    with pytest.raises(DataError, match="a folder whose files hold several scenes each"):
+        load_scenes(tmp_path)
+
+
 def test_a_question_that_could_mean_either_of_two_scenes_is_refused(tmp_path: Path) -> None:
     second = scene(5, 1) | {"image_filename": "other.png"}
     (tmp_path / "a").write_bytes(layouts([scene(5), scene(6), second])["official"])

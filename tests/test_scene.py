@@ -204,6 +204,13 @@ WRONG = [
     (put("objects", 0, "rotation", value=float("inf")), "a number is not finite", "$.objects[0].rotation"),
     (put("directions", "left", 0, value=float("-inf")), "a number is not finite", "$.directions.left[0]"),
     (put("directions", "left", value=None), "Expected `array`, got `null`", "$.directions.left"),
+    (put("image_index", value="seven"), "an image_index is a whole number, got 'seven'", "$.image_index"),
+    (put("image_index", value=7.5), "an image_index is a whole number, got 7.5", "$.image_index"),
+    (put("image_index", value=True), "an image_index is a whole number, got True", "$.image_index"),
+    (put("image_filename", value=7), "Expected `str | null`, got `int`", "$.image_filename"),
+]
+
+JUNK = [
     (
         put("relationships", "left", 1, value=[3]),
         "index 3 is not one of the 3 objects",
@@ -242,11 +249,6 @@ WRONG = [
     ),
     (put("relationships", "left", value=[[]]), "1 rows for 3 objects", "$.relationships.left"),
     (
-        put("relationships", value={"lfet": [[], [], []]}),
-        "no relation 'lfet' in domain 'clevr'; did you mean 'left'",
-        "$.relationships.lfet",
-    ),
-    (
         put("relationships", "left", value=[[], [], [0, 1]]),
         "1 is in right[0], but 0 is not in left[1], and they are inverses",
         "$.relationships.left[1]",
@@ -256,9 +258,7 @@ WRONG = [
         "2 is in left[0], but 0 is not in right[2], and they are inverses",
         "$.relationships.left[0]",
     ),
-    (put("image_index", value="7"), "Expected `int | null`, got `str`", "$.image_index"),
-    (put("objects", 0, "score", value=1.5), "a score lies in 0..1, got 1.5", "$.objects[0].score"),
-    (put("objects", 0, "bbox", value=[1, 2, 3]), "Expected `array` of length 4", "$.objects[0].bbox"),
+    (put("relationships", value=[[]]), "Expected `object | null`, got `array`", "$.relationships"),
 ]
 
 
@@ -270,6 +270,87 @@ def test_wrong_scenes_are_told_what_and_where(change: Any, message: str, path: s
         with pytest.raises(SceneError, match=re.escape(message)) as error:
             read()
         assert error.value.path == path
+
+
+@pytest.mark.parametrize(("change", "message", "path"), JUNK, ids=[f"{p}: {m}" for _, m, p in JUNK])
+def test_junk_relationships_cost_only_the_programs_that_ask(change: Any, message: str, path: str) -> None:
+    data = wrong(change)
+    count = Program([Call("scene"), Call("filter", ("red",), (0,)), Call("count", (), (1,))])
+    relate = Program(
+        [Call("scene"), Call("filter", ("red",), (0,)), Call("unique", (), (1,)), Call("relate", ("left",), (2,))]
+    )
+    for scene in (Scene.from_dict(data), Scene.from_json(json.dumps(data))):
+        for one in (scene, pickle.loads(pickle.dumps(scene))):
+            assert execute(count, one) == 1
+            with pytest.raises(SceneError, match=re.escape(message)) as error:
+                execute(relate, one)
+            assert error.value.path == path
+            if path != "$.relationships":
+                assert rows(one, "front") == [[1, 2], [2], []]
+        assert "left" not in scene.to_dict()["relationships"]
+    if isinstance(data["relationships"], dict) and "Expected" not in message:
+        with pytest.raises(SceneError, match=re.escape(message)):  # by hand it is told at once
+            Scene.of("clevr", data["objects"], relationships=data["relationships"])
+
+
+def test_relations_that_the_domain_does_not_have_are_told_where_one_is_missing() -> None:
+    strange = {"lfet": [[], [0], [0, 1]], "above": "junk"}
+    scene = Scene.from_dict(official() | {"relationships": strange})
+    assert rows(scene, "left") == [[], [0], [0, 1]]  # from coordinates and directions
+    bare = {"relationships": strange | {"front": [[1, 2], [2], []]}, "directions": None}
+    scene = Scene.from_dict(official() | bare)
+    assert rows(scene, "behind") == [[], [0], [0, 1]]
+    with pytest.raises(SceneError, match=r"says nothing of 'left'.*; no relation 'lfet' .*; did you mean 'left'"):
+        rows(scene, "left")
+    with pytest.raises(SceneError, match="no relation 'lfet' in domain 'clevr'; did you mean 'left'"):
+        Scene.of("clevr", official()["objects"], relationships={"lfet": [[], [], []]})
+
+
+ODD = [
+    ("pixel_coords", [[100, 150, 11.2], [640, 480]]),  # as Super-CLEVR's generator writes them
+    ("pixel_coords", "unknown"),
+    ("rotation", [0.0, 0.0, 30.0]),
+    ("rotation", None),
+    ("bbox", {"x": 1, "y": 2, "w": 3, "h": 4}),
+    ("bbox", [1, 2, 3]),
+    ("score", 1.5),
+    ("score", "high"),
+    ("mask", [[1, 2], "x"]),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ODD)
+def test_what_no_op_needs_is_carried_along_as_it_is(key: str, value: Any) -> None:
+    data = wrong(put("objects", 1, key, value=value))
+    scene = Scene.from_json(json.dumps(data))
+    plain = Scene.from_dict(official())
+    assert scene.places[0] == plain.places[0] and scene.places[1].coords == plain.places[1].coords
+    assert all(rows(scene, r) == rows(plain, r) for r in CLEVR.relations)
+    told = scene.to_dict()
+    assert told["objects"][1].get(key) == value
+    again = Scene.from_json(json.dumps(told))
+    assert again.places == scene.places and again.to_dict() == told
+
+
+@pytest.mark.parametrize("index", [7, 7.0, "7", " 7 "])
+def test_a_whole_number_may_be_written_in_other_ways(index: Any) -> None:
+    assert Scene.from_dict(official() | {"image_index": index}).index == 7
+
+
+def test_the_scenes_of_ns_vqa_have_positions_as_the_camera_sees_them() -> None:
+    """Right, front, up: relations are told from them exactly, without CLEVR's margin."""
+    data = official()
+    del data["relationships"], data["directions"]
+    for thing_, position in zip(data["objects"], ([0.0, 0, 0.7], [0.1, 0, 0.7], [0.1, -0.1, 0.7]), strict=True):
+        del thing_["3d_coords"]
+        thing_["position"] = position
+    scene = Scene.from_dict(data)
+    for one in (scene, Scene.from_dict(scene.to_dict()), pickle.loads(pickle.dumps(scene))):
+        assert rows(one, "right") == [[1, 2], [], []] and rows(one, "left") == [[], [0], [0]]
+        assert rows(one, "front") == [[], [], [0, 1]] and rows(one, "behind") == [[2], [2], []]
+    data["objects"][1]["position"] = [1, 2]
+    with pytest.raises(SceneError, match="says nothing of 'left'"):
+        rows(Scene.from_dict(data), "left")
 
 
 @pytest.mark.parametrize(

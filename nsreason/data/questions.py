@@ -17,9 +17,10 @@ import msgspec
 
 from ..domain import Domain
 from ..errors import DataError, ProgramError
+from ..json_numbers import as_whole
 from ..program import Program
 from .answers import normalise_answer
-from .records import BadRecord, Record, Records, as_whole, read_records
+from .records import BadRecord, Record, Records, read_records
 from .scenes import write_records
 
 if TYPE_CHECKING:

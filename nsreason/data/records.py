@@ -1,12 +1,14 @@
 """A JSON file cut into its records, none of them decoded yet, so that a bad one never costs the others.
 
 Four layouts, told apart by content: the official one (`{"info": ..., "scenes": [...]}`), a list, a single
-record, and lines of one record each. Python's own `json` writes NaN and Infinity, which are not JSON: a
-file that holds them is cut all the same, and only the records with them are bad.
+record, and lines of one record each. A folder is read as its .json files in the order of their names, one record
+each, as CLEVR's generators write scenes. Python's own `json` writes NaN and Infinity, which are not JSON: a file that
+holds them is cut all the same, and only the records with them are bad.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import mmap
@@ -22,21 +24,7 @@ import msgspec
 from ..errors import DataError, NsreasonError, nearest
 from ..files import Buffer, read_bytes
 
-_DIGITS = re.compile(r"\s*-?[0-9]{1,18}\s*")
-
-
-def as_whole(value: object) -> int | None:
-    """A whole number as files write one: 7, 7.0 or "7"; None of anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < 2**53 else None
-    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
-
-
-Layout = Literal["official", "list", "single", "lines"]
+Layout = Literal["official", "list", "single", "lines", "folder"]
 Record = msgspec.Raw | memoryview | bytes
 
 _MARKERS = {"scenes": ("objects",), "questions": ("question", "program")}
@@ -97,11 +85,11 @@ class Records(Sequence[Record]):
         *,
         prefix: str = "$",
         info: Any = None,
-        lines: Sequence[int] = (),
+        lines: Sequence[int] | Sequence[str] = (),
         start: int = 0,
     ) -> None:
         self.source, self.layout, self.info = source, layout, info
-        self._items, self._prefix, self._lines, self._start = items, prefix, lines, start
+        self._items, self._prefix, self._lines, self._start = items, prefix, lines, start  # lines, or names of files
 
     def __len__(self) -> int:
         return len(self._items)
@@ -117,11 +105,13 @@ class Records(Sequence[Record]):
         return iter(self._items)
 
     def where(self, i: int) -> str:
-        """Where record `i` stands: `$.scenes[12]`, `$[12]`, `$`, or `line 13: $`."""
+        """Where record `i` stands: `$.scenes[12]`, `$[12]`, `$`, `line 13: $`, or `CLEVR_new_000012.json: $`."""
         if self.layout == "single":
             return "$"
         if self.layout == "lines":
             return f"line {self._lines[i]}: $"
+        if self.layout == "folder":
+            return f"{self._lines[i]}: $"
         return f"{self._prefix}[{self._start + i}]"
 
     def part(self, start: int, stop: int, *, own: bool = False) -> Records:
@@ -164,14 +154,56 @@ class _Slices(Sequence[Record]):
 
 
 def read_records(path: str | Path, key: Literal["scenes", "questions"]) -> Records:
-    """The records of a scene or question file; `-` is standard input, gzip is unpacked.
+    """The records of a scene or question file; `-` is standard input, gzip is unpacked. Or of a folder of scenes.
 
     Raises:
         DataError: the file cannot be read, is not JSON (with the byte and line at which it breaks), or holds
-            something else.
+            something else; a folder has no scene in it.
     """
     source = "standard input" if str(path) == "-" else str(path)
+    if key == "scenes" and Path(path).is_dir():
+        return _folder(Path(path))
     return cut_records(read_bytes(path), key, source=source)
+
+
+def _folder(folder: Path) -> Records:
+    """The records of a folder of one-scene files. A file that is none is told as a bad record by who decodes it.
+
+    Raises:
+        DataError: it has no such file, by the first eight.
+    """
+    names = sorted(p.name for p in folder.iterdir() if p.name.endswith((".json", ".json.gz")) and p.is_file())
+    files = _Files(folder, names)
+    layouts: set[str] = set()
+    for i, name in enumerate(names[:8]):
+        with contextlib.suppress(DataError):
+            layouts.add(cut_records(files[i], "scenes", source=str(folder / name)).layout)
+    if "single" not in layouts:
+        what = "in which no .json file is a scene" if not layouts else "whose files hold several scenes each"
+        raise DataError(f"{folder}: a folder {what}; name a file of scenes, or a folder of files of one scene each")
+    return Records(str(folder), files, "folder", lines=names)
+
+
+class _Files(Sequence[bytes]):
+    """The contents of files, read when asked for; nothing of one that cannot be read."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._folder, self._names = folder, names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, i: int) -> bytes: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, i: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(i, slice):
+            return _Files(self._folder, self._names[i])
+        try:
+            return bytes(memoryview(read_bytes(self._folder / self._names[i]))).removeprefix(_UTF8_BOM)
+        except DataError:
+            return b""
 
 
 def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: str = "data") -> Records:

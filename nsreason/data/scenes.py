@@ -182,7 +182,8 @@ class SceneFile:
             for number in range(len(scene.domain.relations)):
                 with contextlib.suppress(SceneError):
                     rows[number] = scene.relation(number)
-            packed.append((scene.index, scene.image, list(zip(*scene.values, strict=True)), rows, len(scene)))
+            values = list(zip(*scene.values, strict=True))
+            packed.append((scene.index, scene.image, values, rows, scene._faults, len(scene)))
         return self.source, len(self.bad), self._repeated, packed
 
     @classmethod
@@ -190,9 +191,10 @@ class SceneFile:
         """The scenes of `pack`."""
         source, bad, repeated, told = packed
         scenes = []
-        for index, image, values, rows, n in told:
+        for index, image, values, rows, faults, n in told:
             scene = Scene(domain, values, [_NOWHERE] * n, index=index, image=image)
             scene._relations.update(rows)
+            scene._faults = faults
             scenes.append(scene)
         held = cls(scenes, [], source)
         held._lost, held._repeated = bad, repeated
