@@ -88,6 +88,7 @@ def evaluate_detector(
     *,
     config: DetectionData | None = None,
     limit: int | None = None,
+    batch_size: int = 8,
     progress: Callable[[int, int], None] | None = None,
 ) -> DetectionReport:
     """Evaluate a detector on a folder of images with their instances.json, or on several with commas between them.
@@ -103,7 +104,9 @@ def evaluate_detector(
     examples = split.held_out if part == "held-out" else [*split.train, *split.held_out]
     if not examples:
         raise DataError(f"{folder}: too few images to hold any out; evaluate all of them")
-    return evaluate_examples(detector, examples[:limit], bad=len(split.bad), progress=progress)
+    return evaluate_examples(
+        detector, examples[:limit], bad=len(split.bad), batch_size=batch_size, progress=progress
+    )
 
 
 def evaluate_examples(

@@ -122,6 +122,7 @@ def evaluate_images(
     out: str | Path | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
+    at_once: int = AT_ONCE,
 ) -> tuple[Report, PerceptionReport | None]:
     """Answer the questions of a file on the images of a folder.
 
@@ -130,6 +131,7 @@ def evaluate_images(
         scenes: annotations to compare with what was seen.
         part: `held-out` asks about the last tenth of the images.
         progress: called with the number of images that were looked at, and of all.
+        at_once: images that are looked at together.
         Others: as `evaluation.evaluate`.
 
     Raises:
@@ -146,7 +148,7 @@ def evaluate_images(
     told |= {"programs": programs, "on_error": on_error}
     truth = None if scenes is None else load_scenes(scenes, reasoner.domain)
     seen = None if truth is None else PerceptionReport(reasoner.domain)
-    run = _Run(reasoner, asked, paths, detections, truth, seen, progress)
+    run = _Run(reasoner, asked, paths, detections, truth, seen, progress, at_once)
     report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
     report.settings = told | {"part": part, "limit": limit}
     report.seconds["looking"] = run.seconds
@@ -166,16 +168,26 @@ class _Run:
         truth: SceneFile | None,
         seen: PerceptionReport | None,
         progress: Progress | None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.reasoner, self.asked, self.paths, self.detections = reasoner, asked, paths, detections
         self.truth, self.seen, self.progress = truth, seen, progress
+        self.at_once = at_once
         self.bad: list[NsreasonError] = []
         self.seconds = 0.0
 
     def _look(self) -> Iterator[tuple[Path, Looked]]:
         began = perf_counter()
         for done, (path, view) in enumerate(
-            views(list(self.paths), self.reasoner, self.detections, bad=self.bad, named=self.asked.name), start=1
+            views(
+                list(self.paths),
+                self.reasoner,
+                self.detections,
+                bad=self.bad,
+                at_once=self.at_once,
+                named=self.asked.name,
+            ),
+            start=1,
         ):
             self.seconds += perf_counter() - began
             self._compare(view, self.paths[path])

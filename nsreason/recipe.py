@@ -238,14 +238,24 @@ def load_recipe(name: str | Path, *, overrides: Sequence[str] = (), trust: bool 
     Raises:
         RecipeError: no such recipe, or it is not valid; or it is a run's, names a module, and is not trusted.
     """
+    text, source = recipe_text(name)
+    if _of_a_run(name):
+        _hold_to_tables(text, source, trust)
+    return parse_recipe(text, source=source, overrides=overrides)
+
+
+def recipe_text(name: str | Path) -> tuple[str, str]:
+    """The text of a recipe's file, and the file's name.
+
+    Raises:
+        RecipeError: there is no such recipe.
+    """
     if isinstance(name, Path) or name.endswith(".toml"):
         source = str(name)
         try:
             text = Path(name).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise RecipeError(f"cannot read the recipe {source!r}: {error}") from None
-        if any((Path(name).parent / other).exists() for other in _OF_A_RUN):
-            _hold_to_tables(text, source, trust)
     else:
         known = bundled_recipes()
         if name not in known:
@@ -253,10 +263,29 @@ def load_recipe(name: str | Path, *, overrides: Sequence[str] = (), trust: bool 
             raise RecipeError(f"no recipe '{name}'{hint}; or give the path of a .toml file")
         source = f"{name}.toml"
         text = resources.files("nsreason.recipes").joinpath(source).read_text(encoding="utf-8")
-    return parse_recipe(text, source=source, overrides=overrides)
+    return text, source
+
+
+def read_table(name: str | Path) -> tuple[dict[str, Any], str]:
+    """The plain data of a recipe's file, and the file's name. Its model is not looked for, so no torch is loaded.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is not TOML.
+    """
+    text, source = recipe_text(name)
+    try:
+        return tomllib.loads(text), source
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(f"{source}: not valid TOML: {error}") from None
 
 
 _OF_A_RUN = ("run.json", "last.json", "best.json", "lesson.json")
+
+
+def _of_a_run(name: str | Path) -> bool:
+    """Whether a recipe lies in the folder of a run."""
+    is_file = isinstance(name, Path) or name.endswith(".toml")
+    return is_file and any((Path(name).parent / other).exists() for other in _OF_A_RUN)
 
 
 def _hold_to_tables(text: str, source: str, trust: bool) -> None:
@@ -345,12 +374,7 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     Raises:
         RecipeError: one is not `key=value`, there is no such key, or the value does not fit it.
     """
-    changes = []
-    for override in overrides:
-        path, equals, text = (part.strip() for part in override.partition("="))
-        if not (equals and path and text):
-            raise RecipeError(f"'{override:.200}': expected key=value, such as training.lr=1e-4")
-        changes.append((path, text, toml_value(text)))
+    changes = [(path, text, toml_value(text)) for path, text in set_pairs(overrides)]
     if not changes:
         return recipe
     try:
@@ -363,6 +387,21 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
             with contextlib.suppress(RecipeError):
                 return _changed(recipe, words)
         raise
+
+
+def set_pairs(overrides: Sequence[str]) -> list[tuple[str, str]]:
+    """Keys and values of overrides, as they are written.
+
+    Raises:
+        RecipeError: one is not `key=value`.
+    """
+    found = []
+    for override in overrides:
+        path, equals, text = (part.strip() for part in override.partition("="))
+        if not (equals and path and text):
+            raise RecipeError(f"'{override:.200}': expected key=value, such as training.lr=1e-4")
+        found.append((path, text))
+    return found
 
 
 def toml_value(text: str) -> Any:

@@ -12,11 +12,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..data.image_names import ImageNames
 from ..errors import DataError
@@ -25,6 +24,9 @@ from ..image_files import ENDINGS, read_rgb
 
 __all__ = ["ENDINGS", "ImageFolder", "find_images", "read_image", "write_png"]
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def read_image(path: str | Path) -> Tensor:
     """(3, H, W) uint8, the image of a file; what is transparent stands on white.
@@ -32,6 +34,8 @@ def read_image(path: str | Path) -> Tensor:
     Raises:
         DataError: there is no such file, or it is no image that can be read.
     """
+    import torch  # here, so that a missing file is found before torch is loaded
+
     pixels = np.array(read_rgb(path))  # (H, W, 3), a copy that may be written
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
@@ -45,7 +49,7 @@ def write_png(path: str | Path, image: Tensor | NDArray[np.uint8]) -> None:
     """
     from PIL import Image
 
-    pixels = image.permute(1, 2, 0).cpu().numpy() if isinstance(image, Tensor) else image
+    pixels = image if isinstance(image, np.ndarray) else image.permute(1, 2, 0).cpu().numpy()
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"an image is of three channels of uint8, got {pixels.dtype} {pixels.shape}")
     with atomic_write(path) as file:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 import nsreason
 from nsreason.answering import OnError, ProgramSource
-from nsreason.cli import compare, evaluate, options, output, parsing, train
+from nsreason.cli import checks, compare, evaluate, options, output, parsing, train
 from nsreason.cli.app import app
 from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
@@ -28,6 +28,7 @@ from nsreason.dialects import DIALECTS, read_program
 from nsreason.domain import bundled_domains, load_domain
 from nsreason.models import MODELS
 from nsreason.ops import OPS
+from nsreason.perception.bundled import Bundled
 from nsreason.questions import parse_question, readings
 from nsreason.reasoner import REASONERS
 from nsreason.surfaces import parse_program
@@ -451,7 +452,8 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
     assert get_args(evaluate.ProgramSource) == get_args(ProgramSource)
     assert get_args(evaluate.OnError) == get_args(OnError)
     assert compare.REASONERS.split(", ") == list(REASONERS) and compare.TASKS.split(", ") == list(TASKS)
-    assert get_args(train.Name) == tuple(train.DATA) == tuple(MODELS)
+    assert tuple(train.DATA) == tuple(train.ABOUT) == tuple(train.COMMANDS) == tuple(MODELS)
+    assert get_args(checks.Bundled) == get_args(Bundled)
 
 
 # --- as a process ---------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_without_train_nothing_learns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--budget", "5"], "a budget is a time"),
+        (["--train", "--budget", "5"], "a budget is a time"),
         (["--sizes", "10,many"], "--sizes: a whole number is expected, got 'many'"),
         (["--with", "test"], "--with is as NAME=VALUE"),
         (["--with", "tests=3"], "no key 'tests'; did you mean 'test'"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from . import output
+from . import checks, output
 from .inputs import Line, Outcome
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def shown(found: Trace, how: Answering, program: Program, question: str | None) 
 
     if how.html is not None:
         write_page(found, how.html, how.image_file)
-        output.note(f"wrote {how.html}")
+        output.remark(f"wrote {how.html}")
     if how.png is not None:
         write_picture(found, how.png, how.image_file)
-        output.note(f"wrote {how.png}")
+        output.remark(f"wrote {how.png}")
     answer = None if found.answer is None else spell(found.answer)
     record: dict[str, object] = {} if question is None else {"question": question}
     record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": how.scene.index}
@@ -76,6 +76,7 @@ def check_page(html: str | None, image_file: str | None, png: str | None = None)
 
     Raises:
         UsageError: the scene's image and nothing to show it in, both into one file, or one to standard output.
+        DataError: there is no folder to write to, or no such image.
     """
     if image_file is not None and html is None and png is None:
         raise output.UsageError("--image-file is for --html or --png, neither of which is given")
@@ -84,6 +85,10 @@ def check_page(html: str | None, image_file: str | None, png: str | None = None)
             raise output.UsageError(f"{option} takes the name of a file; standard output has the answer")
     if html is not None and html == png:
         raise output.UsageError(f"--html and --png both name {html}; give them a file each")
+    checks.output_file(html, "--html")
+    checks.output_file(png, "--png")
+    if image_file is not None:
+        checks.file(image_file)
 
 
 def write_page(trace: Trace, path: str, image_file: str | None) -> None:

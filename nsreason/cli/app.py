@@ -50,6 +50,16 @@ class Command(TyperCommand):
         output.put(output.headed("Examples", [f"$ {example}" for example in self.examples]))
 
 
+class Group(TyperGroup):
+    """A command of several, with examples below its help."""
+
+    examples: Sequence[str] = ()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        output.put(output.headed("Examples", [f"$ {example}" for example in self.examples]))
+
+
 class Commands(TyperGroup):
     """Commands whose typed errors end in a message and an exit code, not in a traceback."""
 
@@ -80,6 +90,7 @@ class Commands(TyperGroup):
         args = list(sys.argv[1:] if args is None else args)
         before = args[: args.index("--")] if "--" in args else args
         as_json = "--json" in before
+        output.level.begin(quiet=as_json)
 
         def run() -> Any:
             try:
@@ -137,12 +148,24 @@ def nsreason(
     """Questions to typed programs, programs to answers, and how each answer came about."""
 
 
-def _add(name: str, handler: Any, examples: Sequence[str]) -> None:
-    # The lines of a paragraph are joined: the help wraps them as the terminal is wide.
+def _help(handler: Any) -> str:
+    """What a handler's docstring says; its lines are joined: the help wraps them as the terminal is wide."""
     told = (inspect.getdoc(handler) or "").replace("[", r"\[")  # or the help takes filter[red] for markup
-    paragraphs = [" ".join(p.split()) for p in told.split("\n\n")]
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in told.split("\n\n"))
+
+
+def _add(to: typer.Typer, name: str, handler: Any, examples: Sequence[str]) -> None:
     kind = type("Command", (Command,), {"examples": examples})
-    app.command(name, cls=kind, help="\n\n".join(paragraphs))(handler)
+    to.command(name, cls=kind, help=_help(handler))(handler)
+
+
+def _add_group(name: str, module: Any) -> None:
+    """A command whose first argument chooses among several, each with a page and options of its own."""
+    kind = type("Group", (Group,), {"examples": module.EXAMPLES})
+    group = typer.Typer(cls=kind, name=name, no_args_is_help=True, help=_help(getattr(module, name)))
+    for member, (handler, examples) in module.COMMANDS.items():
+        _add(group, member, handler, examples)
+    app.add_typer(group, name=name)
 
 
 for _module in (
@@ -150,4 +173,7 @@ for _module in (
     *(generate, train, compare, concepts, detect, describe_image, ops, domains),
 ):
     _name = _module.__name__.rpartition(".")[2]
-    _add(_name.replace("_", "-"), getattr(_module, _name), _module.EXAMPLES)
+    if hasattr(_module, "COMMANDS"):
+        _add_group(_name, _module)
+    else:
+        _add(app, _name.replace("_", "-"), getattr(_module, _name), _module.EXAMPLES)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import answers, inputs, options, output, pictures
+from . import answers, checks, inputs, options, output, pictures
 
 if TYPE_CHECKING:
-    from ..program import Program
+    from ..questions import QuestionParser
 
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
@@ -26,6 +26,7 @@ EXAMPLES = (
 
 
 def ask(
+    context: typer.Context,
     question: Annotated[
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
@@ -51,21 +52,24 @@ def ask(
     by: pictures.WithBy = None,
     checkpoint: pictures.Checkpoint = None,
     detector: pictures.Detector = None,
+    device: options.Device = "cpu",
     trust: options.Trust = False,
     trace: options.WithTrace = False,
     html: options.Html = None,
     png: options.Png = None,
     image_file: options.ImageFile = None,
-    quiet: Annotated[bool, options.flag("--quiet", "-q", says="Print only the answer.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Answer English questions about a scene or a picture.
 
-    Prints the question, its program and the answer. A question that cannot be read, or has no answer on the
-    scene, is reported with its line, and the others go on.
+    Prints the question, its program and the answer; with --quiet the answer alone. A question that cannot be read, or
+    has no answer on the scene, is reported with its line, and the others go on.
 
     With --image and no --scene, a detector finds the objects of the picture, and what each is and where it stands is
-    read off its pixels; the page of --html then shows the picture.
+    read off its pixels; the page of --html then shows the picture. The words are those of the domain that the weights
+    were trained on: the bundled ones know clevr.
 
     With --scene and --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace
     shows to which degree each object belongs to each step.
@@ -73,51 +77,82 @@ def ask(
     from ..domain import load_domain
     from ..questions import question_parser
 
+    answers.check_page(html, image_file, png)
+    how: dict[str, Any] = {"trace": trace, "html": html, "png": png, "quiet": quiet}
+    questions = question or []
+    told = domain if "domain" in options.given(context) else None
     if scene is None:
         if image is None:
             raise output.UsageError("missing --scene FILE, or --image FILE for a picture")
-        wrong = {"--index": index, "--image-file": image_file}
-        for name in (n for n, value in wrong.items() if value is not None):
-            raise output.UsageError(f"{name} goes with --scene; --image alone is a picture to look at")
-        how = {"trace": trace, "html": html, "png": png, "quiet": quiet}
-        return _ask_picture(image, question or [], how, by, checkpoint, detector, trust, as_json)
-    if by == "scene-parser" or detector is not None:
-        told = "--detector" if detector is not None else "--by scene-parser"
-        raise output.UsageError(f"{told} looks at a picture: give --image without --scene")
-    answers.check_page(html, image_file, png)
+        options.refuse(context, ("index", "image_file"), "goes with --scene; --image alone is a picture to look at")
+        if checkpoint is None and detector is None:
+            options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
+        checks.image(image)
+        head = checks.looking(by, checkpoint, detector)
+        parser = question_parser(checks.domain_of(told, head, "--image"))
+        lines = answers.one_page(inputs.question_lines(questions), html, png)
+        if _no_question(lines, parser):
+            return inputs.each(lines, lambda q: _unread(parser, q), as_json=as_json, what="question")
+        return _ask_picture(image, lines, how, by, checkpoint, detector, device, trust, as_json)
+    options.refuse(context, ("detector",), "looks at a picture: give --image without --scene")
+    if checkpoint is None:
+        options.refuse(context, ("by",), "looks at a picture: give --image without --scene, or a --checkpoint")
+        options.refuse(context, ("device",), "is for --image without --scene, or for a --checkpoint")
+        options.refuse(context, ("trust",), "is of a --checkpoint, which is not given")
+    elif by == "scene-parser":
+        raise output.UsageError("--by scene-parser looks at a picture: give --image without --scene")
     inputs.one_stdin(scene, "-" if not question else question[0])
-    learner = None
-    if checkpoint is not None:
+    if checkpoint is None:
+        found = load_domain(domain)
+    else:
+        found = checks.domain_of(told, checks.checkpoint(checkpoint, "concept-learner"), "--checkpoint")
+    parser = question_parser(found)
+    held = inputs.the_scene(scene, parser.domain, index, image)
+    lines = answers.one_page(inputs.question_lines(questions), html, png)
+    answer = answers.Answering(held, image_file=image_file, **how)
+    if checkpoint is not None and not _no_question(lines, parser):
         from . import learned
 
-        learner = learned.load_learner(checkpoint, trust=trust)
-    parser = question_parser(load_domain(domain) if learner is None else learner.domain)
-    held = inputs.the_scene(scene, parser.domain, index, image)
-    answer: Callable[[Program, str], inputs.Outcome]
-    if learner is None:
-        answer = answers.Answering(held, trace, html, image_file, quiet, png)
-    else:
-        answer = learned.Learned(held, trace, html, image_file, quiet, png, learner=learner)
-    lines = answers.one_page(inputs.question_lines(question or []), html, png)
+        learner = learned.load_learner(checkpoint, device, trust=trust)
+        answer = learned.Learned(held, image_file=image_file, **how, learner=learner)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
+
+
+def _no_question(lines: Iterable[inputs.Line], parser: QuestionParser) -> bool:
+    """Whether none of the questions of the command line can be read, so that nothing needs to be loaded to answer."""
+    from ..errors import NsreasonError
+
+    if not isinstance(lines, list):  # of standard input, where one may be read later
+        return False
+    for line in lines:
+        try:
+            parser.parse(line.text)
+        except NsreasonError:
+            continue
+        return False
+    return True
+
+
+def _unread(parser: QuestionParser, question: str) -> inputs.Outcome:
+    """Raise what is wrong with a question."""
+    return inputs.Outcome(str(parser.parse(question)), {})
 
 
 def _ask_picture(
     image: str,
-    questions: list[str],
+    lines: Iterable[inputs.Line],
     how: dict[str, Any],
     by: pictures.By | None,
     checkpoint: str | None,
     detector: str | None,
+    device: options.DeviceName,
     trust: bool,
     as_json: bool,
 ) -> int:
     """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
     from ..questions import question_parser
 
-    answers.check_page(how["html"], None, how["png"])
-    lines = answers.one_page(inputs.question_lines(questions), how["html"], how["png"])
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, trust=trust)
+    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
     parser = question_parser(reasoner.domain)
     view = pictures.look_at(image, reasoner)
     with pictures.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:

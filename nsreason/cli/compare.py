@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options, output
+from . import checks, options, output
 
 if TYPE_CHECKING:
     from ..comparison import Comparison
@@ -31,6 +31,7 @@ REASONERS = (
 
 
 def compare(
+    context: typer.Context,
     task: Annotated[str, typer.Option("--task", metavar="NAME", help=f"What is asked: {TASKS}; or module:Class.")],
     data: Annotated[str, typer.Option("--data", metavar="DIR", help="The task's files.")],
     reasoners: Annotated[
@@ -76,8 +77,12 @@ def compare(
     examples: Annotated[
         int, typer.Option("--examples", metavar="N", min=0, help="Questions told on which reasoners differ.")
     ] = 8,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="Of all random draws.")] = 0,
     trust: options.Trust = False,
+    device: options.RecipeDevice = None,
+    batch_size: options.RecipeBatchSize = None,
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Compare reasoners: executors of programs, concept learners, networks without programs.
@@ -90,8 +95,21 @@ def compare(
 
     Exits with 1 when every reasoner failed.
     """
-    from ..compare import compare as run
+    from ..reasoner import REASONERS as KNOWN
     from ..reasoner import read_budget
+    from ..tasks import TASKS as TOLD
+
+    names = list(dict.fromkeys(name.strip() for name in reasoners.split(",") if name.strip()))
+    checks.one_of(task, TOLD, "task")
+    for name in names:
+        checks.one_of(name, KNOWN, "reasoner")
+    _refuse_idle(context, names, train, (Path(out) / "plan.json").exists(), _pairs(checkpoint, "--checkpoint"))
+    for path in _pairs(checkpoint, "--checkpoint").values():
+        checks.checkpoint(path)
+    checks.data(data, "--data")
+    checks.new_folder(out, "--out")
+    overrides = options.set_by(context, KEYS, {"device": device, "batch_size": batch_size}, set_ or [])
+    from ..compare import compare as run
 
     plan: dict[str, Any] = {
         "task_settings": _settings(with_ or []),
@@ -104,11 +122,10 @@ def compare(
         "limit": limit,
         "recipes": _pairs(recipe, "--recipe"),
         "checkpoints": _pairs(checkpoint, "--checkpoint"),
-        "overrides": set_ or [],
+        "overrides": [*(set_ or []), *overrides],
         "examples": examples,
         "trust": trust,
     }
-    names = [name.strip() for name in reasoners.split(",") if name.strip()]
     with _progress() as progress:
         found = run(task, data, names, out, progress=progress, **plan)
     write_report(found, out)
@@ -120,8 +137,34 @@ def compare(
         from ..comparison_report import table
 
         output.put_table(table(found))
-        output.note(f"{out}/report.html has plots, agreement and examples")
+        output.remark(f"{out}/report.html has plots, agreement and examples")
     return 0 if any(r.failure is None for r in found.runs) else 1
+
+
+KEYS = {"device": "training.accelerator", "batch_size": "training.batch_size"}
+_LEARN = ("cnn-lstm", "cnn-lstm-sa", "cnn-mlp", "concept-learner", "lstm", "mlp", "question-type", "relation-network")
+_NETWORKS = tuple(name for name in _LEARN if name != "concept-learner")
+
+
+def _refuse_idle(
+    context: typer.Context, names: Sequence[str], train: bool, begun: bool, checkpoints: Mapping[str, str]
+) -> None:
+    """Refuse options that would change nothing.
+
+    Raises:
+        UsageError: one is given.
+    """
+    learn = [name for name in names if (name in _LEARN or ":" in name) and name not in checkpoints]
+    if not learn:
+        idle: tuple[str, ...] = ("budget", "sizes", "within", "train", "recipe", "set_", "device", "batch_size", "seed")
+        who = ", ".join(names)
+        if not checkpoints:
+            idle = (*idle, "trust")
+        options.refuse(context, idle, f"is for reasoners that learn; none of --reasoners does: {who}")
+    if not train and not begun:  # a folder that was begun is found again by its budget
+        options.refuse(context, ("budget",), "is of --train, which is not given")
+    if not any(name in _NETWORKS or ":" in name for name in names):
+        options.refuse(context, ("sees",), f"is for networks; none of --reasoners is one: {', '.join(names)}")
 
 
 def write_report(found: Comparison, out: str | Path) -> None:
@@ -174,6 +217,9 @@ def _number(text: str, option: str) -> int:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, Any], None] | None]:
     """A bar on a terminal, a line for each reasoner elsewhere."""
+    if output.level.quiet:
+        yield None
+        return
     if not sys.stderr.isatty():
         yield lambda title, status: output.note(title) if status is None else None
         return

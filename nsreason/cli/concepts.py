@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options, output
+from . import checks, options, output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +35,10 @@ def concepts(
         str | None,
         typer.Option("--plot", metavar="FILE.png|FILE.html", help="Draw the spaces, with the objects of --data."),
     ] = None,
+    device: options.Device = "cpu",
     trust: options.Trust = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Show what a concept learner has learned of each concept.
@@ -43,12 +46,16 @@ def concepts(
     For each concept: the nearest other value of its attribute, and the attribute's space that it belongs to most. With
     --data also which values are taken for which, and how well its objects are counted.
     """
+    if plot is not None and not plot.lower().endswith((".png", ".html")):
+        raise output.UsageError(f"--plot takes the name of a .png or .html file, got '{plot}'")
+    checks.output_file(plot, "--plot")
+    checks.checkpoint(checkpoint, "concept-learner")
+    if data is not None:
+        checks.folder(data, "--data")
     from ..embedding_view import belonging, maps, nearest, to_html, to_png
     from . import learned
 
-    if plot is not None and not plot.lower().endswith((".png", ".html")):
-        raise output.UsageError(f"--plot takes the name of a .png or .html file, got '{plot}'")
-    learner = learned.load_learner(checkpoint, trust=trust)
+    learner = learned.load_learner(checkpoint, device, trust=trust)
     examples = [] if data is None else learned.examples_of(learner, data, "all", "", "given")
     probes = learned.probed(learner, examples) if examples else None
     near, weights = nearest(learner), belonging(learner)
@@ -58,7 +65,7 @@ def concepts(
         found = maps(learner, scenes)
         page = plot.lower().endswith(".html")
         learned.write_file(plot, to_html(found, checkpoint).encode() if page else to_png(found))
-        output.note(f"wrote {plot}")
+        output.remark(f"wrote {plot}")
     if as_json:
         told: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in near.items()}}
         told["belongs"] = weights

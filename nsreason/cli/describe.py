@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from . import inputs, options
 
 EXAMPLES = (
@@ -18,16 +14,15 @@ EXAMPLES = (
 def describe(
     program: options.Program,
     source: options.Source = "nested",
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Draw the wording; alike for the same number.")
-    ] = None,
+    seed: options.OwnSeed = None,
     domain: options.Domain = "clevr",
     lines: options.Lines = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Say a program as an English question.
 
-    The question is checked: parsing it gives an equivalent program.
+    Without --seed the wording is always the plainest; with it, one of several is drawn. The question is checked:
+    parsing it gives an equivalent program.
     """
     from ..describe import describe
     from ..dialects import read_program

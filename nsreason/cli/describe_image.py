@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import options, output, pictures
+from . import checks, options, output, pictures, progress
+
+if TYPE_CHECKING:
+    from ..scene import Scene
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 2 --images --out album",
@@ -17,6 +21,7 @@ EXAMPLES = (
 
 
 def describe_image(
+    context: typer.Context,
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")],
     out: Annotated[
         str | None, typer.Option("--out", metavar="SCENES.json", help="Write a scene file in CLEVR's layout.")
@@ -25,7 +30,12 @@ def describe_image(
     checkpoint: pictures.Checkpoint = None,
     detector: pictures.Detector = None,
     detections: pictures.Detections = None,
+    domain: options.Domain = "clevr",
+    device: options.Device = "cpu",
     trust: options.Trust = False,
+    batch_size: options.BatchSize = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Say what is in images: objects with their attributes, places, masks and relations.
@@ -37,27 +47,39 @@ def describe_image(
     """
     from ..data.scenes import write_scenes
     from ..errors import NsreasonError
-    from ..image_evaluation import views
     from ..perception.images import find_images
 
+    if detections is not None:
+        options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
+        checks.file(detections)
+    if checkpoint is None and detector is None:
+        options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
+    checks.output_file(out, "--out")
     paths = find_images(images)
+    if len(paths) == 1:
+        checks.image(str(paths[0]))
+    told = domain if "domain" in options.given(context) else None
+    checks.domain_of(told, checks.looking(by, checkpoint, detector), "images")
     given = pictures.load_detections(detections)
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, trust=trust)
+    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
+    from ..image_evaluation import AT_ONCE, views
+
     bad: list[NsreasonError] = []
     held = []
-    for number, (_, view) in enumerate(views(paths, reasoner, given, bad=bad)):
-        scene = reasoner.scene(view)
-        scene.index = number
-        if out is not None:
-            held.append(scene)
-        elif as_json:
-            output.put_json(scene.to_dict())
-        if not as_json:
-            lines = [f"{view.name}: {len(scene)} object{'' if len(scene) == 1 else 's'}"]
-            for i, place in enumerate(scene.places):
-                box = " ".join(f"{edge:.0f}" for edge in place.bbox or ())
-                lines.append(f"  {i}  {scene.describe(i):<30} box {box:<18} {100 * (place.score or 0):.0f} %")
-            output.put("\n".join(lines))
+    with progress.counted("looking at", "images", len(paths)) as looked:
+        for number, (_, view) in enumerate(
+            views(paths, reasoner, given, bad=bad, at_once=batch_size or AT_ONCE), start=1
+        ):
+            if looked is not None:
+                looked(number, len(paths))
+            scene = reasoner.scene(view)
+            scene.index = number - 1
+            if out is not None:
+                held.append(scene)
+            elif as_json:
+                output.put_json(scene.to_dict())
+            if not as_json:
+                output.put("\n".join(_lines(view.name, scene)))
     worst = 0
     for error in bad:
         worst = max(worst, output.report(error, as_json, {}))
@@ -68,3 +90,10 @@ def describe_image(
         else:
             output.note(f"wrote {out}")
     return worst
+
+
+def _lines(name: str, scene: Scene) -> Iterator[str]:
+    yield f"{name}: {len(scene)} object{'' if len(scene) == 1 else 's'}"
+    for i, place in enumerate(scene.places):
+        box = " ".join(f"{edge:.0f}" for edge in place.bbox or ())
+        yield f"  {i}  {scene.describe(i):<30} box {box:<18} {100 * (place.score or 0):.0f} %"

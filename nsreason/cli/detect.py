@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import CheckpointError, DataError, NsreasonError
-from . import options, output
+from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from ..perception.detections import DetectionFile, Detections
     from ..perception.detector import Detector
 
-Device = Literal["cpu", "cuda", "mps"]
 Format = Literal["coco", "results", "nscl"]
+AT_ONCE = 8  # images
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 3 --images --out pictures",
@@ -34,6 +33,7 @@ EXAMPLES = (
 
 
 def detect(
+    context: typer.Context,
     images: Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Image files, or folders of them.")],
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Write what is found; - is stdout, .gz is packed.")
@@ -56,9 +56,11 @@ def detect(
         str | None,
         typer.Option("--instances", metavar="FILE", help="Annotations: how well the detections agree with them."),
     ] = None,
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = "cpu",
+    device: options.Device = "cpu",
     trust: options.Trust = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", metavar="N", min=1, help="Images at once.")] = 8,
+    batch_size: options.BatchSize = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Find the objects of images: a box, a mask and a score each.
@@ -72,26 +74,43 @@ def detect(
     """
     if out == "-" and as_json:
         raise output.UsageError("--out - and --json both write to standard output")
-    detector = load_detector(checkpoint, device, trust=trust)
+    if out is None:
+        options.refuse(context, ("format_",), "is for --out, which is not given")
+    if checkpoint is None:
+        options.refuse(context, ("trust",), "is of a --checkpoint, which is not given")
+    checks.output_file(out, "--out")
+    checks.checkpoint(checkpoint or str(checks.bundled("detector")), "detector")
     bad: list[NsreasonError] = []
     paths = _find(images, bad)
     if not paths:
         raise bad[0]
     called = _names(paths)
+    if len(paths) == 1:
+        checks.image(str(paths[0]))
     truth = None if instances is None else _read_truth(instances, called.values())
+    detector = load_detector(checkpoint, device, trust=trust)
     if draw is not None:
         _make_folder(draw)
     least = detector.config.score if score is None else score
     found: list[Detections] = []
     seconds = 0.0
-    for files, read in _read(paths, batch_size, bad):
-        began = perf_counter()
-        names = [called[path] for path in files]
-        told = detector.detect(read, names, batch_size=batch_size, score=min(least, 0.05) if truth else least)
-        seconds += perf_counter() - began
-        found += told
-        if draw is not None:
-            _draw(Path(draw), read, [one.above(least) for one in told])
+    beside = sys.stderr if out == "-" else sys.stdout
+    width = max(map(len, called.values()))
+    with progress.counted("looking at", "images", len(paths)) as looked:
+        for files, read in _read(paths, batch_size or AT_ONCE, bad):
+            began = perf_counter()
+            names = [called[path] for path in files]
+            told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
+            seconds += perf_counter() - began
+            found += told
+            shown = [one.above(least) for one in told]
+            if draw is not None:
+                _draw(Path(draw), read, shown)
+            if not as_json and truth is None:
+                beside.writelines(_line(one, width) for one in shown)
+                beside.flush()
+            if looked is not None:
+                looked(len(found) + len(bad), len(paths))
     for error in bad:
         output.complain(str(error))
     if not found:
@@ -100,47 +119,44 @@ def detect(
     if out is not None:
         _write(out, format_, shown, detector, truth)
     told_figures = None if truth is None else _figures(found, truth, least, detector, seconds)
-    quiet = sys.stderr if out == "-" else sys.stdout
     if as_json:
         record: dict[str, object] = {"images": [_record(one, detector.categories) for one in shown]}
         record |= {"seconds": round(seconds, 3), "bad": [error.record() for error in bad]}
         output.put_json(record if told_figures is None else record | {"evaluation": told_figures.to_dict()})
         return 2 if bad else 0
     if told_figures is not None:
-        output.console(quiet).print(told_figures.table())
+        output.console(beside).print(told_figures.table())
     else:
-        quiet.write("\n".join(_lines(shown, seconds)) + "\n")
+        objects = sum(map(len, shown))
+        pace = f"{len(found) / max(seconds, 1e-9):.1f} images a second"
+        beside.write(f"{objects:,} objects in {len(found):,} images, {pace}\n")
     return 2 if bad else 0
 
 
-def load_detector(checkpoint: str | None = None, device: Device = "cpu", *, trust: bool = False) -> Detector:
+def load_detector(
+    checkpoint: str | None = None, device: options.DeviceName = "cpu", *, trust: bool = False
+) -> Detector:
     """The detector of a checkpoint, or the bundled one.
 
     Raises:
         CheckpointError: there is none, or it holds another model.
         UsageError: there is no such device here.
     """
-    if device == "mps":
-        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # read when torch is imported
-    import torch
-
+    place = pictures.torch_device(device)
     from ..checkpoint import load_model
     from ..perception.bundled import bundled
     from ..perception.detector import Detector
 
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not has[device]:
-        there = ", ".join(name for name, here in has.items() if here)
-        raise output.UsageError(f"--device {device}: torch finds none here; there is: {there}")
     if checkpoint is None:
         try:
             checkpoint = str(bundled("detector"))
         except CheckpointError as error:
             raise CheckpointError(f"{error}: --checkpoint FILE") from None
-    found = load_model(checkpoint, trust=trust)
+    with output.step(f"loaded {checkpoint} on {place}"):
+        found = load_model(checkpoint, trust=trust)
     if not isinstance(found, Detector):
         raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
-    return found.to(device)
+    return found.to(place)
 
 
 def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
@@ -243,10 +259,6 @@ def _record(found: Detections, categories: Sequence[str]) -> dict[str, object]:
     return {"image": found.image, "size": list(found.size), "objects": objects}
 
 
-def _lines(found: Sequence[Detections], seconds: float) -> Iterator[str]:
-    width = max(len(one.image) for one in found)
-    for one in found:
-        surest = f", scores {one.scores.min():.2f} to {one.scores.max():.2f}" if len(one) else ""
-        yield f"{one.image:<{width}}  {len(one)} object{'' if len(one) == 1 else 's'}{surest}"
-    objects = sum(map(len, found))
-    yield f"{objects:,} objects in {len(found):,} images, {len(found) / max(seconds, 1e-9):.1f} images a second"
+def _line(found: Detections, width: int) -> str:
+    scores = f", scores {found.scores.min():.2f} to {found.scores.max():.2f}" if len(found) else ""
+    return f"{found.image:<{width}}  {len(found)} object{'' if len(found) == 1 else 's'}{scores}\n"

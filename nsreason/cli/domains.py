@@ -9,6 +9,8 @@ import typer
 from . import options, output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..domain import Domain, ValueEntry
 
 EXAMPLES = ("nsreason domains", "nsreason domains clevr", "nsreason domains kitchen --json")
@@ -25,6 +27,9 @@ def domains(
 
     A domain has attributes with their values, relations, ops, and the words for all of them. It is a TOML file: copy
     one of the bundled ones, and give yours with --domain my_domain.toml.
+
+    The file is checked, words included: a word of two values, attributes or relations is an error, and words that no
+    question can use are told.
     """
     from ..domain import bundled_domains, load_domain
 
@@ -36,11 +41,50 @@ def domains(
             _list(found)
         return 0
     domain = load_domain(name)
+    unread = [] if domain.file.questions is None else list(unread_words(domain))
     if as_json:
-        output.put_json(_record(domain))
-    else:
-        _show(domain)
+        output.put_json({**_record(domain), "unread": unread})
+        return 0
+    _show(domain)
+    for told in unread:
+        output.note(f"{name}: {told}")
     return 0
+
+
+def unread_words(domain: Domain) -> Iterator[str]:
+    """Words of a domain that no question can use, and why.
+
+    Raises:
+        DomainError: a word has two meanings.
+    """
+    from ..errors import QuestionError
+    from ..questions import question_parser
+
+    parser = question_parser(domain)  # which reads all words
+
+    def asked(text: str, word: str, what: str, literal: str) -> Iterator[str]:
+        try:
+            known = {given for call in parser.parse(text).calls for given in call.literals}
+        except QuestionError as error:
+            yield f"the word '{word}' of the {what} cannot be used: '{text}': {str(error).partition(chr(10))[0]}"
+            return
+        if literal not in known:
+            yield f"the word '{word}' of the {what} is read as something else: '{text}' does not ask for it"
+
+    for attribute, told in domain.file.attributes.items():
+        for value, entry in told.values.items():
+            what = f"{attribute} '{value}'"
+            if not _words(entry):
+                yield f"the {what} has no word: no question can name it"
+            for word in entry.adjectives:
+                yield from asked(f"How many {word} {domain.file.things[0]}s are there?", word, what, value)
+            for word in entry.nouns:
+                yield from asked(f"Is there a {word}?", word, what, value)
+    for relation, said in domain.file.relations.items():
+        for word in said.words:
+            thing = domain.file.things[0]
+            text = f"Is there a {thing} {word} a {thing}?"
+            yield from asked(text, word, f"relation '{relation}'", relation)
 
 
 def _summary(domain: Domain) -> dict[str, object]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import options, output, pictures
+from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:
     from ..evaluation import Report
@@ -30,6 +30,7 @@ EXAMPLES = (
 
 
 def evaluate(
+    context: typer.Context,
     checkpoint: Annotated[
         str | None, typer.Argument(metavar="[CHECKPOINT]", help="A trained model that is to answer, by --data DIR.")
     ] = None,
@@ -67,7 +68,9 @@ def evaluate(
         OnError,
         typer.Option("--on-error", help="A question without an exact answer: guess, leave it out, or stop."),
     ] = "answer",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,
+    jobs: options.Jobs = 1,
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = None,
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="FILE.jsonl", help="Write predictions, a line a question; - is stdout."),
@@ -75,12 +78,17 @@ def evaluate(
     resume: Annotated[
         bool, options.flag("--resume", says="Go on where an interrupted run with the same --out stopped.")
     ] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Only the first questions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=0, help="Only the first questions; of what answers none, images."),
+    ] = None,
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="FILE.md", help="Write the report as Markdown, too.")
     ] = None,
     trust: options.Trust = False,
     domain: options.Domain = "clevr",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Answer and score every question of a file.
@@ -98,40 +106,54 @@ def evaluate(
 
     Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
+    told = domain if "domain" in options.given(context) else None
+    if markdown is not None:
+        checks.output_file(markdown, "--markdown")
     if checkpoint is not None:
-        others = {"--questions": questions, "--scenes": scenes, "--out": out, "--resume": resume or None}
-        others |= {"--images": images, "--by": by, "--detector": detector, "--detections": detections}
-        wrong = [name for name, value in others.items() if value is not None]
-        if wrong or data is None:
-            raise output.UsageError("a checkpoint needs --data DIR" if data is None else f"a model takes no {wrong[0]}")
-        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, trust, as_json)
+        options.refuse(context, _EXACT + _IMAGES, "does not go with a CHECKPOINT argument, which takes --data DIR")
+        if data is None:
+            raise output.UsageError("a checkpoint needs --data DIR")
+        head = checks.checkpoint(checkpoint, "concept-learner", "scene-parser", "detector")
+        _refuse_for(head.model, context)
+        checks.folder(data, "--data")
+        if told is not None:
+            checks.same_domain(told, head, "the checkpoint")
+        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, trust, as_json, device, batch_size)
+    options.refuse(context, ("data",), "is for a CHECKPOINT argument, which is not given")
+    if questions is None:
+        raise output.UsageError("missing --questions FILE")
+    if images is None and scenes is None:
+        raise output.UsageError("missing --scenes FILE")
+    checks.file(questions)
+    checks.output_file(out, "--out")
+    if out == "-" and as_json:
+        raise output.UsageError("--out - and --json both write to standard output")
     if images is not None:
-        if questions is None:
-            raise output.UsageError("missing --questions")
-        if data is not None or resume:
-            raise output.UsageError(f"--images takes no {'--resume' if data is None else '--data'}")
-        _check_out(out, as_json)
+        options.refuse(context, ("resume", "jobs"), "does not go with --images: images are looked at in one process")
+        if detections is not None:
+            options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
+            checks.file(detections)
+        checks.folder(images, "--images")
+        if scenes is not None:
+            checks.file(scenes)
+        head = checks.looking(by, sees, detector)
+        if head.model == "concept-learner":
+            options.refuse(context, ("on_error",), "does not go with a concept learner: it always has an answer")
+        checks.domain_of(told, head, "--images")
         look: dict[str, Any] = {"scenes": scenes, "part": part, "programs": programs, "on_error": on_error}
-        look |= {"out": out, "limit": limit}
-        report = _evaluate_images(questions, images, by, sees, detector, detections, look, markdown, trust, as_json)
+        look |= {"out": out, "limit": limit} | ({} if batch_size is None else {"at_once": batch_size})
+        report = _evaluate_images(questions, images, by, sees, detector, detections, device, look, markdown, trust, as_json)
         return 2 if report.bad.count and report.bad.count == report.questions else 0
-    for name, value in {"--by": by, "--checkpoint": sees, "--detector": detector, "--detections": detections}.items():
-        if value is not None:
-            raise output.UsageError(f"{name} is for --images, which is not given")
-    if data is not None or questions is None or scenes is None:
-        lacks = next((n for n, v in (("--questions", questions), ("--scenes", scenes)) if v is None), "a checkpoint")
-        raise output.UsageError(
-            f"--data is for a checkpoint, which is not given; missing {lacks}"
-            if data is not None
-            else f"missing {lacks}"
-        )
+    options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
+    options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
+    assert scenes is not None
+    checks.file(scenes)
 
     from ..evaluation import evaluate
 
     if resume and out in (None, "-"):
         raise output.UsageError("--resume needs the --out FILE of the interrupted run")
-    _check_out(out, as_json)
-    with _progress() as progress, _resumable(out):
+    with progress.counted("answering", "questions") as answered, _resumable(out):
         report = evaluate(
             questions,
             scenes,
@@ -140,7 +162,7 @@ def evaluate(
             jobs=jobs,
             out=out,
             resume=resume,
-            progress=progress,
+            progress=answered,
             limit=limit,
             domain=domain,
         )
@@ -150,9 +172,16 @@ def evaluate(
     return 2 if report.bad.count and report.bad.count == report.questions else 0
 
 
-def _check_out(out: str | None, as_json: bool) -> None:
-    if out == "-" and as_json:
-        raise output.UsageError("--out - and --json both write to standard output")
+_EXACT = ("questions", "scenes", "out", "resume", "jobs", "on_error")
+_IMAGES = ("images", "by", "sees", "detector", "detections")
+
+
+def _refuse_for(model: str, context: typer.Context) -> None:
+    """Refuse what has no effect on the model of a checkpoint."""
+    if model in ("scene-parser", "detector"):
+        options.refuse(context, ("programs",), f"does not go with a {model}: it answers no questions")
+    if model == "scene-parser":
+        options.refuse(context, ("batch_size",), "does not go with a scene-parser, which takes them image by image")
 
 
 def _evaluate_images(
@@ -162,18 +191,19 @@ def _evaluate_images(
     checkpoint: str | None,
     detector: str | None,
     detections: str | None,
+    device: options.DeviceName,
     look: dict[str, Any],
     markdown: str | None,
     trust: bool,
     as_json: bool,
 ) -> Report:
+    given = pictures.load_detections(detections)
+    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
     from ..image_evaluation import evaluate_images
 
-    given = pictures.load_detections(detections)
-    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, trust=trust)
-    with _progress("looking", "images") as progress:
+    with progress.counted("looking at", "images") as looked:
         report, seen = evaluate_images(
-            questions, images, reasoner, name=checkpoint or kind, detections=given, progress=progress, **look
+            questions, images, reasoner, name=checkpoint or kind, detections=given, progress=looked, **look
         )
     if markdown is not None:
         _write(markdown, report.to_markdown() + ("" if seen is None else "\n" + seen.to_markdown()))
@@ -196,14 +226,18 @@ def _evaluate_model(
     markdown: str | None,
     trust: bool,
     as_json: bool,
+    device: options.DeviceName,
+    batch_size: int | None,
 ) -> int:
+    place = pictures.torch_device(device)
     from ..checkpoint import load_model
     from ..perception.detector import Detector
     from ..perception.scene_parser import SceneParser
 
-    model = load_model(checkpoint, trust=trust)
+    with output.step(f"loaded {checkpoint} on {place}"):
+        model = load_model(checkpoint, trust=trust).to(place)
     if isinstance(model, SceneParser | Detector):
-        seen: Any = _seen(model, data, "held-out" if part == "held-out" else "all", limit)
+        seen: Any = _seen(model, data, "held-out" if part == "held-out" else "all", limit, batch_size)
         if markdown is not None:
             _write(markdown, seen.to_markdown())
         if as_json:
@@ -214,9 +248,9 @@ def _evaluate_model(
 
     from . import learned
 
-    learner = learned.load_learner(checkpoint, trust=trust)
+    learner = learned.learner_of(model, checkpoint)
     examples = learned.examples_of(learner, data, part, "", programs)[:limit]
-    report = learned.evaluated(learner, examples, checkpoint, programs)
+    report = learned.evaluated(learner, examples, checkpoint, programs, batch_size)
     probes = learned.probed(learner, examples)
     if markdown is not None:
         _write(markdown, report.to_markdown())
@@ -229,18 +263,20 @@ def _evaluate_model(
     return 0
 
 
-def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | None) -> Any:
+def _seen(
+    model: Any, data: str, part: Literal["all", "held-out"], limit: int | None, batch_size: int | None
+) -> Any:
     """The report of a model of perception."""
     from ..perception.scene_parser import SceneParser
 
     if isinstance(model, SceneParser):
         from ..image_evaluation import evaluate_parser
 
-        return evaluate_parser(model, data, part)
+        return evaluate_parser(model, data, part, limit=limit)
     from ..detection_report import evaluate_detector
 
-    with _progress("looking at", "images") as progress:
-        return evaluate_detector(model, data, part, limit=limit, progress=progress)
+    with progress.counted("looking at", "images") as looked:
+        return evaluate_detector(model, data, part, limit=limit, batch_size=batch_size or 8, progress=looked)
 
 
 def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:
@@ -266,25 +302,3 @@ def _resumable(out: str | None) -> Iterator[None]:
         if out is not None and Path(f"{out}.partial").exists():
             output.note(f"\nwhat is done is kept in {out}.partial; the same command with --resume goes on")
         raise
-
-
-@contextmanager
-def _progress(
-    doing: str = "answering", unit: str = "questions"
-) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A progress bar on a terminal; nothing where standard error goes to a file."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich import progress as rich
-
-    columns = (
-        rich.TextColumn(doing),
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn(unit),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=output.console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

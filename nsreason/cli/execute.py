@@ -25,6 +25,8 @@ def execute(
     png: options.Png = None,
     image_file: options.ImageFile = None,
     lines: options.Lines = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Run a program on a scene and print its answer.

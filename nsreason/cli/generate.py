@@ -1,47 +1,48 @@
-"""`nsreason generate`: synthetic data sets; CLEVR in the layout of the official one."""
+"""`nsreason generate ...`: synthetic data sets; CLEVR in the layout of the official one."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 import typer
 
-from . import options, output
+from . import checks, options, output, progress
 
 EXAMPLES = (
-    "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
     "nsreason generate clevr --scenes 5 --images --out drawn",
-    "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
     "nsreason generate sort-of-clevr --scenes 60 --validation 10 --out sort",
-    "nsreason generate springs --scenes 20 --validation 5 --out springs",
+    "nsreason generate clevr --help",
 )
+CLEVR_EXAMPLES = (
+    "nsreason generate clevr --scenes 100 --seed 7 --out synthetic",
+    "nsreason generate clevr --scenes 5 --images --size 240x160 --out small",
+    "nsreason generate clevr --scenes 50 --condition A --family one_hop --out cog",
+)
+SORT_OF_CLEVR_EXAMPLES = ("nsreason generate sort-of-clevr --scenes 60 --validation 10 --out sorted",)
+SPRINGS_EXAMPLES = ("nsreason generate springs --scenes 20 --validation 5 --out springs",)
 
-# What each data set takes; an option that it does not take is refused, not passed over.
-TAKES = {
-    "clevr": (
-        *("questions_per_scene", "seed", "min_objects", "max_objects", "condition", "family", "images", "size"),
-        *("split", "jobs"),
-    ),
-    "sort-of-clevr": ("questions_per_scene", "seed", "validation"),
-    "springs": ("seed", "validation", "max_links", "stiffness", "jobs"),
-}
+Scenes = Annotated[int, typer.Option("--scenes", metavar="N", min=0, help="Scenes to make.")]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The folder to write to; it is made.")]
+Validation = Annotated[
+    int, typer.Option("--validation", metavar="N", min=0, help="Withhold the last N scenes, in a file of their own.")
+]
 
 
-def generate(
+def generate() -> None:
+    """Make a data set: scenes, questions, programs, answers.
+
+    Each data set has options of its own: `nsreason generate DATASET --help`.
+    """
+
+
+def clevr(
     context: typer.Context,
-    dataset: Annotated[
-        Literal["clevr", "sort-of-clevr", "springs"],
-        typer.Argument(metavar="DATASET", help="What to make: clevr, sort-of-clevr or springs."),
-    ],
-    scenes: Annotated[int, typer.Option("--scenes", metavar="N", min=0, help="Scenes to make.")],
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="The folder to write to; it is made.")],
+    scenes: Scenes,
+    out: Out,
     questions_per_scene: Annotated[
-        int, typer.Option("--questions-per-scene", metavar="K", min=0, help="For each; sort-of-clevr: of each kind.")
+        int, typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each scene.")
     ] = 10,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed makes the same files.")] = 0,
+    seed: options.Seed = 0,
     min_objects: Annotated[int, typer.Option("--min-objects", metavar="N", min=1, help="Fewest in a scene.")] = 3,
     max_objects: Annotated[int, typer.Option("--max-objects", metavar="N", min=1, help="Most in a scene.")] = 10,
     condition: Annotated[
@@ -53,39 +54,39 @@ def generate(
         typer.Option("--family", metavar="NAME", help="Only these questions, as one_hop or one_hop/count; repeat."),
     ] = None,
     images: Annotated[bool, options.flag("--images", says="Draw each scene: images, masks, boxes.")] = False,
-    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the images, in pixels.")] = "480x320",
+    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the --images, in pixels.")] = "480x320",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")] = "new",
-    validation: Annotated[
-        int, typer.Option("--validation", metavar="N", min=0, help="Withhold the last N scenes; not for clevr.")
-    ] = 0,
-    max_links: Annotated[
-        int, typer.Option("--max-links", metavar="N", min=0, max=45, help="springs: most linked pairs.")
-    ] = 6,
-    stiffness: Annotated[
-        str, typer.Option("--stiffness", metavar="LOW,HIGH", help="springs: how stiff they are, drawn from between.")
-    ] = "5,20",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")] = 1,
+    jobs: options.Jobs = 1,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Make a data set: scenes, questions, programs, answers.
+    """Make scenes and questions by CLEVR's rules, with programs and answers; with --images, pictures.
 
-    clevr: writes scenes.json and questions.json as CLEVR lays them out. Scenes are placed by CLEVR's rules; with
-    --images they are drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json,
-    and instances.json in COCO's layout. Questions are drawn from families that cover all official templates; answers
-    are balanced in each family; a question in which a word could be left out is not asked. A scene depends on the seed
-    and its number alone, and the answers are balanced in blocks of 64 scenes: fewer scenes make the beginning of the
-    same files. Prints how often each type of question has each answer.
+    Writes scenes.json and questions.json in CLEVR's layout. Scenes are placed by CLEVR's rules; with --images they are
+    drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json, and instances.json
+    in COCO's layout.
 
-    sort-of-clevr: pictures of six flat shapes with questions as bits; train.npz, validation.npz, settings.json and
-    sample.png, a picture of the first. springs: balls on a table, some linked by springs or rods, simulated by MuJoCo
-    (the extra "physics"); the same files, with strip.png.
+    Questions are drawn from families that cover all official templates; answers are balanced in each family; a question
+    in which a word could be left out is not asked. A scene depends on the seed and its number alone, and the answers
+    are balanced in blocks of 64 scenes: fewer scenes make the beginning of the same files.
+
+    Prints how often each type of question has each answer.
     """
-    _refuse_others(context, dataset)
-    if dataset == "clevr":
-        _limits(min_objects, max_objects)
-        return _clevr(
+    if max_objects < min_objects:
+        raise output.UsageError(f"--max-objects {max_objects} is less than --min-objects {min_objects}")
+    if not images:
+        options.refuse(context, ("size",), "is for --images, which is not given")
+    if not questions_per_scene:
+        options.refuse(context, ("family",), "is of questions, of which --questions-per-scene 0 makes none")
+    checks.new_folder(out, "--out")
+    pixels = _size(size) if images else None
+    from ..data.synthetic import write_dataset
+
+    with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
+        summary = write_dataset(
             out,
-            as_json,
+            progress=made,
             scenes=scenes,
             questions_per_scene=questions_per_scene,
             seed=seed,
@@ -93,48 +94,89 @@ def generate(
             condition=condition,
             split=split,
             families=family or None,
-            images=_size(size) if images else None,
+            images=pixels,
             jobs=jobs,
         )
-    if validation > scenes:
-        raise output.UsageError(f"--validation {validation} is more than --scenes {scenes}")
-    if dataset == "sort-of-clevr":
-        from ..data.synthetic.sort_of_clevr import write_sort_of_clevr
+    if as_json:
+        output.put_json({"dataset": "clevr", "out": out, **summary.to_dict()})
+    else:
+        output.put_table(summary.table())
+    return 0
 
+
+def sort_of_clevr(
+    scenes: Scenes,
+    out: Out,
+    questions_per_scene: Annotated[
+        int,
+        typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each of the two kinds, a scene."),
+    ] = 10,
+    validation: Validation = 0,
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Make pictures of six flat shapes, with questions as bits: relational ones, and ones of a single object.
+
+    Writes train.npz, validation.npz, settings.json and sample.png, a picture of the first scene with its questions.
+    """
+    _withheld(validation, scenes)
+    checks.new_folder(out, "--out")
+    from ..data.synthetic.sort_of_clevr import write_sort_of_clevr
+
+    with output.step(f"wrote {out}"):
         told = write_sort_of_clevr(
             out, scenes=scenes, validation=validation, seed=seed, questions_per_kind=questions_per_scene
         )
-        return _told(dataset, out, told, told["answer_counts"]["train"], "question", as_json)
+    return _told("sort-of-clevr", out, told, told["answer_counts"]["train"], "question", as_json)
+
+
+def springs(
+    scenes: Scenes,
+    out: Out,
+    validation: Validation = 0,
+    seed: options.Seed = 0,
+    max_links: Annotated[int, typer.Option("--max-links", metavar="N", min=0, max=45, help="Most linked pairs.")] = 6,
+    stiffness: Annotated[
+        str, typer.Option("--stiffness", metavar="LOW,HIGH", help="How stiff springs are, drawn from between.")
+    ] = "5,20",
+    jobs: options.Jobs = 1,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Make balls on a table, some linked by springs or rods, simulated by MuJoCo.
+
+    Needs the extra `physics`: in a checkout, `pip install '.[physics]'`. Writes train.npz, validation.npz,
+    settings.json and strip.png, a picture of the first scene.
+    """
+    _withheld(validation, scenes)
+    checks.new_folder(out, "--out")
+    low, high = _range(stiffness)
     from ..data.synthetic.springs import Table, write_springs
 
     try:
-        table = Table(links=(0, max_links), stiffness=_range(stiffness))
+        table = Table(links=(0, max_links), stiffness=(low, high))
     except ValueError as error:
         raise output.UsageError(str(error)) from None
-    with _progress() as progress:
+    with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
         told = write_springs(
-            out, scenes=scenes, validation=validation, seed=seed, table=table, jobs=jobs, progress=progress
+            out, scenes=scenes, validation=validation, seed=seed, table=table, jobs=jobs, progress=made
         )
-    return _told(dataset, out, told, {key: told[key] for key in ("systems", "links")}, "of each scene", as_json)
+    return _told("springs", out, told, {key: told[key] for key in ("systems", "links")}, "of each scene", as_json)
 
 
-def _refuse_others(context: typer.Context, dataset: str) -> None:
-    """Refuse an option that this data set does not take; one that is not given is none."""
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or name in ("dataset", "scenes", "out", "as_json"):
-            continue
-        if name not in TAKES[dataset]:
-            flags = {p.name: p.opts[0] for p in context.command.params}
-            known = ", ".join(flags[n] for n in TAKES[dataset])
-            message = f"{flags[name]} does not apply to {dataset}; beside --scenes and --out it has {known}"
-            raise output.UsageError(message)
+COMMANDS = {
+    "clevr": (clevr, CLEVR_EXAMPLES),
+    "sort-of-clevr": (sort_of_clevr, SORT_OF_CLEVR_EXAMPLES),
+    "springs": (springs, SPRINGS_EXAMPLES),
+}
 
 
-def _limits(fewest: int, most: int) -> None:
-    if most < fewest:
-        raise output.UsageError(f"--max-objects {most} is less than --min-objects {fewest}")
+def _withheld(validation: int, scenes: int) -> None:
+    if validation > scenes:
+        raise output.UsageError(f"--validation {validation} is more than --scenes {scenes}")
 
 
 def _told(
@@ -157,18 +199,6 @@ def _told(
     return 0
 
 
-def _clevr(out: str, as_json: bool, **plan: Any) -> int:
-    from ..data.synthetic import write_dataset
-
-    with _progress() as progress:
-        summary = write_dataset(out, progress=progress, **plan)
-    if as_json:
-        output.put_json({"dataset": "clevr", "out": out, **summary.to_dict()})
-    else:
-        output.put_table(summary.table())
-    return 0
-
-
 def _range(text: str) -> tuple[float, float]:
     """`5,20` as two numbers."""
     try:
@@ -184,23 +214,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (x and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
         raise output.UsageError(f"--size is as 480x320, 16 pixels or more on each side; got '{text}'")
     return int(width), int(height)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on a terminal; nothing where standard error goes to a file."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich import progress as rich
-
-    columns = (
-        rich.TextColumn("making"),
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn("scenes"),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=output.console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -157,7 +157,8 @@ def the_scene(path: str, domain: Domain, index: int | None, image: str | None) -
     """
     from ..data.scenes import load_scenes
 
-    held = load_scenes(path, domain)
+    with output.step(f"read {path}"):
+        held = load_scenes(path, domain)
     if index is None and image is None:
         if len(held) == 1 and not held.bad:
             return held.scenes[0]

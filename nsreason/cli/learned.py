@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError, DataError, NsreasonError
-from . import answers, output
+from . import answers, options, output
 
 if TYPE_CHECKING:
     from ..concept_data import Example
@@ -21,17 +21,32 @@ if TYPE_CHECKING:
 BATCH = 1024  # questions at once
 
 
-def load_learner(path: str, *, trust: bool = False) -> ConceptLearner:
+def load_learner(path: str, device: options.DeviceName = "cpu", *, trust: bool = False) -> ConceptLearner:
     """The concept learner of a checkpoint; trust: see `checkpoint.load_model`.
 
     Raises:
         CheckpointError: there is none, or it holds another model.
+        UsageError: there is no such device here.
     """
-    from ..checkpoint import load_checkpoint, load_model
+    from .pictures import torch_device
+
+    place = torch_device(device)
+    from ..checkpoint import load_model
+
+    with output.step(f"loaded {path} on {place}"):
+        return learner_of(load_model(path, trust=trust).to(place), path)
+
+
+def learner_of(found: Any, path: str) -> ConceptLearner:
+    """The model of a checkpoint, which is to be a concept learner.
+
+    Raises:
+        CheckpointError: it is another one.
+    """
+    from ..checkpoint import load_checkpoint
     from ..concept_learner import ConceptLearner
     from ..reasoner import REASONERS
 
-    found = load_model(path, trust=trust)
     if not isinstance(found, ConceptLearner):
         name = load_checkpoint(path).model
         hint = f"; `nsreason compare --checkpoint {name}={path}` tests it" if name in REASONERS else ""
@@ -39,7 +54,9 @@ def load_learner(path: str, *, trust: bool = False) -> ConceptLearner:
     return found
 
 
-def evaluated(learner: ConceptLearner, examples: list[Example], name: str, programs: str) -> Report:
+def evaluated(
+    learner: ConceptLearner, examples: list[Example], name: str, programs: str, batch_size: int | None = None
+) -> Report:
     """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
     from ..answering import QuestionTypes
     from ..data.predictions import Prediction, Status
@@ -50,9 +67,11 @@ def evaluated(learner: ConceptLearner, examples: list[Example], name: str, progr
     types = QuestionTypes(learner.domain)
     scenes = {id(e.described) for e in examples}
     report = Report({"model": name, "programs": programs}, scenes=len(scenes))
-    for at in range(0, len(examples), BATCH):
-        part = examples[at : at + BATCH]
-        for e, answer in zip(part, learner.predict(learner.collate(part)), strict=True):
+    device = next(learner.parameters()).device
+    size = batch_size or BATCH
+    for at in range(0, len(examples), size):
+        part = examples[at : at + size]
+        for e, answer in zip(part, learner.predict(learner.collate(part).to(device)), strict=True):
             r, (kind, op) = e.record, types(e.program)
             error = answer.record() if isinstance(answer, NsreasonError) else None
             told = None if isinstance(answer, NsreasonError) else spell(answer)

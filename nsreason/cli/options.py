@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 import typer
+
+from . import output
 
 # nsreason.dialects has the table; naming it here again keeps `--help` from importing it. A test compares them.
 DIALECTS = "nested, postfix, clevr, clevr-raw, ns-vqa, ns-cl"
@@ -34,6 +37,104 @@ def flag(*names: str, says: str) -> Any:
     return typer.Option(*names, help=says, metavar="")
 
 
+def given(context: typer.Context) -> dict[str, str]:
+    """The options of the command line, by parameter: as `--html`; those left at their defaults are not among them."""
+    found: dict[str, str] = {}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and parameter.opts[0].startswith("-"):
+            found[name] = max(parameter.opts, key=len)
+    return found
+
+
+def refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuse options that would have no effect beside others: an option is never passed over without a word.
+
+    Args:
+        names: their parameters.
+        why: what the message says after the option's name.
+
+    Raises:
+        UsageError: one of them is on the command line.
+    """
+    there = given(context)
+    for name in names:
+        if name in there:
+            raise output.UsageError(f"{there[name]} {why}")
+
+
+def set_by(
+    context: typer.Context, keys: Mapping[str, str], values: Mapping[str, Any], set_: Iterable[str]
+) -> list[str]:
+    """Options that stand for a key of a recipe, as `--set` has them: `--seed 3` as `training.seed=3`.
+
+    Args:
+        keys: parameter -> key of the recipe. values: parameter -> its value; None leaves the recipe's.
+
+    Raises:
+        UsageError: `--set` names the key, too.
+    """
+    there = given(context)
+    named = {text.partition("=")[0].strip().rpartition(":")[2] for text in set_}
+    found = []
+    for name, key in keys.items():
+        if values[name] is None:
+            continue
+        if key in named:
+            raise output.UsageError(f"{there[name]} and --set {key}=... set the same value; give one of them")
+        found.append(f"{key}={values[name]}")
+    return found
+
+
+SEEDS = 2**32  # what torch, numpy and Python's generators all take
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+_DEVICE = "Where to compute: auto takes a GPU where there is one."
+_BATCH = "How many are computed at once: images, or questions."
+_SEED = "Of all random draws: the same seed, the same result."
+
+Device = Annotated[DeviceName, typer.Option("--device", help=_DEVICE)]
+RecipeDevice = Annotated[DeviceName | None, typer.Option("--device", help=_DEVICE, show_default="the recipe's")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", min=1, help=_BATCH)]
+RecipeBatchSize = Annotated[
+    int | None, typer.Option("--batch-size", metavar="N", min=1, help=_BATCH, show_default="the recipe's")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=SEEDS - 1, help=_SEED)]
+OwnSeed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, max=SEEDS - 1, help=_SEED, show_default="none")
+]
+RecipeSeed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, max=SEEDS - 1, help=_SEED, show_default="the recipe's")
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes.")]
+
+
+def _quiet(wanted: bool) -> bool:
+    if wanted:
+        output.level.quiet = True
+    return wanted
+
+
+def _verbose(context: typer.Context, wanted: bool) -> bool:
+    if wanted and "quiet" in given(context):
+        raise output.UsageError("--quiet and --verbose contradict each other; give one of them")
+    if wanted:
+        output.level.verbose = True
+    return wanted
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="The result alone: no remarks, no progress.", metavar="", callback=_quiet, is_eager=True
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", help="Also what is read, loaded and written, and how long it took.", metavar="", callback=_verbose
+    ),
+]
 Domain = Annotated[
     str,
     typer.Option(

@@ -11,7 +11,10 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
 from typing import IO, TYPE_CHECKING
 
 from ..errors import NsreasonError
@@ -21,6 +24,21 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PIPE_WIDTH = 100  # columns of tables and trees that no terminal limits
+
+
+@dataclass
+class Level:
+    """How much is told beside the result: less with --quiet and --json, more with --verbose."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+    def begin(self, *, quiet: bool) -> None:
+        """Another command."""
+        self.quiet, self.verbose = quiet, False
+
+
+level = Level()  # of the command that runs
 
 
 class UsageError(NsreasonError):
@@ -77,8 +95,23 @@ def put_json(record: Mapping[str, object]) -> None:
 
 
 def note(text: str) -> None:
-    """A remark beside the result, on standard error."""
+    """What the reader has to know beside the result, such as input that was left out, on standard error."""
     sys.stderr.write(text + "\n")
+
+
+def remark(text: str) -> None:
+    """What is good to know beside the result, on standard error; nothing with --quiet or --json."""
+    if not level.quiet:
+        note(text)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Tell with --verbose what was done and how long it took."""
+    began = perf_counter()
+    yield
+    if level.verbose:
+        note(f"{what}, {perf_counter() - began:.2f} s")
 
 
 def complain(message: str, *, label: str = "error") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from ..errors import CheckpointError
-from . import answers, output
+from . import answers, options, output
 from .inputs import Outcome
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ Detections = Annotated[
 
 
 def load_reasoner(
-    by: By | None, checkpoint: str | None, detector: str | None, *, detects: bool = True, trust: bool = False
+    by: By | None,
+    checkpoint: str | None,
+    detector: str | None,
+    *,
+    detects: bool = True,
+    device: options.DeviceName = "cpu",
+    trust: bool = False,
 ) -> tuple[ImageReasoner, By]:
     """What looks at images and answers, and its name; bundled weights where no checkpoint is given.
 
@@ -62,10 +69,11 @@ def load_reasoner(
     Raises:
         CheckpointError: a checkpoint cannot be read or is of another model, or no weights are bundled.
     """
+    place = torch_device(device)
     from ..image_reasoning import ConceptReasoner, SceneParserReasoner
 
-    finds = load_detector(detector, trust=trust) if detects else None
-    model = _load(checkpoint, by or "scene-parser", trust)
+    finds = load_detector(detector, place, trust=trust) if detects else None
+    model = _load(checkpoint, by or "scene-parser", place, trust)
     kind = _kind(model)
     if kind is None or (by is not None and kind != by):
         wanted = by or " or a ".join(get_args(By))
@@ -75,13 +83,32 @@ def load_reasoner(
     return ConceptReasoner(finds, model), kind
 
 
-def load_detector(checkpoint: str | None, *, trust: bool = False) -> Detecting:
+def torch_device(name: options.DeviceName) -> str:
+    """What `--device` names, as torch does; `auto` is a GPU where there is one.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if name == "mps":
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # read when torch is imported
+    import torch
+
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(kind for kind, here in has.items() if here)
+    if not has[name]:
+        there = ", ".join(kind for kind, here in has.items() if here)
+        raise output.UsageError(f"--device {name}: torch finds none here; there is: {there}")
+    return name
+
+
+def load_detector(checkpoint: str | None, device: str = "cpu", *, trust: bool = False) -> Detecting:
     """A detector, the bundled one where none is named.
 
     Raises:
         CheckpointError: it cannot be read, or is no detector.
     """
-    found: Any = _load(checkpoint, "detector", trust)
+    found: Any = _load(checkpoint, "detector", device, trust)
     if not hasattr(found, "detect"):
         raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
     detector: Detecting = found
@@ -89,12 +116,16 @@ def load_detector(checkpoint: str | None, *, trust: bool = False) -> Detecting:
 
 
 def _load(
-    checkpoint: str | None, name: Literal["detector", "scene-parser", "concept-learner"], trust: bool
+    checkpoint: str | None,
+    name: Literal["detector", "scene-parser", "concept-learner"],
+    device: str,
+    trust: bool,
 ) -> Any:
     from ..checkpoint import load_model
     from ..perception.bundled import bundled
 
-    return load_model(bundled(name) if checkpoint is None else checkpoint, trust=trust)
+    with output.step(f"loaded {checkpoint or f'the bundled {name}'} on {device}"):
+        return load_model(bundled(name) if checkpoint is None else checkpoint, trust=trust).to(device)
 
 
 def _kind(model: Any) -> By | None:
@@ -129,7 +160,8 @@ def look_at(path: str, reasoner: ImageReasoner) -> Looked:
     """
     from ..perception.images import read_image
 
-    return reasoner.look([(Path(path).name, read_image(path))])[0]
+    with output.step(f"looked at {path}"):
+        return reasoner.look([(Path(path).name, read_image(path))])[0]
 
 
 class Pictured(answers.Answering):

@@ -1,0 +1,205 @@
+"""What can be said of arguments and files before torch is loaded, which takes seconds: nobody waits for a typing error.
+
+The functions that use a file read it again, and know more of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ..errors import CheckpointError, DataError, did_you_mean
+from . import output
+
+if TYPE_CHECKING:
+    from ..domain import Domain
+
+Bundled = Literal["detector", "scene-parser", "concept-learner"]
+_HEAD = 50_000_000  # bytes; a checkpoint's JSON has its settings, not its weights
+
+
+def file(path: str) -> None:
+    """Raise DataError when a path is no file that is there; `-`, standard input, is left alone."""
+    if path == "-":
+        return
+    place = Path(path)
+    if place.is_dir():
+        raise DataError(f"{path}: cannot be read: it is a folder")
+    if not place.exists():
+        near = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+        raise DataError(f"{path}: no such file{did_you_mean(place.name, near)}")
+
+
+def folder(path: str, option: str) -> None:
+    """Raise DataError when a path, or one of several with commas between, is no folder that is there."""
+    for part in [path] if Path(path).is_dir() else path.split(","):
+        if not Path(part.strip()).is_dir():
+            what = "is a file, not a folder" if Path(part.strip()).exists() else "there is no such folder"
+            raise DataError(f"{part.strip()}: {what} ({option})")
+
+
+def data(path: str, option: str) -> None:
+    """Raise DataError when data are not there: a folder, several with commas between, or an archive of files."""
+    if not Path(path).is_file():
+        folder(path, option)
+
+
+def new_folder(path: str, option: str) -> None:
+    """Raise DataError when a path that is to be a folder is a file."""
+    place = Path(path)
+    for part in (place, *place.parents):
+        if part.exists():
+            if not part.is_dir():
+                raise DataError(f"{path}: {part} is a file, not a folder ({option})")
+            return
+
+
+def output_file(path: str | None, option: str) -> None:
+    """Raise DataError when a file cannot be written because its folder is not there, before the work is done."""
+    if path in (None, "-"):
+        return
+    assert path is not None
+    if Path(path).is_dir():
+        raise DataError(f"{path} is a folder; {option} takes the name of a file")
+    if not Path(path).parent.is_dir():
+        raise DataError(f"{path}: there is no folder {Path(path).parent} ({option})")
+
+
+def image(path: str) -> None:
+    """Raise DataError when a file is not there, or does not begin as an image does."""
+    from ..image_files import read_header
+
+    file(path)
+    read_header(path)
+
+
+class Head:
+    """What the JSON file of a checkpoint says of its model: its name and its settings."""
+
+    def __init__(self, model: str, config: dict[str, Any]) -> None:
+        self.model, self.config = model, config
+
+    @property
+    def domain(self) -> str | None:
+        """The name of the domain that the model knows, where its settings name one."""
+        found = self.config.get("domain")
+        return found if isinstance(found, str) else None
+
+    @property
+    def own(self) -> bool:
+        """Whether the model is somebody's own, of which nothing is known here."""
+        return ":" in self.model
+
+
+def checkpoint(path: str, *models: str) -> Head:
+    """The head of a checkpoint.
+
+    Args:
+        models: those that would do; none given, any does.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is of another model.
+    """
+    place = Path(path)
+    if place.is_dir():
+        place = place / "last.json"
+    try:
+        if place.stat().st_size > _HEAD:
+            raise ValueError("it is too large")
+        told = json.loads(place.read_bytes())
+        head = Head(str(told["model"]), dict(told["config"]))
+    except FileNotFoundError:
+        near = [p.name for p in place.parent.glob("*.json")] if place.parent.is_dir() else []
+        raise CheckpointError(f"{place}: no such checkpoint{did_you_mean(place.name, near)}") from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        hint = "; give the JSON file beside it" if place.suffix == ".safetensors" else ""
+        raise CheckpointError(f"{path}: not a checkpoint: {_why(error)}{hint}") from None
+    if models and head.model not in models and not head.own:
+        raise CheckpointError(f"{path}: holds the model '{head.model:.60}', not {' or '.join(map(repr, models))}")
+    return head
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no '{error.args[0]}'"
+    return str(error)[:200] if str(error) else type(error).__name__
+
+
+def bundled(name: Bundled) -> Path:
+    """The checkpoint of bundled weights; see `perception.bundled`."""
+    from ..perception.bundled import bundled as found
+
+    return found(name)
+
+
+def looking(by: str | None, checkpoint_: str | None, detector: str | None) -> Head:
+    """The head of what is to see images, after checking that all its checkpoints are there.
+
+    Raises:
+        CheckpointError: one is not, is of another model, or no weights are bundled.
+    """
+    if detector is not None:
+        checkpoint(detector, "detector")
+    kinds = ("scene-parser", "concept-learner") if by is None else (by,)
+    if checkpoint_ is not None:
+        return checkpoint(checkpoint_, *kinds)
+    name: Bundled = "concept-learner" if by == "concept-learner" else "scene-parser"
+    return checkpoint(str(bundled(name)))
+
+
+def same_domain(given: str, head: Head, of: str) -> Domain:
+    """The domain of `--domain`, which is to be that of a model.
+
+    Args:
+        of: the option that names the model: `--image`, `--checkpoint`.
+
+    Raises:
+        DomainError: there is no such domain. UsageError: the model knows another one.
+    """
+    from ..domain import load_domain
+
+    found = load_domain(given)
+    if head.domain is not None and found != load_domain(head.domain):
+        model = f"the {head.model} of {of}"
+        raise output.UsageError(
+            f"--domain {given} does not go with {of}: {model} was trained on the domain '{head.domain}' and knows no "
+            f"other; train one on yours, or leave --domain out"
+        )
+    return found
+
+
+def domain_of(given: str | None, head: Head, of: str) -> Domain:
+    """The domain of a model, which `--domain` may name, too; see `same_domain`."""
+    from ..domain import load_domain
+
+    if given is not None:
+        return same_domain(given, head, of)
+    return load_domain(head.domain or "clevr")
+
+
+def one_of(name: str, known: Iterable[str], what: str) -> None:
+    """Raise UsageError when a name is not in a table; `module:Class` stands for one's own."""
+    if ":" not in name and name not in known:
+        raise output.UsageError(
+            f"no {what} '{name}'{did_you_mean(name, known)}; there are: {', '.join(known)}; "
+            "or give your own as 'module:Class'"
+        )
+
+
+def weights_for(model: str, given: str) -> None:
+    """Check what `train --from` names.
+
+    Raises:
+        UsageError: no weights of the model come with the package. CheckpointError: there is no such checkpoint.
+    """
+    if given != "bundled":
+        checkpoint(given, model)
+        return
+    if model not in get_args(Bundled):
+        known = ", ".join(get_args(Bundled))
+        raise output.UsageError(
+            f"no weights of the model '{model}' are bundled, only of {known}; name a checkpoint's file"
+        )
+    bundled(model)  # type: ignore[arg-type] # it is one of them
