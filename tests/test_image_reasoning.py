@@ -246,7 +246,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def finds(scenes: list[Scene], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "load_detector", lambda checkpoint: Finds(scenes))
+    monkeypatch.setattr(pictures, "load_detector", lambda checkpoint, device="cpu": Finds(scenes))
 
 
 def run(*args: str) -> Result:
@@ -304,7 +304,7 @@ def test_evaluate_looks_at_images(folder: Path, scenes: list[Scene], checkpoint:
         (("ask", "Is there a cube?", "--image", "a.png", "--index", "3"), "--index goes with --scene"),
         (("ask", "Is there a cube?", "--scene", "s.json", "--detector", "d"), "give --image without --scene"),
         (("evaluate", "--images", "D"), "missing --questions"),
-        (("evaluate", "--images", "D", "--questions", "q", "--resume"), "--images takes no --resume"),
+        (("evaluate", "--images", "D", "--questions", "q", "--resume"), "--resume does not go with --images"),
         (("evaluate", "--questions", "q", "--scenes", "s", "--by", "scene-parser"), "--by is for --images"),
         (("describe-image", "absent.png"), "no such file"),
     ],

@@ -124,18 +124,21 @@ def evaluate(
         raise output.UsageError("missing --questions FILE")
     if images is None and scenes is None:
         raise output.UsageError("missing --scenes FILE")
-    checks.file(questions)
-    checks.output_file(out, "--out")
     if out == "-" and as_json:
         raise output.UsageError("--out - and --json both write to standard output")
     if images is not None:
         options.refuse(context, ("resume", "jobs"), "does not go with --images: images are looked at in one process")
         if detections is not None:
             options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
-            checks.file(detections)
+    else:
+        options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
+        options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
+    for path in (questions, scenes, detections):
+        if path is not None:
+            checks.file(path)
+    checks.output_file(out, "--out")
+    if images is not None:
         checks.folder(images, "--images")
-        if scenes is not None:
-            checks.file(scenes)
         head = checks.looking(by, sees, detector)
         if head.model == "concept-learner":
             options.refuse(context, ("on_error",), "does not go with a concept learner: it always has an answer")
@@ -144,10 +147,7 @@ def evaluate(
         look |= {"out": out, "limit": limit} | ({} if batch_size is None else {"at_once": batch_size})
         report = _evaluate_images(questions, images, by, sees, detector, detections, device, look, markdown, trust, as_json)
         return 2 if report.bad.count and report.bad.count == report.questions else 0
-    options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
-    options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
     assert scenes is not None
-    checks.file(scenes)
 
     from ..evaluation import evaluate
 
