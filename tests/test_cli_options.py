@@ -109,6 +109,14 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
     (["describe-image", "images", "--detector", DETECTOR, "--detections", "x"], ("--detector", "--detections")),
     (["describe-image", "images", "--domain", "kitchen"], ("--domain", "images")),
     (["detect", "images", "--format", "nscl"], ("--format", "--out")),
+    (["ask", RED, *SCENE, "--trust"], ("--trust", "--checkpoint")),
+    (["ask", RED, *IMAGE, "--trust"], ("--trust", "--checkpoint")),
+    (["evaluate", *FILES, "--trust"], ("--trust", "CHECKPOINT")),
+    (["evaluate", *PIXELS, "--trust"], ("--trust", "--checkpoint")),
+    (["describe-image", "images", "--trust"], ("--trust", "--checkpoint")),
+    (["detect", "images", "--trust"], ("--trust", "--checkpoint")),
+    ([*TRAIN, "--trust"], ("--trust", "--recipe")),
+    ([*COMPARE, "exact", "--trust"], ("--trust", "--reasoners")),
     (["detect", "images", "--json", "--out", "-"], ("--json", "--out")),
     (["generate", "clevr", "--scenes", "2", "--out", "new", "--size", "64x64"], ("--size", "--images")),
     (
@@ -246,7 +254,7 @@ def test_bad_input_is_told_before_torch_is_loaded(number: int, told_early: list[
 
 # --- what options mean ----------------------------------------------------------------------------------------
 
-SHARED = {"--device", "--batch-size", "--seed", "--quiet", "--verbose", "--jobs", "--domain", "--json"}
+SHARED = {"--trust", "--device", "--batch-size", "--seed", "--quiet", "--verbose", "--jobs", "--domain", "--json"}
 
 
 def test_shared_options_mean_the_same_everywhere() -> None:

@@ -246,7 +246,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def finds(scenes: list[Scene], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "load_detector", lambda checkpoint, device="cpu": Finds(scenes))
+    monkeypatch.setattr(pictures, "load_detector", lambda checkpoint, device="cpu", *, trust=False: Finds(scenes))
 
 
 def run(*args: str) -> Result:

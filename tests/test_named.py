@@ -181,9 +181,9 @@ def test_models_of_the_table_need_no_trust(tmp_path: Path, monkeypatch: pytest.M
 
 
 COMMANDS = {
-    "ask": ["a cube?", "--scene", "SCENE", "--checkpoint", "FILE"],
-    "ask image": ["ask", "a cube?", "--image", "IMAGE", "--checkpoint", "FILE"],
-    "ask detector": ["ask", "a cube?", "--image", "IMAGE", "--detector", "FILE"],
+    "ask": ["Is there a cube?", "--scene", "SCENE", "--checkpoint", "FILE"],
+    "ask image": ["ask", "Is there a cube?", "--image", "IMAGE", "--checkpoint", "FILE"],
+    "ask detector": ["ask", "Is there a cube?", "--image", "IMAGE", "--detector", "FILE"],
     "describe-image": ["IMAGE", "--checkpoint", "FILE"],
     "detect": ["IMAGE", "--checkpoint", "FILE"],
     "evaluate": ["FILE", "--data", "."],
@@ -208,6 +208,7 @@ def test_no_command_imports_what_a_checkpoint_names(hostile: Path, tmp_path: Pat
     (folder / "recipe.toml").write_text(RECIPE.format(model="hostile_module:Model", rest=""))
     Image.new("RGB", (32, 32)).save("a.png")
     Path("scene.json").write_text(json.dumps({"objects": []}))
+    Path("Q").write_text(json.dumps({"questions": []}))
     given = {"FILE": str(path), "IMAGE": "a.png", "SCENE": "scene.json", "RECIPE": str(folder / "recipe.toml")}
     arguments = [given.get(a, a) for a in COMMANDS[name]]
     if name in ("ask", "describe-image", "detect", "evaluate", "concepts", "train"):

@@ -130,7 +130,10 @@ def evaluate(
         options.refuse(context, ("resume", "jobs"), "does not go with --images: images are looked at in one process")
         if detections is not None:
             options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
+        if sees is None and detector is None:
+            options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
     else:
+        options.refuse(context, ("trust",), "is for --images or a CHECKPOINT argument")
         options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
         options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
     for path in (questions, scenes, detections):
@@ -145,7 +148,9 @@ def evaluate(
         checks.domain_of(told, head, "--images")
         look: dict[str, Any] = {"scenes": scenes, "part": part, "programs": programs, "on_error": on_error}
         look |= {"out": out, "limit": limit} | ({} if batch_size is None else {"at_once": batch_size})
-        report = _evaluate_images(questions, images, by, sees, detector, detections, device, look, markdown, trust, as_json)
+        report = _evaluate_images(
+            questions, images, by, sees, detector, detections, device, look, markdown, trust, as_json
+        )
         return 2 if report.bad.count and report.bad.count == report.questions else 0
     assert scenes is not None
 

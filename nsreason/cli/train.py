@@ -205,7 +205,7 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
 
     table, source = read_table(recipe)
     of = table.get("model")
-    if of != model and DATA.get(str(of)) != DATA[model]:
+    if of != model and ":" not in str(of) and DATA.get(str(of)) != DATA[model]:
         raise output.UsageError(f"the recipe '{recipe}' is of the model '{of}', not of '{model}'")
     set_pairs(overrides)
     training = table.get("training", {})
