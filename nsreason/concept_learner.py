@@ -172,7 +172,7 @@ class ConceptLearner(nn.Module):
                 place[id(e.described)] = len(scenes)
                 scenes.append(e.described)
             which.append(place[id(e.described)])
-        seen, present = self._side_by_side(scenes)
+        seen, present = self.side_by_side(scenes)
         return ConceptBatch(
             seen if isinstance(seen, Tensor) else None,
             present,
@@ -183,8 +183,12 @@ class ConceptLearner(nn.Module):
             seen if isinstance(seen, Regions) else None,
         )
 
-    def _side_by_side(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
-        """Descriptions or regions, padded, and where there is an object."""
+    def side_by_side(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
+        """Descriptions or regions, padded, and where there is an object.
+
+        Raises:
+            DataError: the learner knows the other kind.
+        """
         if self.config.features == "state":
             told = [d for d in scenes if isinstance(d, Described)]
             if len(told) < len(scenes):
@@ -244,7 +248,7 @@ class ConceptLearner(nn.Module):
         """
         if not scenes:
             raise DataError("there is no scene to look at")
-        seen, present = self._side_by_side(scenes)
+        seen, present = self.side_by_side(scenes)
         device = next(self.parameters()).device
         return self.ground(seen.to(device), present.to(device))
 

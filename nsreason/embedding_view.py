@@ -4,27 +4,23 @@ A map shows an attribute's space in two dimensions: its concepts' vectors and, w
 Vectors that are apart in many dimensions cannot be so in two: the concepts therefore stand on a circle, like ones
 beside each other, and an object lies between them by its cosines to them (a radial map). Objects of one value far from
 its concept, or among another's, are those that are mistaken for it.
+
+How much a concept *belongs* to a space is a weight in a sum over spaces, and says little of where the concept is
+decided: see `deciding`.
 """
 
 from __future__ import annotations
 
-import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .concept_data import describe_scenes
-from .concept_learner import ConceptLearner, pad
+from .concept_data import Described, Viewed
+from .concept_learner import ConceptLearner
 from .scene import Scene
 
-if TYPE_CHECKING:
-    from PIL.ImageDraw import ImageDraw
-
-SIDE, EDGE = 360, 40  # pixels of a map and of its margin
 MOST = 400  # objects in a map
 SHARP = 0.4  # of the softmax over an object's cosines: low enough to see how sure, high enough to see of what
 
@@ -78,30 +74,95 @@ def belonging(learner: ConceptLearner) -> dict[str, dict[str, float]]:
     """For each concept how much it belongs to each space; they add up to 1."""
     spaces = learner.perception.embeddings.concepts
     weights = spaces.log_belong().exp().squeeze(1).T.tolist()  # (C, P)
-    names = [*learner.domain.attributes, "others"]
+    names = [*learner.domain.attributes, OTHERS]
     return {c: dict(zip(names, row, strict=False)) for c, row in zip(learner.domain.concepts, weights, strict=True)}
 
 
+OTHERS = "others"  # the space that is of no attribute, after those of the attributes
+
+
+@dataclass(frozen=True)
+class Objects:
+    """M objects as a learner sees them, at most `MOST`.
+
+    places: (P, M, H) in each space. values: per object, its value of each attribute, as annotated.
+    """
+
+    places: Tensor
+    values: list[list[str]]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
 @torch.no_grad()
-def maps(learner: ConceptLearner, scenes: Sequence[Scene] = ()) -> list[Map]:
-    """A map for each attribute, with the objects of the scenes (at most 400) if the learner knows scenes.
+def objects_of(learner: ConceptLearner, seen: Sequence[tuple[Described | Viewed, Scene]]) -> Objects | None:
+    """The first objects of what a learner sees of scenes, described or in images; None where there is no object.
+
+    Args:
+        seen: each with its scene, whose objects are the same, in the same order.
 
     Raises:
-        SceneError: an object has no coordinates in the frame of the learner's descriptions.
+        DataError: the learner sees something else.
+    """
+    kept: list[tuple[Described | Viewed, Scene]] = []
+    count = 0
+    for described, scene in seen:
+        if count + len(scene) > MOST:
+            break
+        kept.append((described, scene))
+        count += len(scene)
+    if not count:
+        return None
+    rows, present = learner.side_by_side([described for described, _ in kept])
+    device = next(learner.parameters()).device
+    perception = learner.perception
+    features, _ = perception.features(rows.to(device))
+    places = perception.embeddings.concepts.places(features.flatten(0, 1))  # (P, S*N, H)
+    attributes = learner.domain.attributes
+    values = [[s.value(i, a) for a in attributes] for _, s in kept for i in range(len(s))]
+    return Objects(places[:, present.flatten().to(device)].cpu(), values)
+
+
+@torch.no_grad()
+def deciding(learner: ConceptLearner, objects: Objects) -> dict[str, dict[str, float]]:
+    """For each concept that objects have, the share of each space in its score there; they add up to 1.
+
+    A score is a sum over spaces of belong * exp((cosine - margin) / temperature). Weights differ by a factor of a few,
+    exponentials by hundreds: a space in which all cosines are low decides nothing, however much belongs to it. Weight
+    collects in `others` while learning, for a question of one attribute is answered by the words of its own space: to
+    belong to the space of another attribute costs there, to belong to `others`, which no question asks of, does not.
     """
     spaces = learner.perception.embeddings.concepts
-    places, values = _objects(learner, scenes)
-    units, first, found = spaces.units().cpu(), 0, []
+    device = next(learner.parameters()).device
+    terms, _ = spaces.terms(spaces.cosines(objects.places.to(device)))  # (P, M, C)
+    shares = terms.softmax(dim=0).cpu()
+    names = [*learner.domain.attributes, OTHERS]
+    found = {}
+    for number, attribute in enumerate(learner.domain.attributes):
+        for concept in learner.domain.values(attribute):
+            has = torch.tensor([values[number] == concept for values in objects.values])
+            if bool(has.any()):
+                mine = shares[:, has, learner.domain.concept_index[concept]].mean(dim=1).tolist()
+                found[concept] = dict(zip(names, mine, strict=False))
+    return found
+
+
+@torch.no_grad()
+def maps(learner: ConceptLearner, objects: Objects | None = None) -> list[Map]:
+    """A map for each attribute, with objects."""
+    units, first, found = learner.perception.embeddings.concepts.units().cpu(), 0, []
     for number, attribute in enumerate(learner.domain.attributes):
         names = learner.domain.values(attribute)
         vectors = units[number, first : first + len(names)]
         first += len(names)
         anchors = _circle(vectors)  # (V, 2)
-        objects = places[number] if len(places) else vectors[:0]
-        weights = torch.softmax(objects @ vectors.T / SHARP, dim=-1)
-        flat = torch.cat([anchors, weights @ anchors]).tolist()
-        told = [*names, *(v[number] for v in values)]
-        points = [Point(v, x, y, i < len(names)) for i, (v, (x, y)) in enumerate(zip(told, flat, strict=True))]
+        flat, told = anchors, list(names)
+        if objects is not None:
+            weights = torch.softmax(objects.places[number] @ vectors.T / SHARP, dim=-1)
+            flat = torch.cat([anchors, weights @ anchors])
+            told += [v[number] for v in objects.values]
+        points = [Point(v, x, y, i < len(names)) for i, (v, (x, y)) in enumerate(zip(told, flat.tolist(), strict=True))]
         found.append(Map(attribute, tuple(points)))
     return found
 
@@ -116,101 +177,3 @@ def _circle(vectors: Tensor) -> Tensor:
     angle = torch.zeros(len(vectors))
     angle[torch.tensor(order)] = torch.arange(len(vectors)) * (2 * torch.pi / len(vectors))
     return torch.stack([-angle.cos(), angle.sin()], dim=-1)
-
-
-def _objects(learner: ConceptLearner, scenes: Sequence[Scene]) -> tuple[Tensor, list[list[str]]]:
-    """Places (A, M, H) of M objects, and their values [object][attribute]."""
-    if learner.config.features != "state":
-        return torch.zeros(0), []  # scenes say nothing to a learner that sees images
-    kept, count = [], 0
-    for s in scenes:
-        if count + len(s) > MOST:
-            break
-        kept.append(s)
-        count += len(s)
-    if not count:
-        return torch.zeros(0), []
-    padded = pad(describe_scenes(kept, learner.config.state))
-    perception = learner.perception
-    device = next(learner.parameters()).device
-    objects, _ = perception.features(padded.rows.to(device))
-    places = perception.embeddings.concepts.places(objects.flatten(0, 1))  # (P, S*N, H)
-    seen = places[:, padded.present.flatten().to(device)].cpu()
-    return seen, [[s.value(i, a) for a in learner.domain.attributes] for s in kept for i in range(len(s))]
-
-
-def hues(map_: Map) -> dict[str, str]:
-    """A colour for each value of a map: its name where that is the name of a colour, else one of a wheel."""
-    from .perception.state import palette
-
-    names = [p.value for p in map_.points if p.concept]
-    known = palette()
-    if all(n in known for n in names):
-        return {n: "#{:02x}{:02x}{:02x}".format(*known[n]) for n in names}
-    wheel = ("#1b6ca8", "#d1495b", "#2e933c", "#edae49", "#7b4fa3", "#00798c", "#8d5a2b", "#5c5c5c")
-    return {n: wheel[i % len(wheel)] for i, n in enumerate(names)}
-
-
-def to_svg(map_: Map) -> str:
-    """A map as SVG."""
-    hue = hues(map_)
-    parts = [f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{html.escape(map_.attribute)}">']
-    for p in sorted(map_.points, key=lambda p: p.concept):
-        x, y = _pixels(p)
-        if not p.concept:
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{hue[p.value]}" fill-opacity=".45"/>')
-            continue
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="{hue[p.value]}" stroke="#fff" stroke-width="2"/>')
-        parts.append(f'<text x="{x:.1f}" y="{y - 11:.1f}" text-anchor="middle">{html.escape(p.value)}</text>')
-    return "".join([*parts, "</svg>"])
-
-
-def _pixels(p: Point) -> tuple[float, float]:
-    half = SIDE / 2 - EDGE
-    return SIDE / 2 + half * p.x, SIDE / 2 - half * p.y
-
-
-def to_html(found: Sequence[Map], title: str) -> str:
-    """All maps as one page that needs no network."""
-    figures = "".join(f"<figure>{to_svg(m)}<figcaption>{html.escape(m.attribute)}</figcaption></figure>" for m in found)
-    style = (
-        "body{font:15px/1.4 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}"
-        "main{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1.5rem}"
-        "figure{margin:0;border:1px solid #ddd;border-radius:6px}svg{width:100%}"
-        "svg text{font:13px system-ui,sans-serif;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}"
-        "figcaption{padding:.4rem .8rem;color:#555}"
-    )
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
-    note = "Large dots are concepts, small ones objects in the value that they have, nearer to concepts more like them."
-    return (
-        f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{html.escape(title)}</h1>'
-        f"<p>{note}</p><main>{figures}</main></body></html>\n"
-    )
-
-
-def to_png(found: Sequence[Map]) -> bytes:
-    """All maps side by side as a picture."""
-    from PIL import Image, ImageDraw
-
-    scale = 2
-    picture = Image.new("RGB", (SIDE * scale * max(1, len(found)), SIDE * scale), "white")
-    draw = ImageDraw.Draw(picture)
-    for column, map_ in enumerate(found):
-        _paint(draw, map_, column * SIDE * scale, scale)
-    held = io.BytesIO()
-    picture.save(held, "PNG", optimize=True)
-    return held.getvalue()
-
-
-def _paint(draw: ImageDraw, map_: Map, left: int, scale: int) -> None:
-    hue = hues(map_)
-    draw.text((left + 10 * scale, 8 * scale), map_.attribute, fill="#555555", font_size=14 * scale)
-    for p in sorted(map_.points, key=lambda p: p.concept):
-        x, y = (v * scale for v in _pixels(p))
-        r = (7 if p.concept else 2) * scale
-        draw.ellipse((left + x - r, y - r, left + x + r, y + r), fill=hue[p.value], outline="white")
-        if p.concept:
-            at = (left + x, y - 10 * scale)
-            draw.text(
-                at, p.value, fill="#222222", anchor="mb", font_size=13 * scale, stroke_width=scale, stroke_fill="white"
-            )

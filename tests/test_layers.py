@@ -57,6 +57,8 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.detection_report",
         "nsreason.image_data",
         "nsreason.concept_learner",
+        "nsreason.concepts_map",
+        "nsreason.concepts_page",
         "nsreason.embedding_view",
         "nsreason.scene_parser_data",
         "nsreason.image_reasoning",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..concept_learner import ConceptLearner
+    from ..concepts_page import Knowledge
     from ..probes import Probes
 
 EXAMPLES = (
@@ -43,8 +44,12 @@ def concepts(
 ) -> int:
     """Show what a concept learner has learned of each concept.
 
-    For each concept: the nearest other value of its attribute, and the attribute's space that it belongs to most. With
-    --data also which values are taken for which, and how well its objects are counted.
+    For each concept: the nearest other value of its attribute, and its weights in its attribute's space and in
+    `others`, which is of no attribute. With --data also the space in which it is decided, which values are taken for
+    which, and how well its objects are counted.
+
+    A large weight in `others` is no fault: weights are one factor of a score, and where objects lie far from a concept,
+    as they do in `others`, the other factor is next to nothing. `decided in` tells what a score is made of.
     """
     if plot is not None and not plot.lower().endswith((".png", ".html")):
         raise output.UsageError(f"--plot takes the name of a .png or .html file, got '{plot}'")
@@ -52,53 +57,71 @@ def concepts(
     checks.checkpoint(checkpoint, "concept-learner")
     if data is not None:
         checks.folder(data, "--data")
-    from ..embedding_view import belonging, maps, nearest, to_html, to_png
+    from ..concepts_map import to_png
+    from ..concepts_page import Knowledge, page
+    from ..embedding_view import belonging, deciding, maps, nearest, objects_of
     from . import learned
 
     learner = learned.load_learner(checkpoint, device, trust=trust)
     examples = [] if data is None else learned.examples_of(learner, data, "all", "", "given")
-    probes = learned.probed(learner, examples) if examples else None
-    near, weights = nearest(learner), belonging(learner)
+    about = {"checkpoint": checkpoint} | ({} if data is None else {"data": data})
+    seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
+    objects = objects_of(learner, seen)
+    known = Knowledge(
+        learner.domain,
+        maps(learner, objects),
+        nearest(learner),
+        belonging(learner),
+        {} if objects is None else deciding(learner, objects),
+        learned.probed(learner, examples) if examples else None,
+        about,
+    )
     if plot is not None:
-        seen = {id(e.described): e.described.scene for e in examples}
-        scenes = [scene for scene in seen.values() if scene is not None]
-        found = maps(learner, scenes)
-        page = plot.lower().endswith(".html")
-        learned.write_file(plot, to_html(found, checkpoint).encode() if page else to_png(found))
+        html = plot.lower().endswith(".html")
+        learned.write_file(plot, page(known).encode() if html else to_png(known.maps))
         output.remark(f"wrote {plot}")
     if as_json:
-        told: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in near.items()}}
-        told["belongs"] = weights
-        if probes is not None:
-            told["probes"] = probes.to_dict()
+        told: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}
+        told["belongs"] = known.belonging
+        if known.deciding:
+            told["decides"] = known.deciding
+        if known.probes is not None:
+            told["probes"] = known.probes.to_dict()
         output.put_json(told)
         return 0
-    output.put_table(_table(learner, near, weights, probes))
-    if probes is not None:
+    output.put_table(_table(known))
+    if known.probes is not None:
         for attribute in learner.domain.attributes:
-            output.put_table(_confusion(learner, attribute, probes))
-        output.put_table(probes.table())
+            output.put_table(_confusion(learner, attribute, known.probes))
+        output.put_table(known.probes.table())
     return 0
 
 
-def _table(
-    learner: ConceptLearner,
-    near: dict[str, tuple[str, float]],
-    weights: dict[str, dict[str, float]],
-    probes: Probes | None,
-) -> Table:
+def _table(known: Knowledge) -> Table:
     from rich.table import Table
 
+    others = any(known.others(c) is not None for c in known.belonging)
     table = Table(title="concepts", title_justify="left", title_style="bold", header_style="dim")
-    for name in ("concept", "attribute", "nearest value", "belongs most to"):
+    for name in ("concept", "attribute", "nearest value"):
         table.add_column(name)
-    if probes is not None:
+    for name in ("own space", *(["others"] if others else [])):
+        table.add_column(name, justify="right")
+    if known.deciding:
+        table.add_column("decided in")
+    if known.probes is not None:
         table.add_column("counted", justify="right")
-    for concept in learner.domain.concepts:
-        other = f"{near[concept][0]} ({near[concept][1]:+.2f})" if concept in near else "-"
-        space = max(weights[concept], key=lambda a: weights[concept][a])
-        cells = [concept, learner.domain.attribute_of[concept], other, f"{space} ({weights[concept][space]:.2f})"]
-        table.add_row(*cells, *([] if probes is None else [f"{100 * probes.counts[concept]:.2f} %"]))
+    for concept in known.domain.concepts:
+        near, decided = known.nearest.get(concept), known.decided(concept)
+        cells = [concept, known.domain.attribute_of[concept], f"{near[0]} ({near[1]:+.2f})" if near else "-"]
+        cells.append(f"{known.own(concept):.2f}")
+        cells += [f"{known.others(concept) or 0:.2f}"] if others else []
+        if known.deciding:
+            cells.append("-" if decided is None else f"{decided[0]} ({100 * decided[1]:.0f} %)")
+        table.add_row(*cells, *([] if known.probes is None else [f"{100 * known.probes.counts[concept]:.2f} %"]))
+    told = "own space, others: how much it belongs there, a weight"
+    if known.deciding:
+        told += "; decided in: the space with the largest share of the score of objects that have the value"
+    table.caption, table.caption_justify = told, "left"
     return table
 
 
@@ -106,7 +129,7 @@ def _confusion(learner: ConceptLearner, attribute: str, probes: Probes) -> Table
     from rich.table import Table
 
     values = learner.domain.values(attribute)
-    table = Table(title=f"{attribute}: value, and taken for", title_justify="left", header_style="dim")
+    table = Table(title=f"{attribute}: value, and taken for", title_justify="left", header_style="dim", min_width=36)
     table.add_column("")
     for value in values:
         table.add_column(value, justify="right")
