@@ -25,6 +25,7 @@ from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .files import atomic_write
+from .locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
@@ -109,6 +110,7 @@ def compare(
 
     Raises:
         DataError: the data cannot be used; or the folder holds a comparison of something else.
+        LockError: another process writes to the folder.
         RecipeError: no such task, reasoner or setting.
     """
     plan = Plan(
@@ -134,7 +136,8 @@ def compare(
                 raise RecipeError(f"a {kind} of '{name}', which is not compared{did_you_mean(name, made)}")
     chosen = make_task(task, plan.task_settings)
     comparing = _Comparing(plan, chosen, chosen.load(data), Path(out), progress, trust)
-    return comparing.run(made, sizes, train, examples)
+    with locked_folder(out):
+        return comparing.run(made, sizes, train, examples)
 
 
 class _Comparing:

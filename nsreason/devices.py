@@ -162,6 +162,11 @@ class Devices:
             self.fabric.strategy.precision.load_state_dict(state)
 
 
+def first_process() -> bool:
+    """Whether this is the process of a run that writes; known before the others are started."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
 def _has_gpu() -> bool:
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 

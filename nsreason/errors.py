@@ -7,6 +7,7 @@
     ├── QuestionError       a question outside the grammar or the lexicon
     ├── SceneError          a scene that is not valid
     ├── DataError           a file that cannot be read at all
+    │   └── LockError       an output folder or file that another process is writing
     ├── RecipeError         a recipe, or an override of one, that does not fit its model or the training loop
     ├── CheckpointError     a checkpoint that is damaged, or of another model
     ├── TrainingError       a training run that cannot start or go on
@@ -163,6 +164,10 @@ class SceneError(NsreasonError):
 
 class DataError(NsreasonError):
     """A file or record that cannot be read."""
+
+
+class LockError(DataError):
+    """An output folder or file that another process is writing; the message says which process."""
 
 
 class RecipeError(NsreasonError):

@@ -39,6 +39,7 @@ from .data.records import Records, read_records
 from .data.scenes import PackedScenes, SceneFile, load_scenes
 from .domain import Domain, load_domain
 from .errors import DataError
+from .locks import locked_file
 from .report import EXAMPLES, Failures, Report
 from .scene import Scene
 
@@ -83,6 +84,7 @@ def evaluate(
         DataError: a file cannot be read or written; `resume` finds a run with other inputs or options; a
         worker
             process died.
+        LockError: another process writes `out`.
         Unanswered: a question has no exact answer, and `on_error` is `raise`.
         DomainError: there is no such domain.
         ValueError: an option is not one of those above.
@@ -106,7 +108,7 @@ def evaluate(
     }
     report = Report(settings, scenes=len(held), bad_scenes=_bad_scenes(held))
     options = Options(programs, on_error, out is not None)
-    with _journal(out, resume, records, held, domain, options, limit) as journal:
+    with locked_file(out), _journal(out, resume, records, held, domain, options, limit) as journal:
         report.resumed = done = journal.replay(report.add, most=total)
         report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
         if progress is not None:

@@ -28,6 +28,7 @@ from .errors import DataError, NsreasonError
 from .evaluation import evaluate
 from .files import atomic_write
 from .image_reasoning import ImageReasoner, Looked
+from .locks import locked_file
 from .perception.images import read_image
 from .perception_report import PerceptionReport
 from .program import Program
@@ -149,7 +150,8 @@ def evaluate_images(
     truth = None if scenes is None else load_scenes(scenes, reasoner.domain)
     seen = None if truth is None else PerceptionReport(reasoner.domain)
     run = _Run(reasoner, asked, paths, detections, truth, seen, progress, at_once)
-    report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
+    with locked_file(out):
+        report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
     report.settings = told | {"part": part, "limit": limit}
     report.seconds["looking"] = run.seconds
     report.seconds["total"] = perf_counter() - began

@@ -34,8 +34,9 @@ from .checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from .devices import Devices, Held, LossModule
+from .devices import Devices, Held, LossModule, first_process
 from .errors import CheckpointError, TrainingError, did_you_mean
+from .locks import locked_folder
 from .models import LossOut, Model
 from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
@@ -95,6 +96,7 @@ def train(
         TrainingError: the run cannot start or go on: the folder holds one already, a lesson has no example, the
             recipe is not the one that the run began with, the loss is not a number.
         CheckpointError: the last checkpoint is damaged, or of another model.
+        LockError: another process writes to the folder.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written. SystemExit(143): SIGTERM, likewise.
     """
     if not isinstance(model, nn.Module):
@@ -105,14 +107,15 @@ def train(
         torch.set_num_threads(training.threads)
     try:
         plan = Plan(train_data, recipe)
-        last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
-        if last is None and (folder / "last.json").exists():
-            raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
-        run = _Run(model, plan, recipe, folder, Devices(training, devices))
-        run.progress = progress if run.devices.rank == 0 else None
-        run.begin(last)
-        with _stop_signals(run), contextlib.closing(run):
-            return run.train(train_data, val_data or [])
+        with locked_folder(folder) if first_process() else contextlib.nullcontext():
+            last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
+            if last is None and (folder / "last.json").exists():
+                raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
+            run = _Run(model, plan, recipe, folder, Devices(training, devices))
+            run.progress = progress if run.devices.rank == 0 else None
+            run.begin(last)
+            with _stop_signals(run), contextlib.closing(run):
+                return run.train(train_data, val_data or [])
     finally:
         torch.set_num_threads(threads)
 

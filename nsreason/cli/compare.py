@@ -95,6 +95,7 @@ def compare(
 
     Exits with 1 when every reasoner failed.
     """
+    from ..locks import locked_folder
     from ..reasoner import REASONERS as KNOWN
     from ..reasoner import read_budget
     from ..tasks import TASKS as TOLD
@@ -126,9 +127,10 @@ def compare(
         "examples": examples,
         "trust": trust,
     }
-    with _progress() as progress:
-        found = run(task, data, names, out, progress=progress, **plan)
-    write_report(found, out)
+    with locked_folder(out):
+        with _progress() as progress:
+            found = run(task, data, names, out, progress=progress, **plan)
+        write_report(found, out)
     if as_json:
         from ..comparison_report import figures_json
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import CheckpointError, DataError, NsreasonError
+from ..locks import locked_file, locked_folder
 from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def detect(
         options.refuse(context, ("trust",), "is of a --checkpoint, which is not given")
     checks.output_file(out, "--out")
     checks.checkpoint(checkpoint or str(checks.bundled("detector")), "detector")
+    context.with_resource(locked_file(out))
+    if draw is not None:
+        context.with_resource(locked_folder(draw))
     bad: list[NsreasonError] = []
     paths = _find(images, bad)
     if not paths:
@@ -89,8 +93,6 @@ def detect(
         checks.image(str(paths[0]))
     truth = None if instances is None else _read_truth(instances, called.values())
     detector = load_detector(checkpoint, device, trust=trust)
-    if draw is not None:
-        _make_folder(draw)
     least = detector.config.score if score is None else score
     found: list[Detections] = []
     seconds = 0.0
@@ -204,13 +206,6 @@ def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
     for image in images:
         truth.by_image(image)
     return truth
-
-
-def _make_folder(name: str) -> None:
-    try:
-        Path(name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be made a folder: {error.strerror or error}") from None
 
 
 def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections]) -> None:
