@@ -1,7 +1,9 @@
 """Determiners, negations and lists mean what plain sets say, or the question is refused: never another question.
 
-The meanings are those of english_questions.py, which shares nothing with the parser. As a program this module
-prints how many questions were tried, which were answered otherwise, and what was refused for which reason.
+The meanings are those of english_questions.py and english_more.py, which share nothing with the parser. What was tried,
+answered otherwise, and refused for which reason is printed by
+
+    PYTHONPATH=.:tests python tests/test_english_semantics.py
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import english_more
 import pytest
 from english_questions import Question, every_template, families, random_question
 from english_sets import ANYTHING, NO_ANSWER, World, random_world, record
@@ -109,6 +112,7 @@ def test_no_question_is_answered_as_another(seed: int) -> None:
 LEAST: dict[str, float] = {
     "choice of several": 0.5,  # 'all the cubes red or blue' may ask which, or whether no other
     "the Z is not X or Y": 0.8,  # 'the thing' could be any of them
+    **english_more.LEAST,
 }
 
 
