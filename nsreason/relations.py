@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .domain import Domain
 from .errors import SceneError, did_you_mean
+
+if TYPE_CHECKING:  # numpy is imported where it is used: canonical forms need `members` alone
+    import numpy as np
 
 
 def members(bits: int) -> tuple[int, ...]:
@@ -29,6 +30,8 @@ def converse(rows: Sequence[int]) -> list[int]:
     """The table read the other way: bit j of row i becomes bit i of row j."""
     n = len(rows)
     if n > 64:
+        import numpy as np
+
         width = (n + 7) // 8
         packed = np.frombuffer(b"".join(r.to_bytes(width, "little") for r in rows), np.uint8)
         return _pack_rows(np.unpackbits(packed.reshape(n, width), axis=1, count=n, bitorder="little").T)
@@ -40,6 +43,8 @@ def converse(rows: Sequence[int]) -> list[int]:
 
 
 def _pack_rows(matrix: np.ndarray[Any, Any]) -> list[int]:
+    import numpy as np
+
     packed = np.packbits(matrix, axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
 
@@ -47,6 +52,8 @@ def _pack_rows(matrix: np.ndarray[Any, Any]) -> list[int]:
 def rows_along(coords: Sequence[Sequence[float]], vector: Sequence[float], eps: float) -> list[int]:
     """Bit j of row i: `along[j] - along[i] > eps`. In blocks, so that memory stays small for 10,000
     objects."""
+    import numpy as np
+
     with np.errstate(over="ignore", invalid="ignore"):
         along = np.asarray(coords, dtype=np.float64) @ np.asarray(vector, dtype=np.float64)  # (N,)
         if not np.isfinite(along.max() - along.min()):

@@ -249,7 +249,7 @@ BAD: list[tuple[Sequence[str], str, str]] = [
     (["ask", "How many?", "--scene", "SCENE"], "QuestionError", "column"),
     (["ask", RED_CUBES, "--scene", "SCENE", "--index", "x"], "UsageError", "--index"),
     (["ask", RED_CUBES, "--scene", "scnee.json"], "DataError", "no such file"),
-    (["ask", RED_CUBES, "--scene", "FOLDER"], "DataError", "cannot be read"),
+    (["ask", RED_CUBES, "--scene", "FOLDER"], "DataError", "name a file of scenes"),
     (["ask", RED_CUBES, "--scene", "QUESTIONS"], "DataError", "holds questions, not scenes"),
     (["ask", RED_CUBES, "--scene", "SCENE", "--image-file", "x.png"], "UsageError", "--html"),
     (["ask", RED_CUBES, "--scene", "SCENE", "--html", "-"], "UsageError", "name of a file"),

@@ -32,6 +32,12 @@ def file(path: str) -> None:
         raise DataError(f"{path}: no such file{did_you_mean(place.name, near)}")
 
 
+def scenes(path: str) -> None:
+    """Raise DataError when neither a file nor a folder of scenes is there."""
+    if not Path(path).is_dir():
+        file(path)
+
+
 def folder(path: str, option: str) -> None:
     """Raise DataError when a path, or one of several with commas between, is no folder that is there."""
     for part in [path] if Path(path).is_dir() else path.split(","):

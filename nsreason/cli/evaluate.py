@@ -136,9 +136,11 @@ def evaluate(
         options.refuse(context, ("trust",), "is for --images or a CHECKPOINT argument")
         options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
         options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
-    for path in (questions, scenes, detections):
+    for path in (questions, detections):
         if path is not None:
             checks.file(path)
+    if scenes is not None:
+        checks.scenes(scenes)
     checks.output_file(out, "--out")
     if images is not None:
         checks.folder(images, "--images")
