@@ -37,6 +37,7 @@ from nsreason.tasks import TASKS
 ROOT = Path(__file__).parent.parent
 COMMANDS = ["demo", "parse", "ask", "execute", "evaluate", "describe", "convert"]
 COMMANDS += ["generate", "train", "compare", "concepts", "detect", "describe-image", "ops", "domains"]
+COMMANDS += ["models", "recipes"]
 RED_CUBES = "How many red cubes are there?"
 RED_CUBES_PROGRAM = "count(filter[cube](filter[red](scene())))"
 THE_BALL = "What color is the ball?"  # of the demo scene, which has three

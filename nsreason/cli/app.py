@@ -25,9 +25,11 @@ from . import (
     execute,
     exits,
     generate,
+    models,
     ops,
     output,
     parse,
+    recipes,
     train,
 )
 
@@ -170,7 +172,7 @@ def _add_group(name: str, module: Any) -> None:
 
 for _module in (
     *(demo, parse, ask, execute, evaluate, describe, convert),
-    *(generate, train, compare, concepts, detect, describe_image, ops, domains),
+    *(generate, train, compare, concepts, detect, describe_image, ops, domains, models, recipes),
 ):
     _name = _module.__name__.rpartition(".")[2]
     if hasattr(_module, "COMMANDS"):
