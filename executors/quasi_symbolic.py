@@ -214,7 +214,10 @@ class QuasiSymbolic:
 
     @staticmethod
     def _scenes(plan: Schedule, grounded: Grounded, which: Sequence[int] | Tensor | None) -> Tensor:
-        scenes = torch.arange(plan.programs) if which is None else torch.as_tensor(which)
+        try:
+            scenes = torch.arange(plan.programs) if which is None else torch.as_tensor(which)
+        except (TypeError, ValueError, RuntimeError) as error:  # none that torch has a number for
+            raise ExecutionError(f"scenes are named by whole numbers: {error}") from None
         if scenes.shape != (plan.programs,):
             raise ExecutionError(f"{plan.programs} programs need as many scenes, got {tuple(scenes.shape)}")
         if scenes.is_floating_point() or scenes.dtype == torch.bool:

@@ -274,19 +274,32 @@ def execute_batch(
     A program without an answer has the error in its place, the same that `execute` raises; the others are not touched.
 
     Raises:
-        ExecutionError: programs and scenes are not of one domain.
-        ValueError: `which` does not name a scene for each program.
+        ExecutionError: programs and scenes are not of one domain, or there is not a scene for each program.
     """
     batch = scenes if isinstance(scenes, SceneBatch) else SceneBatch(scenes)
-    index = np.arange(len(programs)) if which is None else np.asarray(which, dtype=np.int64)
+    index = np.arange(len(programs)) if which is None else _indices(which)
     if index.shape != (len(programs),):
-        raise ValueError(f"{len(programs)} programs need as many scene indices, got {index.shape}")
-    if len(index) and not (index.min() >= 0 and index.max() < len(batch.scenes)):
-        raise ValueError(f"a scene index is outside 0..{len(batch.scenes) - 1}")
+        raise ExecutionError(f"{len(programs)} programs need as many scene indices, got {index.shape}")
+    count = len(batch.scenes)
+    if which is None and len(programs) > count:
+        given = f"{len(programs)} programs and {count} scenes"
+        raise ExecutionError(f"{given}; a scene for each program is expected, or `which` says whose each is")
+    if len(index) and not (index.min() >= 0 and index.max() < count):
+        raise ExecutionError(f"a scene index is outside 0..{count - 1}; there are {count} scenes")
     answers: list[Answer | NsreasonError] = []
     for start in range(0, len(programs), CHUNK):
         answers += _run_chunk(programs[start : start + CHUNK], batch, index[start : start + CHUNK])
     return answers
+
+
+def _indices(which: Sequence[int]) -> I64:
+    try:
+        found = np.asarray(which)
+    except ValueError as error:
+        raise ExecutionError(f"which: whole numbers, one for each program: {error}") from None
+    if found.size and found.dtype.kind not in "iu":
+        raise ExecutionError(f"which: whole numbers, one for each program, got {found.dtype}")
+    return found.astype(np.int64)
 
 
 def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> list[Answer | NsreasonError]:

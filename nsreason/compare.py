@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -23,8 +24,8 @@ import msgspec
 
 from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
+from .comparison_files import read_plan, read_run, write_record
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
-from .files import atomic_write
 from .locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
@@ -178,7 +179,7 @@ class _Comparing:
             bad_first=str(self.bad[0]) if self.bad else "",
         )
         found = replace(found, examples=self._examples(found, made, examples))
-        _write(self.folder / "comparison.json", found.to_dict())
+        write_record(self.folder / "comparison.json", found.to_dict())
         return found
 
     def _open(self) -> None:
@@ -186,9 +187,9 @@ class _Comparing:
         told = self.plan.to_dict() | {"questions": digest(self.train) + digest(self.test)}
         path = self.folder / "plan.json"
         if not path.exists():
-            _write(path, told)
+            write_record(path, told)
             return
-        held = _read(path)
+        held = read_plan(path)
         free = ("recipes", "checkpoints", "overrides")  # a run's own; see `_key`
         differ = [key for key in told if key not in free and held.get(key) != json.loads(json.dumps(told[key]))]
         if differ:
@@ -209,7 +210,7 @@ class _Comparing:
         key = self._key(name, size)
         path = self.folder / "answers" / f"{key}.json"
         if path.exists():
-            return _run(_read(path), path)
+            return read_run(path, Run(name, maker.kind, size), len(self.test))
         self._say(name, size)
         run = Run(name, maker.kind, size)
         try:
@@ -220,7 +221,7 @@ class _Comparing:
             return replace(run, failure=str(error))
         except Exception as error:
             return replace(run, failure=f"{type(error).__name__}: {error}")
-        _write(path, msgspec.to_builtins(run, str_keys=True))
+        write_record(path, msgspec.to_builtins(run, str_keys=True))
         return run
 
     def _begun(self, key: str) -> bool:
@@ -356,7 +357,7 @@ def _told(query: Query) -> Question:
 
 
 def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(float(score), 4)
+    return round(float(score), 4) if score is not None and math.isfinite(score) else None
 
 
 def _version() -> str:
@@ -371,23 +372,3 @@ def _machine() -> str:
     told = machine()
     accelerators = "".join(f", {name}" for name in told["accelerators"])
     return f"{told['processor']}, {told['cores']} cores{accelerators}, torch {told['packages'].get('torch', '?')}"
-
-
-def _write(path: Path, told: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(json.dumps(told, indent=1).encode())
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}; remove it, to have it made anew") from None
-
-
-def _run(told: Any, path: Path) -> Run:
-    try:
-        return msgspec.convert(told, Run, strict=False)
-    except msgspec.ValidationError as error:
-        raise DataError(f"{path}: not what a comparison wrote: {error}; remove it, to have it made anew") from None

@@ -1,6 +1,6 @@
 """What a comparison found: the answers of reasoners to the same questions, and all that is drawn from them.
 
-    found = Comparison.from_dict(json.load(file))
+    found = Comparison.from_json(path.read_bytes(), path)
     found.runs[0].accuracy(found.queries)
 
 No torch is imported here. `nsreason.compare` makes it, `nsreason.comparison_report` tells it.
@@ -14,20 +14,23 @@ from typing import Any
 
 import msgspec
 
+from .decoding import Count, Seconds, Whole, check_plain, decode
 from .errors import DataError
 from .reasoner import Kind
+
+REMEDY = "remove it, to have it made anew"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question that all were asked: `Query` without what there is to see."""
 
-    index: int
+    index: Whole
     text: str | None
     answer: str | None
     type: str
     group: str = ""
-    facts: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Whole] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +55,37 @@ class Run:
 
     reasoner: str
     kind: Kind
-    size: int | None = None
+    size: Count | None = None
     learned: bool = False
     failure: str | None = None
     answers: tuple[str | None, ...] = ()
     scores: tuple[float | None, ...] = ()
-    errors: Mapping[int, str] = field(default_factory=dict)
-    parameters: int = 0
-    seconds: float = 0.0
-    epochs: int = 0
-    examples: int = 0
+    errors: Mapping[Count, str] = field(default_factory=dict)
+    parameters: Count = 0
+    seconds: Seconds = 0.0
+    epochs: Count = 0
+    examples: Count = 0
     stopped: str = ""
-    answering: float = 0.0
-    first: float = 0.0
+    answering: Seconds = 0.0
+    first: Seconds = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_plain(self.settings, "settings")
 
     @property
     def title(self) -> str:
         """`lstm, 1,000 questions`; only the name where nothing was learned."""
         return self.reasoner if self.size is None else f"{self.reasoner}, {self.size:,} questions"
+
+    def fault(self, questions: int) -> str | None:
+        """Why this is no run over so many questions; None if it is one."""
+        expected = questions if self.failure is None else 0
+        for name, number in (("answers", len(self.answers)), ("scores", len(self.scores))):
+            if number != expected:
+                return f"{number} {name} to {expected} questions"
+        outside = next((place for place in self.errors if place >= questions), None)
+        return None if outside is None else f"an error of question {outside}, of {questions}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,7 @@ class Example:
         told: what is asked about in words, such as a story; None if there is nothing to tell.
     """
 
-    place: int
+    place: Count
     trace: str | None = None
     of: str = ""
     scene: str | None = None
@@ -108,11 +123,14 @@ class Comparison:
     queries: tuple[Question, ...]
     runs: tuple[Run, ...]
     examples: tuple[Example, ...] = ()
-    trained: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    trained: Mapping[str, tuple[Whole, Whole]] = field(default_factory=dict)
     machine: str = ""
     date: str = ""
-    bad: int = 0
+    bad: Count = 0
     bad_first: str = ""
+
+    def __post_init__(self) -> None:
+        check_plain(self.settings, "settings")
 
     def right(self, run: Run) -> list[bool]:
         """Of each question, whether a run's answer is right; nothing for a run that failed."""
@@ -140,6 +158,24 @@ class Comparison:
             DataError: it is no comparison; the message says where.
         """
         try:
-            return msgspec.convert(told, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise DataError(f"not a comparison: {error}") from None
+            data = msgspec.json.encode(told)  # whose keys are texts, of dicts from JSON and from `to_dict` alike
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise DataError(f"a dict: not a comparison: {error}") from None
+        return cls.from_json(data, "a dict")
+
+    @classmethod
+    def from_json(cls, data: bytes, where: object) -> Comparison:
+        """The same from the JSON text of a comparison.json; `where` is its path, for messages.
+
+        Raises:
+            DataError: it is no comparison; the message says where.
+        """
+        return decode(data, cls, where, what="a comparison", remedy=REMEDY)._checked(where)
+
+    def _checked(self, where: object) -> Comparison:
+        number = len(self.queries)
+        faults = [f"{run.title}: {fault}" for run in self.runs if (fault := run.fault(number))]
+        faults += [f"an example of question {e.place}, of {number}" for e in self.examples if e.place >= number]
+        if faults:
+            raise DataError(f"{where}: not a comparison: {faults[0]}; {REMEDY}")
+        return self

@@ -18,8 +18,10 @@ import msgspec
 from .errors import DataError, NsreasonError
 
 T = TypeVar("T")
+# Numbers that a float keeps to the last digit, so that sums and means of them are right and finite.
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _DEPTH = 64  # levels of plain data; what the package writes has about ten
 _BITS = 63
 

@@ -22,8 +22,9 @@ from typing import Any
 import msgspec
 import torch
 
-from .checkpoint import differences, load_checkpoint, load_weights
+from .checkpoint import check_recipe, differences, load_checkpoint, load_weights
 from .curriculum import Curriculum
+from .decoding import Count, Seconds, check_plain, decode_file
 from .errors import CheckpointError, DataError, RecipeError, TrainingError
 from .files import atomic_write
 from .models import model_class
@@ -33,7 +34,7 @@ from .reasoner import Budget, Lesson
 from .recipe import Recipe, new_model, read_recipe
 from .run_log import Status
 from .sampling import Plan
-from .training import TrainingResult, train
+from .training import Stopped, TrainingResult, train
 
 _TIMED = 6  # steps of an epoch that is timed
 _TIMING = 10.0  # seconds that timing takes at the most
@@ -86,37 +87,72 @@ def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data:
         if valid_data:
             planned = replace(planned, training=replace(planned.training, monitor="accuracy", mode="max"))
         lesson.folder.mkdir(parents=True, exist_ok=True)
-        begun = {"lesson": told, "planned": planned.to_dict()}
+        begun = _Record(told, planned.to_dict())
         _write(record, begun)
-    planned = read_recipe(begun["planned"])
-    model = new_model(planned)
-    if "result" in begun:
-        result = TrainingResult(lesson.folder, **begun["result"])
+    planned = read_recipe(begun.planned)
+    model, plan = new_model(planned), Plan(train_data, planned)
+    if begun.result is not None:
+        result = begun.result.of(lesson.folder)
+        if result.epochs > planned.training.epochs or result.steps > plan.steps:
+            found = f"{result.epochs} epochs in {result.steps} steps"
+            raise CheckpointError(f"{record}: damaged: {found} of a run of {plan.steps}; {_REMEDY}")
     else:
         result = train(model, train_data, valid_data, planned, lesson.folder, resume=True, progress=lesson.progress)
-        _write(record, begun | {"result": {k: v for k, v in asdict(result).items() if k != "folder"}})
+        begun.result = _Result(*(getattr(result, name) for name in _Result.__struct_fields__))
+        _write(record, begun)
     best = lesson.folder / "best.json"
-    load_weights(model, load_checkpoint(best if best.exists() else lesson.folder / "last.json"))
-    return model.eval(), Learned(planned, result, _seen(Plan(train_data, planned), result, planned))
+    checkpoint = load_checkpoint(best if best.exists() else lesson.folder / "last.json")
+    check_recipe(checkpoint, planned.to_dict())
+    load_weights(model, checkpoint)
+    return model.eval(), Learned(planned, result, _seen(plan, result, planned))
 
 
-def _begun(record: Path, told: dict[str, Any]) -> Any:
+_REMEDY = "remove the folder to begin anew"
+
+
+class _Result(msgspec.Struct):
+    """A `TrainingResult` without its folder. JSON has no NaN: a metric that is none stands as null."""
+
+    stopped: Stopped
+    epochs: Count
+    steps: Count
+    seconds: Seconds
+    metrics: dict[str, int | float | None]
+    best: float | None
+
+    def of(self, folder: Path) -> TrainingResult:
+        metrics = {name: math.nan if value is None else value for name, value in self.metrics.items()}
+        return TrainingResult(folder, self.stopped, self.epochs, self.steps, self.seconds, metrics, self.best)
+
+
+class _Record(msgspec.Struct, omit_defaults=True):
+    """lesson.json: what was to be learned, the recipe that was made of it, and how its run ended."""
+
+    lesson: dict[str, Any]
+    planned: dict[str, Any]
+    result: _Result | None = None
+
+    def __post_init__(self) -> None:
+        check_plain(self.lesson, "lesson")
+
+
+def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
     """What was begun in the folder, if it is this lesson; None where nothing was."""
     if not record.exists():
         if (record.parent / "last.json").exists():
             raise CheckpointError(f"{record.parent} holds a training run that was no lesson; give another folder")
         return None
+    begun = decode_file(record, _Record, what="the record of a lesson", remedy=_REMEDY, error=CheckpointError)
+    found = differences(begun.lesson, msgspec.to_builtins(told))
+    # A budget changes how long is trained. What is trained, and so which module is imported, is the caller's.
+    asked = msgspec.to_builtins(told["recipe"])
+    for key in ("model", "model_config", "data"):
+        found += differences(begun.planned.get(key), asked[key], f"planned.{key}")
     try:
-        begun = msgspec.json.decode(record.read_bytes())
-        found = differences(begun["lesson"], msgspec.to_builtins(told))
-        # A budget changes how long is trained. What is trained, and so which module is imported, is the caller's.
-        planned, asked = begun["planned"], msgspec.to_builtins(told["recipe"])
-        for key in ("model", "model_config", "data"):
-            found += differences(planned[key], asked[key], f"planned.{key}")
         if not found:
-            read_recipe(begun["planned"])
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, RecipeError) as error:
-        raise CheckpointError(f"{record}: damaged ({error}); remove the folder to begin anew") from None
+            read_recipe(begun.planned)
+    except RecipeError as error:
+        raise CheckpointError(f"{record}: damaged ({error}); {_REMEDY}") from None
     if found:
         raise CheckpointError(f"{record.parent} was begun with another lesson: {found[0]}; give another folder")
     return begun

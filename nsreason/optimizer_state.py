@@ -33,8 +33,8 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, checkpoin
     if fault := _groups_fault(now, told.groups):
         raise CheckpointError(f"{checkpoint.path}: the optimizer's settings are damaged: {fault}; {REMEDY}")
     groups = [
-        of | {k: tuple(v) if isinstance(of.get(k), tuple) else v for k, v in saved.items()}
-        for of, saved in zip(now, told.groups, strict=True)
+        own | {k: tuple(v) if isinstance(own.get(k), tuple) else v for k, v in saved.items() if k != "params"}
+        for own, saved in zip(now, told.groups, strict=True)
     ]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
@@ -60,7 +60,7 @@ def _moments(
     for name, key, value in entries:
         if name not in number_of:
             raise CheckpointError(f"{checkpoint.path}: '{key}' of no parameter of the optimizer: '{name}'; {REMEDY}")
-        if isinstance(value, Tensor) and value.shape not in ((), shapes[name]):
+        if isinstance(value, Tensor) and value.shape != (() if key == "step" else shapes[name]):
             found = f"{shape(value)}, of a parameter of {list(shapes[name])}"
             raise CheckpointError(f"{checkpoint.path}: optimizer/{name}/{key} is {found}; {REMEDY}")
         state.setdefault(number_of[name], {})[key] = value
@@ -73,24 +73,18 @@ def _moments(
 
 
 def _groups_fault(now: list[dict[str, Any]], saved: list[dict[str, Any]]) -> str | None:
-    """What saved settings of an optimizer have that its own have not: another kind of value; None if nothing."""
+    """In what saved settings of an optimizer are not its own; None if in nothing but the rate, which a schedule moves,
+    and in settings of another version of torch.
+    """
     if len(now) != len(saved):
         return f"{len(saved)} groups of parameters, here are {len(now)}"
     for own, other in zip(now, saved, strict=True):
-        for key, value in other.items():
-            if key == "params" or key not in own:
-                return f"no setting '{key}'"
-            if not _alike(own[key], value):
-                return f"{key}: {value!r:.60}, here it is {own[key]!r:.60}"
+        for key in own.keys() & other.keys():
+            mine, value = own[key], other[key]
+            if key == "lr":
+                same = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+            else:
+                same = (list(mine) if isinstance(mine, tuple) else mine) == value
+            if not same:
+                return f"{key}: {value!r:.60}, here it is {mine!r:.60}"
     return None
-
-
-def _alike(own: Any, saved: Any) -> bool:
-    """Whether a saved setting may stand for one's own: of its kind, a number that is finite."""
-    if own is None or isinstance(own, bool):
-        return saved is own or isinstance(saved, bool)
-    if isinstance(own, int | float):
-        return isinstance(saved, int | float) and not isinstance(saved, bool) and math.isfinite(saved)
-    if isinstance(own, tuple):
-        return isinstance(saved, list | tuple) and len(own) == len(saved) and all(map(_alike, own, saved))
-    return type(own) is type(saved)

@@ -16,6 +16,7 @@ from nsreason.reasoner import Budget, read_budget
 from nsreason.tasks import make_task
 
 TASK = "toy_reasoners:Sums"
+DEEP = "deep"  # stands for a nest that Python's writer cannot make
 
 
 def toy(*names: str) -> list[str]:
@@ -162,15 +163,64 @@ def test_unknown_names_have_a_hint(tmp_path: Path) -> None:
         compare(TASK, tmp_path / "gone", toy("Knows"), tmp_path / "out")
 
 
-def test_damage_is_told_with_its_file(tmp_path: Path) -> None:
+DAMAGE: dict[str, tuple[Any, str]] = {
+    "text": (None, "damaged JSON: Input data was truncated"),
+    "kind": ([], "Expected `object`, got `array`"),
+    "deep": ({"settings": {"a": DEEP}}, "maximum recursion depth"),
+    "too few": ({"answers": ["yes"]}, "1 answers to 24 questions"),
+    "too many": ({"answers": ["yes"] * 25, "scores": [None] * 25}, "25 answers to 24 questions"),
+    "no scores": ({"scores": []}, "0 scores to 24 questions"),
+    "a number": ({"answers": [1] * 24}, r"Expected `str \| null`, got `int` - at `\$.answers"),
+    "outside": ({"errors": {"24": "why"}}, "an error of question 24, of 24"),
+    "no place": ({"errors": {"x": "why"}}, "Expected `int`, got `str`"),
+    "renamed": ({"reasoner": "toy_reasoners:AlwaysYes"}, "it is of toy_reasoners:AlwaysYes, symbolic"),
+    "another kind": ({"kind": "neural"}, "it is of toy_reasoners:Knows, neural"),
+    "no kind": ({"kind": "psychic"}, "Invalid enum value 'psychic'"),
+    "a size": ({"size": 5}, "it is of toy_reasoners:Knows, 5 questions"),
+    "a failure": ({"failure": "out of memory", "answers": [], "scores": []}, "a failure"),
+    "huge": ({"parameters": 10**30}, r"Expected `int` <= \d+ - at `\$.parameters"),
+    "endless": ({"seconds": 1e300}, "Expected `float` <= 1"),
+    "negative": ({"answering": -1}, "Expected `float` >= 0"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_answers_are_told_with_their_file_and_what_to_do(tmp_path: Path, name: str) -> None:
+    folder, (change, message) = tmp_path / "out", DAMAGE[name]
+    first = run(folder, "Knows")
+    [path] = (folder / "answers").iterdir()
+    whole = json.loads(path.read_text())
+    changed = json.dumps(whole | change if isinstance(change, dict) else change).replace(f'"{DEEP}"', "[" * 100_000)
+    path.write_text("{" if change is None else changed)
+    with pytest.raises(DataError, match=rf"answers/toy_reasoners-Knows.json: not what .*{message}.*; remove it"):
+        run(folder, "Knows")
+    path.unlink()
+    assert run(folder, "Knows").runs[0].answers == first.runs[0].answers
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "damaged JSON"),
+        ({"seed": "0"}, r"Expected `int`, got `str` - at `\$.seed`"),
+        ({"within": {"objects": []}}, "Expected `int`, got `array`"),
+        ({"questions": None}, "Expected `str`, got `null`"),
+        ({"task_settings": {"limit": 10**30}}, "task_settings.limit: a whole number of at most 64 bits"),
+        ({"overrides": {}}, "Expected `array`, got `object`"),
+        ({"task_settings": {"a": DEEP}}, "maximum recursion depth"),
+    ],
+)
+def test_a_damaged_plan_is_told(tmp_path: Path, change: Any, message: str) -> None:
     folder = tmp_path / "out"
     run(folder, "Knows")
-    [path] = (folder / "answers").iterdir()
-    path.write_text("{")
-    with pytest.raises(DataError, match=r"answers.*cannot be read.*remove it"):
+    path = folder / "plan.json"
+    whole = json.loads(path.read_text())
+    path.write_text("{" if change is None else json.dumps(whole | change).replace(f'"{DEEP}"', "[" * 100_000))
+    with pytest.raises(DataError, match=rf"plan.json: not the plan of a comparison: .*{message}.*; give another"):
         run(folder, "Knows")
-    path.write_text("{}")
-    with pytest.raises(DataError, match="not what a comparison wrote"):
+    whole.pop("source")
+    path.write_text(json.dumps(whole))
+    with pytest.raises(DataError, match="missing required field `source`; give another folder"):
         run(folder, "Knows")
 
 

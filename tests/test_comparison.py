@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import comparisons
 import pytest
@@ -35,6 +36,25 @@ def test_what_is_no_comparison_is_refused_with_the_place() -> None:
         Comparison.from_dict(told)
     with pytest.raises(DataError, match="queries"):
         Comparison.from_dict({"settings": {}})
+
+
+def test_parts_that_do_not_fit_each_other_are_no_comparison(tmp_path: Path) -> None:
+    path, told = tmp_path / "comparison.json", comparisons.small().to_dict()
+    path.write_text(json.dumps(told))
+    assert Comparison.from_json(path.read_bytes(), path) == Comparison.from_dict(told)
+    for change, message in (
+        ({"queries": told["queries"][:3]}, "exact: 4 answers to 3 questions"),
+        ({"examples": [{"place": 4}]}, "an example of question 4, of 4"),
+        ({"trained": {"objects": [3]}}, "Expected `array` of length 2"),
+        ({"bad": 10**30}, "Expected `int` <="),
+        ({"settings": {"seed": 10**30}}, "settings.seed: a whole number of at most 64 bits"),
+    ):
+        with pytest.raises(DataError, match=f"comparison.json: not a comparison: .*{message}.*; remove it"):
+            Comparison.from_json(json.dumps(told | change).encode(), path)
+        with pytest.raises(DataError, match=f"a dict: not a comparison: .*{message}"):
+            Comparison.from_dict(told | change)
+    with pytest.raises(DataError, match="a dict: not a comparison"):
+        Comparison.from_dict({"settings": object()})
 
 
 def test_right_answers() -> None:

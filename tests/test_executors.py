@@ -204,11 +204,18 @@ def test_which_scene_is_whose() -> None:
     assert execute_batch([count] * 5, scenes, [3, 3, 0, 1, 2]) == [3, 3, 0, 1, 2]
     batch = SceneBatch(scenes)
     assert execute_batch([count], batch, [2]) == execute_batch([count], batch, [2]) == [2]
-    with pytest.raises(ValueError, match="2 programs need as many scene indices"):
+    with pytest.raises(ExecutionError, match="2 programs need as many scene indices"):
         execute_batch([count] * 2, scenes, [0])
     for wrong in ([4], [-1]):
-        with pytest.raises(ValueError, match=r"a scene index is outside 0\.\.3"):
+        with pytest.raises(ExecutionError, match=r"a scene index is outside 0\.\.3"):
             execute_batch([count], scenes, wrong)
+    with pytest.raises(ExecutionError, match="1 programs and 0 scenes; a scene for each program is expected"):
+        execute_batch([count], [])
+    with pytest.raises(ExecutionError, match="there are 0 scenes"):
+        execute_batch([count], [], [0])
+    for unread in ([0.5], ["a"], [10**30], [None]):
+        with pytest.raises(ExecutionError, match="which: whole numbers"):
+            execute_batch([count], scenes, unread)  # type: ignore[arg-type]
 
 
 def test_a_batch_reports_errors_in_place() -> None:

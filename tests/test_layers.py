@@ -44,6 +44,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.comparison",
         "nsreason.comparison_examples",
         "nsreason.comparison_figures",
+        "nsreason.comparison_files",
         "nsreason.comparison_page",
         "nsreason.comparison_report",
         "nsreason.comparison_sheets",

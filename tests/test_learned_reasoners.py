@@ -299,7 +299,7 @@ def test_a_folder_of_another_lesson(split: TaskSplit, folder: Path, tmp_path: Pa
     with pytest.raises(CheckpointError, match="another lesson: train"):
         Network.made("lstm", swapped)
     (tmp_path / "own" / "lesson.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"lesson\.json: damaged"):
+    with pytest.raises(CheckpointError, match=r"lesson\.json: not the record .*: damaged JSON.*; remove the folder"):
         Network.made("lstm", told)
     (tmp_path / "own" / "lesson.json").unlink()
     with pytest.raises(CheckpointError, match="a training run that was no lesson"):

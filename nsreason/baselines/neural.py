@@ -183,6 +183,11 @@ class Neural(nn.Module):
         super().__init__()
         if not (config.types and config.places):
             raise RecipeError("the settings know no answers yet: give `settled(config, queries)`")
+        known, classes = len(config.answers), config.relation.classes
+        if config.answer == "links" and classes != config.places**2:
+            raise RecipeError(f"relation.classes: a class for each pair of {config.places} places, got {classes}")
+        if config.answer == "class" and not 0 < known <= classes:
+            raise RecipeError(f"relation.classes: one for each of {known} answers, at least one; got {classes}")
         self.config = config
         self.vocabulary = Words(config.words)
         self._classes = {answer: i for i, answer in enumerate(config.answers)}

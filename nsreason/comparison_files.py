@@ -1,0 +1,74 @@
+"""The files of a comparison's folder: what was planned, and what each reasoner answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .comparison import REMEDY, Run
+from .decoding import Whole, check_plain, decode_file
+from .errors import DataError
+from .files import atomic_write
+
+
+def write_record(path: Path, told: Any) -> None:
+    """Write plain data as JSON, in one step; its folder is made.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(json.dumps(told, indent=1).encode())
+
+
+class _PlanRecord(msgspec.Struct):
+    """plan.json: `compare.Plan.to_dict`, and the digest of the questions."""
+
+    task: str
+    source: str
+    task_settings: dict[str, Any]
+    budget: str
+    seed: Whole
+    sees: str | None
+    within: dict[str, Whole]
+    limit: Whole | None
+    recipes: dict[str, str]
+    checkpoints: dict[str, str]
+    overrides: list[str]
+    questions: str
+
+    def __post_init__(self) -> None:
+        check_plain(self.task_settings, "task_settings")
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """What a folder's comparison was begun with.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    told = decode_file(path, _PlanRecord, what="the plan of a comparison", remedy="give another folder")
+    held: dict[str, Any] = msgspec.to_builtins(told)
+    return held
+
+
+def read_run(path: Path, expected: Run, questions: int) -> Run:
+    """What a reasoner answered before.
+
+    Args:
+        expected: its name, kind and size, without answers.
+
+    Raises:
+        DataError: the file is damaged, or is of another reasoner or of other questions.
+    """
+    run = decode_file(path, Run, what="what a reasoner answered", remedy=REMEDY)
+    fault = run.fault(questions) if run.failure is None else "a failure"
+    if (run.reasoner, run.kind, run.size) != (expected.reasoner, expected.kind, expected.size):
+        fault = f"it is of {run.title}, {run.kind}"
+    if fault:
+        raise DataError(f"{path}: not what {expected.title} answered: {fault}; {REMEDY}")
+    return run

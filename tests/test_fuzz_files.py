@@ -1,0 +1,38 @@
+"""Damaged files and settings: a thousand of all kinds in each run of the tests, more of them in the slow ones.
+
+`python tests/fuzz_files.py --number 100000` tries as many as one likes, and says how they ended.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from fuzz_files import FAMILIES, ODD, changed_bytes, changed_data, fuzz
+
+QUICK, SLOW = 400, 12_000
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_damaged_files_are_read_or_refused(family: str) -> None:
+    tally = fuzz(family, round(QUICK * FAMILIES[family][1]))
+    assert not tally.untyped, "\n".join(tally.untyped[:3])
+    assert not tally.slow and len(tally.ended) > 1  # some are accepted, or refused for several reasons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_damaged_files_are_read_or_refused(family: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = fuzz(family, round(SLOW * FAMILIES[family][1]), first=100_000)
+    with capsys.disabled():
+        print(f"\n{tally}")
+    assert not tally.untyped, "\n".join(tally.untyped[:3])
+    assert not tally.slow, tally.slow
+
+
+def test_an_input_follows_from_its_number() -> None:
+    data = {"a": [1, 2, {"b": "c"}], "d": None}
+    for change in (lambda r: changed_bytes(b"abcdefgh", r), lambda r: repr(changed_data(data, r))):
+        found = [change(Random(f"1/x/{k}")) for k in range(60)]
+        assert found == [change(Random(f"1/x/{k}")) for k in range(60)] and len(set(map(str, found))) > 40
+    assert data == {"a": [1, 2, {"b": "c"}], "d": None} and [] in ODD
