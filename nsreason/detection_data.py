@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import DataError, NsreasonError, did_you_mean
+from .image_files import read_header
 from .perception.detections import Detections, read_detections
 from .perception.detector_batch import DetectionExample, ImageCache
 from .perception.images import ImageFolder
@@ -114,12 +115,17 @@ def read_folder(
     images = ImageFolder(folder)
     file = read_detections(path)
     cache = cache or ImageCache(0)
+    if not file.annotated:
+        raise DataError(f"{path}: lists images and has no annotations to learn from")
     bad: list[NsreasonError] = [record.error for record in file.bad]
     found: list[DetectionExample] = []
     for told, image in zip(file.detections, images.paths(d.image for d in file.detections), strict=True):
         try:
             if isinstance(image, DataError):
                 raise image
+            if told.size is None:
+                header = read_header(image)
+                told = replace(told, size=(header.width, header.height))
             found.append(DetectionExample(image, labelled(told, file.categories, categories), cache))
         except NsreasonError as error:
             bad.append(error)

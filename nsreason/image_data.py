@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .answering import QuestionTypes
@@ -184,7 +184,10 @@ def _views(
             path = paths[id(found)]
             if isinstance(path, DataError):
                 raise path
-            image = resized(read_image(path), size)
+            whole = read_image(path)
+            if found.size is None:
+                found = replace(found, size=(whole.shape[-1], whole.shape[-2]))
+            image = resized(whole, size)
             scene = scenes.get(found.image)
             same = scene is not None and len(scene) == len(found)
             return Viewed(image, found, scene if same else None, cut_masks(found, size) if regions.masks else None)

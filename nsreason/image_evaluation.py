@@ -326,7 +326,7 @@ def evaluate_parser(
             if isinstance(found, NsreasonError):
                 raise found
             seen = parser.scenes([(read_image(found.path), found.regions)])[0]
-            report.add(seen, found.scene, found.regions.size, list(enumerate(found.objects)))
+            report.add(seen, found.scene, found.regions.known_size, list(enumerate(found.objects)))
         except NsreasonError as error:
             report.bad.append(error)
     if not report.scenes.total:

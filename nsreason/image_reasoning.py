@@ -114,10 +114,11 @@ def fitted(
     if found is not None:
         if len(found) != len(images):
             raise DataError(f"detections of {len(found)} images are given for {len(images)}")
+        found = [replace(d, size=fit.size) if d.size is None else d for d, fit in zip(found, fits, strict=True)]
         for name, d, fit in zip(names, found, fits, strict=True):
-            if tuple(d.size) != fit.size:
+            if d.known_size != fit.size:
                 told = f"the image is of {fit.size[0]} x {fit.size[1]} pixels"
-                raise DataError(f"{name}: the detections are of {d.size[0]} x {d.size[1]} pixels, {told}")
+                raise DataError(f"{name}: the detections are of {d.known_size[0]} x {d.known_size[1]} pixels, {told}")
         held = [fit.inward(d) for fit, d in zip(fits, found, strict=True)]
     elif detector is not None:
         held = detector.detect(inside, names) if inside else []

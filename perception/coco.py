@@ -6,7 +6,7 @@ Specification: https://cocodataset.org/#format-data and #format-results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +16,32 @@ import numpy as np
 from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
+from ..json_numbers import as_whole
 from .detected import Detections, pixel_areas
-from .detection_file import DetectionFile, Gatherer, ImageId, at, decode_error
+from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error
 from .rle import F32
+
+Number = int | float | str  # whole numbers may be written 1.0
 
 
 class _Image(msgspec.Struct):
-    id: ImageId
-    file_name: str
-    width: int | float
-    height: int | float
+    id: Number
+    file_name: str | None = None
+    coco_url: str | None = None
+    width: int | float | None = None
+    height: int | float | None = None
 
 
 class _Category(msgspec.Struct):
-    id: int
+    id: int | float
     name: str
 
 
 class _Annotation(msgspec.Struct):
     """A record of either layout."""
 
-    image_id: ImageId
-    category_id: int
+    image_id: Number
+    category_id: int | float
     bbox: list[float] | None = None
     segmentation: Any = None
     score: float | None = None
@@ -46,13 +50,21 @@ class _Annotation(msgspec.Struct):
 
 
 class _Number(msgspec.Struct):
-    id: ImageId
+    id: Number
+
+
+class _Nested(msgspec.Struct):
+    """The results of one image, as detectron2 keeps them before they are made into COCO's list."""
+
+    image_id: Number
+    instances: list[msgspec.Raw]
 
 
 _image = msgspec.json.Decoder(_Image).decode
 _category = msgspec.json.Decoder(_Category).decode
 _annotation = msgspec.json.Decoder(_Annotation).decode
 _number = msgspec.json.Decoder(_Number).decode
+_nested = msgspec.json.Decoder(_Nested).decode
 
 DECODING = (msgspec.DecodeError, UnicodeError, RecursionError)
 
@@ -67,23 +79,47 @@ def read_instances(
     for i, raw in enumerate(categories):
         try:
             category = _category(raw)
+            names[_whole(category.id, f"$.categories[{i}].id")] = category.name
         except DECODING as error:
-            gathered.refuse(i, decode_error(error, f"$.categories[{i}]"))
-            continue
-        names[category.id] = category.name
-    _add(gathered, annotations, "$.annotations", names)
-    file = gathered.file("instances", names)
+            gathered.refuse(i, decode_error(error, f"$.categories[{i}]", raw))
+        except DataError as error:
+            gathered.refuse(i, error)
+    for i, raw in enumerate(annotations):
+        _add(gathered, i, raw, f"$.annotations[{i}]", names, scored=False)
+    file = gathered.file("instances", names, len(annotations))
     file.lost = len(images) - len(file)
     return file
 
 
-def read_results(source: str, records: Sequence[msgspec.Raw], instances: DetectionFile) -> DetectionFile:
-    """The results layout, of the images and categories of an instances file."""
+def read_results(
+    source: str, records: Sequence[Buffer], instances: DetectionFile, where: Callable[[int], str]
+) -> DetectionFile:
+    """The results layout, of the images and categories of an instances file.
+
+    Args:
+        where: the JSON path of a record, by its place.
+
+    Raises:
+        DataError: there are records, and none can be used.
+    """
     gathered = Gatherer(source)
     for number, seen in zip(instances.ids, instances.detections, strict=True):
         gathered.image(number, seen.image, seen.size, "$")
-    _add(gathered, records, "$", instances.categories)
-    return gathered.file("results", instances.categories)
+    count = 0
+    for i, raw in enumerate(records):
+        for part, path in _unnested(raw, where(i)):
+            count += 1
+            _add(gathered, i, part, path, instances.categories, scored=True)
+    return gathered.file("results", instances.categories, count)
+
+
+def _unnested(raw: Buffer, where: str) -> list[tuple[Buffer, str]]:
+    """A record's results with their paths: itself, or those in its `instances`."""
+    try:
+        nested = _nested(raw)
+    except DECODING:
+        return [(raw, where)]
+    return [(one, f"{where}.instances[{j}]") for j, one in enumerate(nested.instances)]
 
 
 def add_images(gathered: Gatherer, images: Sequence[msgspec.Raw]) -> None:
@@ -92,17 +128,40 @@ def add_images(gathered: Gatherer, images: Sequence[msgspec.Raw]) -> None:
         where = f"$.images[{i}]"
         try:
             image = _image(raw)
-            size = _size(image, where)
-            gathered.image(image.id, image.file_name, size, where)
+            number = _image_id(image.id, f"{where}.id")
+            gathered.image(number, _file_name(image, where), _size(image, where), where)
         except DECODING as error:
             _lose(gathered, raw)
-            gathered.refuse(i, decode_error(error, where))
+            gathered.refuse(i, decode_error(error, where, raw))
         except DataError as error:
             _lose(gathered, raw)
             gathered.refuse(i, error)
 
 
-def _size(image: _Image, where: str) -> tuple[int, int]:
+def _whole(number: int | float, where: str) -> int:
+    whole = as_whole(number)
+    if whole is None:
+        raise at(f"a whole number, got {number}", where)
+    return whole
+
+
+def _image_id(number: Number, where: str) -> ImageId:
+    return number if isinstance(number, str) else _whole(number, where)
+
+
+def _file_name(image: _Image, where: str) -> str:
+    """Its name, or the last part of the address from which it was downloaded."""
+    if image.file_name is not None:
+        return image.file_name
+    name = "" if image.coco_url is None else image.coco_url.partition("?")[0].rpartition("/")[2]
+    if not name:
+        raise at("neither a file_name nor a coco_url", where)
+    return name
+
+
+def _size(image: _Image, where: str) -> tuple[int, int] | None:
+    if image.width is None or image.height is None:
+        return None
     for key, number in (("width", image.width), ("height", image.height)):
         if number != int(number) or not 0 < number < 1e6:
             raise at(f"a {key} in pixels is a whole number from 1, got {number}", f"{where}.{key}")
@@ -112,38 +171,38 @@ def _size(image: _Image, where: str) -> tuple[int, int]:
 def _lose(gathered: Gatherer, raw: msgspec.Raw) -> None:
     """Remember the number of an image whose record is bad, so that its annotations are told why they are."""
     try:
-        number = _number(raw).id
-    except DECODING:
+        number = _image_id(_number(raw).id, "$.id")
+    except (*DECODING, DataError):
         return
     if number not in gathered.images:
         gathered.lost.add(number)
 
 
-def _add(gathered: Gatherer, records: Iterable[msgspec.Raw], prefix: str, names: Mapping[int, str]) -> None:
-    for i, raw in enumerate(records):
-        where = f"{prefix}[{i}]"
-        try:
-            record = _annotation(raw)
-            if names and record.category_id not in names:
-                shown = ", ".join(f"{n} {name}" for n, name in list(names.items())[:8])
-                raise at(
-                    f"no category has the number {record.category_id}; the first are {shown}",
-                    f"{where}.category_id",
-                )
-            gathered.add(
-                record.image_id,
-                where=where,
-                bbox=record.bbox,
-                mask=record.segmentation,
-                score=record.score,
-                label=record.category_id,
-                area=record.area,
-                crowd=bool(record.iscrowd),
-            )
-        except DECODING as error:
-            gathered.refuse(i, decode_error(error, where))
-        except DataError as error:
-            gathered.refuse(i, error)
+def _add(gathered: Gatherer, i: int, raw: Buffer, where: str, names: Mapping[int, str], *, scored: bool) -> None:
+    """One record of either layout; `scored` refuses one without a score, as COCO's results must have."""
+    try:
+        record = _annotation(raw)
+        label = _whole(record.category_id, f"{where}.category_id")
+        if names and label not in names:
+            shown = ", ".join(f"{n} {name}" for n, name in list(names.items())[:8])
+            raise at(f"no category has the number {label}; the first are {shown}", f"{where}.category_id")
+        if scored and record.score is None:
+            raise at("a result has a score, which says how sure the detector was; this one has none", where)
+        gathered.add(
+            i,
+            _image_id(record.image_id, f"{where}.image_id"),
+            where=where,
+            bbox=record.bbox,
+            mask=record.segmentation,
+            score=record.score,
+            label=label,
+            area=record.area,
+            crowd=bool(record.iscrowd),
+        )
+    except DECODING as error:
+        gathered.refuse(i, decode_error(error, where, raw))
+    except DataError as error:
+        gathered.refuse(i, error)
 
 
 def write_detections(
@@ -171,10 +230,10 @@ def write_detections(
         names = [found.image for found in detections]
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise DataError(f"{path}: two images are called '{twice}'; in the file their names could not be told apart")
-    images = [
-        {"id": i, "file_name": f.image, "width": int(f.size[0]), "height": int(f.size[1])}
-        for i, f in enumerate(detections, 1)
-    ]
+    images: list[dict[str, Any]] = []
+    for i, f in enumerate(detections, 1):
+        size = {} if f.size is None else {"width": int(f.size[0]), "height": int(f.size[1])}
+        images.append({"id": i, "file_name": f.image} | size)
     annotations: list[dict[str, Any]] = []
     for found in detections:
         for record in coco_records(found, numbers[found.image]):

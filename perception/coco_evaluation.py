@@ -160,8 +160,8 @@ def evaluate_files(
     Categories are of the second file; where the first one numbers the same names otherwise, its numbers are changed.
 
     Raises:
-        DataError: a file cannot be read, `evaluate_detections` refuses what it holds, or a category of the first
-            file has the number of another one of the second.
+        DataError: a file cannot be read, or nothing in it can be used; `evaluate_detections` refuses what it holds; or
+            a category of the first file has the number of another one of the second.
     """
     from .detections import read_detections
 
@@ -169,6 +169,12 @@ def evaluate_files(
     listed = truth if known.layout == "instances" else None
     given = read_detections(found, instances=listed)
     kept = [image.above(least_score) for image in given.detections]
+    for file in (known, given):
+        if file.bad and not any(map(len, file.detections)):
+            why = f"none of its records of objects can be used; the first: {file.bad[0].error}"
+            raise DataError(f"{file.source}: {why}")
+    if not known.annotated:
+        raise DataError(f"{known.source}: lists images and has no annotations to compare with")
     bad = len(known.bad) + len(given.bad)
     if given.layout == "instances" and same_label:
         numbers = _renumbered(given, known)
@@ -231,8 +237,8 @@ def _check(found: Detections | None, truth: Detections, kind: Kind) -> None:
     for what, seen in (("detections", found), ("annotations", truth)):
         if kind == "segm" and seen is not None and len(seen) and seen.masks is None:
             raise DataError(f"{seen.image}: {what} without masks; compare boxes (kind='bbox')")
-    if found is not None and found.size != truth.size:
-        sizes = " and ".join(f"{w} x {h}" for w, h in (found.size, truth.size))
+    if found is not None and None not in (found.size, truth.size) and found.size != truth.size:
+        sizes = " and ".join(f"{w} x {h}" for w, h in (found.known_size, truth.known_size))
         raise DataError(f"{truth.image}: detections and annotations are of images of different sizes, {sizes}")
 
 
@@ -310,7 +316,8 @@ def _coco(images: Iterable[Detections], kind: Kind) -> Any:
     records: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []
     for number, image in enumerate(images, 1):
-        held.append({"id": number, "width": image.size[0], "height": image.size[1], "file_name": image.image})
+        width, height = image.size or (0, 0)  # only masks need it, which say it themselves
+        held.append({"id": number, "width": width, "height": height, "file_name": image.image})
         areas = image.areas
         if areas is None:
             areas = mask_areas(image.masks) if kind == "segm" and image.masks is not None else box_areas(image.boxes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from .rle import F32, I64, Masks, Rle, decode_masks, mask_areas
 
 F64 = NDArray[np.float64]
@@ -23,7 +24,7 @@ class Detections:
 
     Attributes:
         image: the image's file name, with its folders where a file says them.
-        size: its width and height in pixels.
+        size: its width and height in pixels; None where no file says it, which boxes do without.
         boxes: (N, 4) left, top, right, bottom.
         scores: (N,) in 0..1; ones for annotations.
         labels: (N,) category numbers, from 1 as in COCO; all 1 where a detector knows one class.
@@ -33,7 +34,7 @@ class Detections:
     """
 
     image: str
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     boxes: F32
     scores: F32
     labels: I64
@@ -50,6 +51,17 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @property
+    def known_size(self) -> tuple[int, int]:
+        """Its width and height.
+
+        Raises:
+            DataError: no file says it.
+        """
+        if self.size is None:
+            raise DataError(f"{self.image}: no file says the image's width and height, which are needed here")
+        return self.size
 
     def where(self, keep: NDArray[np.bool_]) -> Detections:
         """The objects where `keep`, (N,) bool, is true, in the same order.
@@ -92,8 +104,12 @@ class Detections:
         return self.where(keep)
 
     def clipped(self) -> Detections:
-        """Boxes cut to the image; objects of which nothing is inside are left out."""
-        width, height = self.size
+        """Boxes cut to the image; objects of which nothing is inside are left out.
+
+        Raises:
+            DataError: the image's size is not known.
+        """
+        width, height = self.known_size
         boxes = np.clip(self.boxes, 0, np.asarray([width, height, width, height], dtype=np.float32))
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         cut = Detections(
@@ -106,11 +122,11 @@ class Detections:
 
         Raises:
             ValueError: there are only boxes.
-            DataError: a mask is damaged, or not of the image's size.
+            DataError: a mask is damaged, or not of the image's size, or that is not known.
         """
         if self.masks is None and len(self):
             raise ValueError(f"{self.image}: there are boxes only, no masks")
-        return decode_masks(self.masks or [], (self.size[1], self.size[0]))
+        return decode_masks(self.masks or [], (self.known_size[1], self.known_size[0]))
 
 
 def box_ious(a: F32, b: F32) -> F64:

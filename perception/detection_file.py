@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from ..data.image_names import ImageNames, bare_name
@@ -16,6 +18,7 @@ from .rle import Rle, as_rle, mask_boxes
 
 Layout = Literal["instances", "results", "nscl", "nsvqa"]
 ImageId = int | str
+Buffer = msgspec.Raw | memoryview | bytes
 
 
 @dataclass
@@ -25,9 +28,10 @@ class DetectionFile:
     Attributes:
         detections: one for each image, with or without objects.
         categories: names of category numbers; empty where the file has none.
-        bad: the records that could not be used.
+        bad: the records that could not be used, whole or in part.
         source: the file's name.
         layout: how it is laid out.
+        annotated: False of a file that lists images and has no `annotations` at all (COCO's image_info).
         ids: the number of each image in the file, in the order of `detections`.
         lost: images of the file that are not among `detections`, for their own records are bad.
         filled: objects without a mask in images where others have one; their masks are their boxes.
@@ -41,6 +45,7 @@ class DetectionFile:
     ids: list[ImageId] = field(default_factory=list)
     filled: int = 0
     lost: int = 0
+    annotated: bool = True
 
     def __post_init__(self) -> None:
         self.names = ImageNames(found.image for found in self.detections)
@@ -92,6 +97,7 @@ class Gatherer:
         self.source, self.bad = source, list[BadRecord]()
         self.images: dict[ImageId, _Image] = {}
         self.lost: set[ImageId] = set()  # images whose own record is bad
+        self.used = 0  # objects
 
     def refuse(self, index: int, error: NsreasonError) -> None:
         self.bad.append(BadRecord(index, error, self.source))
@@ -122,6 +128,7 @@ class Gatherer:
 
     def add(
         self,
+        index: int,
         number: ImageId,
         *,
         where: str,
@@ -136,7 +143,8 @@ class Gatherer:
         """One more object.
 
         Args:
-            where: the record's JSON path.
+            index: the record's place in the file.
+            where: its JSON path.
             bbox: x, y, width, height; None or empty where only the mask says it.
             paths: the JSON paths of its image's number, its box and its mask, where they are not COCO's.
 
@@ -145,8 +153,9 @@ class Gatherer:
         """
         paths = paths or (f"{where}.image_id", f"{where}.bbox", f"{where}.segmentation")
         image = self.known(number, paths[0])
+        dropped: list[str] = []
         try:
-            rle = _sized(mask, image)
+            rle = _sized(mask, image, bool(bbox), dropped)
         except DataError as error:
             raise at(str(error), paths[2]) from None
         if bbox:
@@ -163,18 +172,36 @@ class Gatherer:
         if area is not None and not 0 <= area < 1e15:
             raise at(f"an area is a number from 0, got {area:g}", f"{where}.area")
         image.objects.append(Found(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
+        self.used += 1
+        for fault in dropped:
+            self.refuse(index, at(fault, paths[2]))
 
-    def file(self, layout: Layout, categories: Mapping[int, str]) -> DetectionFile:
-        """All images, as far as their size is known."""
+    def file(self, layout: Layout, categories: Mapping[int, str], records: int) -> DetectionFile:
+        """All images; in the layouts of CLEVR's parsers, whose images are all of one size, as far as that is known.
+
+        Args:
+            records: how many objects the file has, good and bad.
+
+        Raises:
+            DataError: none of them can be used, in a file that is read for them alone.
+        """
+        if records and not self.used and layout != "instances":  # which serve to list images, too
+            why = f"; the first: {self.bad[0].error}" if self.bad else ""
+            raise DataError(f"{self.source}: none of its {records:,} records of objects can be used{why}")
+        if layout in ("instances", "results"):
+            return self._file(layout, categories)
         sizes = {image.size for image in self.images.values()} - {None}
         if len(sizes) == 1:
             (only,) = sizes
             for image in self.images.values():
                 image.size = only
+        return self._file(layout, categories)
+
+    def _file(self, layout: Layout, categories: Mapping[int, str]) -> DetectionFile:
         file = DetectionFile([], dict(categories), self.bad, self.source, layout)
         masked = any(o.mask for image in self.images.values() for o in image.objects)
         for index, (number, image) in enumerate(self.images.items()):
-            if image.size is None:
+            if image.size is None and layout not in ("instances", "results"):
                 file.lost += 1
                 self.refuse(index, DataError(f"image '{image.name}': neither the file nor a mask says its size"))
                 continue
@@ -186,7 +213,7 @@ class Gatherer:
         return file
 
 
-def _gathered(image: _Image, size: tuple[int, int], masked: bool) -> tuple[Detections, int]:
+def _gathered(image: _Image, size: tuple[int, int] | None, masked: bool) -> tuple[Detections, int]:
     """One image's objects as arrays, and how many masks their boxes stand in for."""
     objects = image.objects
     boxes = np.asarray([o.box for o in objects], dtype=np.float32).reshape(-1, 4)
@@ -194,7 +221,7 @@ def _gathered(image: _Image, size: tuple[int, int], masked: bool) -> tuple[Detec
     filled = len(objects) - len(masks or [])
     if filled == len(objects):
         masks, filled = (None if objects or not masked else []), 0
-    elif filled:
+    elif filled and size is not None:
         masks = [_filled(o.box, size) if o.mask is None else o.mask for o in objects]
     crowd = np.asarray([o.crowd for o in objects], dtype=bool)
     found = Detections(
@@ -226,14 +253,19 @@ def _filled(box: tuple[float, float, float, float], size: tuple[int, int]) -> Rl
     return encode_masks(mask)[0]
 
 
-def _sized(mask: Any, image: _Image) -> Rle | None:
+_NO_SIZE = "polygons, and the size of their image is not known"
+
+
+def _sized(mask: Any, image: _Image, boxed: bool, dropped: list[str]) -> Rle | None:
     """The mask, checked against the image's size, which it says where nothing else has."""
     if image.size is not None:
-        return as_rle(mask, image.size[1], image.size[0])
+        return as_rle(mask, image.size[1], image.size[0], dropped)
     size = mask.get("size") if isinstance(mask, dict) else None
     if not isinstance(size, list) or len(size) != 2:
+        if mask and not boxed:
+            raise DataError(_NO_SIZE)
         if mask:
-            raise DataError("polygons, and the size of their image is not known")
+            dropped.append(f"{_NO_SIZE}; its box is kept")
         return None
     rle = as_rle(mask, size[0], size[1])
     image.size = (size[1], size[0])
@@ -258,12 +290,32 @@ def at(message: str, where: str) -> DataError:
     return DataError(f"{message} - at `{where}`")
 
 
-def decode_error(error: Exception, where: str) -> DataError:
-    """msgspec's error of one record, with the path from the root of its file."""
+def decode_error(error: Exception, where: str, raw: Buffer = b"") -> DataError:
+    """msgspec's error of one record, with the path from the root of its file.
+
+    Args:
+        raw: the record, in which a string may stand where NaN or Infinity stood (`records.without_nan`).
+    """
     message = str(error)
+    if message.startswith("Expected ") and " got `str`" in message and _stands_in(raw, message):
+        message = "a number is not finite" + message[message.index(" - at `") :]
     if " - at `$" in message:
         return DataError(message.replace(" - at `$", f" - at `{where}", 1))
     return at(message, where)
+
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+
+
+def _stands_in(raw: Buffer, message: str) -> bool:
+    """Whether a string of `without_nan` is at the path with which msgspec's message ends."""
+    try:
+        value: Any = msgspec.json.decode(raw)
+        for key, index in _STEP.findall(message.partition(" - at `$")[2].rstrip("`")):
+            value = value[key] if key else value[int(index)]
+    except (msgspec.DecodeError, UnicodeError, RecursionError, LookupError, TypeError):
+        return False
+    return value in ("N", "Infini", "-Infini")
 
 
 def _range(images: Mapping[ImageId, Any]) -> str:

@@ -8,26 +8,29 @@
 What a file is is told by its content:
 
     COCO instances      an object with images and annotations, which may carry a score
-    COCO results        a list of detections; names and sizes of the images come from an instances file
+    COCO results        a list of detections, or one a line; names and sizes of the images come from an instances file,
+                        or from one that only lists images and categories (image_info)
     NS-CL scenes        an object with scenes, each with objects_detection, or with masks in its objects
-    NS-VQA proposals    an object of columns (object_masks, image_idxs, ...), or a list of objects with image_idx
+    NS-VQA proposals    an object of columns (object_masks, image_idxs, ...), or a list of objects with image_idx, or
+                        one a line
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from ..data.records import not_json, without_nan
+from ..data.records import Records, cut_lines, not_json, without_nan
 from ..errors import DataError
 from ..files import read_bytes
 from .coco import read_instances, read_results, write_detections, write_results
 from .coco_evaluation import CocoFigures, evaluate_detections, evaluate_files
 from .detected import Detections, box_ious
-from .detection_file import DetectionFile, ImageId
+from .detection_file import Buffer, DetectionFile, ImageId
 from .matching import ious, match
 from .proposals import NAMELESS, Columns, read_columns, read_nscl, read_proposals, scene_images
 from .rle import Rle, as_rle, decode_masks, encode_masks, mask_areas, mask_boxes
@@ -66,6 +69,8 @@ class _Outer(msgspec.Struct):
     categories: msgspec.Raw = msgspec.Raw()
     scenes: msgspec.Raw = msgspec.Raw()
     object_masks: msgspec.Raw = msgspec.Raw()
+    image_id: msgspec.Raw = msgspec.Raw()
+    image_idx: msgspec.Raw = msgspec.Raw()
 
 
 class _Proposed(msgspec.Struct):
@@ -85,30 +90,48 @@ def read_detections(
 
     Raises:
         DataError: the file cannot be read, is not JSON, or holds something else; it numbers its images, and
-            nothing says their names. A record that is not valid is in `bad` instead.
+            nothing says their names; it has records of objects, and none can be used. A record that is not valid is
+            in `bad` instead.
     """
-    source, view = _load(path)
+    source, view, lines = _load(path)
+    if lines is not None:
+        return _listed(source, lines, lines.where, instances, names)
     if bytes(view[:1]) == b"[":
         records: list[msgspec.Raw] = _decode(view, list[msgspec.Raw], source)
-        if _are_proposals(records):
-            return read_proposals(source, records, _images(source, instances, names))
-        if instances is None:
-            raise DataError(
-                f"{source}: COCO results number their images; give the instances file that lists them (instances=...)"
-            )
-        listed = read_detections(instances)
-        if listed.layout != "instances":
-            raise DataError(f"{listed.source}: not a COCO instances file, which says names and sizes of images")
-        return read_results(source, records, listed)
+        return _listed(source, records, lambda i: f"$[{i}]", instances, names)
     outer: _Outer = _decode(view, _Outer, source)
-    if _held(outer.images) and _held(outer.annotations):
+    if _held(outer.images):
         parts = (_list(outer, key, source) for key in ("images", "annotations", "categories"))
-        return read_instances(source, *parts)
+        file = read_instances(source, *parts)
+        file.annotated = _held(outer.annotations)
+        return file
+    if _held(outer.image_id) or _held(outer.image_idx):  # a file of lines that has one
+        return _listed(source, [view], lambda i: "$", instances, names)
     if _held(outer.object_masks):
         return read_columns(source, _decode(view, Columns, source), _images(source, instances, names))
     if _held(outer.scenes):
         return read_nscl(source, view)
     raise DataError(f"{source}: no detections in it{_keys(view)}; {_LAYOUTS}")
+
+
+def _listed(
+    source: str,
+    records: Sequence[Buffer],
+    where: Callable[[int], str],
+    instances: str | Path | None,
+    names: str | None,
+) -> DetectionFile:
+    """A list of objects that number their images."""
+    if _are_proposals(records):
+        return read_proposals(source, records, _images(source, instances, names), where)
+    if instances is None:
+        raise DataError(
+            f"{source}: COCO results number their images; give the instances file that lists them (instances=...)"
+        )
+    listed = read_detections(instances)
+    if listed.layout != "instances":
+        raise DataError(f"{listed.source}: not a COCO instances file, which says names and sizes of images")
+    return read_results(source, records, listed, where)
 
 
 _LAYOUTS = (
@@ -117,8 +140,8 @@ _LAYOUTS = (
 )
 
 
-def _load(path: str | Path) -> tuple[str, memoryview]:
-    """The file's bytes from the first one that says something."""
+def _load(path: str | Path) -> tuple[str, memoryview, Records | None]:
+    """The file's bytes from the first one that says something; and its lines, where each is an object of its own."""
     source = "standard input" if str(path) == "-" else str(path)
     data = read_bytes(path)
     view = memoryview(data)
@@ -141,12 +164,14 @@ def _load(path: str | Path) -> tuple[str, memoryview]:
         msgspec.json.decode(view, type=msgspec.Raw)
     except msgspec.DecodeError as error:
         plain = without_nan(view)
-        if plain is None:
+        lines = cut_lines(view if plain is None else memoryview(plain), source) if bytes(view[:1]) == b"{" else None
+        if plain is None and lines is None:
             raise not_json(error, view, source) from None
-        view = memoryview(plain)  # only the records that hold NaN or Infinity are bad then
+        # Only the records that hold NaN or Infinity are bad then.
+        return source, view if plain is None else memoryview(plain), lines
     except RecursionError:
         raise DataError(f"{source}: its JSON is nested too deeply") from None
-    return source, view
+    return source, view, None
 
 
 def _decode(view: memoryview, kind: type[_T], source: str) -> _T:
@@ -182,7 +207,7 @@ def _keys(view: memoryview) -> str:
     return ", found the keys " + ", ".join(f"'{k[:40]}'" for k in keys[:8]) if keys else ", found an empty object"
 
 
-def _are_proposals(records: list[msgspec.Raw]) -> bool:
+def _are_proposals(records: Sequence[Buffer]) -> bool:
     """Whether the first records number images as NS-VQA does, from 0 by position."""
     for raw in records[:8]:
         try:
@@ -202,7 +227,7 @@ def _images(source: str, instances: str | Path | None, names: str | None) -> Ima
                 f"name them (instances=...), or a pattern such as {NAMELESS} (names=...)"
             )
         return names
-    other, view = _load(instances)
+    other, view, _ = _load(instances)
     outer = _decode(view, _Outer, other) if bytes(view[:1]) == b"{" else _Outer()
     if _held(outer.scenes):
         return {number: (name, None) for number, name in scene_images(other, view).items()}

@@ -69,7 +69,7 @@ class DetectionExample:
             DataError: it cannot be read, or is not of the size that its annotations say.
         """
         image = self.cache.read(self.path)
-        width, height = self.truth.size
+        width, height = self.truth.known_size
         if image.shape[1:] != (height, width):
             found = f"{image.shape[2]} x {image.shape[1]} pixels"
             raise DataError(f"{self.path}: {found}; its annotations are for {width} x {height}")
@@ -111,7 +111,7 @@ def make_batch(examples: Sequence[DetectionExample]) -> DetectionBatch:
         raise DataError("a batch has at least one image")
     masks = []
     for e in examples:
-        width, height = e.truth.size
+        width, height = e.truth.known_size
         decoded = decode_masks(e.truth.masks or (), (height, width))
         masks.append(torch.from_numpy(np.ascontiguousarray(decoded)))
     return DetectionBatch(

@@ -8,7 +8,7 @@ Boxes are those of the masks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from ..data.records import cut_records
 from ..errors import DataError
 from .coco import DECODING
-from .detection_file import DetectionFile, Gatherer, ImageId, at, decode_error
+from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error
 
 NAMELESS = "CLEVR_val_{:06d}.png"
 Paths = tuple[str, str, str]  # of an object's image number, of itself, of its mask
@@ -72,7 +72,7 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
     """
     records = cut_records(data.tobytes(), "scenes", source=source)
     gathered = Gatherer(source)
-    absent = 0
+    absent = count = 0
     for i, raw in enumerate(records):
         where = records.where(i)
         try:
@@ -93,13 +93,14 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             gathered.refuse(i, error)
             continue
         key = "objects" if masked else "objects_detection"
+        count += len(objects)
         for j, held in enumerate(objects):
             _add_object(gathered, i, number, held, f"{where}.{key}[{j}]")
     if absent == len(records) > 0:
         raise DataError(
             f"{source}: a scene file without detections: no scene has objects_detection, nor a mask in its objects"
         )
-    return gathered.file("nscl", {})
+    return gathered.file("nscl", {}, count)
 
 
 def _masked(raw: msgspec.Raw) -> bool:
@@ -114,6 +115,7 @@ def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where
         held = _object(raw)
         label = held.category_id if held.category_id is not None else held.category_idx
         gathered.add(
+            i,
             number,
             where=where,
             bbox=None,
@@ -123,7 +125,7 @@ def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where
             paths=(where, where, f"{where}.mask"),
         )
     except DECODING as error:
-        gathered.refuse(i, decode_error(error, where))
+        gathered.refuse(i, decode_error(error, where, raw))
     except DataError as error:
         gathered.refuse(i, error)
 
@@ -170,36 +172,38 @@ def read_columns(
             gathered.refuse(i, error)
             continue
         proposals.append((i, (f"$.image_idxs[{i}]", where, where), _Proposal(mask, number, label, score)))
-    return _gather(gathered, proposals, images)
+    return _gather(gathered, proposals, images, n)
 
 
 def _column(raw: msgspec.Raw, kind: Any, where: str) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
     except DECODING as error:
-        raise decode_error(error, where) from None
+        raise decode_error(error, where, raw) from None
 
 
 def read_proposals(
     source: str,
-    records: Sequence[msgspec.Raw],
+    records: Sequence[Buffer],
     images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str,
+    where: Callable[[int], str],
 ) -> DetectionFile:
-    """NS-VQA's proposals as a list of objects."""
+    """NS-VQA's proposals as a list of objects; `where` is the JSON path of a record, by its place."""
     gathered = Gatherer(source)
     proposals: list[tuple[int, Paths, _Proposal]] = []
     for i, raw in enumerate(records):
         try:
-            proposals.append((i, (f"$[{i}].image_idx", f"$[{i}]", f"$[{i}].mask"), _proposal(raw)))
+            proposals.append((i, (f"{where(i)}.image_idx", where(i), f"{where(i)}.mask"), _proposal(raw)))
         except DECODING as error:
-            gathered.refuse(i, decode_error(error, f"$[{i}]"))
-    return _gather(gathered, proposals, images)
+            gathered.refuse(i, decode_error(error, where(i), raw))
+    return _gather(gathered, proposals, images, len(records))
 
 
 def _gather(
     gathered: Gatherer,
     proposals: Sequence[tuple[int, Paths, _Proposal]],
     images: Mapping[ImageId, tuple[str, tuple[int, int] | None]] | str,
+    records: int,
 ) -> DetectionFile:
     if isinstance(images, str):
         numbers = sorted({p.image_idx for _, _, p in proposals if p.image_idx >= 0})
@@ -209,6 +213,7 @@ def _gather(
     for i, paths, proposal in proposals:
         try:
             gathered.add(
+                i,
                 proposal.image_idx,
                 where=paths[1],
                 bbox=None,
@@ -219,7 +224,7 @@ def _gather(
             )
         except DataError as error:
             gathered.refuse(i, error)
-    return gathered.file("nsvqa", {})
+    return gathered.file("nsvqa", {}, records)
 
 
 def _named(pattern: str, number: int) -> str:

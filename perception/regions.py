@@ -144,7 +144,7 @@ class Regions:
         # Numpy's zeros are of no memory until something is written there, unlike torch's.
         outlines = torch.from_numpy(np.zeros((len(views), most, h, w), dtype=np.bool_)) if masked else None
         for s, (image, found) in enumerate(views):
-            n, (across, down) = len(found), found.size
+            n, (across, down) = len(found), found.known_size
             images[s] = resized(image, size)
             boxes[s, :n] = torch.from_numpy(found.boxes) * torch.tensor([w / across, h / down] * 2)
             present[s, :n] = True

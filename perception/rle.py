@@ -101,8 +101,11 @@ def mask_areas(rles: Sequence[Rle]) -> NDArray[np.float64]:
     return np.asarray([run_lengths(rle)[1::2].sum() for rle in rles], dtype=np.float64)
 
 
-def as_rle(segmentation: Any, height: int, width: int) -> Rle | None:
+def as_rle(segmentation: Any, height: int, width: int, dropped: list[str] | None = None) -> Rle | None:
     """What a COCO file says as `segmentation`: either form of RLE, polygons, or nothing (absent, null, `[]`).
+
+    Args:
+        dropped: where given, a polygon that cannot be used costs no other; it gets the reasons.
 
     Raises:
         DataError: it is none of these, damaged, or of another size than the image.
@@ -110,7 +113,7 @@ def as_rle(segmentation: Any, height: int, width: int) -> Rle | None:
     if segmentation is None or (isinstance(segmentation, list) and not segmentation):
         return None
     if isinstance(segmentation, list):
-        return _polygons(segmentation, height, width)
+        return _polygons(segmentation, height, width, dropped)
     if not isinstance(segmentation, dict):
         raise DataError(
             f"a segmentation is an RLE object or a list of polygons, got {type(segmentation).__name__}"
@@ -204,28 +207,38 @@ def _compressed(runs: I64, height: int, width: int) -> Rle:
     return _text(coco.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width))
 
 
-def _polygons(parts: list[Any], height: int, width: int) -> Rle:
+def _polygons(parts: list[Any], height: int, width: int, dropped: list[str] | None) -> Rle:
     """Polygons, each as x, y, x, y, ...; what one or another covers is the mask."""
     from pycocotools import mask as coco
 
     if height * width > LARGEST:
         raise DataError(f"an image of {height * width:,} pixels; the most that is read is {LARGEST:,}")
-    for i, part in enumerate(parts):
-        if not isinstance(part, list):
-            raise DataError(f"polygon {i} is a list of numbers x, y, x, y, ..., got {part!r:.40}")
-        if not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e9 for n in part):
-            raise DataError(f"polygon {i} holds what is no number")
-        if len(part) < 6 or len(part) % 2:
-            # Four numbers would be taken for a box.
-            raise DataError(f"polygon {i} has {len(part)} numbers; x and y of three points or more are needed")
-        points = np.asarray(part, dtype=np.float64).reshape(-1, 2)
-        far = (points < [-width, -height]) | (points > [2 * width, 2 * height])
-        if far.any():
-            x, y = points[far.any(1).argmax()].tolist()
-            raise DataError(
-                f"polygon {i} has a point at ({x:g}, {y:g}), far outside {_of_size([height, width])}"
-            )
-    return _text(coco.merge(coco.frPyObjects(parts, height, width)))
+    faults = {i: fault for i, part in enumerate(parts) if (fault := _polygon_fault(part, height, width)) is not None}
+    if faults and (dropped is None or len(faults) == len(parts)):
+        i, fault = next(iter(faults.items()))
+        raise DataError(f"polygon {i} {fault}")
+    for i, fault in faults.items():
+        assert dropped is not None
+        dropped.append(f"polygon {i} {fault}; it is left out, the others are kept")
+    kept = [part for i, part in enumerate(parts) if i not in faults]
+    return _text(coco.merge(coco.frPyObjects(kept, height, width)))
+
+
+def _polygon_fault(part: Any, height: int, width: int) -> str | None:
+    """Why a polygon cannot be used."""
+    if not isinstance(part, list):
+        return f"is a list of numbers x, y, x, y, ..., got {part!r:.40}"
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e9 for n in part):
+        return "holds what is no number"
+    if len(part) < 6 or len(part) % 2:
+        # Four numbers would be taken for a box.
+        return f"has {len(part)} numbers; x and y of three points or more are needed"
+    points = np.asarray(part, dtype=np.float64).reshape(-1, 2)
+    far = (points < [-width, -height]) | (points > [2 * width, 2 * height])
+    if far.any():
+        x, y = points[far.any(1).argmax()].tolist()
+        return f"has a point at ({x:g}, {y:g}), far outside {_of_size([height, width])}"
+    return None
 
 
 def _text(rle: dict[str, Any]) -> Rle:

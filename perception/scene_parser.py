@@ -370,9 +370,9 @@ def patches_of(
     Raises:
         DataError: the image is not of `size` (width, height), or the detections are of an image of another.
     """
-    width, height = size
-    if tuple(image.shape) != (3, height, width) or tuple(found.size) != size:
-        told = f"{image.shape[-1]} x {image.shape[-2]}, its detections of {found.size[0]} x {found.size[1]}"
+    (width, height), (across, down) = size, found.known_size
+    if tuple(image.shape) != (3, height, width) or (across, down) != size:
+        told = f"{image.shape[-1]} x {image.shape[-2]}, its detections of {across} x {down}"
         raise DataError(f"{found.image}: the image is {told}; the parser takes {width} x {height}")
     boxes = torch.from_numpy(found.boxes).float().reshape(-1, 4)
     masks = None if found.masks is None else torch.from_numpy(decode_masks(found.masks, (height, width)))

@@ -18,6 +18,7 @@ from nsreason.perception.detections import (
     DetectionFile,
     Detections,
     encode_masks,
+    evaluate_files,
     mask_areas,
     read_detections,
     write_detections,
@@ -196,13 +197,18 @@ GOOD = {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4]}
 BAD: list[tuple[Any, str]] = [
     (GOOD | {"image_id": 8}, r"no image has the number 8; those of the 3 images are 7 to 42 - at .*\[1\]\.image_id`"),
     (GOOD | {"image_id": "7"}, r"no image has the number '7'"),
-    (GOOD | {"image_id": None}, r"Expected `int \| str`, got `null` - at `\$\.annotations\[1\]\.image_id`"),
+    (GOOD | {"image_id": None}, r"Expected `int \| float \| str`, got `null` - at `\$\.annotations\[1\]\.image_id`"),
     (GOOD | {"category_id": 4}, r"no category has the number 4; the first are 90 rod, 3 ball - at .*category_id`"),
     (GOOD | {"bbox": [1, 2, 3]}, r"4 numbers, got 3 - at `\$\.annotations\[1\]\.bbox`"),
     (GOOD | {"bbox": [1, 2, -3, 4]}, r"this one is -3 wide and 4 high"),
     (GOOD | {"bbox": [1, 2, 1e300, 4]}, r"a bbox in pixels"),
     (GOOD | {"bbox": [1, 2, "3", 4]}, r"Expected `float`, got `str` - at `\$\.annotations\[1\]\.bbox\[2\]`"),
-    (GOOD | {"bbox": [1, 2, float("nan"), 4]}, r"got `str` - at `\$\.annotations\[1\]\.bbox\[2\]`"),
+    (GOOD | {"bbox": [1, 2, float("nan"), 4]}, r"a number is not finite - at `\$\.annotations\[1\]\.bbox\[2\]`"),
+    (GOOD | {"bbox": [1, 2, 3, float("inf")]}, r"a number is not finite - at `\$\.annotations\[1\]\.bbox\[3\]`"),
+    (GOOD | {"score": float("-inf")}, r"a number is not finite - at `\$\.annotations\[1\]\.score`"),
+    (GOOD | {"score": "N"}, r"not finite|got `str`"),
+    (GOOD | {"category_id": 3.5}, r"a whole number, got 3\.5 - at `\$\.annotations\[1\]\.category_id`"),
+    (GOOD | {"image_id": 7.5}, r"a whole number, got 7\.5 - at `\$\.annotations\[1\]\.image_id`"),
     (GOOD | {"bbox": []}, r"neither a box nor a mask - at `\$\.annotations\[1\]`"),
     ({"image_id": 7, "bbox": [1, 2, 3, 4]}, r"missing required field `category_id` - at `\$\.annotations\[1\]`"),
     (GOOD | {"score": 1.5}, r"a score is a number in 0\.\.1, got 1\.5 - at `\$\.annotations\[1\]\.score`"),
@@ -237,7 +243,7 @@ def test_bad_images_and_categories_cost_no_others(tmp_path: Path) -> None:
     wrong = [
         {"id": 1, "file_name": "x.png", "width": 0, "height": 3},
         {"id": 2, "file_name": "x.png", "width": 1.5, "height": 3},
-        {"id": 3, "file_name": "x.png"},
+        {"id": 3, "width": 3, "height": 3},
         {"id": 42, "file_name": "x.png", "width": 3, "height": 3},
         {"id": 5, "file_name": "folder/", "width": 3, "height": 3},
         "x.png",
@@ -253,7 +259,7 @@ def test_bad_images_and_categories_cost_no_others(tmp_path: Path) -> None:
     for message in (
         "a width in pixels is a whole number from 1, got 0 - at `$.images[3].width`",
         "got 1.5 - at `$.images[4].width`",
-        "missing required field `width` - at `$.images[5]`",
+        "neither a file_name nor a coco_url - at `$.images[5]`",
         "image 42 is already 'a.png' - at `$.images[6]`",
         "'folder/' is no file name - at `$.images[7]`",
         "Expected `object`, got `str` - at `$.images[8]`",
@@ -267,6 +273,103 @@ def test_bad_images_and_categories_cost_no_others(tmp_path: Path) -> None:
 def test_files_without_categories_take_every_number(tmp_path: Path) -> None:
     file = read(tmp_path, [GOOD | {"category_id": 1234}], categories=[])
     assert not file.bad and file.by_image("b.png").labels.tolist() == [1234]
+
+
+def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
+    images = [{"id": 1.0, "file_name": "a.png", "width": 20.0, "height": 10.0}]
+    rows = [{"id": 1, "image_id": i, "category_id": c, "bbox": [1, 2, 3, 4]} for i, c in ((1, 3.0), (1.0, 3))]
+    file = read(tmp_path, rows, images=images, categories=[{"id": 3.0, "name": "ball"}])
+    assert not file.bad and file.ids == [1] and file.categories == {3: "ball"}
+    assert file.detections[0].labels.tolist() == [3, 3]
+
+
+def test_images_are_named_by_where_they_came_from_and_may_lack_a_size(tmp_path: Path) -> None:
+    images = [
+        {"id": 1, "coco_url": "http://images.cocodataset.org/val2017/000000000139.jpg?x=1/2"},
+        {"id": 2, "file_name": "b.png", "width": None, "height": None},
+        {"id": 3, "file_name": "c.png", "width": 40, "height": 30},
+    ]
+    square = [[1, 1, 4, 1, 4, 3, 1, 3]]
+    rows: list[Any] = [{"image_id": i, "category_id": 3, "bbox": [1, 2, 3, 4]} for i in (1, 2, 3)]
+    rows.append(rows[1] | {"segmentation": square})
+    file = read(tmp_path, rows, images=images)
+    assert [d.image for d in file] == ["000000000139.jpg", "b.png", "c.png"]
+    assert [d.size for d in file] == [None, None, (40, 30)] and [len(d) for d in file] == [1, 2, 1]
+    assert "the size of their image is not known; its box is kept - at `$.annotations[3].segm" in str(file.bad[0])
+    write_detections(tmp_path / "again.json", file.detections, file.categories)
+    assert [d.size for d in read_detections(tmp_path / "again.json")] == [None, None, (40, 30)]
+    with pytest.raises(DataError, match=r"b\.png: no file says the image's width and height"):
+        file.detections[1].clipped()
+    only = read(tmp_path, [{"image_id": 2, "category_id": 3, "segmentation": square}], images=images)
+    assert not any(map(len, only)) and len(only.bad) == 1
+
+
+def test_a_bad_polygon_costs_no_other(tmp_path: Path) -> None:
+    square, line = [1, 1, 4, 1, 4, 3, 1, 3], [1, 1, 2, 2]
+    file = read(tmp_path, [GOOD | {"segmentation": [square, line]}, GOOD | {"segmentation": [square]}, GOOD])
+    b = file.by_image("b.png")
+    assert len(b) == 3 and b.masks is not None and b.masks[0] == b.masks[1] and file.filled == 1
+    (one,) = file.bad
+    assert one.index == 0 and "polygon 1 has 4 numbers" in str(one) and "the others are kept" in str(one)
+    assert "`$.annotations[0].segmentation`" in str(one)
+
+
+# Results
+
+
+def listed(folder: Path, **other: Any) -> Path:
+    return write(folder, {"images": IMAGES, "categories": CATEGORIES, **other}, "listed.json")
+
+
+def test_a_file_of_images_alone_names_those_of_results(tmp_path: Path) -> None:
+    """COCO's image_info files of its test images."""
+    path = write(tmp_path, [GOOD | {"score": 0.5}])
+    file = read_detections(path, instances=listed(tmp_path, info={}, licenses=[]))
+    assert [len(f) for f in file] == [0, 1, 0] and not file.bad
+    assert not read_detections(listed(tmp_path)).annotated
+    assert read_detections(listed(tmp_path, annotations=[])).annotated
+    listed(tmp_path)
+    with pytest.raises(DataError, match=r"listed\.json: lists images and has no annotations to compare with"):
+        evaluate_files(path, listed(tmp_path), "bbox")
+
+
+def test_results_have_scores(tmp_path: Path) -> None:
+    file = read_detections(write(tmp_path, [GOOD, GOOD | {"score": 0.5}]), instances=listed(tmp_path, annotations=[]))
+    assert len(file.by_image("b.png")) == 1
+    assert "a result has a score, which says how sure the detector was; this one has none" in str(file.bad[0])
+    assert "`$[0]`" in str(file.bad[0])
+
+
+@pytest.mark.parametrize("records", [[GOOD], [{}], [GOOD | {"image_id": 8, "score": 0.5}], [[1, 2]]])
+def test_results_of_which_none_can_be_used_are_refused(tmp_path: Path, records: list[Any]) -> None:
+    """Their average precision would be 0, as if nothing had been found."""
+    truth = listed(tmp_path, annotations=[GOOD])
+    with pytest.raises(DataError, match=r"file\.json: none of its 1 records of objects can be used; the first: "):
+        evaluate_files(write(tmp_path, records), truth, "bbox")
+    assert evaluate_files(write(tmp_path, []), truth, "bbox").AP == 0  # there, nothing was found
+    bad = write(tmp_path, {"images": IMAGES, "annotations": [GOOD | {"image_id": 8}], "categories": CATEGORIES})
+    with pytest.raises(DataError, match="none of its records of objects can be used"):
+        evaluate_files(bad, truth, "bbox")
+
+
+def test_results_kept_by_image(tmp_path: Path) -> None:
+    """As detectron2 keeps its predictions."""
+    one = GOOD | {"score": 0.5}
+    nested = [{"image_id": 7, "instances": [one, one | {"score": 2}]}, {"image_id": 42, "instances": []}]
+    file = read_detections(write(tmp_path, nested), instances=listed(tmp_path))
+    assert [len(f) for f in file] == [0, 1, 0] and "`$[0].instances[1].score`" in str(file.bad[0])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_results_one_a_line(tmp_path: Path, count: int) -> None:
+    one = GOOD | {"score": 0.5}
+    lines = [json.dumps(one)] * count
+    if count > 1:
+        lines += ['{"image_id": 7', json.dumps(one | {"score": float("nan")})]
+    file = read_detections(write(tmp_path, "\n\n".join(lines).encode()), instances=listed(tmp_path))
+    assert file.layout == "results" and len(file.by_image("b.png")) == count
+    if count > 1:
+        assert "line 7: $" in str(file.bad[0]) and "a number is not finite - at `line 9: $.score`" in str(file.bad[1])
 
 
 def test_records_have_areas_of_masks_or_boxes() -> None:

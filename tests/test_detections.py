@@ -140,6 +140,9 @@ def test_files_are_told_apart_by_content(tmp_path: Path) -> None:
     assert read_detections(write(tmp_path, scenes)).layout == "nscl"
     assert read_detections(write(tmp_path, columns), names="{}.png").layout == "nsvqa"
     assert read_detections(write(tmp_path, proposals), names="{}.png").layout == "nsvqa"
+    lines = "\n".join([json.dumps(proposals[0])] * 3).encode()
+    assert [len(d) for d in read_detections(write(tmp_path, lines), names="{}.png")] == [3]
+    assert [len(d) for d in read_detections(write(tmp_path, proposals[0]), names="{}.png")] == [1]
 
 
 def test_packed_files_and_byte_order_marks(tmp_path: Path) -> None:

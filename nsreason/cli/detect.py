@@ -215,7 +215,7 @@ def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections]) -
 
     for image, one in zip(images, found, strict=True):
         name = Path("_".join(parts(one.image))).with_suffix(".png")  # two folders may have images of one name
-        write_png(folder / name, outlined(image, one, 1 + max(one.size) // 640))
+        write_png(folder / name, outlined(image, one, 1 + max(one.known_size) // 640))
 
 
 def _write(
@@ -251,7 +251,7 @@ def _record(found: Detections, categories: Sequence[str]) -> dict[str, object]:
             found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True
         )
     ]
-    return {"image": found.image, "size": list(found.size), "objects": objects}
+    return {"image": found.image, "size": list(found.known_size), "objects": objects}
 
 
 def _line(found: Detections, width: int) -> str:

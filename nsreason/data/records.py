@@ -225,7 +225,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
     except RecursionError:
         raise DataError(f"{source}: its JSON is nested too deeply") from None
     except msgspec.DecodeError as error:
-        lines = _cut_lines(view, source) if start == b"{" else None
+        lines = cut_lines(view, source) if start == b"{" else None
         if lines is not None:
             return lines
         found = error
@@ -291,7 +291,7 @@ def _info(raw: msgspec.Raw) -> Any:
         return None
 
 
-def _cut_lines(view: memoryview, source: str) -> Records | None:
+def cut_lines(view: memoryview, source: str) -> Records | None:
     """The document as lines of one object each, or None when that is not what it is.
 
     The first line says so, or the second when the first is a bad record.
