@@ -25,8 +25,8 @@ from .language.hints import expected_names, near_words, phrases_with
 from .language.items import Item, UnknownWord
 from .language.lexicon import Lexicon, lexicon_for
 from .language.neighbours import settle
-from .language.noun_phrases import Unsayable
 from .language.parser import MAX_STEPS, Stopped, grammar_text, table
+from .language.steps import Unsayable
 from .program import Program
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them

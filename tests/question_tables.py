@@ -1,9 +1,8 @@
 """The tables of questions in tests/questions/: a question, then what it means, indented.
 
-What it means is a program, or `error: part of the message @ text at the caret`, or (readings.txt) several programs. In
-a program `<red cube>` stands for all red cubes, `<red cube: X>` for those of the set X, `<thing>` for all objects, and
-`the<...>` for the only one of them. A line `constant: the reason` says why no scene
-changes the answer.
+What it means is a program, or `error: part of the message @ text at the caret`, or (readings.txt) several programs,
+or (scope.txt) a program and its answer on the demo scene. In a program `<red cube>` stands for all red cubes,
+`<red cube: X>` for those of the set X, `<thing>` for all objects, and `the<...>` for the only one of them.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from .alike import ALIKE
 from .items import REGION
 from .lists import LIST
 from .nodes import Core, Node, Word
-from .noun_phrases import JOINED, Antecedent
 from .phrases import side_of
 from .predicates import NO_REGIONS
+from .steps import JOINED, Antecedent
 from .truths import OF_BOTH, Truths
 
 
@@ -98,11 +98,47 @@ class Composer(Truths):
         if name in ("count", "exist", "distinct"):
             kept = self._add("difference", inputs[0], left_out)
             return self._add(name, kept, of=next(iter(step.literals), None))
+        if name == "query" and self.steps[inputs[0]].op.name == "unique":
+            kept = self._add("difference", self.inputs[inputs[0]][0], left_out)
+            return self._query_set(str(step.literals[0]), kept)
         if name == "number":
             return node
         if name in ("negate", "less", "greater", "equal_integer", "minus", "both", "either"):
             return self._add(name, *[self._but(i, left_out, excepted) for i in inputs])
         raise self._refuse("things are left out of counts, and of what is asked to be there", excepted)
+
+    def _q_ask_added(self, *told: Any) -> int:
+        """'Add 3 red cubes. How many cubes exist?': three more, where what is added is sure to be counted."""
+        number, added, clause = told
+        counted = self._ask(clause)
+        if self.steps[counted].op.name != "count":
+            raise self._unsayable("only of a count it can be asked what it is when things are added", added)
+        values, wanted = self._values_of(added), self._filters(self.inputs[counted][0])
+        if values is None or wanted is None:
+            raise self._unsayable("whether what is added is among what is counted cannot be known", added)
+        of = self.domain.attribute_of
+        known = {of[value]: value for value in values}
+        if any(known.get(of[value], value) != value for value in wanted):
+            return counted
+        if not wanted <= values:
+            raise self._unsayable("whether what is added is among what is counted cannot be known", added)
+        none = self._add("number", of="0")
+        return self._add("minus", counted, self._add("minus", none, self._add("number", of=number.value)))
+
+    def _values_of(self, np: Node) -> set[str] | None:
+        """The values that a plain noun phrase names ('red cubes'); None where it says more."""
+        core = np.parts[1] if np.rule == "np" else None
+        if core is None or core.posts or any(mod.terminal != "ADJECTIVE" for mod in core.mods):
+            return None
+        return {*(mod.value for mod in core.mods), *core.nouns}
+
+    def _filters(self, node: int) -> set[str] | None:
+        """The values that a set is filtered by; None where it is more than that."""
+        values: set[str] = set()
+        while self.steps[node].op.name == "filter":
+            values.update(map(str, self.steps[node].literals))
+            (node,) = self.inputs[node]
+        return values if self.steps[node].op.name == "scene" else None
 
     def _q_ask_except_after(self, clause: Node, excepted: Node) -> int:
         return self._q_ask_except(excepted, clause)
@@ -137,10 +173,18 @@ class Composer(Truths):
     def _q_query(self, attribute: Word, np: Node, *_: Any) -> int:
         return self._value(attribute.value, np)
 
+    def _q_query_shared(self, attribute: Word, np: Node) -> int:
+        """'What color do the cubes share?'"""
+        if self._definite(np):
+            raise self._refuse("one thing shares nothing; name several", np)
+        return self._value(attribute.value, np)
+
     def _value(self, attribute: str, np: Node) -> int:
         """The value of a known thing, or the one that several have in common."""
         det = self._determiner(np)
         both = np.rule in OF_BOTH and all(self._definite(part) for part in self._joined(np))
+        if np.rule in JOINED and not both:
+            raise self._unsayable("a value is asked of known things: 'the ... and the ...'", np)
         if both:
             objects = [self._add("only", self._object(part)) for part in self._joined(np)]
             return self._common(attribute, self._fold("union", objects), np)
@@ -192,6 +236,23 @@ class Composer(Truths):
     def _q_what_is(self, np: Node) -> int:
         return self._value(self._asks(), np)
 
+    def _q_what_remains(self) -> int:
+        return self._query_set(self._asks(), self._add("scene"))
+
+    def _q_value_remains(self, attribute: Word) -> int:
+        return self._query_set(attribute.value, self._add("scene"))
+
+    def _q_beside_what(self, np: Node, relation: Word) -> int:
+        """'The ball is behind what?'"""
+        return self._q_what_beside(np, relation)
+
+    def _q_which_of(self, pred: Node, coord: Node) -> int:
+        """'Which is bigger, the cube or the ball?'"""
+        found = self._one_of(coord, pred)
+        if found is None:
+            raise self._refuse("which of two known things? Say 'the ... or the ...'", coord)
+        return found
+
     def _q_what_pred(self, *told: Any) -> int:
         *other, pred = told
         if other:  # 'what else is red?': a thing other than it
@@ -206,7 +267,8 @@ class Composer(Truths):
         """'Which cube is left of it' has no other answer than the cube itself, 'which things are' than the things."""
         found = self._which(np, pred)
         core = np.parts[1] if np.rule == "np" else None
-        if self._several(np):
+        one = self.steps[found].op.name == "extreme" and np.parts[0] != ""  # 'which of the balls is leftmost'
+        if self._several(np) and not one:
             return found
         if core is None or all(self.domain.attribute_of[noun] != self._asks() for noun in core.nouns):
             return self._query_set(self._asks(), found)

@@ -76,6 +76,22 @@ class Counting(Alike):
     def _q_near_count(self, near: Node, nps: Node) -> int:
         return self._q_count_pred(nps, near)
 
+    def _q_count_beside(self, nps: Node, np: Node, relation: Word) -> int:
+        """'How many things is the ball left of?'"""
+        return self._q_count_pred(nps, Node("pred_of_which", (relation, np)))
+
+    def _q_count_beside_after(self, np: Node, relation: tuple[str, tuple[str, ...]], nps: Node) -> int:
+        """'The ball is left of how many things?'"""
+        op, names = relation
+        turned = (op, tuple([self._inverse(name, np) for name in names]))
+        return self._q_count_pred(nps, Node("pred_relation", (turned, np)))
+
+    def _q_count_same(self, np: Node, attributes: tuple[str, ...], nps: Node) -> int:
+        return self._q_count_pred(nps, Node("pred_same", (attributes, np)))
+
+    def _q_values_left(self, attribute: Word) -> int:
+        return self._add("distinct", self._add("scene"), of=attribute.value)
+
     def _q_count_things(self, pred: Node) -> int:
         those = self._those(pred)
         if self.steps[those].op.name == "scene":
@@ -143,6 +159,9 @@ class Counting(Alike):
     def _q_fewer(self, a: Node, b: Node) -> int:
         return self._pair("less", a, b)
 
+    def _q_which_more(self, coord: Node) -> int:
+        raise self._unsayable("which of two kinds there are more of cannot be asked; say 'more ... than ...'", coord)
+
     def _q_more_near(self, a: Node, near: Node) -> int:
         return self._pair("greater", a, self._elsewhere(a, near))
 
@@ -208,6 +227,10 @@ class Counting(Alike):
     def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
         alike = self._some_alike(np, self._at_least(quantity))
         return self._is_quantity(quantity, self._number(np)) if alike is None else alike
+
+    def _q_exist_values(self, quantity: Node, attribute: Word) -> int:
+        """'Are there only two colors?'"""
+        return self._is_quantity(quantity, self._q_values_left(attribute))
 
     def _q_is_quantity(self, quantity: Node, np: Node, pred: Node) -> int:
         if pred.rule in ALIKE and self.it is None and self.compared is None:

@@ -23,13 +23,14 @@ _ORDER = {
     "P": ("_P", "_ADJ", "_NP", "_OBJ", "_S", "_SEP"),
     "S": ("_SEP", "_S", "_P", "_NP", "_ADJ"),
 }
+_REMOVAL = ("_IF", "_REMOVE", "_REMOVED", "_EXCEPT", "_WITHOUT")  # then 'left' may say what remains
 _TAG = ("_IS", "_DO", "_NOT", "IT", "THEM", "_IS_THERE")
 
 
 def settle(items: list[Item]) -> list[Item]:
     """The items with the senses of ambiguous words in order of likelihood, without commas and mere tags."""
     items = _separated(_commas(_untagged(items)))
-    removal = any(item.senses[0][0] == "_IF" for item in items)
+    removal = any(item.senses[0][0] in _REMOVAL for item in items)
     settled: list[Item] = []
     openers: list[Item] = []
     for i, item in enumerate(items):
@@ -66,7 +67,9 @@ def settle(items: list[Item]) -> list[Item]:
                 continue  # 'then what color is it?'
         elif item.may("EXTREME"):
             item.senses = _extreme(item, before, after)
-            if removal and item.may("_REMAIN") and (after is None or after.may("_IF", "_SEP")):
+            if not removal:  # 'how many cubes are left' with nothing taken away
+                item.senses = tuple(s for s in item.senses if s[0] != "_REMAIN")
+            elif item.may("_REMAIN") and (after is None or after.may("_IF", "_SEP")):
                 item.senses = (("_REMAIN", ""), *item.senses)
         elif item.text == "one" and after is not None and after.may("ADJECTIVE", "NOUN"):
             item.senses = tuple(sorted(item.senses, key=lambda s: s[0] != "INTEGER"))

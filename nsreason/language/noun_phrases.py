@@ -10,83 +10,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from ..domain import Domain, Step
-from ..errors import QuestionError
 from .items import REGION
 from .lists import LIST
 from .nodes import Core, Node, Word
-
-JOINED = ("coord_and", "coord_or", "np_both", "np_either", "np_neither", "obj_and", "obj_or")
-PRONOUNS = ("np_it", "np_them", "np_det_them")
+from .steps import PRONOUNS, Antecedent, Steps
 
 
-class Unsayable(Exception):  # noqa: N818 - an answer to the caller, who makes the user's error of it
-    """The phrases make sense, but no program says what they mean; other readings of the words would ask another
-    question, so none is tried."""
-
-    def __init__(self, error: QuestionError) -> None:
-        self.error = error
-        super().__init__(error)
-
-
-@dataclass
-class Antecedent:
-    """What a pronoun may stand for: a noun phrase, with its set and its object once they are in the program."""
-
-    np: Node
-    set: int | None = None
-    object: int | None = None
-
-
-class NounPhrases:
-    """Builds the sets and objects of one question; `steps` with `inputs` is the program so far.
-
-    `strict` refuses readings that are merely possible: a plural verb for a singular noun, 'is there the cube?'.
-    """
-
-    def __init__(self, domain: Domain, text: str, *, strict: bool = True) -> None:
-        self.domain, self.text, self.strict = domain, text, strict
-        self.steps: list[Step] = []
-        self.inputs: list[tuple[int, ...]] = []
-        self.it: Antecedent | None = None
-        self.before_it: Antecedent | None = None  # of two singular ones, which 'they' speaks of together
-        self.last: int | None = None  # the last object that a definite noun phrase named
-        self.compared: int | None = None  # the object that the last 'the same ... as' was told of
-        # What the question speaks of first, which 'other' leaves out: a set, one object, or each of several things.
-        self.named: int | None = None
-        self.anchor: int | None = None
-        self.several = False
+class NounPhrases(Steps):
+    """Builds the sets and objects of one question."""
 
     def _apply(self, pred: Node, node: int | None) -> int:
         """The members of a set (of all objects, for None) that a predicate is true of."""
         raise NotImplementedError
-
-    def _refuse(self, message: str, at: Any = None) -> QuestionError:
-        """The error that says why a phrase makes no sense, placed where the phrase begins."""
-        return QuestionError(message, text=self.text, position=_start(at) or 0)
-
-    def _unsayable(self, message: str, at: Any = None) -> Unsayable:
-        """The refusal of what is understood, and which the ops cannot say."""
-        return Unsayable(self._refuse(message, at))
-
-    def _add(self, op: str, *inputs: int, of: str | None = None) -> int:
-        self.steps.append(self.domain.step(op, () if of is None else (of,)))
-        self.inputs.append(inputs)
-        return len(self.steps) - 1
-
-    def _fold(self, op: str, nodes: Sequence[int]) -> int:
-        first, *rest = nodes
-        for node in rest:
-            first = self._add(op, first, node)
-        return first
-
-    def _joined(self, nps: Node) -> list[Node]:
-        if nps.rule in JOINED:
-            return [np for part in nps.parts for np in self._joined(part)]
-        return [nps]
 
     # --- pronouns ----------------------------------------------------------------------------------------------------
 
@@ -111,9 +48,6 @@ class NounPhrases:
             self._speak_of(Node("np", (det, core._replace(posts=(*core.posts, ("that", pred))))))
         else:
             raise self._refuse("this is said of nothing that was spoken of before", np)
-
-    def _several(self, np: Node) -> bool:
-        return np.rule in (*JOINED, LIST) or (np.rule == "np" and np.parts[1].plural)
 
     def _mentions_it(self, part: Any) -> bool:
         if isinstance(part, Node) and part.rule in (*PRONOUNS, "pred_alike", "pred_unlike", "pred_differ"):
@@ -150,28 +84,7 @@ class NounPhrases:
             self.it.object = self._add("unique", self._it_set(word))
         return self.it.object
 
-    def _word(self, word: Word) -> str:
-        rest = self.text[word.start :].split()
-        return rest[0].strip(".,;?!") if rest else "it"
-
     # --- sets --------------------------------------------------------------------------------------------------------
-
-    def _definite(self, np: Node) -> bool:
-        """Whether a noun phrase speaks of one known object: 'the cube', or 'cube' with its article left out."""
-        if np.rule == "np":
-            det, core = np.parts
-            return not core.plural and (det in ("the", "only") or (det == "" and not core.anything))
-        return np.rule in ("np_it", "np_known")
-
-    @staticmethod
-    def _determiner(np: Node) -> str:
-        if np.rule == "np_det_them":
-            det: str = np.parts[0].value
-        elif np.rule in ("np", LIST):
-            det = np.parts[0]
-        else:
-            det = ""
-        return det
 
     def _object(self, np: Node) -> int:
         if np.rule == "np_it":
@@ -182,8 +95,7 @@ class NounPhrases:
         det = self._determiner(np)
         if det in ("any", "all", "most", "no") or np.rule == LIST or (self.strict and det == "a"):
             raise self._refuse("one known object is wanted here: 'the ...'", np)
-        if self._is_other(np) and not np.parts[1].posts and self.it is None and self.anchor is None:
-            raise self._unsayable("other than what? Name the first thing before", np)
+        self._other_than_what(np)
         self._no_any_thing(np)
         found = self._add("unique", self._set(np))
         self.last = found if self._definite(np) else self.last
@@ -195,6 +107,8 @@ class NounPhrases:
             core: Core = np.parts[1]
             if core.mods or core.posts:
                 self._no_regions(np)
+                if np.parts[0] == "the" and not self.several:
+                    self._other_than_what(np)
             return self._mods(core, self._posts(core, None))
         if np.rule in PRONOUNS:
             return self._it_set(np.parts[-1])
@@ -225,13 +139,6 @@ class NounPhrases:
         if det in ("no", "most") or (det in ("any", "a") and self._number_of(np) > 1):
             raise self._unsayable(f"'{det}' cannot be said of these here", np)
         return self._set(np)
-
-    @staticmethod
-    def _number_of(np: Node) -> int:
-        """How many things a noun phrase says that it speaks of; 0 where it does not say."""
-        first = np.parts[1][0] if np.rule == LIST else np
-        number: int = first.parts[1].number if first.rule == "np" else 0
-        return number
 
     def _no_bare(self, parts: Sequence[Node]) -> None:
         """'A red cube or ball' is not a red cube or any ball."""
@@ -266,10 +173,6 @@ class NounPhrases:
             raise self._unsayable("only the one thing that lies furthest can be asked for, not several", np)
         if after and not single:
             raise self._unsayable("say 'the' of what lies furthest", np)
-
-    @staticmethod
-    def _is_the(np: Node) -> bool:
-        return np.rule != "np" or np.parts[0] in ("the", "only")
 
     def _restrict(self, np: Node, pred: Node) -> int:
         """The members of a noun phrase's set that the predicate is true of; the noun's own filters come last."""
@@ -316,8 +219,16 @@ class NounPhrases:
             raise self._unsayable("other than each of them, or than all? Name the others", core)
         return node
 
-    def _is_other(self, np: Node) -> bool:
-        return np.rule == "np" and any(mod.terminal == "OTHER" for mod in np.parts[1].mods)
+    def _other_than_what(self, np: Node) -> None:
+        """'The other cube' is other than something that was named."""
+        if (
+            self._is_other(np)
+            and not np.parts[1].posts
+            and self.it is None
+            and self.named is None
+            and self.anchor is None
+        ):
+            raise self._unsayable("other than what? Name the first thing before", np)
 
     def _but_it(self) -> int:
         word = Word("IT", "", 0)
@@ -381,12 +292,3 @@ class NounPhrases:
                 raise self._refuse("what is this clause said of?", last)
             return self._fold("union", [self._all_of(part) for part in excepted.parts])
         return self._fold("union", [self._some(np) for np in self._joined(excepted)])
-
-
-def _start(phrase: Any) -> int | None:
-    """Where a phrase begins in the text, as far as it is known: where its first noun or kept word stands."""
-    if isinstance(phrase, Word | Core):
-        return phrase.start
-    if isinstance(phrase, tuple):
-        return next((at for at in map(_start, phrase) if at is not None), None)
-    return None

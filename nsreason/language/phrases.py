@@ -112,6 +112,13 @@ class Phrases:
     def np_neither(self, children: Sequence[Any]) -> Node:
         return lists.paired("np_neither", children)
 
+    def coord_shared(self, children: Sequence[Any]) -> Node:
+        """'A red and a blue cube': the first noun is left out."""
+        det, mods, *last = children
+        second = self.np_det(last)
+        first = Node("np", (det.value.split()[0], second.parts[1]._replace(mods=several(mods))))
+        return Node("coord_and", (first, second))
+
     def coord_posts(self, children: Sequence[Any]) -> Node:
         """'cubes and balls that are red', all of them red."""
         coord, posts = children
@@ -142,6 +149,11 @@ class Phrases:
         if any(n.value not in ("0", "1") for n in numbers):
             core = core._replace(plural=True, number=int(numbers[0].value))
         return _node(("np", ("the", core)))
+
+    def np_the_mods_number(self, children: Sequence[Any]) -> Node:
+        """'The small two balls'."""
+        mods, number, core = children
+        return self.np_the([number, core._replace(mods=(*several(mods), *core.mods))])
 
     def np_the_mods(self, children: Sequence[Any]) -> Node:
         """'The leftmost': a noun is left out."""

@@ -227,7 +227,7 @@ class Predicates(NounPhrases):
             raise self._unsayable("nothing stands so to all things, itself among them: say 'all other things'", np)
         return self._add("relate_any", furthest, of=relation)
 
-    def _inverse(self, relation: str, word: Word) -> str:
+    def _inverse(self, relation: str, word: Any) -> str:
         inverse = self.domain.inverse(relation)
         if inverse is None:
             raise self._refuse(f"the relation '{relation}' has no inverse to turn it round", word)

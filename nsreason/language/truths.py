@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from .alike import ALIKE
 from .counting import Counting
 from .lists import LIST
 from .nodes import Node, Word
-from .noun_phrases import JOINED, Antecedent
+from .steps import JOINED, Antecedent
 
 OF_BOTH = ("coord_and", "np_both")
 
@@ -51,7 +50,9 @@ class Truths(Counting):
                 return compared
         if np.rule in JOINED:
             self._no_bare(self._joined(np))
-            self._no_larger(np, pred)
+            chosen = self._one_of(np, pred) if choose else None
+            if chosen is not None:
+                return chosen
             parts = [self._holds(self._any_of(part, np.rule), pred, choose=False) for part in self._joined(np)]
             truth = self._fold("both" if np.rule in OF_BOTH else "either", parts)
             return self._add("negate", truth) if np.rule == "np_neither" else truth
@@ -81,8 +82,12 @@ class Truths(Counting):
         if choice is not None:
             if det == "the" and np.rule != LIST and choose:
                 return self._common(choice, self._set(np), np)
-            if det == "the" or self._of_the(np) or self._every_value(choice, pred):
-                raise self._unsayable(f"ask 'what {choice} are ...', or 'is every ...'", np)
+            if self._every_value(choice, pred):
+                raise self._unsayable(f"each thing is one of these; ask 'what {choice} are ...'", np)
+            if det == "the" or self._of_the(np):
+                message = f"which of these, or is each one of them? Say 'what {choice} are ...' or 'is every ...'"
+                raise self._unsayable(message, np)
+        self._other_than_what(np)
         subject = self._set(np)
         self.several = True
         if det == "most":
@@ -107,18 +112,46 @@ class Truths(Counting):
         """Whether a choice offers all values of its attribute, so that one of them is sure to hold."""
         return len(set(self._offered(pred))) == len(self.domain.file.attributes[attribute].values)
 
-    def _no_larger(self, np: Node, pred: Node) -> None:
-        """'Is the red box or the gray box larger?' asks which of the two."""
-        mods: tuple[Any, ...] = ()
+    def _one_of(self, np: Node, pred: Node) -> int | None:
+        """'Is the red box or the gray box larger?': the one of two known things that is so, told by what tells them
+        apart. None where this is no such choice."""
+        mods: tuple[Word, ...] = ()
         if pred.rule == "pred_mods":
             mods = pred.parts[0]
-        elif pred.rule == "pred_nominal" and pred.parts[0].rule == "np":
+        elif pred.rule == "pred_nominal" and pred.parts[0].rule == "np" and not pred.parts[0].parts[1].nouns:
             mods = pred.parts[0].parts[1].mods
-        if np.rule == "coord_or" and any(self._is_comparative(mod) for mod in mods):
-            raise self._unsayable("which of two things is the larger or smaller one cannot be asked so", np)
+        compares = len(mods) == 1 and (mods[0].terminal == "EXTREME" or self._is_comparative(mods[0]))
+        if np.rule != "coord_or" or not compares:
+            return None
+        parts = self._joined(np)
+        if not all(self._definite(part) for part in parts):
+            raise self._unsayable("which of several things? Only of known ones it can be asked", np)
+        attribute = self._telling_apart(parts)
+        if attribute is None:
+            raise self._unsayable("no word for a value tells these things apart, so none can be the answer", np)
+        those = self._fold("union", [self._add("only", self._object(part)) for part in parts])
+        word = mods[0]
+        if word.terminal == "EXTREME":
+            found = self._furthest(those, word.value)
+        else:
+            found = self._add("filter", those, of=word.value)
+        return self._add("query", self._add("unique", found), of=attribute)
+
+    def _telling_apart(self, parts: Sequence[Node]) -> str | None:
+        """The attribute of which known things are called by different values: what is asked for, if it is one."""
+        names: list[dict[str, str]] = []
+        for part in parts:
+            core = part.parts[1] if part.rule == "np" else None
+            words = [*(mod.value for mod in core.mods if mod.terminal == "ADJECTIVE"), *core.nouns] if core else []
+            names.append({self.domain.attribute_of[word]: word for word in words})
+        for attribute in (self._asks(), *self.domain.attributes):
+            values = [name.get(attribute) for name in names]
+            if None not in values and len(set(values)) == len(values):
+                return attribute
+        return None
 
     def _is_comparative(self, mod: Word) -> bool:
-        """Whether an adjective is written 'larger' or 'largest', beside a 'large' of the same value."""
+        """Whether an adjective is written 'larger' or 'largest', beside a plain one of the same value."""
         word = self._word(mod).lower()
         if mod.terminal != "ADJECTIVE" or not word.endswith(("er", "est")):
             return False
@@ -199,9 +232,10 @@ class Truths(Counting):
         det = self._determiner(np)
         if det == "most" or (self._number_of(np) > 1 and det != "all" and det != "the"):
             raise self._unsayable("whether this is like 'most', or like a number of things, cannot be asked", np)
-        named, self.anchor = self.anchor, None  # 'the same color as another cube': no thing is alike to itself
+        if self._is_other(np) and self.it is None:  # 'as another cube': no thing is its own like
+            plain = tuple(mod for mod in np.parts[1].mods if mod.terminal != "OTHER")
+            np = Node("np", (det, np.parts[1]._replace(mods=plain)))
         others = self._set(np)
-        self.anchor = named
         alike = [self._add("same", anchor, of=a) for a in attributes]
         if not same:
             if det in ("a", "any", "no"):
