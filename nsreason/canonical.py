@@ -24,7 +24,6 @@ from hashlib import blake2b
 
 from .errors import ProgramError
 from .program import Call, Program
-from .relations import members
 
 MAX_OPERANDS = 200_000  # written out by a canonical form: unions that overlap have more operands than calls
 
@@ -182,12 +181,12 @@ class _Writer:
         for number in self._under(root):
             term = self.terms[number]
             node = self._join(term) if term.op in _FLAT else self._call(term)
-            for concept in members(term.filters):
+            for concept in _numbers(term.filters):
                 node = self._emit(Call("filter", (self.concepts[concept],), (node,)))
             self._node[number] = node
         return self.calls
 
-    def _under(self, root: _Term) -> tuple[int, ...]:
+    def _under(self, root: _Term) -> list[int]:
         """The terms that a term is made of, each after what it is made of itself."""
         found = 1 << root.number
         waiting = [root]
@@ -198,8 +197,8 @@ class _Writer:
                 new |= 1 << other.number
             new &= ~found
             found |= new
-            waiting += [self.terms[i] for i in members(new)]
-        return members(found)
+            waiting += [self.terms[i] for i in _numbers(new)]
+        return _numbers(found)
 
     def _call(self, term: _Term) -> int:
         inputs = [t.number for t in term.inputs]
@@ -234,7 +233,7 @@ class _Writer:
         self._operands += operands.bit_count()
         if self._operands > MAX_OPERANDS:
             raise ProgramError(f"its unions overlap: the canonical form would have over {MAX_OPERANDS:,} operands")
-        return sorted(members(operands), key=self._key.__getitem__)
+        return sorted(_numbers(operands), key=self._key.__getitem__)
 
     def _rank(self, term: _Term, inside: bytes) -> None:
         told = repr((term.op, term.literals, term.filters)).encode()
@@ -246,6 +245,17 @@ class _Writer:
             node = self._place[call] = len(self.calls)
             self.calls.append(call)
         return node
+
+
+def _numbers(bits: int) -> list[int]:
+    """The numbers in a bit set, ascending; in time that grows with the set's width, not with its square."""
+    text = bin(bits)[:1:-1]
+    found: list[int] = []
+    place = text.find("1")
+    while place >= 0:
+        found.append(place)
+        place = text.find("1", place + 1)
+    return found
 
 
 def canonical(program: Program) -> Program:

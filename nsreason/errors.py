@@ -18,18 +18,48 @@
 
     NsreasonWarning         what a user should know, and the call goes on; the command line prints it
     └── TrustWarning        a file that is trusted names a module, which is imported: its code runs
+
+Messages echo what was given, whatever its size: the middle of a line over LONGEST characters is left out.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+LONGEST = 300  # characters of a line of a message
+LINES = 40  # of a message
+NAME = 60  # characters of a name that a message offers
+BESIDE = 60  # characters of an excerpt on either side of its caret
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """The text, without its middle where it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    tail = (most - 5) // 3
+    return f"{text[: most - 5 - tail]} ... {text[-tail:]}"
+
+
+def bounded(message: str) -> str:
+    """A message of which no line is too long, nor are there too many."""
+    if len(message) <= LONGEST:
+        return message
+    lines = message.split("\n", LINES)
+    if len(lines) > LINES:
+        rest = lines.pop()
+        lines.append(f"... and {rest.count(chr(10)) + 1} more lines")
+    return "\n".join(map(shortened, lines))
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
-    """The known names that look most like `name`, best first; empty when none is near."""
-    return difflib.get_close_matches(name, sorted(set(known)), n=most, cutoff=0.6)
+    """The known names that look most like `name`, best first; empty when none is near. Never `name` itself."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import Indel
+
+    names = sorted(set(known) - {name})
+    near = process.extract(name, names, scorer=Indel.normalized_similarity, limit=most, score_cutoff=0.599)
+    return [found for found, _, _ in near]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -37,18 +67,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = nearest(name, known)
     if near:
-        return "; did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+        return "; did you mean " + " or ".join(f"'{shortened(n, NAME)}'" for n in near) + "?"
     if 0 < len(known) <= 20:
-        return "; known: " + ", ".join(known)
+        return "; known: " + ", ".join(shortened(n, NAME) for n in known)
     return ""
 
 
 def caret(text: str, position: int) -> str:
-    """The line of `text` that holds `position`, with a caret under it."""
+    """The line of `text` that holds `position`, or what is near it of a long line, with a caret under it."""
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
-    line = text[start : end if end >= 0 else len(text)].replace("\t", " ")
-    return f"    {line}\n    {' ' * (position - start)}^"
+    end = end if end >= 0 else len(text)
+    left = right = ""
+    if end - start > 2 * BESIDE:
+        first = max(start, min(position - BESIDE, end - 2 * BESIDE))
+        last = min(end, first + 2 * BESIDE)
+        left, right = "..." * (first > start), "..." * (last < end)
+        start, end = first, last
+    line = left + text[start:end].replace("\t", " ") + right
+    return f"    {line}\n    {' ' * (len(left) + position - start)}^"
 
 
 def line_and_column(text: str, position: int) -> tuple[int, int]:
@@ -66,6 +103,9 @@ class NsreasonError(Exception):
     """Base of all errors that nsreason raises on purpose."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(bounded(message))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The inherited way calls the class with its message alone, which the subclasses below do not accept:
@@ -90,8 +130,9 @@ class ProgramError(NsreasonError):
     def __init__(
         self, message: str, *, node: int | None = None, text: str | None = None, position: int | None = None
     ) -> None:
-        self.reason, self.node, self.text, self.position = message, node, text, position
         super().__init__(message)
+        self.reason: str = self.args[0]
+        self.node, self.text, self.position = node, text, position
 
     def __str__(self) -> str:
         if self.text is None or self.position is None:
@@ -112,8 +153,14 @@ class ConversionError(ProgramError):
     """A dialect cannot express the program, or its tokens do not make one."""
 
 
+Hints = tuple[Sequence[str], Sequence[str]]
+
+
 class QuestionError(NsreasonError):
-    """A question outside the grammar: where it stopped, what could have stood there, near words."""
+    """A question outside the grammar: where it stopped, what could have stood there, near words.
+
+    `hints` gives `expected` and `near` when they are first read: most errors of a data set are only counted.
+    """
 
     def __init__(
         self,
@@ -123,18 +170,42 @@ class QuestionError(NsreasonError):
         position: int,
         expected: Sequence[str] = (),
         near: Sequence[str] = (),
+        hints: Callable[[], Hints] | None = None,
     ) -> None:
-        self.reason, self.text, self.position = message, text, position
-        self.expected, self.near = tuple(expected), tuple(near)
         super().__init__(message)
+        self.reason: str = self.args[0]
+        self.text, self.position = text, position
+        self._told: Hints | None = (tuple(expected), tuple(near)) if hints is None else None
+        self._hints = hints
+
+    def _read(self) -> Hints:
+        if self._told is None:
+            assert self._hints is not None
+            expected, near = self._hints()
+            self._told, self._hints = (tuple(expected), tuple(near)), None
+        return self._told
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._read()
+        return super().__reduce__()
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """Names of what could have stood at the position."""
+        return tuple(self._read()[0])
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Words or phrases that look like the wrong one and would fit."""
+        return tuple(self._read()[1])
 
     def __str__(self) -> str:
         parts = [f"column {self.position + 1}: {self.reason}"]
         if self.near:
-            parts[0] += "; did you mean " + " or ".join(f"'{n}'" for n in self.near) + "?"
-        parts.append(caret(self.text, self.position))
+            parts[0] += "; did you mean " + " or ".join(f"'{shortened(n, NAME)}'" for n in self.near) + "?"
+        parts = [bounded(parts[0]), caret(self.text, self.position)]
         if self.expected:
-            parts.append("    could stand here: " + ", ".join(self.expected))
+            parts.append(bounded("    could stand here: " + ", ".join(self.expected)))
         return "\n".join(parts)
 
     def record(self) -> dict[str, object]:
@@ -151,8 +222,8 @@ class SceneError(NsreasonError):
     """A scene that is not valid; `path` says where in its JSON, as in `$.scenes[3].objects[0].color`."""
 
     def __init__(self, message: str, *, path: str = "$") -> None:
-        self.reason, self.path = message, path
-        super().__init__(f"{message} - at `{path}`")
+        self.reason, self.path = bounded(message), shortened(path)
+        super().__init__(f"{self.reason} - at `{self.path}`")
 
     def under(self, prefix: str) -> SceneError:
         """The same error for a scene that lies at `prefix` of a larger document."""
@@ -188,8 +259,9 @@ class ExecutionError(NsreasonError):
     exit_code = 1
 
     def __init__(self, message: str, *, node: int | None = None) -> None:
-        self.reason, self.node = message, node
         super().__init__(message)
+        self.reason: str = self.args[0]
+        self.node = node
 
     def record(self) -> dict[str, object]:
         return {"kind": type(self).__name__, "message": self.reason, "node": self.node}

@@ -19,17 +19,16 @@ from collections.abc import Iterator
 
 from .canonical import canonical
 from .domain import Domain, load_domain
-from .errors import DomainError, QuestionError
+from .errors import DomainError, Hints, QuestionError
 from .language.composer import Composer
 from .language.hints import expected_names, near_words, phrases_with
 from .language.items import Item, UnknownWord
-from .language.lexicon import Lexicon, lexicon_for
+from .language.lexicon import MAX_WORDS, Lexicon, lexicon_for
 from .language.neighbours import settle
 from .language.parser import MAX_STEPS, Stopped, grammar_text, table
 from .language.steps import Unsayable
 from .program import Program
 
-MAX_WORDS = 400  # longer questions are refused: no person typed them
 SHOWN = 40  # characters of a wrong word
 
 
@@ -109,36 +108,39 @@ class QuestionParser:
             raise self._unknown(text, unknown) from None
         if not items:
             raise self._error(text, items, Stopped(0))
-        if len(items) > MAX_WORDS:
-            message = f"the question has {len(items)} words; at most {MAX_WORDS} are read"
-            raise QuestionError(message, text=text, position=items[MAX_WORDS].start)
         return items
 
     def _unknown(self, text: str, unknown: UnknownWord) -> QuestionError:
         word = unknown.word
-        before = settle(unknown.before[-MAX_WORDS:])
-        open_here = self._table.expected(before) if len(unknown.before) <= MAX_WORDS else frozenset()
         shown = word if len(word) <= SHOWN else word[: SHOWN - 3] + "..."
-        near = phrases_with(self.lexicon, word)
-        if near:
-            message = f"'{shown}' does not stand alone here"
+        phrases = phrases_with(self.lexicon, word)
+
+        def hints() -> Hints:
+            before = settle(unknown.before[-MAX_WORDS:])
+            open_here = self._table.expected(before) if len(unknown.before) <= MAX_WORDS else frozenset()
+            near = phrases or near_words(self.lexicon, word, open_here, before[-1] if before else None)
+            return expected_names(self.domain, open_here), near
+
+        if word in self.lexicon.phrases:
+            what = f"'{shown}' does not stand alone here"
         else:
-            message = f"the word '{shown}' is not in the lexicon"
-            near = near_words(self.lexicon, word, open_here, before[-1] if before else None)
-        expected = expected_names(self.domain, open_here)
-        return QuestionError(message, text=text, position=unknown.start, expected=expected, near=near)
+            what = f"the word '{shown}' is not in the lexicon" + (" by itself" if phrases else "")
+        return QuestionError(what, text=text, position=unknown.start, hints=hints)
 
     def _error(self, text: str, items: list[Item], stopped: Stopped) -> QuestionError:
         if stopped.exhausted:
             message = f"no reading of the question is found within {MAX_STEPS} steps; say it in shorter sentences"
             return QuestionError(message, text=text, position=items[min(stopped.at, len(items) - 1)].start)
-        expected = expected_names(self.domain, self._table.expected(items[: stopped.at]))
+
+        def hints() -> Hints:
+            return expected_names(self.domain, self._table.expected(items[: stopped.at])), ()
+
         if stopped.at >= len(items):
             message = "the question ends too early" if items else "there is no question here"
             end = len(re.sub(r"[^\w)]+$", "", text))
-            return QuestionError(message, text=text, position=end, expected=expected)
+            return QuestionError(message, text=text, position=end, hints=hints)
         wrong = items[stopped.at]
-        return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=wrong.start, expected=expected)
+        return QuestionError(f"'{wrong.text}' does not fit here", text=text, position=wrong.start, hints=hints)
 
 
 @functools.lru_cache(maxsize=32)

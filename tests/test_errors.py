@@ -105,6 +105,78 @@ def test_names_near_and_far() -> None:
     assert nearest("gren", known) == ["green"]
 
 
+def test_a_name_is_never_offered_for_itself() -> None:
+    assert nearest("red", ["red", "reed"]) == ["reed"]
+    assert did_you_mean("red", ["red"]) == "; known: red"
+
+
+def test_near_names_are_found_among_very_many() -> None:
+    names = [f"attribute_{k}" for k in range(10_000)]
+    assert nearest("atribute_77", names)[0] == "attribute_77"
+    assert nearest("x" * 200_000, names) == []
+
+
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NsreasonError(LONG),
+        DomainError(f"no concept '{LONG}'{did_you_mean(LONG, [LONG + 'y', 'red'])}"),
+        ProgramError(f"no op '{LONG}'", node=1),
+        ProgramError(f"no op '{LONG}'", text=LONG, position=100_000),
+        ProgramError("no op", text="count(" * 50_000 + "\n" * 50_000, position=60_000),
+        QuestionError(f"the word '{LONG}'", text=LONG, position=3, expected=[LONG] * 7, near=[LONG] * 3),
+        QuestionError("it", text=LONG, position=200_000, hints=lambda: ([LONG], [LONG])),
+        SceneError(f"no color '{LONG}'", path=f"$.objects[0].{LONG}"),
+        SceneError(LONG, path="$." + LONG).under("$.scenes[0]"),
+        DataError("line\n" * 100_000),
+        ExecutionError(LONG, node=1),
+        NotUnique(LONG, node=1, objects=(1, 2)),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_messages_echo_no_more_than_fits(error: NsreasonError) -> None:
+    told = str(error).split("\n")
+    assert len(told) <= 41 and max(map(len, told)) <= 400
+    assert len(str(error)) < 2_000
+    assert len(str(error.record()["message"])) <= 300
+    assert len(str(pickle.loads(pickle.dumps(error)))) < 2_000
+    assert len(repr(error)) < 1_000
+
+
+def test_what_is_cut_keeps_its_start_and_its_end() -> None:
+    message = str(DataError(f"the file '{LONG}' is not valid; did you mean 'that'?"))
+    assert len(message) == 300
+    assert message.startswith("the file 'xxxx") and message.endswith("xx' is not valid; did you mean 'that'?")
+    assert str(DataError("y" * 300)) == "y" * 300
+
+
+@pytest.mark.parametrize("position", [0, 1, 59, 60, 61, 500, 939, 940, 999, 1000])
+def test_a_caret_stands_under_its_character_of_a_long_line(position: int) -> None:
+    text = "".join(chr(0x4E00 + k) for k in range(1000))
+    line, mark = caret(f"before\n{text}\nafter", position + 7).split("\n")
+    assert len(line) <= 4 + 120 + 6
+    assert mark.endswith("^") and mark[:-1].isspace()
+    assert line[len(mark) - 1 : len(mark)] == text[position : position + 1]
+
+
+def test_hints_are_worked_out_when_they_are_read() -> None:
+    calls = []
+
+    def hints() -> tuple[list[str], list[str]]:
+        calls.append(1)
+        return ["a noun"], ["cube"]
+
+    error = QuestionError("no word", text="how many kube", position=9, hints=hints)
+    assert error.reason == "no word" and not calls
+    assert error.near == ("cube",) and error.expected == ("a noun",) and "did you mean 'cube'?" in str(error)
+    assert len(calls) == 1
+    lazy = QuestionError("no word", text="how many kube", position=9, hints=hints)
+    assert str(pickle.loads(pickle.dumps(lazy))) == str(error)
+
+
 @pytest.mark.parametrize(
     ("position", "shown", "place"),
     [

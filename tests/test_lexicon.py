@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nsreason.domain import Domain, bundled_domains, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
-from nsreason.language.hints import distance, near_words
+from nsreason.language.hints import near_words, phrases_with
 from nsreason.language.items import Item, UnknownWord
 from nsreason.language.lexicon import Lexicon, lexicon_for, plurals
 from nsreason.language.parser import grammar_text
@@ -76,7 +76,7 @@ def test_an_unknown_word_tells_what_came_before() -> None:
     assert [item.text for item in caught.value.before] == ["how many"]
 
 
-@pytest.mark.parametrize(("character", "shown"), [("\0", "\0"), ("🎲", "🎲"), ("%", "%"), ("\u202e", "\u202e")])
+@pytest.mark.parametrize(("character", "shown"), [("\0", r"'\x00'"), ("🎲", "🎲"), ("%", "%"), ("\x1b", r"'\x1b'")])
 def test_characters_without_meaning_are_refused_where_they_stand(character: str, shown: str) -> None:
     with pytest.raises(QuestionError, match="has no place in a question") as caught:
         CLEVR.read(f"how many {character} cubes")
@@ -247,28 +247,6 @@ def test_plurals(noun: str, expected: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "far"),
-    [
-        ("cube", "cube", 0),
-        ("cub", "cube", 1),
-        ("cueb", "cube", 1),
-        ("cone", "cube", 2),
-        ("", "cube", 4),
-        ("ab", "ba", 1),
-    ],
-)
-def test_distance(a: str, b: str, far: int) -> None:
-    assert distance(a, b) == distance(b, a) == far
-
-
-@given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.text("abc", max_size=6))
-def test_distance_grows_with_its_parts(a: str, b: str, c: str) -> None:
-    assert abs(len(a) - len(b)) <= distance(a, b) <= max(len(a), len(b))
-    assert distance(a + c, b + c) <= distance(a, b)
-    assert (distance(a, b) == 0) == (a == b)
-
-
-@pytest.mark.parametrize(
     ("word", "terminals", "before", "expected"),
     [
         ("purpel", {"ADJECTIVE"}, None, ["purple"]),
@@ -278,8 +256,87 @@ def test_distance_grows_with_its_parts(a: str, b: str, c: str) -> None:
         ("next", {"RELATION"}, None, []),
         ("fornt", {"_IS"}, "in", ["front"]),
         ("x" * 1000, {"NOUN"}, None, []),
+        ("cueb", {"NOUN"}, None, ["cube"]),
+        ("common", set(), None, []),  # a word that is known inside a phrase is not offered for itself
     ],
 )
 def test_near_words_fit_in_the_place(word: str, terminals: set[str], before: str | None, expected: list[str]) -> None:
     item = None if before is None else Item((("_IN", ""),), before, 0)
     assert near_words(CLEVR, word, terminals, item)[: len(expected) or None] == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("common", "a common"),
+        ("half", "more than half of"),
+        ("closer", "closer than"),
+        ("xyzzy", None),
+        ("purple", None),
+    ],
+)
+def test_a_word_that_does_not_stand_alone_has_phrases(word: str, expected: str | None) -> None:
+    assert phrases_with(CLEVR, word)[:1] == ([] if expected is None else [expected])
+
+
+def test_no_word_is_offered_for_itself() -> None:
+    for word in CLEVR.words:
+        assert word not in near_words(CLEVR, word, set(), None)
+
+
+# --- marks of other scripts ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What color is the cube？",
+        "What color is the cube！",
+        "“What color is the cube?”",
+        "«What color is the cube»",
+        "「What color is the cube」。",
+        "What color is the\u00a0cube?",
+        "What color is the\u3000cube?",
+        "What color is the cube\u200b?",
+        "What\u200bcolor\u200bis\u200bthe cube?",
+        "\ufeffWhat color is the cube?",
+        "What col\u00ador is the cu\u2060be?",
+        "What color is the cube…",
+        "Ｗｈａｔ ｃｏｌｏｒ is the cube",
+        "¿What color is the cube?",
+        "What color — is the cube",
+        "What color is the cube\u202c",
+    ],
+)
+def test_marks_of_any_script_are_punctuation(text: str) -> None:
+    assert [item.senses for item in CLEVR.read(text)] == [item.senses for item in CLEVR.read("what color is the cube")]
+
+
+def test_an_apostrophe_of_any_script_is_one() -> None:
+    for mark in "'’‘ʼ´`＇":
+        assert [i.text for i in CLEVR.read(f"what{mark}s the cube")] == ["what", "'s", "the", "cube"]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "message"),
+    [
+        ("\ufeff\ufeffhow many 🤔", 11, "the character '🤔' has no place"),
+        ("how many\u200b purpel cubes", 10, "the word 'purpel' is not in the lexicon"),
+        ("how many\u2060\u2060 cubés", 11, "the word 'cubés' is not in the lexicon"),
+        ("how many cube\u0301s", 9, "the word 'cubés' is not in the lexicon"),
+        ("İİ how many xyzzy", 0, "the word 'ii' is not in the lexicon"),
+        ("how many \x1b[2J", 9, r"the character '\x1b' has no place"),
+    ],
+)
+def test_places_are_those_of_the_text_as_given(text: str, at: int, message: str) -> None:
+    with pytest.raises(QuestionError) as caught:
+        parse_question(text)
+    assert message in caught.value.reason and caught.value.position == at
+
+
+def test_a_question_of_too_many_characters_or_words_is_refused() -> None:
+    with pytest.raises(QuestionError, match=r"has 20,001 characters; at most 20,000 are read"):
+        parse_question("(" * 20_001)
+    with pytest.raises(QuestionError, match=r"has 3000 words; at most 400 are read"):
+        parse_question("(" * 3000)
+    assert parse_question("please " * 1000 + "how many cubes are there")

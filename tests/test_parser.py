@@ -4,11 +4,14 @@ what could have stood somewhere, and the kept tables.
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nsreason.errors import DomainError
@@ -162,13 +165,101 @@ def test_a_table_is_kept_and_read_back(folder: Path, monkeypatch: pytest.MonkeyP
     assert file.suffix == ".json"
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2]", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2]", b"\xff\xfe", b"\n", b"[" * 100_000])
 def test_a_broken_file_is_built_anew(folder: Path, content: bytes) -> None:
     built = tables.table_of(NEAREST)
     (file,) = folder.iterdir()
     file.write_bytes(content)
     assert tables.table_of(NEAREST) == built
     assert file.read_bytes() != content
+
+
+def test_a_damaged_table_is_built_anew_wherever_the_damage_is(folder: Path) -> None:
+    """Also where the file is sound JSON of the right layout: another digit would be another grammar."""
+    built = tables.table_of(NEAREST)
+    (file,) = folder.iterdir()
+    content = file.read_bytes()
+    for place in range(0, len(content), len(content) // 30):
+        digit = content[place : place + 1].isdigit()
+        other = b"%d" % (9 - int(content[place : place + 1])) if digit else b"?"
+        file.write_bytes(content[:place] + other + content[place + 1 :])
+        assert tables._kept(file, NEAREST) is None
+        assert tables.table_of(NEAREST) == built == tables._kept(file, NEAREST)
+
+
+def test_the_table_of_another_grammar_under_its_name_is_not_taken(folder: Path) -> None:
+    tables.table_of(AMBIGUOUS)
+    (file,) = folder.iterdir()
+    ambiguous = file.read_bytes()
+    built = tables.table_of(NEAREST)
+    (other,) = set(folder.iterdir()) - {file}
+    other.write_bytes(ambiguous)
+    assert tables.table_of(NEAREST) == built
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda plain: plain.rows[0].update(NOUN=10_000),
+        lambda plain: plain.rows[0].update(NOUN=-10_000),
+        lambda plain: plain.rows[0].update(NOUN=[1, 10_000]),
+        lambda plain: setattr(plain, "start", 10_000),
+        lambda plain: setattr(plain, "end", -1),
+        lambda plain: plain.rules[0].keep.append((9, False)),
+    ],
+)
+def test_a_table_that_leads_nowhere_is_built_anew_though_its_digest_fits(folder: Path, forge: Any) -> None:
+    built = tables.table_of(NEAREST)
+    (file,) = folder.iterdir()
+    forged = tables.build(NEAREST)
+    forge(forged)
+    content = msgspec.json.encode(forged)
+    file.write_bytes(tables._digest(NEAREST, content) + b"\n" + content)
+    assert tables.table_of(NEAREST) == built
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_cache_that_cannot_be_written_fails_no_parse(
+    folder: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", full)
+    built = tables.table_of(NEAREST)
+    assert built.rows and not list(folder.iterdir())
+    assert tables.table_of(NEAREST) == built
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_cache_that_cannot_be_read_fails_no_parse(
+    folder: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tables.table_of(NEAREST)
+
+    def unreadable(path: Path) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", unreadable)
+    assert tables.table_of(NEAREST) == built
+
+
+def test_a_folder_or_a_pipe_in_the_place_of_the_file(folder: Path) -> None:
+    built = tables.table_of(NEAREST)
+    (file,) = folder.iterdir()
+    file.unlink()
+    os.mkfifo(file)  # reading it would wait for ever
+    assert tables.table_of(NEAREST) == built
+    file.unlink()
+    file.mkdir()
+    assert tables.table_of(NEAREST) == built
+
+
+def test_a_file_of_any_size_is_not_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = tables.table_of(NEAREST)
+    monkeypatch.setattr(tables, "LARGEST", 100)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("read"))
+    assert tables.table_of(NEAREST) == built
 
 
 def test_nothing_is_kept_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

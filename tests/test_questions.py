@@ -278,7 +278,7 @@ def test_hard_text_ends_in_an_answer_or_a_question_error(kind: str) -> None:
         assert len(error.reason) < 300
         assert error.record()["kind"] == "QuestionError"
     else:
-        assert kind in ("marks", "nested", "parentheses", "either")
+        assert kind in ("nested", "parentheses", "either", "right to left", "no width")
 
 
 def test_long_questions_are_refused() -> None:

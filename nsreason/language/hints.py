@@ -81,13 +81,15 @@ def _names(domain: Domain) -> dict[str, str]:
 
 def near_words(lexicon: Lexicon, word: str, terminals: Iterable[str], before: Item | None) -> list[str]:
     """Words like a wrong one that fit in its place: at most one letter in four is other, missing or swapped."""
+    from rapidfuzz.distance import OSA
+
     limit = 1 if len(word) <= 4 else 2 if len(word) <= 8 else 3
     open_here = set(terminals)
     found: list[tuple[int, bool, str]] = []
     for known in set(_fitting(lexicon, open_here, before)) if open_here else lexicon.words:
-        if abs(len(known) - len(word)) <= limit and len(known) > 1:
-            far = distance(word, known)
-            if far <= limit and (far < len(known) - 1):
+        if known != word and len(known) > 1:
+            far = OSA.distance(word, known, score_cutoff=limit)
+            if far <= min(limit, len(known) - 2):
                 found.append((far, known[0] != word[0], known))
     return [known for _, _, known in sorted(found)[:MOST_NEAR]]
 
@@ -103,26 +105,12 @@ def _fitting(lexicon: Lexicon, open_here: set[str], before: Item | None) -> Iter
 
 
 def phrases_with(lexicon: Lexicon, word: str) -> list[str]:
-    """Phrases that a word begins, when it does not stand alone; shortest first."""
-    entry = lexicon.phrases.get(word)
-    if entry is None:
-        return []
-    return sorted((p.text for told in entry.longer.values() for p in told), key=lambda t: (len(t), t))[:MOST_NEAR]
-
-
-def distance(a: str, b: str) -> int:
-    """How many letters must be changed, added, dropped or swapped with their neighbour.
-
-    >>> distance("purpel", "purple")
-    1
-    """
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, letter in enumerate(a, 1):
-        before_that, before, row = before, row, [i]
-        for j, other in enumerate(b, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == b[j - 2] and other == a[i - 2]:
-                cost = min(cost, before_that[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+    """Phrases that hold a word which does not stand alone: that it begins, then that it ends, then others; shortest
+    first."""
+    found: list[tuple[int, int, str]] = []
+    for alone, longer in lexicon.phrases.values():
+        for phrase in (*(p for told in longer.values() for p in told), *((alone,) if alone is not None else ())):
+            if word in phrase.words and len(phrase.words) > 1:
+                rank = 0 if phrase.words[0] == word else 1 if phrase.words[-1] == word else 2
+                found.append((rank, len(phrase.text), phrase.text))
+    return [text for _, _, text in sorted(set(found))[:MOST_NEAR]]

@@ -4,15 +4,16 @@ The lexicon of a domain joins the phrases of the grammar's terminals (`_HOW_MANY
 the words of the domain file: adjectives and nouns for values, words for attributes, relations and extremes. `read`
 finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in nsreason.language.neighbours.
 
-Case, punctuation, hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
+Case, punctuation (of any script), hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,7 +23,16 @@ from .beyond import REASONS, nearest, reason
 from .items import PLURAL, REGION, Item, Sense, UnknownWord
 from .neighbours import settle
 
-_FOLD = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": " ", "”": " ", "„": " ", '"': " "})
+MAX_WORDS = 400  # longer questions are refused: no person typed them
+MAX_CHARACTERS = 20_000  # of which most would be spaces, marks and words that say nothing
+
+_FOLD = str.maketrans({"`": "'", '"': " "})
+_MARKED = {
+    **dict.fromkeys("’‘ʼ´ʹ′＇", "'"),
+    **dict.fromkeys("…‥⋯。．｡", "."),
+    **dict.fromkeys("，、､", ","),
+    **dict.fromkeys("¿¡\u200b", " "),  # a zero-width space is a space; what else has no width is left out
+}
 # A word ('isn't' as 'is' and 'n't', "cube's" as 'cube' and "'s"), a mark, or (the group) a character of neither kind;
 # spaces, hyphens, slashes and single quotes only separate.
 _WORD = re.compile(r"[^\W_]+?(?=n't\b)|n't\b|'s\b|'re\b|(?<=s)'(?=\s+\w)|[^\W_]+|[;:.,?!()&#]|([^\s'/_\-–—*])")
@@ -94,10 +104,18 @@ class Lexicon:
 
         Raises:
             UnknownWord: a word is not in the lexicon.
-            QuestionError: a character or a word has no place in any question.
+            QuestionError: a character or a word has no place in any question, or there are too many of them.
         """
+        if len(text) > MAX_CHARACTERS:
+            message = f"the question has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read"
+            raise QuestionError(message, text=text, position=MAX_CHARACTERS)
         items, live = self._scan(text)
-        return settle(items) if live else items
+        if len(items) > 2 * MAX_WORDS:  # most marks are dropped below, but not so many
+            raise too_long(text, items)
+        items = settle(items) if live else items
+        if len(items) > MAX_WORDS:
+            raise too_long(text, items)
+        return items
 
     def _scan(self, text: str) -> tuple[list[Item], bool]:
         words, starts = _split(text)
@@ -156,16 +174,14 @@ _MARKS = {",": "_COMMA", "(": "_LPAR", ")": "_RPAR", **dict.fromkeys(_SEPARATORS
 
 def _split(text: str) -> tuple[list[str], list[int]]:
     """Lower-case words and marks, each with its place in the text."""
-    folded = text.translate(_FOLD).lower()
-    if len(folded) != len(text):  # some letters grow when lowered; keep places true
-        folded = "".join(c if len(c) == 1 else "?" for c in (ch.translate(_FOLD).lower() for ch in text))
+    folded, places = (text.translate(_FOLD).lower(), None) if text.isascii() else _folded(text)
     words: list[str] = []
     starts: list[int] = []
     for found in _WORD.finditer(folded):
         word = found.group()
-        start = found.start()
+        start = found.start() if places is None else places[found.start()]
         if found.lastindex is not None:
-            message = f"the character '{text[start]}' has no place in a question"
+            message = f"the character {text[start]!r} has no place in a question"
             raise QuestionError(message, text=text, position=start)
         for part in _RESPELT.get(word, (word,)):
             if part == "n't":
@@ -175,6 +191,44 @@ def _split(text: str) -> tuple[list[str], list[int]]:
             words.append(part)
             starts.append(start)
     return words, starts
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """The text with plain marks for those of other scripts and widths, in lower case, and each character's place."""
+    out: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        if out and unicodedata.combining(character):
+            joined = unicodedata.normalize("NFC", out[-1] + character)
+            if len(joined) == 1:  # a letter and its accent are one letter
+                out[-1] = joined
+                continue
+        plain = _plain(character)
+        if plain:
+            out.append(plain)
+            places.append(place)
+    return "".join(out), places
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(character: str) -> str:
+    """One character for another, or none."""
+    marked = _MARKED.get(character)
+    if marked is not None:
+        return marked
+    category = unicodedata.category(character)
+    if category == "Cf" or "\ufe00" <= character <= "\ufe0f":  # joiners, soft hyphens, marks of direction, variations
+        return ""
+    narrow = unicodedata.normalize("NFKC", character)
+    if narrow.isascii() and len(narrow) == 1:
+        return narrow.translate(_FOLD).lower()
+    return " " if category[0] == "P" else character.lower()[0]
+
+
+def too_long(text: str, items: Sequence[Item]) -> QuestionError:
+    """The error of a question with more phrases than are read."""
+    message = f"the question has {len(items)} words; at most {MAX_WORDS} are read"
+    return QuestionError(message, text=text, position=items[MAX_WORDS].start)
 
 
 # --- making a lexicon ------------------------------------------------------------------------------------------------

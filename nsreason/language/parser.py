@@ -21,7 +21,6 @@ from .tables import END, maker, table_of
 
 MAX_READINGS = 256  # that are looked at
 MAX_STEPS = 10_000  # words taken by all walks of one question together; a plain question takes each of its words once
-MAX_STACKS = 500  # followed side by side to say what could have stood somewhere
 
 _PHRASES = Phrases()
 _word = functools.partial(tuple.__new__, Word)
@@ -150,32 +149,86 @@ class Table:
 
     def expected(self, items: Sequence[Item]) -> frozenset[str]:
         """The terminals that could stand after these items."""
-        stacks: set[tuple[int, ...]] = {(self.start,)}
+        tops = _Tops(self._rows)
+        tops.add(self.start, None)
         for item in items:
-            after = {to for terminal, _ in item.senses for stack in stacks for to in self._shifted(stack, terminal)}
-            stacks = set(sorted(after, key=len)[:MAX_STACKS]) if len(after) > MAX_STACKS else after
-        open_here = {terminal for stack in stacks for terminal in self._rows[stack[-1]] if not terminal.islower()}
-        return frozenset(t for t in open_here if any(self._fits(stack, t) for stack in stacks))
+            senses = [terminal for terminal, _ in item.senses]
+            tops.reduce(senses)
+            tops = tops.shifted(senses)
+        tops.reduce(None)
+        open_here = {terminal for state in tops.nodes for terminal in tops.shifts(state)}
+        return frozenset(open_here | {END} if self.end in tops.nodes else open_here)
 
-    def _fits(self, stack: tuple[int, ...], terminal: str) -> bool:
-        return next(self._shifted(stack, terminal), None) is not None
 
-    def _shifted(self, stack: tuple[int, ...], terminal: str) -> Iterator[tuple[int, ...]]:
-        """The stacks of states that taking a terminal leads to; for the end, the stack that accepts."""
-        open_stacks = [stack]
-        while open_stacks:
-            stack = open_stacks.pop()
-            if terminal == END and stack[-1] == self.end:
-                yield stack
-                continue
-            told: Any = self._rows[stack[-1]].get(terminal, [])
-            for action in told if type(told) is list else [told]:
-                if type(action) is int:
-                    yield (*stack, action)
-                else:
-                    _, size, rule = action
-                    under = stack[:-size] if size else stack
-                    open_stacks.append((*under, self._rows[under[-1]][rule]))  # type: ignore[arg-type]
+class _Node:
+    """A state on top of one or more stacks, with what lies under it in each."""
+
+    __slots__ = ("state", "under")
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+        self.under: dict[_Node, None] = {}
+
+
+class _Tops:
+    """The tops of all stacks of states that the items so far lead to. What lies under them is a graph that the stacks
+    share, for there may be exponentially many.
+
+    A reduction before a terminal that does not follow it still gives stacks that begin some sentence. So the senses of
+    an item are followed together, and at the end every reduction is taken.
+    """
+
+    def __init__(self, rows: _Rows) -> None:
+        self.rows = rows
+        self.nodes: dict[int, _Node] = {}
+        self._waiting: list[tuple[_Node, _Node | None]] = []
+
+    def add(self, state: int, under: _Node | None) -> None:
+        node = self.nodes.get(state)
+        if node is None:
+            node = self.nodes[state] = _Node(state)
+        if under is None or under not in node.under:
+            if under is not None:
+                node.under[under] = None
+            self._waiting.append((node, under))
+
+    def reduce(self, senses: Sequence[str] | None) -> None:
+        """Take all reductions before one of these terminals (None: before any)."""
+        while self._waiting:
+            node, under = self._waiting.pop()
+            for size, rule in self._reductions(node.state, senses):
+                bases = {node}
+                for depth in range(size):
+                    bases = {under} if depth == 0 and under else {n for base in bases for n in base.under}
+                for base in bases:
+                    self.add(self.rows[base.state][rule], base)  # type: ignore[arg-type]
+
+    def _reductions(self, state: int, senses: Sequence[str] | None) -> set[tuple[int, str]]:
+        row = self.rows[state]
+        told = row.values() if senses is None else [row[s] for s in senses if s in row]
+        return {a[1:] for action in told for a in (action if type(action) is list else [action]) if type(a) is tuple}
+
+    def shifts(self, state: int) -> dict[str, list[int]]:
+        """The states that each terminal leads to."""
+        found: dict[str, list[int]] = {}
+        for terminal, action in self.rows[state].items():
+            told = action if type(action) is list else [action]
+            to = [a for a in told if type(a) is int]
+            if to and not terminal.islower():
+                found[terminal] = to
+        return found
+
+    def shifted(self, senses: Sequence[str]) -> _Tops:
+        """The tops after a terminal."""
+        after = _Tops(self.rows)
+        for state, node in self.nodes.items():
+            row = self.rows[state]
+            for terminal in senses:
+                action = row.get(terminal, [])
+                for to in action if type(action) is list else [action]:
+                    if type(to) is int:
+                        after.add(to, node)
+        return after
 
 
 def grammar_text(name: str) -> str:

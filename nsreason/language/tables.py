@@ -4,9 +4,11 @@ A table keeps every action that LALR(1) finds, conflicts included: the parser tr
 reductions in the order of the grammar file.
 
 Lark takes a fifth of a second to analyse the question grammar, most of what `nsreason parse` would cost. The table is
-kept as JSON in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's text, so a
-changed grammar is another file; where nothing can be written, it is built each time. NSREASON_CACHE names another
-folder, and `NSREASON_CACHE=off` keeps no file.
+kept in the user's cache folder (`$XDG_CACHE_HOME/nsreason`), under a name made from the grammar's text, so a changed
+grammar is another file. NSREASON_CACHE names another folder, and `NSREASON_CACHE=off` keeps no file.
+
+The cache never fails a parse and is not trusted: a file whose digest or whose table is not sound is built anew, and
+where nothing can be read or written (a full disk, a folder without permission), the table is built each time.
 """
 
 from __future__ import annotations
@@ -21,7 +23,11 @@ from typing import Any
 
 import msgspec
 
-FORMAT = 3  # of the file; counted up when the layout below changes
+from ..errors import NsreasonError
+
+FORMAT = 4  # of the file; counted up when the layout below changes
+
+LARGEST = 64 << 20  # bytes of a cache file that is read
 
 END = "$END"
 
@@ -50,18 +56,51 @@ class PlainTable(msgspec.Struct, array_like=True):
 def table_of(grammar: str) -> PlainTable:
     """The table of a grammar, given as text: from the cache, or built by Lark and cached."""
     path = _cache_file(grammar)
-    if path is not None:
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            return msgspec.json.decode(path.read_bytes(), type=PlainTable)
+    kept = _kept(path, grammar) if path is not None else None
+    if kept is not None:
+        return kept
     plain = build(grammar)
     if path is not None:
-        from ..files import atomic_write
-
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as out:
-                out.write(msgspec.json.encode(plain))
+        _keep(path, grammar, plain)
     return plain
+
+
+def _kept(path: Path, grammar: str) -> PlainTable | None:
+    """The table in a cache file; None where there is none or it is damaged."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return None
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if digest == _digest(grammar, content):
+            plain = msgspec.json.decode(content, type=PlainTable)
+            return plain if _is_sound(plain) else None
+    return None
+
+
+def _keep(path: Path, grammar: str, plain: PlainTable) -> None:
+    from ..files import atomic_write
+
+    content = msgspec.json.encode(plain)
+    with contextlib.suppress(OSError, NsreasonError):  # a full disk is a DataError
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            return  # a pipe would wait for its reader
+        with atomic_write(path) as out:
+            out.write(_digest(grammar, content) + b"\n" + content)
+
+
+def _digest(grammar: str, content: bytes) -> bytes:
+    return hashlib.sha256(f"{FORMAT}\n{grammar}\n".encode() + content).hexdigest().encode()
+
+
+def _is_sound(plain: PlainTable) -> bool:
+    """Whether every action leads to a state or a rule that there is."""
+    states, rules = len(plain.rows), len(plain.rules)
+    told = [action for row in plain.rows for action in row.values()]
+    actions = [a for a in told if isinstance(a, int)] + [a for some in told if isinstance(some, list) for a in some]
+    kept = all(0 <= i < rule.size for rule in plain.rules for i, _ in rule.keep)
+    within = not actions or (-rules <= min(actions) and max(actions) < states)
+    return kept and within and 0 <= plain.start < states and 0 <= plain.end < states
 
 
 def _cache_file(grammar: str) -> Path | None:
@@ -72,7 +111,7 @@ def _cache_file(grammar: str) -> Path | None:
     if told:
         return Path(told) / f"{digest}.json"
     base = os.environ.get("XDG_CACHE_HOME")
-    with contextlib.suppress(RuntimeError):  # no home folder
+    with contextlib.suppress(RuntimeError):  # there is no home folder
         return (Path(base) if base else Path.home() / ".cache") / "nsreason" / f"{digest}.json"
     return None
 
