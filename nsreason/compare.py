@@ -5,7 +5,8 @@
 
 The folder of a comparison holds `runs/` (what was learned), `answers/` (what was answered, a file for each reasoner and
 size) and `comparison.json`. Begun anew, it goes on with what is not there yet; reasoners and sizes may be added. One
-that fails is reported, with its error's words, and is tried again the next time.
+that fails is reported, with its error's words, and is tried again the next time; `failures/` then has the traceback of
+an error that is not this package's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -220,9 +222,20 @@ class _Comparing:
         except NsreasonError as error:
             return replace(run, failure=str(error))
         except Exception as error:
-            return replace(run, failure=f"{type(error).__name__}: {error}")
+            return replace(run, failure=self._unexpected(key, error))
         write_record(path, msgspec.to_builtins(run, str_keys=True))
         return run
+
+    def _unexpected(self, key: str, error: Exception) -> str:
+        """An error that is not this package's, in words; its traceback is kept for whoever mends it."""
+        path = self.folder / "failures" / f"{key}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
+        where = f"{path.parent.name}/{path.name} has the traceback"
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            return f"it ran out of memory; a smaller training.batch_size needs less; {where}"
+        return f"it broke off with an unexpected {type(error).__name__}: {error}; {where}"
 
     def _begun(self, key: str) -> bool:
         return (self.folder / "runs" / key / "last.json").exists()

@@ -136,6 +136,11 @@ class Comparison:
         """Of each question, whether a run's answer is right; nothing for a run that failed."""
         return [a is not None and a == q.answer for a, q in zip(run.answers, self.queries, strict=False)]
 
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        """The runs that have no answers."""
+        return tuple(run for run in self.runs if run.failure is not None)
+
     def best(self) -> list[Run]:
         """Of each reasoner the run with the most training questions that did not fail; else one that failed."""
         found: dict[str, Run] = {}

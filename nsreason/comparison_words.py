@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .comparison import Run
+from .comparison import Comparison, Run
 from .comparison_figures import Bin, Figures, RunFigures
 from .report import Score
 
 NONE = "–"
+_SHOWN = 3  # failures that the headline names
+_REASON = 160  # letters of the reason of each
 
 
 def percent(share: float | None) -> str:
@@ -54,9 +56,22 @@ def span(known: tuple[int, int]) -> str:
 
 
 def heading(figures: Figures) -> str:
-    """What was compared."""
-    task = str(figures.comparison.settings.get("task") or "a task")
-    return f"Reasoners compared on {task}"
+    """What was compared, and how many of it failed."""
+    c = figures.comparison
+    told = f"Reasoners compared on {c.settings.get('task') or 'a task'}"
+    return f"{told}: {len(c.failed)} of {len(c.runs)} failed" if c.failed else told
+
+
+def failures(comparison: Comparison) -> str:
+    """`Failed, without answers: lstm (the folder has no images).`; nothing where none did."""
+    told = [f"{run.title} ({cut(_line(run.failure), _REASON)})" for run in comparison.failed[:_SHOWN]]
+    if len(comparison.failed) > _SHOWN:
+        told.append(f"{len(comparison.failed) - _SHOWN:,} more")
+    return f"Failed, without answers: {'; '.join(told)}." if told else ""
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split()).rstrip(".") or "no reason given"
 
 
 def about(figures: Figures) -> list[tuple[str, str]]:
@@ -97,7 +112,7 @@ def words(value: Any) -> str:
 
 
 def lead(figures: Figures) -> str:
-    """The outcome in a sentence or two."""
+    """The outcome in a sentence or two; what failed comes first."""
     worked = [r for r in figures.working if r.overall.total]
     exact = sorted((r for r in worked if r.run.kind == "symbolic"), key=_reached)
     others = sorted((r for r in worked if r.run.kind != "symbolic"), key=_reached)
@@ -110,8 +125,9 @@ def lead(figures: Figures) -> str:
     if exact:
         parts.append(f"Executing programs: {exact[-1].run.reasoner}, {_words(exact[-1].overall)}.")
     if not parts:
-        return "No reasoner has answers." if not figures.working else "No question has a known answer."
-    return " ".join(parts)
+        parts.append("No reasoner has answers." if not figures.working else "No question has a known answer.")
+    failed = failures(figures.comparison)
+    return " ".join([failed, *parts] if failed else parts)
 
 
 def _reached(r: RunFigures) -> float:

@@ -132,7 +132,11 @@ class Perception(nn.Module):
 
     def forward(self, seen: Tensor | Regions, present: Tensor, nothing: float) -> Tables:
         objects, pairs = self.features(seen)
-        tables: Tables = self.embeddings(objects, pairs, present, nothing)
+        # In full precision wherever it runs: cosines that differ in the third digit decide what an object is.
+        with torch.autocast(objects.device.type, enabled=False):
+            kind = next(self.embeddings.parameters()).dtype
+            features = objects.to(kind), None if pairs is None else pairs.to(kind)
+            tables: Tables = self.embeddings(*features, present, nothing)
         return tables
 
 
@@ -222,10 +226,11 @@ class ConceptLearner(nn.Module):
         In evaluation mode the accuracies are those of hard execution; the loss is always that of soft execution.
         """
         grounded = self.ground(batch.seen, batch.present)
-        answers = self.executor(batch.schedule, grounded, batch.which)
-        loss = answer_losses(answers, batch.targets).mean()
-        if not self.training:
-            answers = self._hard(batch.schedule, grounded, batch.which)
+        with torch.autocast(batch.present.device.type, enabled=False):  # as the tables are
+            answers = self.executor(batch.schedule, grounded, batch.which)
+            loss = answer_losses(answers, batch.targets).mean()
+            if not self.training:
+                answers = self._hard(batch.schedule, grounded, batch.which)
         right = right_answers(answers, batch.targets).to(loss.dtype)
         counts = torch.stack([torch.ones_like(right), right])
         sums = loss.new_zeros(2, len(TYPES)).index_add(1, batch.types, counts)  # (2, types): questions, right ones

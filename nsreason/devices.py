@@ -1,4 +1,6 @@
-"""Where a run computes: Lightning Fabric, set up from a recipe; and what the processes of a run tell each other."""
+"""Where a run computes, and how precisely: Lightning Fabric, set up from a recipe; and what the processes of a run
+tell each other.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -16,12 +19,19 @@ from torch import Tensor, nn
 
 from .errors import TrainingError
 from .models import LossOut, Model
-from .recipe import Training
+from .recipe import Precision, Training
 
 T = TypeVar("T")
+Kind = Literal["cpu", "cuda", "mps"]
 Stopped = Literal["finished", "time", "interrupted"]
 # Fabric tells of each precision that it uses; recipes and run.json say it already. Its warnings are kept.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+_FABRIC: dict[str, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
+    "32": "32-true",
+    "16-mixed": "16-mixed",
+    "bf16-mixed": "bf16-mixed",
+}
+_log = logging.getLogger(__name__)
 _URGENCY: tuple[Stopped | None, ...] = (None, "time", "interrupted")
 
 
@@ -58,24 +68,23 @@ class Devices:
         """Starts the other processes, if there are to be several and `torchrun` has not started them.
 
         Raises:
-            TrainingError: there are no such devices, or the precision is not one of theirs.
+            TrainingError: there are no such devices, or they lack the precision.
         """
+        training = resolved(training)
+        kind = device_kind(training)
         count, nodes = _counts(devices or training.devices, training.nodes)
-        accelerator = training.accelerator
-        if training.precision == "16-mixed" and (accelerator == "cpu" or not _has_gpu()):
-            raise TrainingError("training.precision: 16-mixed needs a GPU; bf16-mixed and 32 run everywhere")
         try:
             self.fabric = Fabric(
-                accelerator=accelerator,
+                accelerator=kind,
                 devices=count,
                 num_nodes=nodes,
-                precision="32-true" if training.precision == "32" else training.precision,
+                precision=_FABRIC[training.precision],
                 # A batch may leave parts of a model unused, such as concepts that none of its questions names.
                 strategy=DDPStrategy(find_unused_parameters=True) if count * nodes > 1 else "auto",
             )
             self.fabric.launch()
         except (MisconfigurationException, RuntimeError, ValueError) as error:
-            wanted = f"accelerator = {accelerator!r}, {count} device(s) on {nodes} node(s)"
+            wanted = f"training.accelerator = {kind!r}, {count} device(s) on {nodes} node(s)"
             raise TrainingError(f"cannot run on {wanted}: {error}") from None
         self.rank, self.world = self.fabric.global_rank, self.fabric.world_size
         self.device: torch.device = self.fabric.device
@@ -167,8 +176,75 @@ def first_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
-def _has_gpu() -> bool:
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
+# --- what the machine has -----------------------------------------------------------------------------------
+
+
+def device_kind(training: Training) -> Kind:
+    """What a run computes on; `auto` takes a GPU where there is one.
+
+    Raises:
+        TrainingError: this machine has no such device.
+    """
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    found: list[Kind] = [kind for kind in ("cuda", "mps", "cpu") if has[kind]]
+    if training.accelerator == "auto":
+        return found[0]
+    if training.accelerator not in found:
+        lacks = f"torch finds no '{training.accelerator}' on this machine"
+        raise TrainingError(f"training.accelerator: {lacks}; there is: {', '.join(found)}; or give 'auto'")
+    return training.accelerator
+
+
+def native_bf16(kind: Kind) -> bool:
+    """Whether this machine has instructions for bfloat16; elsewhere it is emulated, slower than float32, or refused."""
+    if kind == "mps":
+        return False  # nobody has tried
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    try:
+        allowed = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # by the math library, and by its environment
+    except (AttributeError, RuntimeError):  # torch was built without that library
+        return False
+    # The library says yes to AVX-512 alone, and emulates. A version of torch that lacks a function says no.
+    avx512, *bf16 = (
+        getattr(torch.cpu, name, bool)()
+        for name in ("_is_avx512_supported", "_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return allowed and (any(bf16) or not avx512)
+
+
+def resolved(training: Training, recorded: Precision | None = None) -> Training:
+    """The settings with a precision that this machine has in place of `auto`, told as one line of log.
+
+    `auto` is bfloat16 where there are instructions for it, else float32. It is never float16, whose largest number is
+    below the slopes of soft execution.
+
+    Args:
+        recorded: the precision that a run began with, if it goes on: what `auto` means then.
+
+    Raises:
+        TrainingError: this machine has no such device, or lacks the precision.
+    """
+    kind = device_kind(training)
+    if training.precision == "auto" and recorded is not None:
+        training = replace(training, precision=recorded)
+    if training.precision == "auto":
+        native = native_bf16(kind)
+        training = replace(training, precision="bf16-mixed" if native else "32")
+        if first_process():
+            has = "has native" if native else "has no native"
+            _log.info("precision: %s, as this machine's %s %s bfloat16", training.precision, kind, has)
+        return training
+    lacks = {
+        "16-mixed": kind == "cpu" and "16-mixed needs a GPU",
+        "bf16-mixed": kind != "mps" and not native_bf16(kind) and f"this machine's {kind} has no native bfloat16",
+    }.get(training.precision)
+    if not lacks:
+        return training
+    if recorded == training.precision:
+        hint = "go on with it on a machine like that, or begin anew in another folder"
+        raise TrainingError(f"training.precision: the run began in {recorded}; {lacks}; {hint}")
+    raise TrainingError(f"training.precision: {training.precision}: {lacks}; give 'auto', or 32")
 
 
 def _counts(devices: int, nodes: int) -> tuple[int, int]:

@@ -25,6 +25,7 @@ import torch
 from .checkpoint import check_recipe, differences, load_checkpoint, load_weights
 from .curriculum import Curriculum
 from .decoding import Count, Seconds, check_plain, decode_file
+from .devices import resolved
 from .errors import CheckpointError, DataError, RecipeError, TrainingError
 from .files import atomic_write
 from .models import model_class
@@ -83,6 +84,7 @@ def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data:
     }
     begun = _begun(record, told)
     if begun is None:
+        recipe = replace(recipe, training=resolved(recipe.training))  # once, for what is timed and what is trained
         planned = within_budget(recipe, lesson.budget, train_data, len(valid_data))
         if valid_data:
             planned = replace(planned, training=replace(planned.training, monitor="accuracy", mode="max"))
@@ -97,6 +99,8 @@ def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data:
             found = f"{result.epochs} epochs in {result.steps} steps"
             raise CheckpointError(f"{record}: damaged: {found} of a run of {plan.steps}; {_REMEDY}")
     else:
+        if planned.training.precision != "auto":
+            resolved(planned.training, recorded=planned.training.precision)  # on another machine, perhaps
         result = train(model, train_data, valid_data, planned, lesson.folder, resume=True, progress=lesson.progress)
         begun.result = _Result(*(getattr(result, name) for name in _Result.__struct_fields__))
         _write(record, begun)

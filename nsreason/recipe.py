@@ -36,6 +36,7 @@ from .schedules import Schedule
 from .toml import write_toml
 
 T = TypeVar("T")
+Precision = Literal["32", "16-mixed", "bf16-mixed"]
 
 # The most that a setting can be: an epoch costs a little even before training begins, a device is a process.
 _MOST = {"epochs": 1_000_000, "accumulate": 1 << 20, "devices": 4096, "nodes": 4096, "workers": 1024, "threads": 1024}
@@ -53,7 +54,8 @@ class Training:
         accumulate: batches whose gradients are summed for one step of the optimizer.
         betas: for adam and adamw. momentum: for sgd.
         gradient_clip: the largest norm of all gradients together; None does not clip.
-        precision: `16-mixed` needs a GPU; `bf16-mixed` runs everywhere.
+        precision: `auto` is chosen by the machine when the run begins, and recorded: bf16-mixed where it has
+            instructions for that, else 32. bf16-mixed is refused by machines without, 16-mixed by CPUs.
         validate_every: epochs between validations; the last epoch is always validated; 0 never.
         checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one; 0 no others.
         log_every: steps between rows of metrics.csv within an epoch; each epoch ends with one; 0 no others.
@@ -75,7 +77,7 @@ class Training:
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.0
     gradient_clip: float | None = None
-    precision: Literal["32", "16-mixed", "bf16-mixed"] = "32"
+    precision: Precision | Literal["auto"] = "32"
     schedule: Schedule = field(default_factory=Schedule)
     validate_every: int = 1
     checkpoint_every: int = 1000

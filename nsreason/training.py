@@ -16,7 +16,7 @@ import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
@@ -32,9 +32,10 @@ from .checkpoint import (
     check_recipe,
     load_checkpoint,
     load_weights,
+    precision_of,
     save_checkpoint,
 )
-from .devices import Devices, Held, LossModule, first_process
+from .devices import Devices, Held, LossModule, first_process, resolved
 from .errors import CheckpointError, TrainingError, did_you_mean
 from .locks import locked_folder
 from .models import LossOut, Model
@@ -87,7 +88,8 @@ def train(
         train_data: examples. If it has `groups`, a number for each (such as its scene), those of a group follow
             each other in every epoch, so that a batch computes once what they share.
         val_data: for validation and the best checkpoint; None or empty does without.
-        resume: go on from the folder's last checkpoint, or begin if it has none.
+        resume: go on from the folder's last checkpoint, or begin if it has none. The precision `auto` is then that
+            of the run.
         devices: instead of the recipe's. More than one start the running script anew, once for each further
             device, unless `torchrun` has started them.
         progress: called after each step, in the first process only.
@@ -111,7 +113,8 @@ def train(
             last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
             if last is None and (folder / "last.json").exists():
                 raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
-            run = _Run(model, plan, recipe, folder, Devices(training, devices))
+            training = resolved(training, None if last is None else precision_of(last))
+            run = _Run(model, plan, replace(recipe, training=training), folder, Devices(training, devices))
             run.progress = progress if run.devices.rank == 0 else None
             run.begin(last)
             with _stop_signals(run), contextlib.closing(run):

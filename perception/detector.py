@@ -38,6 +38,7 @@ from .detector_batch import (
 )
 from .detector_networks import build, put_weights, read_weights
 from .mask_heads import pasted, widened
+from .small_backbone import check_channels
 
 ANY = "object"  # the one class of a detector that tells none apart
 
@@ -46,7 +47,7 @@ ANY = "object"  # the one class of a detector that tells none apart
 class SmallConfig:
     """The preset `small`.
 
-    channels: of the stem and of the stages of strides 4, 8 and 16.
+    channels: of the stem and of the stages of strides 4, 8 and 16; 16 or more of all but the last.
     blocks: residual blocks of the stages.
     pyramid: channels of the feature pyramid and of the heads.
     anchors: sides in pixels of what is proposed from the maps of strides 8 and 16.
@@ -71,6 +72,7 @@ class SmallConfig:
         numbers = (*self.channels, *self.blocks, self.pyramid, *self.proposals, self.hidden, self.cells)
         if min(numbers, default=0) < 1 or self.mask_layers < 1:
             raise ValueError("small: channels, blocks and all sizes are whole numbers from 1")
+        check_channels(self.channels)
         if not all(self.anchors) or min(min(a) for a in self.anchors) < 1 or not self.ratios or min(self.ratios) <= 0:
             raise ValueError(f"small.anchors, small.ratios: sizes above 0 for both maps, got {self.anchors}")
         if len(self.anchors[0]) != len(self.anchors[1]):

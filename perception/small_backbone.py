@@ -13,6 +13,24 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
 STRIDES = (4, 8, 16)
+NARROWEST = 16  # channels of what a stage begins with; see `check_channels`
+
+
+def check_channels(channels: Sequence[int]) -> None:
+    """Refuse a stem or a stage so narrow that the next stage cannot be learned on every processor.
+
+    A stage begins with a 1x1 convolution of stride 2 in the layout channels_last. With fewer channels than a vector
+    register has numbers (8 of AVX2, 16 of AVX-512) torch 2.14.1's backward of it in float32 writes out of bounds;
+    stride 1, 3x3, bfloat16 and the contiguous layout are sound.
+
+    Raises:
+        ValueError: fewer than 16 channels, of all but the last stage.
+    """
+    if min(channels[:-1]) < NARROWEST:
+        raise ValueError(
+            f"small.channels: {NARROWEST} or more of the stem and of all stages but the last, got {tuple(channels)}: "
+            "torch's gradient of narrower ones writes out of bounds"
+        )
 
 
 def convolution(into: int, out: int, kernel: int = 3, stride: int = 1, *, scale: float = 1.0) -> nn.Sequential:
@@ -50,7 +68,11 @@ class SmallBackbone(nn.Module):
         Args:
             channels: of the stem (stride 2) and of the three stages.
             blocks: residual blocks of the three stages.
+
+        Raises:
+            ValueError: channels that `check_channels` refuses.
         """
+        check_channels(channels)
         super().__init__()
         self.out_channels = out_channels
         self.stem = convolution(3, channels[0], stride=2)
@@ -61,7 +83,7 @@ class SmallBackbone(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.lateral = nn.ModuleList(nn.Conv2d(c, out_channels, 1) for c in channels[1:])
         self.smooth = nn.ModuleList(convolution(out_channels, out_channels) for _ in channels[1:])
-        self.to(memory_format=torch.channels_last)  # twice as fast on CPUs in bfloat16
+        self.to(memory_format=torch.channels_last)  # twice as fast on CPUs with bfloat16
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
         """(B, 3, H, W) -> maps (B, C, H / s, W / s) for s in STRIDES; H and W are multiples of the last."""

@@ -1,4 +1,7 @@
-"""What all tests share: how hypothesis runs, and a clean op table for the tests that register ops."""
+"""What all tests share: how hypothesis runs, a clean op table for the tests that register ops, the machine's bfloat16.
+
+NSREASON_TEST_BF16=off runs every test as on a machine without instructions for bfloat16, =on as on one that has them.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,17 @@ _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("usual", deadline=None, max_examples=100, suppress_health_check=_SLOW)
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+
+@pytest.fixture(scope="session", autouse=bool(os.environ.get("NSREASON_TEST_BF16")))
+def bfloat16() -> Iterator[None]:
+    """The probe's answer, where the environment gives one; a test that sets it itself has its own."""
+    from nsreason import devices
+
+    with pytest.MonkeyPatch.context() as patch:
+        native = {"on": True, "off": False}[os.environ["NSREASON_TEST_BF16"]]
+        patch.setattr(devices, "native_bf16", lambda kind: native)
+        yield
 
 
 @pytest.fixture

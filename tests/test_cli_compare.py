@@ -41,29 +41,47 @@ def test_json_is_one_object(tmp_path: Path) -> None:
 def test_options_reach_the_comparison(tmp_path: Path) -> None:
     found = run(
         tmp_path,
-        *("--with", "test=3", "--train", "--sizes", "10,20", "--budget", "500q", "--seed", "4", "--limit", "4"),
-        *("--train-within", "digits=1"),
+        *("--with", "test=3", "--with", "train=14", "--train", "--sizes", "15,20", "--budget", "500q", "--seed", "4"),
+        *("--limit", "4", "--train-within", "digits=1"),
         who="Learner",
     )
     assert found.exit_code == 0, found.output
     held = Comparison.from_dict(json.loads((tmp_path / "out" / "comparison.json").read_text()))
-    assert [r.size for r in held.runs] == [10, 20] and len(held.queries) == 4
-    assert held.settings["task_settings"] == {"test": 3} and held.settings["budget"] == "500 questions"
+    assert held.failed == ()
+    assert [r.size for r in held.runs] == [15, 20] and len(held.queries) == 4
+    assert held.settings["task_settings"] == {"test": 3, "train": 14} and held.settings["budget"] == "500 questions"
     assert held.settings["seed"] == 4 and held.trained == {"digits": (1, 1)}
 
 
-def test_a_failure_is_a_row_and_all_failures_are_an_exit_code(tmp_path: Path) -> None:
+def test_a_failure_is_a_row_and_an_exit_code(tmp_path: Path) -> None:
     (tmp_path / "some").mkdir()
     (tmp_path / "none").mkdir()
     some = run(tmp_path / "some", who="Broken,Knows")
-    assert some.exit_code == 0 and "ZeroDivisionError: by zero" in " ".join(some.stdout.split())
+    assert some.exit_code == 1 and "ZeroDivisionError: by zero" in " ".join(some.stdout.split())
     none = run(tmp_path / "none", who="Broken,Mute")
     assert none.exit_code == 1 and "ZeroDivisionError" in none.stdout
 
 
+def test_a_failure_is_the_headline_of_all_reports(tmp_path: Path) -> None:
+    """And costs no report: the others' answers are in it."""
+    found = run(tmp_path, who="Knows,Mute,AlwaysYes")
+    heading = f"Reasoners compared on {TASK}: 1 of 3 failed"
+    why = "Failed, without answers: toy_reasoners:Mute (it answers none of 24 questions; the first: no idea)."
+    assert found.exit_code == 1
+    assert found.stdout.startswith(heading) and why in " ".join(found.stdout.split())
+    assert why in " ".join(found.stderr.split())
+    markdown, page = ((tmp_path / "out" / name).read_text() for name in ("report.md", "report.html"))
+    plain = markdown.replace("\\", "")
+    assert plain.startswith(f"# {heading}\n\n{why} Best") and "100.0" in plain
+    assert f"<h1>{heading}</h1>" in page and f'<p class="lead">{why} Best' in page
+    told = run(tmp_path, "--json", who="Knows,Mute,AlwaysYes")
+    assert told.exit_code == 1
+    assert [r["failure"] is None for r in json.loads(told.stdout)["runs"]] == [True, False, True]
+
+
 def test_without_train_nothing_learns(tmp_path: Path) -> None:
     found = run(tmp_path, who="Learner,Knows")
-    assert found.exit_code == 0 and "--train" in found.stdout
+    assert found.exit_code == 1 and "--train" in found.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ def made(folder: Path) -> int:
     return sum(len(path.read_text().splitlines()) for path in folder.glob("runs/*/made.txt"))
 
 
-def run(folder: Path, *names: str, **plan: Any) -> Comparison:
-    """Without examples, for whose traces reasoners are made again."""
-    return compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
+def run(folder: Path, *names: str, failing: Sequence[str] = (), **plan: Any) -> Comparison:
+    """Without examples, for whose traces reasoners are made again; those that fail are those that are to."""
+    found = compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
+    assert [(r.reasoner, r.failure) for r in found.failed if r.reasoner not in toy(*failing)] == []
+    assert {r.reasoner for r in found.failed} == set(toy(*failing))
+    return found
 
 
 def test_all_answer_the_same_questions(tmp_path: Path) -> None:
@@ -85,15 +89,18 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    found = run(folder, "Broken", "Mute", "Short", "Knows")
+    found = run(folder, "Broken", "Mute", "Short", "Knows", failing=["Broken", "Mute", "Short"])
     failures = [r.failure for r in found.runs]
-    assert failures[0] == "ZeroDivisionError: by zero"
+    kept = "failures/toy_reasoners-Broken.txt"
+    assert failures[0] == f"it broke off with an unexpected ZeroDivisionError: by zero; {kept} has the traceback"
+    assert "in made" in (folder / kept).read_text() and "ZeroDivisionError: by zero" in (folder / kept).read_text()
+    assert [p.name for p in (folder / "failures").iterdir()] == ["toy_reasoners-Broken.txt"]  # the others have words
     assert failures[1] == "it answers none of 24 questions; the first: no idea"
     assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
     assert failures[3] is None and all(found.right(found.runs[3]))
     assert found.runs[0].answers == () and found.right(found.runs[0]) == []
     before = made(folder)
-    run(folder, "Broken", "Mute", "Knows")  # those that failed are tried again, the other is not
+    run(folder, "Broken", "Mute", "Knows", failing=["Broken", "Mute"])  # they are tried again
     assert made(folder) == before + 1
 
 
@@ -107,7 +114,7 @@ def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_nothing_learns_unless_it_may(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Learner", "Knows", train=False)
+    found = run(tmp_path / "out", "Learner", "Knows", train=False, failing=["Learner"])
     assert found.runs[0].failure is not None and "let it learn (--train)" in found.runs[0].failure
     assert found.runs[1].failure is None
 
@@ -262,8 +269,8 @@ def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
         sizes=[20],
     )
     exact, parsed, mode = found.runs
-    assert exact.failure is None and all(found.right(exact)) and all(found.right(parsed))
-    assert mode.failure is None and mode.learned and mode.examples == 20 and mode.epochs == 1
+    assert found.failed == () and all(found.right(exact)) and all(found.right(parsed))
+    assert mode.learned and mode.examples == 20 and mode.epochs == 1
     assert 0 < sum(found.right(mode)) < len(found.queries)
     assert found.trained["objects"][1] <= 10 and "program length" in found.trained
     first = found.examples[0]
@@ -277,14 +284,53 @@ def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
     write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
     plan: dict[str, Any] = {"task_settings": {"test": 0.5}, "budget": Budget(examples=30)}
     learned = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "first", **plan)
+    assert learned.failed == () and learned.runs[0].learned
     [held] = (tmp_path / "first" / "runs").iterdir()
     taken = {"lstm": str(held / "best.json" if (held / "best.json").exists() else held / "last.json")}
     again = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "again", checkpoints=taken, train=False, **plan)
+    assert again.failed == ()
     assert again.runs[0].answers == learned.runs[0].answers and not again.runs[0].learned
     assert again.runs[0].size is None and again.runs[0].parameters == learned.runs[0].parameters
+    assert len(learned.runs[0].answers) == len(learned.queries) > 0
     wrong = {"mlp": taken["lstm"]}
     other = compare("clevr", tmp_path / "data", ["mlp"], tmp_path / "other", checkpoints=wrong, **plan)
-    assert other.runs[0].failure is not None and "of the model 'lstm', not of 'mlp'" in other.runs[0].failure
+    assert other.failed == other.runs and "of the model 'lstm', not of 'mlp'" in str(other.runs[0].failure)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
+def test_memory_that_ran_out_is_told_in_words(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("toy_reasoners.Toy.answer", answer)
+    [told] = [r.failure for r in run(tmp_path / "out", "Knows", failing=["Knows"]).runs]
+    assert told is not None and told.startswith("it ran out of memory; a smaller training.batch_size needs less")
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_networks_that_read_learn_on_machines_of_either_kind(
+    bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from nsreason.data.synthetic import write_dataset
+
+    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    caplog.set_level("INFO", "nsreason")
+    write_dataset(tmp_path / "data", scenes=8, questions_per_scene=5, seed=3)
+    found = compare(
+        "clevr",
+        tmp_path / "data",
+        ["lstm", "relation-network"],
+        tmp_path / "out",
+        task_settings={"test": 0.5},
+        budget=Budget(examples=20),
+    )
+    assert found.failed == ()
+    precision = "bf16-mixed" if bf16 else "32"
+    assert [r.settings["precision"] for r in found.runs] == [precision] * 2
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("nsreason")]
+    assert len(told) == 2 and all(t.startswith(f"precision: {precision}, ") for t in told)  # once for each that learns
 
 
 def test_settings_of_recipes_for_all_or_for_one() -> None:

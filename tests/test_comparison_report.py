@@ -10,11 +10,11 @@ import comparisons
 import pytest
 from rich.console import Console
 
-from nsreason.comparison import Comparison, Example
+from nsreason.comparison import Comparison, Example, Run
 from nsreason.comparison_figures import Figures
 from nsreason.comparison_report import table, to_markdown
 from nsreason.comparison_sheets import accuracy, cost, runs, sheets
-from nsreason.comparison_words import budget, cut, duration, interval, percent, words
+from nsreason.comparison_words import budget, cut, duration, failures, interval, percent, words
 from nsreason.report import Score, wilson
 
 
@@ -163,8 +163,19 @@ def test_golden() -> None:
     assert to_markdown(comparisons.small()) == GOLDEN.replace("\\\n", "")
 
 
-GOLDEN = r"""# Reasoners compared on clevr
+def test_the_headline_names_three_failures_briefly_and_counts_the_rest() -> None:
+    reasons = ("one\n  line.", "x" * 500, "", "three", "four")
+    runs = tuple(Run(f"r{k}", "neural", failure=why) for k, why in enumerate(reasons))
+    found = replace(comparisons.small(), runs=runs)
+    told = failures(found)
+    assert told.startswith("Failed, without answers: r0 (one line); r1 (xxx") and len(told) < 300
+    assert told.endswith("…); r2 (no reason given); 2 more.")
+    assert failures(replace(found, runs=())) == ""
 
+
+GOLDEN = r"""# Reasoners compared on clevr: 1 of 4 failed
+
+Failed, without answers: mlp, 20 questions (no \| such \<b\>thing\</b\>). \
 Best without exact programs: lstm, 50.0 % (15.0–85.0), trained on 20 questions. \
 Executing programs: exact, 100.0 % (51.0–100.0).
 

@@ -205,7 +205,7 @@ def test_detect_refuses(folder: Path, checkpoint: str, tmp_path: Path) -> None:
 
 
 def test_a_detector_is_trained_and_evaluated_by_command(folder: Path, tmp_path: Path) -> None:
-    small = {"channels": "[4, 8, 8, 8]", "blocks": "[1, 1, 1]", "pyramid": "8", "hidden": "8", "cells": "7"}
+    small = {"channels": "[16, 16, 16, 8]", "blocks": "[1, 1, 1]", "pyramid": "8", "hidden": "8", "cells": "7"}
     settings = [f"model_config.small.{k}={v}" for k, v in small.items()]
     settings += ["training.epochs=1", "training.batch_size=4", "training.precision=32", "model_config.classes=shape"]
     chosen = [word for setting in settings for word in ("--set", setting)]

@@ -14,10 +14,11 @@ from torch import Tensor
 from toy_pictures import TINY, draw, examples
 
 from nsreason.checkpoint import load_model, save_checkpoint
-from nsreason.errors import CheckpointError
+from nsreason.errors import CheckpointError, RecipeError
 from nsreason.models import MODELS, model_class
 from nsreason.perception.detector import Detector, DetectorConfig, SmallConfig, distinct
 from nsreason.perception.detector_networks import put_weights, read_weights
+from nsreason.perception.small_backbone import SmallBackbone
 from nsreason.recipe import load_recipe, new_model
 
 ROOT = Path(__file__).parent.parent
@@ -157,10 +158,23 @@ def test_settings_are_checked(wrong: dict[str, float]) -> None:
         DetectorConfig(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [{"channels": (0, 1, 1, 1)}, {"anchors": ((8,), ())}, {"anchors": ((8, 9), (20,))}])
+@pytest.mark.parametrize(
+    "wrong", [{"channels": (0, 16, 16, 16)}, {"anchors": ((8,), ())}, {"anchors": ((8, 9), (20,))}]
+)
 def test_settings_of_the_small_preset_are_checked(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="small"):
         SmallConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channels", [(15, 16, 16, 16), (16, 8, 16, 16), (16, 16, 15, 16)])
+def test_stages_too_narrow_for_torchs_gradient_are_refused(channels: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match=r"small.channels: 16 or more .*out of bounds"):
+        SmallConfig(channels=channels)
+    with pytest.raises(ValueError, match=r"16 or more"):
+        SmallBackbone(channels, (1, 1, 1), 8)
+    with pytest.raises(RecipeError, match=r"small.channels: 16 or more"):
+        load_recipe("detector-small", overrides=[f"model_config.small.channels={list(channels)}"])
+    assert SmallConfig(channels=(16, 16, 16, 1)).channels[3] == 1
 
 
 # --- learning -------------------------------------------------------------------------------------------------

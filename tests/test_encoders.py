@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -142,3 +144,35 @@ def test_tags_are_spread_while_training_only() -> None:
     assert set((tags[:, 1]).tolist()) == set(range(6)) and (tags[:, 0] == tags[:, 1] + 1).all()
     encoder.eval()
     assert encoder(words)[0][0, :, 3:].argmax(-1).tolist() == [1, 0]
+
+
+class InBfloat16Error(Exception):
+    """What the math library of a processor without bfloat16 raises."""
+
+
+def refusing(module: torch.nn.Module, given: tuple[Any, ...]) -> None:
+    if torch.is_autocast_enabled("cpu") or any(t.dtype != torch.float32 for t in given if isinstance(t, torch.Tensor)):
+        raise InBfloat16Error
+
+
+def test_an_lstm_computes_in_full_precision_whatever_surrounds_it() -> None:
+    torch.manual_seed(0)
+    encoder = QuestionEncoder(QuestionConfig(8, 6), 9)
+    words = torch.randint(1, 9, (5, 7))
+    words[2, 4:] = 0
+    exact = encoder(words)
+    exact.sum().backward()
+    wanted = {name: p.grad.clone() for name, p in encoder.named_parameters() if p.grad is not None}
+    encoder.zero_grad()
+    encoder.lstm.register_forward_pre_hook(refusing)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoder(words)
+    assert found.dtype == torch.bfloat16  # what follows is in the precision that was asked for
+    assert torch.equal(found, exact.to(torch.bfloat16))
+    found.float().sum().backward()
+    for name, p in encoder.named_parameters():
+        assert p.grad is not None
+        torch.testing.assert_close(p.grad, wanted[name], rtol=1e-4, atol=1e-5)
+    empty = torch.zeros(2, 0, dtype=torch.int64)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert encoder(empty).shape == (2, 8)

@@ -185,6 +185,7 @@ def test_timing_leaves_everything_as_it_was(
     precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: True)
     data = points(50)
     before = list(data)
     random.seed(3), np.random.seed(3), torch.manual_seed(3)
@@ -331,6 +332,31 @@ def test_without_validation_the_last_weights_are_taken(tmp_path: Path) -> None:
     assert all(torch.equal(last[k], v) for k, v in model.state_dict().items())
     with pytest.raises(DataError, match="no question to learn from"):
         learn(toy(), told, [], [])
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_lesson_keeps_the_precision_that_it_began_with(
+    bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Chosen before a budget of time is measured, told once, and not chosen anew by another machine."""
+    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    caplog.set_level("INFO", "nsreason")
+    told = Lesson("toy", [], [], tmp_path / "own", Budget(seconds=0.2))
+    recipe = toy("training.precision=auto")
+
+    def killed(status: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(recipe, replace(told, progress=killed), points(20), [])
+    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: not bf16)
+    if bf16:
+        with pytest.raises(TrainingError, match=r"the run began in bf16-mixed; this machine's cpu has no native"):
+            learn(recipe, told, points(20), [])
+    else:
+        _, learned = learn(recipe, told, points(20), [])
+        assert learned.recipe.training.precision == "32"
+    assert len([r for r in caplog.records if r.name.startswith("nsreason")]) == 1
 
 
 def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> None:

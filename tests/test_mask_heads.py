@@ -73,6 +73,6 @@ def test_scaled_images_bring_their_masks_along() -> None:
 
 
 def test_feature_maps_have_their_strides() -> None:
-    backbone = SmallBackbone((4, 8, 8, 8), (1, 1, 1), 16).eval()
+    backbone = SmallBackbone((16, 16, 16, 8), (1, 1, 1), 16).eval()
     maps = backbone(torch.rand(1, 3, 64, 96))
     assert [tuple(f.shape) for f in maps.values()] == [(1, 16, 64 // s, 96 // s) for s in STRIDES]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -26,6 +26,8 @@ from nsreason.concept_learner import ConceptLearnerConfig
 from nsreason.domain import load_domain
 from nsreason.models import MODELS, model_class
 from nsreason.perception.concepts import ConceptConfig
+from nsreason.perception.detector import DetectorConfig
+from nsreason.perception.regions import RegionConfig
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.perception.state import StateConfig
 from nsreason.recipe import bundled_recipes, config_class, load_recipe, new_model
@@ -197,6 +199,76 @@ def test_a_checkpoint_answers_as_the_model(name: str, given: Callable[[str], Giv
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
     batch = model.collate(found.examples)
     assert plain(again.predict(again.collate(found.examples))) == plain(model.predict(batch))
+
+
+# --- what not every processor computes -------------------------------------------------------------------------
+
+
+def recurrent(model: nn.Module) -> list[nn.Module]:
+    return [m for m in model.modules() if isinstance(m, nn.RNNBase | nn.RNNCellBase)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_mixed_precision_trains_every_model_and_spares_recurrent_layers(
+    name: str, given: Callable[[str], Given]
+) -> None:
+    """Processors without bfloat16 have no recurrent layers in it."""
+    found = given(name)
+    model = build(name, found).train()
+    called = []
+
+    def exact(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        called.append(inputs[0].dtype)
+        assert not torch.is_autocast_enabled("cpu")
+
+    for layer in recurrent(model):
+        layer.register_forward_pre_hook(exact)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model.loss(model.collate(found.examples))
+    out.loss.backward()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert out.loss.isfinite() and grads and all(g.isfinite().all() for g in grads)
+    assert set(called) <= {torch.float32}
+    assert len(called) == len(recurrent(model)) or name in ("cnn-mlp", "mlp", "question-type")
+
+
+def unsound(model: nn.Module) -> list[str]:
+    """1x1 convolutions with a stride and fewer channels than a vector register has numbers (16 of AVX-512, 8 of AVX2),
+    whose gradient torch writes out of bounds."""
+    convolutions = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
+    return [n for n, m in convolutions if set(m.kernel_size) == {1} and max(m.stride) > 1 and m.in_channels < 16]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_model_has_a_convolution_whose_gradient_is_not_sound(name: str, given: Callable[[str], Given]) -> None:
+    assert unsound(build(name, given(name))) == []
+    with torch.device("meta"):
+        for config in defaults(config_class(name)()):
+            assert unsound(model_class(name)(config)) == []
+
+
+def defaults(config: Any) -> list[Any]:
+    """The default settings, with each of the networks that images go through."""
+    if isinstance(config, ConceptLearnerConfig):
+        kinds = get_args(get_type_hints(RegionConfig)["preset"])
+        images = [replace(config, features="regions", regions=replace(config.regions, preset=k)) for k in kinds]
+        return [config, *images]
+    if isinstance(config, DetectorConfig):
+        return [replace(config, preset=preset) for preset in get_args(get_type_hints(DetectorConfig)["preset"])]
+    if isinstance(config, NeuralConfig):
+        kinds = get_args(get_type_hints(NeuralConfig)["sees"])
+        return [settled(replace(config, sees=kind), told(config)) for kind in kinds]
+    return [config]
+
+
+def test_the_walk_finds_such_a_convolution() -> None:
+    class Narrow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.by = nn.Sequential(nn.Conv2d(15, 8, 1, 2))
+            self.sound = nn.ModuleList([nn.Conv2d(16, 8, 1, 2), nn.Conv2d(7, 8, 3, 2), nn.Conv2d(7, 8, 1)])
+
+    assert unsound(Narrow()) == ["by.0"]
 
 
 # --- recipes -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from nsreason.perception.images import write_png
 
 SHAPES = ("cube", "sphere")
 SMALL = SmallConfig(
-    channels=(8, 16, 24, 32),
+    channels=(16, 16, 24, 32),
     blocks=(1, 1, 1),
     pyramid=16,
     anchors=((12, 18, 26), (30, 38, 48)),

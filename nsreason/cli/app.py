@@ -35,7 +35,7 @@ from . import (
 
 EXIT_CODES = (
     "  0  answered",
-    "  1  a sound question that has no answer on this scene",
+    "  1  a sound question that has no answer on this scene; a reasoner that failed in a comparison",
     "  2  bad input: an option, a question, a program, a scene, a file",
     "130  interrupted",
     "143  ended by SIGTERM; train writes a checkpoint first",
@@ -104,7 +104,8 @@ class Commands(TyperGroup):
                     raise
                 return _misused(error, as_json)
 
-        code = exits.ended(run, as_json=as_json)
+        with output.notes():
+            code = exits.ended(run, as_json=as_json)
         if standalone_mode:
             sys.exit(code)
         return code

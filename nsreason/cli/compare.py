@@ -93,7 +93,7 @@ def compare(
     Given again, it goes on where it was stopped; reasoners and sizes may be added. A reasoner that fails is reported,
     and the others go on.
 
-    Exits with 1 when every reasoner failed.
+    Exits with 1 when a reasoner failed; the report is written all the same, and names it in its headline.
     """
     from ..locks import locked_folder
     from ..reasoner import REASONERS as KNOWN
@@ -140,7 +140,11 @@ def compare(
 
         output.put_table(table(found))
         output.remark(f"{out}/report.html has plots, agreement and examples")
-    return 0 if any(r.failure is None for r in found.runs) else 1
+    if found.failed:
+        from ..comparison_words import failures
+
+        output.complain(failures(found))
+    return 1 if found.failed else 0
 
 
 KEYS = {"device": "training.accelerator", "batch_size": "training.batch_size"}

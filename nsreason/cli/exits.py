@@ -1,8 +1,8 @@
 """How a command ends: typed errors become a message and an exit code, never a traceback.
 
-Exit codes: 0 answered; 1 a sound question that has no answer on this scene; 2 bad input; 130 interrupted; 141 nobody
-reads the output any more (`nsreason ops | head -1`), which is what a shell says of a program that SIGPIPE ended; 143
-ended by SIGTERM, for which `train` writes a checkpoint first.
+Exit codes: 0 answered; 1 a sound question that has no answer on this scene, or a comparison in which a reasoner failed;
+2 bad input; 130 interrupted; 141 nobody reads the output any more (`nsreason ops | head -1`), which is what a shell
+says of a program that SIGPIPE ended; 143 ended by SIGTERM, for which `train` writes a checkpoint first.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ terminals alone, so that a pipe does not wait for it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -112,6 +113,27 @@ def step(what: str) -> Iterator[None]:
     yield
     if level.verbose:
         note(f"{what}, {perf_counter() - began:.2f} s")
+
+
+class _Notes(logging.Handler):
+    """What the package logs, as remarks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        remark(record.getMessage())
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """While a command runs, what the package logs (such as a precision that it chose) stands on standard error."""
+    logger, handler = logging.getLogger("nsreason"), _Notes(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def complain(message: str, *, label: str = "error") -> None:
