@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import safetensors
@@ -33,7 +33,6 @@ from .errors import CheckpointError, DataError, RecipeError, did_you_mean
 from .files import atomic_write
 from .named import only_table
 from .optimizers import OptimizerRecord, optimizer_tensors
-from .recipe import Precision
 
 FORMAT = 1
 _SHOWN = 5  # names in an error message
@@ -340,22 +339,6 @@ def check_recipe(checkpoint: Checkpoint, recipe: Mapping[str, Any]) -> None:
     if found:
         hint = "resume it with its own recipe, or begin in another folder"
         raise CheckpointError(f"{checkpoint.path}: the run began with another recipe: {some(found, '; ')}; {hint}")
-
-
-def precision_of(checkpoint: Checkpoint) -> Precision:
-    """The precision that a checkpoint's run was trained in.
-
-    Raises:
-        CheckpointError: it does not say, or names none.
-    """
-    recipe = checkpoint.state.get("recipe")
-    training = recipe.get("training") if isinstance(recipe, Mapping) else None
-    found = training.get("precision") if isinstance(training, Mapping) else None
-    for known in get_args(Precision):
-        if found == known:
-            precision: Precision = known
-            return precision
-    raise CheckpointError(f"{checkpoint.path}: its recipe.training.precision is {found!r:.60}; {REMEDY}")
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:

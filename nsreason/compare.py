@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -28,6 +27,7 @@ from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
 from .comparison_files import read_plan, read_run, write_record
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
+from .failures import unexpected
 from .locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
@@ -222,20 +222,9 @@ class _Comparing:
         except NsreasonError as error:
             return replace(run, failure=str(error))
         except Exception as error:
-            return replace(run, failure=self._unexpected(key, error))
+            return replace(run, failure=unexpected(self.folder, key, error))
         write_record(path, msgspec.to_builtins(run, str_keys=True))
         return run
-
-    def _unexpected(self, key: str, error: Exception) -> str:
-        """An error that is not this package's, in words; its traceback is kept for whoever mends it."""
-        path = self.folder / "failures" / f"{key}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write("".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
-        where = f"{path.parent.name}/{path.name} has the traceback"
-        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-            return f"it ran out of memory; a smaller training.batch_size needs less; {where}"
-        return f"it broke off with an unexpected {type(error).__name__}: {error}; {where}"
 
     def _begun(self, key: str) -> bool:
         return (self.folder / "runs" / key / "last.json").exists()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
@@ -13,6 +14,7 @@ from .checkpoint import Checkpoint
 from .decoding import Count, Seconds, decode_file, decode_plain
 from .errors import CheckpointError, TrainingError
 from .files import sweep
+from .recipe import Precision
 from .sampling import Plan
 
 REMEDY = "go on from another checkpoint, or begin in another folder"
@@ -68,6 +70,22 @@ def read_state(checkpoint: Checkpoint, plan: Plan) -> RunState:
         raise CheckpointError(f"{path}: {found}; {REMEDY}")
     state.sums(checkpoint)
     return state
+
+
+def precision_of(checkpoint: Checkpoint) -> Precision:
+    """The precision that a checkpoint's run was trained in.
+
+    Raises:
+        CheckpointError: it does not say, or names none.
+    """
+    recipe = checkpoint.state.get("recipe")
+    training = recipe.get("training") if isinstance(recipe, Mapping) else None
+    found = training.get("precision") if isinstance(training, Mapping) else None
+    for known in get_args(Precision):
+        if found == known:
+            precision: Precision = known
+            return precision
+    raise CheckpointError(f"{checkpoint.path}: its recipe.training.precision is {found!r:.60}; {REMEDY}")
 
 
 class _TensorFile(msgspec.Struct):

@@ -32,7 +32,6 @@ from .checkpoint import (
     check_recipe,
     load_checkpoint,
     load_weights,
-    precision_of,
     save_checkpoint,
 )
 from .devices import Devices, Held, LossModule, first_process, resolved
@@ -44,7 +43,7 @@ from .optimizers import frozen_names, make_optimizer
 from .random_numbers import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
-from .run_state import REMEDY, read_state, sweep_run
+from .run_state import REMEDY, precision_of, read_state, sweep_run
 from .sampling import Plan, Portion, cut, portions
 
 Stopped = Literal["finished", "time", "interrupted"]

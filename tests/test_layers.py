@@ -72,6 +72,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.image_evaluation",
         "nsreason.asked_images",
         "nsreason.compare",
+        "nsreason.failures",
         "nsreason.recipe",
         "nsreason.recipes",
         "nsreason.curriculum",
