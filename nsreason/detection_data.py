@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from .perception.images import ImageFolder
 if TYPE_CHECKING:
     from .perception.detector import Detector
 
+READERS = 4  # threads; decoding an image does not hold the others up
 NAMES = ("instances.json", "instances.json.gz")
 
 
@@ -59,7 +61,13 @@ class DetectionData:
         """
         split = load_detection_data(folder, model.categories, self)
         step = max(1, math.ceil(len(split.held_out) / self.validate))
-        return replace(split, held_out=split.held_out[::step])
+        held_out = split.held_out[::step]
+        faults = unreadable([*split.train, *held_out])
+        train = [e for e in split.train if e.path not in faults]
+        if not train:
+            raise DataError(f"{folder}: no image to learn from; the first: {next(iter(faults.values()))}")
+        kept = [e for e in held_out if e.path not in faults]
+        return Split(train, kept, [*split.bad, *faults.values()], split.unit)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,24 @@ class Split:
     held_out: list[DetectionExample]
     bad: list[NsreasonError]
     unit: str = "images"
+
+
+def unreadable(examples: Sequence[DetectionExample]) -> dict[Path, NsreasonError]:
+    """The images that are damaged or not of their annotations' size, and why. Each is read once; one that is cut off
+    would else end a training run when its batch is due.
+    """
+
+    def fault(example: DetectionExample) -> NsreasonError | None:
+        try:
+            example.image()
+        except NsreasonError as error:
+            return error
+        return None
+
+    once = list({e.path: e for e in examples}.values())
+    with ThreadPoolExecutor(READERS, thread_name_prefix="images") as pool:
+        found = zip(once, pool.map(fault, once), strict=True)
+        return {e.path: error for e, error in found if error is not None}
 
 
 def load_detection_data(

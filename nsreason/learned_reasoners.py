@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from .answering import QuestionTypes
 from .baselines.neural import Neural, NeuralConfig, settled
@@ -20,6 +19,7 @@ from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, R
 from .learning import Learned, learn
 from .losses import encode_answer
 from .models import model_class
+from .neural_data import visible
 from .program import Program
 from .query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
@@ -32,7 +32,6 @@ __all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
 
 T = TypeVar("T")
 _BATCH = 256  # queries that are answered together
-_READERS = 4  # threads; decoding an image does not hold the others up
 
 
 class Network:
@@ -110,29 +109,9 @@ def _recipe(lesson: Lesson, name: str) -> Recipe:
 
 def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list[Query]:
     """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
-    kinds = [config.sees, *(["bits"] if config.asks == "bits" else [])]
-    pictures = {id(q.seen["picture"]): q.seen["picture"] for q in queries if "picture" in q.seen}
-    faults: dict[int, NsreasonError] = {}
-
-    def read(picture: Any) -> None:
-        try:
-            picture.square(config.grid.size)
-        except NsreasonError as error:
-            faults[id(picture)] = error
-
-    if looks and config.sees == "picture":
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
-            list(pool.map(read, pictures.values()))
-    found: list[Query] = []
-    why: NsreasonError | None = None
-    for query in queries:
-        lacks = [kind for kind in kinds if kind not in query.seen]
-        if lacks or query.answer is None:
-            why = why or DataError(f"question {query.index} has no {lacks[0] if lacks else 'answer'}")
-        elif config.sees == "picture" and id(query.seen["picture"]) in faults:
-            why = why or faults[id(query.seen["picture"])]
-        else:
-            found.append(query)
+    good, bad = visible(queries, config, looks)
+    found = [query for query in good if query.answer is not None]
+    why = bad[0] if bad else DataError(f"question {good[0].index} has no answer") if good else None
     if not found:
         raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
     return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .baselines.neural import Neural, NeuralConfig, settled
-from .errors import DataError
+from .errors import DataError, NsreasonError
+from .query import Query
 from .tasks import TaskSplit, make_task
 
 
@@ -39,10 +41,59 @@ class NeuralData:
         Raises:
             DataError, RecipeError: as `settle`.
         """
-        return _load(self, str(folder))
+        split = _load(self, str(folder))
+        bad: dict[str, NsreasonError] = {}
+        parts: list[list[Query]] = []
+        for queries in (split.train, split.valid, split.test):
+            good, faults = visible(queries, model.config, model.looks) if model.looks else (queries, [])
+            parts.append(good)
+            bad |= {str(error): error for error in faults}
+        if not parts[0]:
+            why = f"; the first: {next(iter(bad))}" if bad else ""
+            raise DataError(f"{folder}: no question to learn from{why}")
+        train, valid, test = parts
+        return TaskSplit(train, valid, test, [*split.bad, *bad.values()], split.source)
 
     def __hash__(self) -> int:
         return hash((self.task, repr(sorted(self.settings.items()))))
+
+
+def visible(
+    queries: Sequence[Query], config: NeuralConfig, looks: bool
+) -> tuple[list[Query], list[NsreasonError]]:
+    """The queries that have what a network sees, and why others do not: one image that cannot be read costs its own.
+
+    Args:
+        looks: whether the network sees anything but the question. One that does not is asked the same questions as
+            those that do, as far as they have it at all; images are not read for it.
+    """
+    kinds = [config.sees, *(["bits"] if config.asks == "bits" else [])]
+    pictures = {id(q.seen["picture"]): q.seen["picture"] for q in queries if "picture" in q.seen}
+    faults: dict[int, NsreasonError] = {}
+
+    def read(picture: Any) -> None:
+        try:
+            picture.square(config.grid.size)
+        except NsreasonError as error:
+            faults[id(picture)] = error
+
+    if looks and config.sees == "picture":
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
+            list(pool.map(read, pictures.values()))
+    good: list[Query] = []
+    bad: list[NsreasonError] = []
+    for query in queries:
+        lacks = [kind for kind in kinds if kind not in query.seen]
+        if lacks:
+            bad.append(DataError(f"question {query.index} has no {lacks[0]}"))
+        elif config.sees == "picture" and id(query.seen["picture"]) in faults:
+            bad.append(faults[id(query.seen["picture"])])
+        else:
+            good.append(query)
+    return good, bad
+
+
+_READERS = 4  # threads; decoding an image does not hold the others up
 
 
 @functools.lru_cache(maxsize=1)  # settled first, then loaded

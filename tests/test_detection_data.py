@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from toy_pictures import TINY, write_folder
@@ -18,8 +19,9 @@ from nsreason.detection_report import evaluate_detector, report
 from nsreason.errors import DataError
 from nsreason.perception.detections import Detections, read_detections, write_detections
 from nsreason.perception.detector import Detector
+from nsreason.perception.detector_batch import make_batch
 from nsreason.perception.detector_output import outlined, write_nscl
-from nsreason.perception.images import read_image
+from nsreason.perception.images import read_image, write_png
 
 ONE = ("object",)
 
@@ -81,6 +83,47 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_kept(tmp_path: Path) -> Non
     assert len(bad) == 1 and "0001.png: no such image" in str(bad[0])
     with pytest.raises(DataError, match=r"none of 3 images can be used; the first: .*no class '(cube|sphere)'"):
         read_folder(tmp_path / "d", ("cone",))
+
+
+def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alone(tmp_path: Path) -> None:
+    """It would end the run when its batch is due; found at loading, a resumed run leaves out the same ones."""
+    write_folder(tmp_path / "d", 6)
+    images = tmp_path / "d" / "images"
+    for name in ("0001.png", "0005.png"):
+        (images / name).write_bytes((images / name).read_bytes()[:-400])
+    write_png(images / "0002.png", np.zeros((10, 20, 3), np.uint8))
+    config = DetectionData(held_out=0.34, repeat=(2,))
+    for _ in range(2):
+        loaded = config.load(Detector(TINY), str(tmp_path / "d"))
+        assert [e.path.stem for e in loaded.train] == ["0000", "0003"] * 2
+        assert [e.path.stem for e in loaded.held_out] == ["0004"]
+        told = "\n".join(map(str, loaded.bad))
+        assert len(loaded.bad) == 3 and "0001.png" in told and "0005.png" in told
+        assert "0002.png: 20 x 10 pixels; its annotations are for 128 x 96" in told
+        assert len(make_batch([*loaded.train, *loaded.held_out])) == 5
+    for path in images.iterdir():
+        path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError, match="no image to learn from; the first: "):
+        config.load(Detector(TINY), str(tmp_path / "d"))
+
+
+def test_images_of_which_nothing_is_annotated_are_not_learned_as_empty(tmp_path: Path) -> None:
+    write_folder(tmp_path / "d", 2)
+    told = json.loads((tmp_path / "d" / "instances.json").read_text())
+    del told["annotations"]
+    (tmp_path / "d" / "instances.json").write_text(json.dumps(told))
+    with pytest.raises(DataError, match="lists images and has no annotations to learn from"):
+        read_folder(tmp_path / "d", ONE)
+
+
+def test_a_size_that_the_annotations_do_not_say_is_the_images(tmp_path: Path) -> None:
+    write_folder(tmp_path / "d", 2)
+    told = json.loads((tmp_path / "d" / "instances.json").read_text())
+    for image in told["images"]:
+        del image["width"]
+    told["annotations"] = []
+    (tmp_path / "d" / "instances.json").write_text(json.dumps(told))
+    assert [e.truth.size for e in read_folder(tmp_path / "d", ONE)[0]] == [(128, 96)] * 2
 
 
 def test_folders_that_lack_something_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What networks learn from: queries of a task that have what the network sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nsreason import neural_data
+from nsreason.baselines.encoders import GridConfig
+from nsreason.baselines.neural import NeuralConfig, settled
+from nsreason.baselines.rivals import CnnMlpModel
+from nsreason.errors import DataError
+from nsreason.neural_data import NeuralData, visible
+from nsreason.perception.images import write_png
+from nsreason.picture import Picture
+from nsreason.query import Query
+from nsreason.tasks import TaskSplit
+
+CONFIG = NeuralConfig(sees="picture", grid=GridConfig(channels=(8,), size=16))
+
+
+@pytest.fixture
+def queries(tmp_path: Path) -> list[Query]:
+    """Of two images, one that is cut off, one that is gone, and none."""
+    made = []
+    for n in range(3):
+        path = tmp_path / f"{n}.png"
+        write_png(path, np.random.default_rng(n).integers(0, 255, (40, 40, 3), np.uint8))
+        made.append(Picture(path))
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:-900])
+    made.append(Picture(tmp_path / "gone.png"))
+    pictured = [Query(i, "what", "yes", "q", {"picture": made[i // 2]}) for i in range(8)]
+    return [*pictured, Query(8, "what", "yes", "q", {})]
+
+
+def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Query]) -> None:
+    good, bad = visible(queries, CONFIG, looks=True)
+    assert [q.index for q in good] == [0, 1, 2, 3] and len(bad) == 5
+    assert "2.png" in str(bad[0]) and "gone.png" in str(bad[2]) and str(bad[4]) == "question 8 has no picture"
+    good, bad = visible(queries, CONFIG, looks=False)
+    assert [q.index for q in good] == list(range(8)) and len(bad) == 1
+
+
+def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatch: pytest.MonkeyPatch) -> None:
+    split = TaskSplit(queries, queries[2:6], queries[:2], [DataError("a record")])
+    monkeypatch.setattr(neural_data, "_load", lambda data, folder: split)
+    model = CnnMlpModel(settled(CONFIG, queries))
+    loaded = NeuralData("clevr").load(model, "folder")
+    assert [len(part) for part in (loaded.train, loaded.valid, loaded.test)] == [4, 2, 2]
+    assert len(loaded.bad) == 4  # each image once
+    assert len(model.collate(loaded.train).types) == 4
+    with pytest.raises(DataError):
+        model.collate(queries)
+    split.train[:] = queries[4:]
+    with pytest.raises(DataError, match=r"no question to learn from; the first: .*2\.png"):
+        NeuralData("clevr").load(model, "folder")
