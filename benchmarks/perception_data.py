@@ -50,7 +50,7 @@ def real(out: Path) -> None:
     clevr = Path(data) / "clevr"
     for name, keep in (("real", _learned), ("real-held-out", _held_out)):
         scenes, questions = clevr / "CLEVR_train_scenes.json", clevr / "CLEVR_train_questions.json"
-        told = annotate(scenes, clevr / "images", questions, out / name, keep=keep)
+        told = annotate(scenes, clevr / "images", questions, out / name, keep=keep, overwrite=True)
         pixels = np.array(told.pixels)
         print(
             f"{out / name}: {told.images} images, {told.objects} objects, {told.questions} questions; fitted cameras "

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..data.dataset_folder import refuse_incomplete
 from ..data.records import Records, cut_lines, not_json, without_nan
 from ..errors import DataError
 from ..files import read_bytes
@@ -143,6 +144,7 @@ _LAYOUTS = (
 def _load(path: str | Path) -> tuple[str, memoryview, Records | None]:
     """The file's bytes from the first one that says something; and its lines, where each is an object of its own."""
     source = "standard input" if str(path) == "-" else str(path)
+    refuse_incomplete(path)
     data = read_bytes(path)
     view = memoryview(data)
     if data[:3] == b"\xef\xbb\xbf":

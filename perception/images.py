@@ -10,13 +10,14 @@ channels of bytes, upright: CLEVR's own images are RGBA.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.dataset_folder import refuse_incomplete
 from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
@@ -66,6 +67,7 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
+            refuse_incomplete(path)
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
             if not inside:
                 raise DataError(f"{path}: no image in this folder (names end in {', '.join(ENDINGS)})")
@@ -89,12 +91,8 @@ class ImageFolder:
     def __init__(self, folder: str | Path) -> None:
         inside = Path(folder) / "images"
         self.folder = inside if inside.is_dir() else Path(folder)
-        self.files = sorted(
-            Path(place) / name
-            for place, _, names in os.walk(self.folder, followlinks=True)
-            for name in names
-            if name.lower().endswith(ENDINGS)
-        )
+        refuse_incomplete(self.folder)
+        self.files = sorted(_below(self.folder))
         self.names = ImageNames(file.relative_to(self.folder).as_posix() for file in self.files)
 
     def __len__(self) -> int:
@@ -124,3 +122,10 @@ class ImageFolder:
             return DataError(f"{self.folder}: {error}")
         hint = str(error).removeprefix(f"no image '{name}'")
         return DataError(f"{self.folder / name}: no such image{hint}")
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The image files of a folder and of all below it; not of hidden ones, where a data set may be in the making."""
+    for place, inside, names in os.walk(folder, followlinks=True):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        yield from (Path(place) / name for name in names if name.lower().endswith(ENDINGS))

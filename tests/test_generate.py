@@ -557,7 +557,7 @@ def test_fewer_scenes_are_the_beginning_of_more_and_processes_do_not_matter(fold
 def test_the_same_options_make_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         write_dataset(tmp_path / name, scenes=3, questions_per_scene=4, seed=seed, condition="A", families=["one_hop"])
-    for file in ("scenes.json", "questions.json"):
+    for file in ("scenes.json", "questions.json", "dataset.json"):
         a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
         assert a == b != c
     names = {q["template_filename"] for q in raw(tmp_path / "a" / "questions.json", "questions")}
@@ -569,7 +569,7 @@ def test_a_run_that_fails_leaves_the_old_files(tmp_path: Path, monkeypatch: pyte
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     monkeypatch.setattr("nsreason.data.synthetic.clevr.TRIES", 5)
     with pytest.raises(DomainError, match="found no room"):
-        write_dataset(tmp_path, scenes=2, questions_per_scene=2, objects=(40, 40))
+        write_dataset(tmp_path, scenes=2, questions_per_scene=2, objects=(40, 40), overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -586,7 +586,7 @@ def test_a_summary_counts_what_was_written(tmp_path: Path) -> None:
     answers = Counter(q["answer"] for q in raw(tmp_path / "questions.json", "questions"))
     assert sum(summary.answers.values(), Counter()) == answers
     assert summary.families.total() == 210 and summary.objects.total() == 70
-    few = write_dataset(tmp_path, scenes=1, questions_per_scene=50, families=["zero_hop/exist"])
+    few = write_dataset(tmp_path, scenes=1, questions_per_scene=50, families=["zero_hop/exist"], overwrite=True)
     assert few.questions < few.asked_for == 50
 
 

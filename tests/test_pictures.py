@@ -38,7 +38,8 @@ def told(folder: Path, name: str) -> Any:
 
 
 def test_files_and_what_they_name(folder: Path) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == ["images", "instances.json", "questions.json", "scenes.json"]
+    made = ["dataset.json", "images", "instances.json", "questions.json", "scenes.json"]
+    assert sorted(p.name for p in folder.iterdir()) == made
     scenes = load_scenes(folder / "scenes.json")
     assert len(scenes) == 8 and not scenes.bad
     names = [s.image for s in scenes]
@@ -89,7 +90,7 @@ def test_the_same_seed_makes_the_same_files_in_any_number_of_processes(folder: P
     write_dataset(tmp_path / "one", scenes=70, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 4))
     write_dataset(tmp_path / "two", scenes=70, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 4), jobs=2)
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
-    assert len(files) == 73
+    assert len(files) == 74
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
@@ -98,7 +99,7 @@ def test_a_smaller_set_takes_the_place_of_a_larger_one(tmp_path: Path) -> None:
     write_dataset(tmp_path, scenes=3, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 3))
     own = tmp_path / "images" / "mine.png"
     own.write_bytes(b"")
-    write_dataset(tmp_path, scenes=1, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 3))
+    write_dataset(tmp_path, scenes=1, questions_per_scene=0, seed=5, images=(48, 32), objects=(3, 3), overwrite=True)
     assert sorted(p.name for p in (tmp_path / "images").iterdir()) == ["CLEVR_new_000000.png", "mine.png"]
 
 

@@ -248,7 +248,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "6 scenes, 2 of them withheld" in found.stdout and "furthest" in found.stdout
     assert len(read_sort_of_clevr(out)) == 4
-    options = ["--questions-per-scene", "3", "--out", out, "--json"]
+    options = ["--questions-per-scene", "3", "--out", out, "--overwrite", "--json"]
     told = json.loads(run("sort-of-clevr", "--scenes", "2", *options).stdout)
     assert (told["dataset"], told["scenes"], told["questions_per_kind"]) == ("sort-of-clevr", 2, 3)
 

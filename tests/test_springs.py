@@ -307,7 +307,7 @@ def test_the_command(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, args, env={"COLUMNS": "100"})
     assert found.exit_code == 0, found.output
     assert "4 scenes, 1 of them withheld" in found.stdout
-    told = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(app, [*args, "--overwrite", "--json"]).stdout)
     assert told["table"]["links"] == [0, 2] and sum(told["links"].values()) <= 8
     assert len(read_springs(tmp_path)) == 3
 

@@ -23,6 +23,9 @@ SPRINGS_EXAMPLES = ("nsreason generate springs --scenes 20 --validation 5 --out 
 
 Scenes = Annotated[int, typer.Option("--scenes", metavar="N", min=0, help="Scenes to make.")]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The folder to write to; it is made.")]
+Overwrite = Annotated[
+    bool, options.flag("--overwrite", says="Put it in the place of a data set in --out; other files there stay.")
+]
 Validation = Annotated[
     int, typer.Option("--validation", metavar="N", min=0, help="Withhold the last N scenes, in a file of their own.")
 ]
@@ -57,6 +60,7 @@ def clevr(
     size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the --images, in pixels.")] = "480x320",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")] = "new",
     jobs: options.Jobs = 1,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -96,6 +100,7 @@ def clevr(
             families=family or None,
             images=pixels,
             jobs=jobs,
+            overwrite=overwrite,
         )
     if as_json:
         output.put_json({"dataset": "clevr", "out": out, **summary.to_dict()})
@@ -113,6 +118,7 @@ def sort_of_clevr(
     ] = 10,
     validation: Validation = 0,
     seed: options.Seed = 0,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -127,7 +133,12 @@ def sort_of_clevr(
 
     with output.step(f"wrote {out}"):
         told = write_sort_of_clevr(
-            out, scenes=scenes, validation=validation, seed=seed, questions_per_kind=questions_per_scene
+            out,
+            scenes=scenes,
+            validation=validation,
+            seed=seed,
+            questions_per_kind=questions_per_scene,
+            overwrite=overwrite,
         )
     return _told("sort-of-clevr", out, told, told["answer_counts"]["train"], "question", as_json)
 
@@ -142,6 +153,7 @@ def springs(
         str, typer.Option("--stiffness", metavar="LOW,HIGH", help="How stiff springs are, drawn from between.")
     ] = "5,20",
     jobs: options.Jobs = 1,
+    overwrite: Overwrite = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -162,7 +174,14 @@ def springs(
         raise output.UsageError(str(error)) from None
     with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
         told = write_springs(
-            out, scenes=scenes, validation=validation, seed=seed, table=table, jobs=jobs, progress=made
+            out,
+            scenes=scenes,
+            validation=validation,
+            seed=seed,
+            table=table,
+            jobs=jobs,
+            overwrite=overwrite,
+            progress=made,
         )
     return _told("springs", out, told, {key: told[key] for key in ("systems", "links")}, "of each scene", as_json)
 

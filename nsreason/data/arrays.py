@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files import atomic_write, read_bytes
+from .dataset_folder import refuse_incomplete
 
 Array = NDArray[Any]
 
@@ -44,6 +45,7 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
     Raises:
         DataError: the file is missing or damaged, or an array is missing or of another shape or kind.
     """
+    refuse_incomplete(path)
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(read_bytes(path)), allow_pickle=False) as held:
             missing = sorted(set(expected) - set(held.files))
@@ -90,6 +92,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, or is not a JSON object.
     """
+    refuse_incomplete(path)
     try:
         told = json.loads(bytes(read_bytes(path)))
     except ValueError as error:
@@ -97,17 +100,3 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise DataError(f"{path}: a JSON object of settings is expected, not {type(told).__name__}")
     return told
-
-
-def new_folder(out: str | Path) -> Path:
-    """The folder of a data set, made where there is none.
-
-    Raises:
-        DataError: it cannot be made.
-    """
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be made: {error.strerror}; choose another folder") from None
-    return folder

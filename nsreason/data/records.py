@@ -23,6 +23,7 @@ import msgspec
 
 from ..errors import DataError, NsreasonError, nearest
 from ..files import Buffer, read_bytes
+from .dataset_folder import refuse_incomplete
 
 Layout = Literal["official", "list", "single", "lines", "folder"]
 Record = msgspec.Raw | memoryview | bytes
@@ -163,6 +164,7 @@ def read_records(path: str | Path, key: Literal["scenes", "questions"]) -> Recor
     source = "standard input" if str(path) == "-" else str(path)
     if key == "scenes" and Path(path).is_dir():
         return _folder(Path(path))
+    refuse_incomplete(path)
     return cut_records(read_bytes(path), key, source=source)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import IO, TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from ...domain import Domain, load_domain
 from ...errors import DataError
 from ...files import atomic_write
 from ...scene import Scene
+from ..dataset_folder import IMAGES, INSTANCES, new_dataset
 from ..questions import QuestionRecord
 from .clevr import generate_scenes, generate_views
 from .families import choose_families, families_of
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 BLOCK = 64  # scenes whose answers are balanced together
 _AHEAD = 3  # blocks on their way for each process
 
-SCENES, QUESTIONS, INSTANCES, IMAGES = "scenes.json", "questions.json", "instances.json", "images"
+SCENES, QUESTIONS = "scenes.json", "questions.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +151,24 @@ def write_dataset(
     families: list[str] | None = None,
     images: tuple[int, int] | None = None,
     jobs: int = 1,
+    overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Make scenes and questions and write them to a folder. The files appear when all is done, or none does.
 
     Args:
-        out: the folder; it is made where there is none. Files that `write_dataset` made there are replaced.
+        out: the folder; it is made where there is none.
         objects, condition, split: see `generate_scenes`.
         families: names of question families or of groups of them, such as `one_hop`; default: all.
         images: width and height of pictures; None draws none. With pictures, scenes have each object's mask and box,
             and are made anew where an object shows too few pixels; images/*.png and instances.json (COCO) are
-            written, too. Images are written one by one: those of a run that is broken off stay.
+            written, too.
+        overwrite: put the data set in the place of one that is there; other files of the folder stay.
         progress: called with the number of finished scenes, and of all, after each block.
 
     Raises:
-        DataError: the folder or a file cannot be written; a worker process died.
+        DataError: the folder is not empty, or cannot be written; a worker process died.
+        LockError: another process writes there.
         DomainError: there is no such condition or family; so many objects find no room.
         ValueError: a number is too small.
     """
@@ -176,18 +180,29 @@ def write_dataset(
     names = tuple(f.name for f in chosen) if families is not None else ()
     if images is not None and min(images) < 16:
         raise ValueError(f"pictures are 16 pixels or more on each side, got {images[0]} x {images[1]}")
-    made = objects or rules.objects
-    plan = Plan(scenes, questions_per_scene, seed, made, condition, split, names, images, str(Path(out) / IMAGES))
+    plan = Plan(scenes, questions_per_scene, seed, objects or rules.objects, condition, split, names, images)
     generate_scenes(0, seed, objects=plan.objects, condition=condition)  # refuses wrong options before any work
     began = perf_counter()
-    summary = Summary(asked_for=scenes * questions_per_scene)
-    folder = _folder(out)
-    if images is not None:
-        _folder(plan.folder)
+    info = {"split": split, **plan.info()}
+    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as made:
+        summary = _written(plan, info, made.folder, jobs, progress)
+        made.counts |= {"scenes": summary.scenes, "questions": summary.questions}
+        made.counts |= {} if images is None else {IMAGES: summary.scenes}
+    summary.seconds = perf_counter() - began
+    return summary
+
+
+def _written(
+    plan: Plan, info: dict[str, object], folder: Path, jobs: int, progress: Callable[[int, int], None] | None
+) -> Summary:
+    """Make the records, and the pictures if any, and write them to a folder."""
+    summary = Summary(asked_for=plan.scenes * plan.questions_per_scene)
     told: list[bytes] = []
     instances: list[bytes] = []
+    if plan.images is not None:
+        plan = replace(plan, folder=str(folder / IMAGES))
+        (folder / IMAGES).mkdir()
     with ExitStack() as files:
-        info = {"split": split, **plan.info()}
         write_scene = files.enter_context(_list_file(folder / SCENES, "scenes", info))
         write_question = files.enter_context(_list_file(folder / QUESTIONS, "questions", info))
         for part in _parts(plan, jobs):
@@ -199,24 +214,10 @@ def write_dataset(
             instances += part.instances
             summary.merge(part.summary)
             if progress is not None:
-                progress(summary.scenes, scenes)
-        if images is not None:
-            before = _named(folder / INSTANCES)
-            write_instances(folder / INSTANCES, info, told, instances, domain)
-            for name in before - {msgspec.json.decode(record)["file_name"] for record in told}:
-                (Path(plan.folder) / name).unlink(missing_ok=True)  # of a larger set that was made here before
-    summary.seconds = perf_counter() - began
+                progress(summary.scenes, plan.scenes)
+        if plan.images is not None:
+            write_instances(folder / INSTANCES, info, told, instances, load_domain(clevr_rules().domain))
     return summary
-
-
-def _named(path: Path) -> set[str]:
-    """The images that an instances.json of this module names; none where it is not there or another's."""
-    try:
-        told = msgspec.json.decode(path.read_bytes())
-        ours = str(told["info"]["generator"]).startswith("nsreason ")
-        return {str(i["file_name"]) for i in told["images"] if Path(i["file_name"]).name == i["file_name"] and ours}
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return set()
 
 
 def write_list(path: Path, key: str, info: dict[str, object], records: Iterable[bytes]) -> None:
@@ -236,15 +237,6 @@ def write_instances(
         file.write(b'{"info":' + encode(info) + b',"categories":' + encode(categories))
         file.write(b',"images":[\n' + b",\n".join(images) + b'\n],"annotations":[\n')
         file.write(b",\n".join(instances) + b"\n]}\n")
-
-
-def _folder(out: str | Path) -> Path:
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be made: {error.strerror}; choose another folder") from None
-    return folder
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from released images as from rendered ones.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +18,11 @@ import msgspec
 
 from ...domain import load_domain
 from ...errors import DataError, NsreasonError
+from ...scene import Scene
+from ..dataset_folder import IMAGES, INSTANCES, new_dataset
 from ..questions import QuestionRecord, read_questions
 from ..scenes import load_scenes
-from .dataset import IMAGES, INSTANCES, QUESTIONS, SCENES, write_instances, write_list
+from .dataset import QUESTIONS, SCENES, write_instances, write_list
 from .pictures import annotated, fitted_camera, instance_records, picture_of
 from .placement import clevr_rules
 
@@ -49,24 +51,46 @@ def annotate(
     out: str | Path,
     *,
     keep: Callable[[int], bool | int] = lambda place: True,
+    overwrite: bool = False,
 ) -> Annotated:
     """Write a folder of released images with masks and boxes.
 
     Args:
         scenes, questions: the released files; scenes whose image is not in the folder `images` are passed over.
         keep: which ones, by their place among the scenes that have an image.
+        overwrite: put them in the place of what was written to the folder before.
 
     Raises:
-        DataError: a file cannot be read or written, or no scene of the file has an image there.
+        DataError: a file cannot be read or written, no scene of the file has an image there, or the folder `out` is
+            not empty.
+        LockError: another process writes there.
     """
+    from ... import __version__
+
     rules = clevr_rules()
     domain = load_domain(rules.domain)
     held = [s for s in load_scenes(scenes, domain) if s.image and (Path(images) / s.image).is_file()]
     if not held:
         raise DataError(f"{images}: none of the images of {scenes} is in this folder")
     chosen = [s for i, s in enumerate(held) if keep(i)]
-    folder = Path(out)
-    (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+    info: dict[str, object] = {
+        "generator": f"nsreason {__version__} annotate",
+        "source": Path(scenes).name,
+        "masks": "drawn with fitted cameras",
+    }
+    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as made:
+        told = _written(chosen, Path(images), questions, made.folder, info)
+        made.counts |= {IMAGES: told.images, "objects": told.objects, "questions": told.questions}
+    return told
+
+
+def _written(
+    chosen: Sequence[Scene], images: Path, questions: str | Path | None, folder: Path, info: dict[str, object]
+) -> Annotated:
+    """Annotate scenes, and write them to a folder with their images and questions."""
+    rules = clevr_rules()
+    domain = load_domain(rules.domain)
+    (folder / IMAGES).mkdir()
     told = Annotated()
     encode = msgspec.json.encode
     scene_records, image_records, instances = [], [], []
@@ -80,7 +104,7 @@ def annotate(
             told.bad.append(fault)
             continue
         name = str(scene.image)
-        shutil.copyfile(Path(images) / name, folder / IMAGES / name)
+        shutil.copyfile(images / name, folder / IMAGES / name)
         image, objects = instance_records(seen, drawn)
         scene_records.append(encode(seen.to_dict()))
         image_records.append(image)
@@ -89,7 +113,6 @@ def annotate(
         told.images += 1
         told.objects += len(scene)
         told.pixels.append(error)
-    info: dict[str, object] = {"source": Path(scenes).name, "masks": "drawn with fitted cameras"}
     write_list(folder / SCENES, "scenes", info, scene_records)
     write_instances(folder / INSTANCES, info, image_records, instances, domain)
     if questions is not None:

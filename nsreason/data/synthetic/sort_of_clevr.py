@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import new_folder, read_arrays, read_settings, write_arrays, write_settings
+from ..arrays import read_arrays, read_settings, write_arrays, write_settings
+from ..dataset_folder import new_dataset
 from .seeds import generator
 
 SIZE = 75  # of a picture, in pixels
@@ -245,35 +246,48 @@ def answer_counts(data: SortOfClevr) -> dict[str, dict[str, int]]:
 
 
 def write_sort_of_clevr(
-    out: str | Path, *, scenes: int = 10_000, validation: int = 200, seed: int = 0, questions_per_kind: int = 10
+    out: str | Path,
+    *,
+    scenes: int = 10_000,
+    validation: int = 200,
+    seed: int = 0,
+    questions_per_kind: int = 10,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Make a data set and write it: train.npz, validation.npz, settings.json, and sample.png, a picture of the first.
 
     Args:
         scenes: all pictures; the last `validation` of them are withheld.
+        overwrite: put the data set in the place of one that is there.
 
     Returns:
         The settings, as they are in the file, with the answers of each kind of question.
 
     Raises:
-        DataError: the folder or a file cannot be written.
+        DataError: the folder is not empty, or cannot be written. LockError: another process writes there.
         ValueError: there are fewer scenes than are to be withheld, or a number is negative.
     """
     from ... import __version__
 
     if not 0 <= validation <= scenes:
         raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
-    folder = new_folder(out)
+    generator = f"nsreason {__version__} generate sort-of-clevr"
+    given = {"scenes": scenes, "validation": validation, "seed": seed, "questions_per_kind": questions_per_kind}
+    with new_dataset(out, given, generator=generator, overwrite=overwrite) as made:
+        made.counts["scenes"] = scenes
+        return _written(made.folder, generator, given)
+
+
+def _written(folder: Path, generator: str, given: dict[str, int]) -> dict[str, Any]:
+    """Make the pictures and write them to a folder; returns the settings."""
+    scenes, validation, seed, questions_per_kind = given.values()
     parts = [
         generate_sort_of_clevr(count, seed, start=start, questions_per_kind=questions_per_kind)
         for start, count in ((0, scenes - validation), (scenes - validation, validation))
     ]
     settings: dict[str, Any] = {
-        "generator": f"nsreason {__version__} generate sort-of-clevr",
-        "scenes": scenes,
-        "validation": validation,
-        "seed": seed,
-        "questions_per_kind": questions_per_kind,
+        "generator": generator,
+        **given,
         "size": SIZE,
         "colors": list(COLORS),
         "shapes": list(SHAPES),

@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..arrays import new_folder, read_arrays, read_settings, write_arrays, write_settings
+from ..arrays import read_arrays, read_settings, write_arrays, write_settings
+from ..dataset_folder import new_dataset
 from .seeds import generator
 
 if TYPE_CHECKING:
@@ -337,30 +338,29 @@ def write_springs(
     seed: int = 0,
     table: Table | None = None,
     jobs: int = 1,
+    overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, a picture of a scene.
 
     Args:
         scenes: all of them; the last `validation` are withheld.
+        overwrite: put the data set in the place of one that is there.
 
     Returns:
         The settings, as they are in the file, with how many scenes have how many systems.
 
     Raises:
-        DataError: MuJoCo is not installed; the folder or a file cannot be written.
+        DataError: MuJoCo is not installed; the folder is not empty, or cannot be written.
+        LockError: another process writes there.
         ValueError: there are fewer scenes than are to be withheld, or a number is negative.
     """
     from ... import __version__
-    from .springs_picture import write_strip
 
     if not 0 <= validation <= scenes:
         raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
     table = table or Table()
     version = str(_mujoco().__version__)
-    folder = new_folder(out)
-    made = generate_springs(scenes, seed, table=table, jobs=jobs, progress=progress)
-    systems = np.bincount(made.systems, minlength=BALLS + 1)[1:]
     settings: dict[str, Any] = {
         "generator": f"nsreason {__version__} generate springs",
         "simulator": f"MuJoCo {version}",
@@ -368,15 +368,28 @@ def write_springs(
         "validation": validation,
         "seed": seed,
         "table": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(table).items()},
+    }
+    with new_dataset(out, settings, generator=settings["generator"], overwrite=overwrite) as place:
+        made = generate_springs(scenes, seed, table=table, jobs=jobs, progress=progress)
+        place.counts["scenes"] = scenes
+        return _written(place.folder, made, settings, table.radius)
+
+
+def _written(folder: Path, made: Springs, settings: dict[str, Any], radius: float) -> dict[str, Any]:
+    """Write scenes to a folder; returns the settings with what there is of each kind."""
+    from .springs_picture import write_strip
+
+    systems = np.bincount(made.systems, minlength=BALLS + 1)[1:]
+    settings |= {
         "systems": {str(n): int(found) for n, found in enumerate(systems, 1)},
         "links": {"spring": int((made.links == SPRING).sum()) // 2, "rod": int((made.links == ROD).sum()) // 2},
     }
-    cut = scenes - validation
+    cut = len(made.links) - settings["validation"]
     for split, part in zip(_SPLITS, (slice(cut), slice(cut, None)), strict=True):
         write_arrays(folder / f"{split}.npz", {f.name: getattr(made, f.name)[part] for f in fields(made)})
-    if scenes:
+    if len(made.links):
         shown = np.array([(made.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)
-        write_strip(folder / "strip.png", made, int(shown.argmax()), radius=table.radius)
+        write_strip(folder / "strip.png", made, int(shown.argmax()), radius=radius)
     write_settings(folder / "settings.json", settings)
     return settings
 
