@@ -15,7 +15,6 @@ Every key is checked when the recipe is read, with a suggestion for one that is 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import tomllib
@@ -379,16 +378,21 @@ def apply_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     changes = [(path, text, toml_value(text)) for path, text in set_pairs(overrides)]
     if not changes:
         return recipe
+    values = [(path, value) for path, _, value in changes]
     try:
-        return _changed(recipe, [(path, value) for path, _, value in changes])
-    except RecipeError:
-        # A word may read as a number: `training.precision=32`. What fits neither way is told as it was read.
-        for i, (path, text, _) in enumerate(changes):
-            words = [(p, v) for p, _, v in changes]
-            words[i] = (path, text)
-            with contextlib.suppress(RecipeError):
-                return _changed(recipe, words)
-        raise
+        return _changed(recipe, values)
+    except RecipeError as error:
+        told = error
+    # A word may read as a number: `training.precision=32`. It is taken as a word where that mends the complaint; what
+    # fits neither way is told as it was read, and what is wrong beside it as what it is.
+    for i, (path, text, _) in enumerate(changes):
+        words = [*values[:i], (path, text), *values[i + 1 :]]
+        try:
+            return _changed(recipe, words)
+        except RecipeError as error:
+            if path in str(told) and path not in str(error):
+                values, told = words, error
+    raise told
 
 
 def set_pairs(overrides: Sequence[str]) -> list[tuple[str, str]]:

@@ -193,6 +193,13 @@ def test_overrides_that_do_not_fit(change: str, message: str) -> None:
         parse_recipe(BASE, overrides=["training.seed=1", change])
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_word_written_as_a_number_does_not_hide_what_is_wrong_beside_it(order: int) -> None:
+    changes = ["training.precision=32", "training.epochs=0", "training.seed=1"][::order]
+    with pytest.raises(RecipeError, match=r"training.epochs: a whole number from 1, got 0"):
+        parse_recipe(BASE, overrides=changes)
+
+
 def test_a_preset_follows_the_epochs() -> None:
     recipe = parse_recipe(BASE + "[curriculum]\npreset = 'nscl-release'\n[training]\nepochs = 100\n")
     assert recipe.curriculum == preset("nscl-release")
