@@ -14,17 +14,18 @@ REASONS = {
     "SHADOW": "shadows, reflections and light are not part of a scene, so '{}' cannot be asked",
     "IN_TURN": "'{}' asks of each thing something else: ask one question of each",
 }
+CHECKED = frozenset((*REASONS, "RELATION"))  # the terminals of phrases that `beyond` may say something about
 _NEXT = ("right", "just", "exactly")  # of the nearest thing, before a relation: 'right behind the ball'
 
 
-def reason(terminal: str, text: str) -> str:
-    """Why no question has a phrase of this terminal."""
-    return REASONS[terminal].format(text)
-
-
-def nearest(items: list[Item]) -> Item | None:
-    """The word that makes the relation at the end mean the nearest thing, if there is one."""
+def beyond(items: list[Item]) -> tuple[Item, str] | None:
+    """The phrase for which a question that goes so far is refused, and the reason; None where it is not."""
+    last = items[-1]
+    terminal = last.senses[0][0]
+    if terminal in REASONS:
+        return last, REASONS[terminal].format(last.text)
     if len(items) < 2 or items[-2].text not in _NEXT:
         return None
-    possessed = len(items) > 2 and items[-3].may("_POSSESSIVE")  # 'on the cube's right in front of the ball'
-    return None if possessed else items[-2]
+    if len(items) > 2 and items[-3].may("_POSSESSIVE"):  # 'on the cube's right in front of the ball'
+        return None
+    return items[-2], REASONS["NEAREST"].format(items[-2].text)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..domain import Domain, RelationEntry
 from ..errors import DomainError, QuestionError
-from .beyond import REASONS, nearest, reason
+from .beyond import CHECKED, beyond
 from .items import PLURAL, REGION, Item, Sense, UnknownWord
 from .neighbours import settle
 
@@ -149,10 +149,8 @@ class Lexicon:
             elif senses:
                 items.append(Item(senses, told, starts[i], live))
                 any_live = any_live or live
-                if senses[0][0] in REASONS:
-                    raise QuestionError(reason(senses[0][0], told), text=text, position=starts[i])
-                if senses[0][0] == "RELATION" and (word := nearest(items)):
-                    raise QuestionError(reason("NEAREST", word.text), text=text, position=word.start)
+                if senses[0][0] in CHECKED and (refused := beyond(items)):
+                    raise QuestionError(refused[1], text=text, position=refused[0].start)
             elif suffix:
                 raise QuestionError(f"'{told}' says nothing here", text=text, position=starts[i])
             i += length

@@ -95,7 +95,6 @@ class NounPhrases(Steps):
         det = self._determiner(np)
         if det in ("any", "all", "most", "no") or np.rule == LIST or (self.strict and det == "a"):
             raise self._refuse("one known object is wanted here: 'the ...'", np)
-        self._other_than_what(np)
         self._no_any_thing(np)
         found = self._add("unique", self._set(np))
         self.last = found if self._definite(np) else self.last
@@ -105,9 +104,9 @@ class NounPhrases(Steps):
         """The set that a noun phrase names; its determiner is the caller's to judge."""
         if np.rule == "np":
             core: Core = np.parts[1]
-            if core.mods or core.posts:
+            if _is_marked(core):
                 self._no_regions(np)
-                if np.parts[0] == "the" and not self.several:
+                if (np.parts[0] == "the" and not self.several) or self._definite(np):
                     self._other_than_what(np)
             return self._mods(core, self._posts(core, None))
         if np.rule in PRONOUNS:
@@ -178,7 +177,7 @@ class NounPhrases(Steps):
         """The members of a noun phrase's set that the predicate is true of; the noun's own filters come last."""
         if np.rule == "np":
             core: Core = np.parts[1]
-            if core.mods or core.posts:
+            if _is_marked(core):
                 self._no_regions(np)
             return self._mods(core, self._apply(pred, self._posts(core, None)), pred)
         return self._apply(pred, self._set(np))
@@ -191,7 +190,9 @@ class NounPhrases(Steps):
         for noun in core.nouns:
             node = self._add("filter", self._or_scene(node), of=noun)
         node = self._or_scene(node)
-        if mods and any(mod.terminal == "OTHER" for mod in mods):
+        if not _is_marked(core):
+            return node
+        if any(mod.terminal == "OTHER" for mod in mods):
             if self.it is None:
                 node = self._but_named(node, core)
             elif self.it is not None and not self._mentions_it(core.posts) and not self._mentions_it(pred):
@@ -292,3 +293,14 @@ class NounPhrases(Steps):
                 raise self._refuse("what is this clause said of?", last)
             return self._fold("union", [self._all_of(part) for part in excepted.parts])
         return self._fold("union", [self._some(np) for np in self._joined(excepted)])
+
+
+def _is_marked(core: Core) -> bool:
+    """Whether a noun phrase says more than values and clauses: an extreme, 'other'."""
+    for mod in core.mods:
+        if mod.terminal in ("EXTREME", "OTHER", "AND_EXTREME"):
+            return True
+    for kind, _ in core.posts:  # noqa: SIM110 - loops, for a generator costs more than this takes
+        if kind == "extreme":
+            return True
+    return False
