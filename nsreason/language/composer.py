@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..errors import DomainError, ProgramError
 from ..program import Program
 from .alike import ALIKE
 from .items import REGION
-from .lists import LIST
+from .lists import LIST, nearer
 from .nodes import Core, Node, Word
 from .phrases import side_of
 from .predicates import NO_REGIONS
@@ -183,6 +184,12 @@ class Composer(Truths):
         """The value of a known thing, or the one that several have in common."""
         det = self._determiner(np)
         both = np.rule in OF_BOTH and all(self._definite(part) for part in self._joined(np))
+        parts = self._joined(np)
+        self._no_bare(parts)
+        if self.strict and any(nearer(a, b, alike=True) for a, b in itertools.pairwise(parts)):
+            raise self._refuse(
+                "this goes with the noun before it", parts[-1]
+            )  # 'the cube left of the ball and the tube'
         if np.rule in JOINED and not both:
             raise self._unsayable("a value is asked of known things: 'the ... and the ...'", np)
         if both:
@@ -365,6 +372,12 @@ class Composer(Truths):
         if kind == "extreme":
             return Node("pred_mods", ((Word("EXTREME", told, 0),),))
         return Node("pred_not", (told,)) if kind == "without" else told
+
+    def _q_is_not_pred(self, nps: Node, pred: Node) -> int:
+        """'Are not all cubes red?', where 'aren't the cubes red?' is no more than 'are the cubes red?'."""
+        if self._determiner(nps) not in ("all", "most"):
+            raise self._refuse("what is denied here?", nps)
+        return self._add("negate", self._holds(nps, pred))
 
     def _q_is_pred(self, np: Node, pred: Node) -> int:
         return self._holds(np, pred)

@@ -38,6 +38,21 @@ def paired(rule: str, parts: Sequence[Node]) -> Node:
     return Node(rule, tuple(parts))
 
 
+def nearer(first: Node, second: Node, *, alike: bool = False) -> bool:
+    """Whether the second noun phrase goes rather with the noun in the clause of the first: 'all cubes left of the ball
+    and the cylinder', 'no cubes left of a ball or a cylinder'. With `alike`, also where the determiners agree."""
+    if first.rule != "np" or second.rule != "np" or not first.parts[1].posts:
+        return False
+    clause = first.parts[1].posts[-1][1]
+    anchor = clause.parts[-1] if isinstance(clause, Node) and clause.rule in ("pred_relation", "pred_same") else None
+    if not isinstance(anchor, Node) or anchor.rule != "np" or anchor.parts[1].posts:
+        return False
+    own, det = second.parts[0], anchor.parts[0]
+    if own == "":
+        return det in ("a", "any", "all", "no", "most") and second.parts[1].plural == anchor.parts[1].plural
+    return bool(own == det and (alike or own != first.parts[0]))
+
+
 def with_posts(np: Node, posts: tuple[Any, ...]) -> Node:
     """A noun phrase, or each member of a list, with clauses after its noun."""
     if np.rule == "np":

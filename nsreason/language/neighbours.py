@@ -40,7 +40,7 @@ def settle(items: list[Item]) -> list[Item]:
         before = settled[-1] if settled else None
         after = items[i + 1] if i + 1 < len(items) else None
         kind = item.senses[0][0]
-        if item.text == "but" and after and after.may("_THE", "DET") and _universal(settled):
+        if item.text == "but" and _universal(settled) and _named_next(items, i):
             item.senses = (("_EXCEPT", ""), *_joining(kind, "NP"))
         elif kind in ("_AND", "_OR"):
             role = _coordination(items, i, before)
@@ -90,6 +90,14 @@ def settle(items: list[Item]) -> list[Item]:
 def _universal(items: list[Item]) -> bool:
     """'All things but the cube', 'nothing but the cube'."""
     return any(_det(item) in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
+
+
+def _named_next(items: list[Item], i: int) -> bool:
+    """Whether a noun phrase follows an item: 'all things but the cube', 'all things but red cubes'."""
+    after = items[i + 1] if i + 1 < len(items) else None
+    if after is None or not after.may("_THE", "DET", "NOUN", "ADJECTIVE"):
+        return False
+    return after.may("_THE", "DET") or (items[i - 1].may("NOUN", "ANYTHING") and _before_noun(items, i))
 
 
 def _det(item: Item) -> str:

@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from .items import REGION
-from .lists import LIST
+from .lists import LIST, nearer
 from .nodes import Core, Node, Word
 from .steps import PRONOUNS, Antecedent, Steps
 
@@ -140,15 +141,19 @@ class NounPhrases(Steps):
         return self._set(np)
 
     def _no_bare(self, parts: Sequence[Node]) -> None:
-        """'A red cube or ball' is not a red cube or any ball."""
+        """'A red cube or ball' is not a red cube or any ball, nor 'all cubes left of the ball and the tube' cubes and
+        a tube."""
         first, *rest = parts
         if not self.strict or first.rule != "np":
             return
+        if any(nearer(a, b) for a, b in itertools.pairwise(parts)):
+            raise self._refuse("this goes with the noun before it", rest[-1])
         det, core = first.parts
         bare = [np.parts[1] for np in rest if np.rule == "np" and np.parts[0] == "" and not np.parts[1].plural]
         if det == "" and core.plural and bare:  # 'things that are not a cube or ball' are no things, or a ball
             raise self._refuse("this noun has no article", first)
-        if (core.mods or det == "a") and det in ("a", "any", "no", "all", "most") and not all(c.mods for c in bare):
+        shared = det in ("a", "any", "no", "all", "most") or any(mod.terminal == "EXTREME" for mod in core.mods)
+        if core.mods and shared and not all(c.mods for c in bare):
             raise self._refuse("this noun has no article", first)
 
     def _no_regions(self, np: Node) -> None:

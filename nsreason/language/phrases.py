@@ -300,6 +300,10 @@ class Phrases:
         told = [Node("pred_same", ((attribute,), children[1])) for attribute in children[0]]
         return functools.reduce(lambda a, b: Node("pred_or", (a, b)), told)
 
+    def neither_same(self, children: Sequence[Any]) -> Node:
+        first, second, np = children
+        return self.same_neither([(first.value, second.value), np])
+
     def same_neither(self, children: Sequence[Any]) -> Node:
         attributes, np = children
         return Node("pred_neither", tuple([Node("pred_same", ((attribute,), np)) for attribute in attributes]))

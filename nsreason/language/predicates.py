@@ -18,6 +18,7 @@ from .nodes import Core, Node, Word
 from .noun_phrases import NounPhrases
 
 NO_REGIONS = "which things lie on a side of the picture cannot be asked"
+DENIED = ("pred_same", "pred_alike", "pred_or", "pred_and")  # may speak of a thing that is like itself
 _EACH = {"np_both": "intersect", "obj_and": "intersect", "np_either": "union", "obj_or": "union", "np_neither": "union"}
 
 
@@ -107,6 +108,9 @@ class Predicates(NounPhrases):
             np = pred.parts[1] if pred.rule == "pred_same" else self._spoken()
             alike = self._fold("intersect", [self._same(a, np) for a in attributes])
             return self._with_itself(alike, np)
+        if pred.rule in ("pred_or", "pred_and") and any(part.rule in DENIED for part in pred.parts):
+            op = "union" if pred.rule == "pred_or" else "intersect"
+            return self._fold(op, [self._unwanted(part) for part in pred.parts])
         return self._apply(pred, None)
 
     def _sharing(self, pred: Node) -> int:
@@ -123,6 +127,10 @@ class Predicates(NounPhrases):
 
     def _comparative(self, value: str, np: Node, node: int | None) -> int:
         """'Bigger than the cube': large, where the cube is not."""
+        op = _EACH.get(np.rule)
+        if op is not None:
+            met = self._fold(op, [self._comparative(value, part, node) for part in self._each(np)])
+            return self._add("difference", self._or_scene(node), met) if np.rule == "np_neither" else met
         large = self._add("filter", self._or_scene(node), of=value)
         alike = self._same(self.domain.attribute_of[value], np)
         return self._add("difference", large, self._with_itself(alike, np))
