@@ -87,9 +87,9 @@ def only_table(
         raise error(f"{source}: no {kind} '{name:.100}'{did_you_mean(name[:100], table)}")
     if not trust:
         raise error(
-            f"{source}: names the {kind} '{name:.100}', which is not one of nsreason's: to open it is to import the "
-            f"module '{module:.100}' and so to run its code. If you trust both the file and the module: --trust "
-            "(in Python trust=True)"
+            f"{source}: names the {kind} '{name:.100}', which is not one of nsreason's\n    to open it is to import "
+            f"the module '{module:.100}' and so to run its code; if you trust file and module: --trust (in Python "
+            "trust=True)"
         )
     warnings.warn(
         f"{source}: trusted: it names the {kind} '{name:.100}', so the module '{module:.100}' is imported and its "

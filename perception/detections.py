@@ -152,9 +152,9 @@ def _load(path: str | Path) -> tuple[str, memoryview, Records | None]:
     head = bytes(view[:4096])
     if _PICKLE.match(head):
         raise DataError(
-            f"{source}: a pickle, which is not read, since reading one can run any code. Where you trust it, make JSON "
-            "of it: NS-VQA's detections.pkl with its own tools/process_proposals.py --proposal_path detections.pkl "
-            "--output_path proposals.json; other pickles by json.dump of COCO results"
+            f"{source}: a pickle, which is not read, since reading one can run any code\n    Where you trust it, make "
+            "JSON of it: of NS-VQA's detections.pkl by its own tools/process_proposals.py --proposal_path "
+            "detections.pkl --output_path proposals.json; other pickles by json.dump of COCO results"
         )
     start = len(head) - len(head.lstrip())
     view = view[start:]

@@ -81,7 +81,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, dataset: str) 
 
 def test_any_other_file_makes_a_folder_not_empty(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"not empty \(notes\.txt\); give another one, or --overwrite"):
+    with pytest.raises(DataError, match=r"not empty \(notes\.txt\)\n    give another one, or --overwrite"):
         make(tmp_path, 1)
     make(tmp_path, 1, overwrite=True)
     assert held(tmp_path)["notes.txt"] == b"mine" and sorted(held(tmp_path)) == sorted([*NAMES, "notes.txt"])
@@ -192,7 +192,7 @@ def whole_or_refused(folder: Path, former: dict[str, bytes], new: dict[str, byte
                 read()
             return name
     for read in readers(folder, images):
-        with pytest.raises(DataError, match=r"is not whole: .* generate it again with --overwrite"):
+        with pytest.raises(DataError, match=r"(?s)is not whole\n.* generate it again with --overwrite"):
             read()
     return "refused"
 

@@ -146,7 +146,7 @@ def checkpoint(folder: Path, model: str) -> Path:
 
 def test_a_checkpoint_imports_nothing(hostile: Path, tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "handed", "hostile_module:Model")
-    with pytest.raises(CheckpointError, match=r"last\.json: names the model 'hostile_module:Model'.*trust=True"):
+    with pytest.raises(CheckpointError, match=r"(?s)last\.json: names the model 'hostile_module:Model'.*trust=True"):
         load_model(path)
     assert not hostile.exists() and "hostile_module" not in sys.modules
     with pytest.warns(TrustWarning, match="the module 'hostile_module' is imported and its code runs"):

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ..probes import Probes
 
 EXAMPLES = (
-    "nsreason generate clevr --scenes 40 --out data",
-    "nsreason train concept-learner --recipe clevr-state-quick --data data \\\n"
+    "nsreason generate clevr --scenes 40 --out taught",
+    "nsreason train concept-learner --recipe clevr-state-quick --data taught \\\n"
     "    --set training.epochs=2 --out runs/first --resume",
-    "nsreason concepts runs/first/last.json --data data --plot concepts.html",
-    "nsreason evaluate runs/first/last.json --data data",
+    "nsreason concepts runs/first/last.json --data taught --plot concepts.html",
+    "nsreason evaluate runs/first/last.json --data taught",
     "nsreason demo --out demo",
     'nsreason ask "Is there a cube?" --scene demo/scene.json --trace \\\n    --checkpoint runs/first/last.json',
 )

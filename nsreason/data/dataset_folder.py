@@ -122,9 +122,9 @@ def refuse_incomplete(path: str | Path) -> None:
     told = _read(place.parent / MANIFEST)
     if told is not None and told.state != "in place" and place.name in {*told.files, *told.folders}:
         raise DataError(
-            f"{place}: the data set in {place.parent} is not whole: `nsreason generate` was stopped while it put its "
-            "files in place, so that some may be of another data set; generate it again with --overwrite "
-            "(in Python overwrite=True)"
+            f"{place}: the data set in this folder is not whole\n    `nsreason generate` was stopped while it put its "
+            "files in place, so some may be of another data set; generate it again with --overwrite (in Python "
+            "overwrite=True)"
         )
 
 
@@ -147,8 +147,8 @@ def _former(folder: Path, overwrite: bool) -> _Manifest | None:
     if there and not overwrite:
         some = ", ".join(there[:3]) + (", ..." if len(there) > 3 else "")
         raise DataError(
-            f"{folder}: the folder is not empty ({some}); give another one, or --overwrite (in Python overwrite=True) "
-            "to put a new data set in the place of the one there"
+            f"{folder}: the folder is not empty ({some})\n    give another one, or --overwrite (in Python "
+            "overwrite=True) to put a new data set in the place of the one there"
         )
     found = _read(folder / MANIFEST)
     if found is None and MANIFEST in there:
