@@ -12,8 +12,9 @@ dialect on Python data. Native op names come from the domain file: any domain wi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -123,10 +124,11 @@ def from_ns_vqa(tokens: str | Sequence[str], domain: Domain | str = "clevr") -> 
     `to_ns_vqa`) are read as well: the tokens say them without doubt.
 
     Raises:
-        ConversionError: a token is unknown, or the tokens are no program; the message points at the token.
+        ConversionError: a token is unknown, or the tokens are no program; the message points at the token. Or they
+            are no text, as the numbers of NS-VQA's own vocabulary are not.
     """
     table = native_table(load_domain(domain))
-    text = tokens if isinstance(tokens, str) else " ".join(tokens)
+    text = _ns_vqa_text(tokens)
     found = _ns_vqa_tokens(text)
     told: list[tuple[str, tuple[str, ...]]] = []
     inputs: list[tuple[int, ...]] = []
@@ -153,6 +155,19 @@ def from_ns_vqa(tokens: str | Sequence[str], domain: Domain | str = "clevr") -> 
     except ProgramError as error:
         position = 0 if error.node is None else positions[error.node]
         raise ConversionError(error.reason, node=error.node, text=text, position=position) from None
+
+
+def _ns_vqa_text(tokens: object) -> str:
+    if isinstance(tokens, str):
+        return tokens
+    if isinstance(tokens, Iterable) and not isinstance(tokens, bytes | bytearray | memoryview):
+        found = list(tokens)
+        for token in found:
+            if not isinstance(token, str):
+                hint = "; numbers are of a vocabulary: look its words up first" if isinstance(token, Integral) else ""
+                raise ConversionError(f"NS-VQA's tokens are text, got {type(token).__name__} {token!r:.40}{hint}")
+        return " ".join(found)
+    raise ConversionError(f"NS-VQA's program is a text or a list of its tokens, got {type(tokens).__name__}")
 
 
 def _ns_vqa_tokens(text: str) -> list[tuple[int, str]]:
@@ -239,8 +254,8 @@ DIALECTS: dict[str, tuple[Reader, Writer]] = {
 
 
 def _dialect(name: str) -> tuple[Reader, Writer]:
-    if name not in DIALECTS:
-        raise ConversionError(f"no dialect '{name}'{did_you_mean(name, DIALECTS)}")
+    if not isinstance(name, str) or name not in DIALECTS:
+        raise ConversionError(f"no dialect '{name}'{did_you_mean(str(name), DIALECTS)}")
     return DIALECTS[name]
 
 
@@ -252,6 +267,8 @@ def read_program(data: str, dialect: str, domain: Domain | str = "clevr") -> Pro
             names for it.
         DomainError: there is no such domain.
     """
+    if not isinstance(data, str):
+        raise ConversionError(f"a program of a dialect is a text, got {type(data).__name__}")
     return _dialect(dialect)[0](data, domain)
 
 

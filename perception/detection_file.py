@@ -167,8 +167,8 @@ class Gatherer:
             raise at("neither a box nor a mask", where)
         if score is not None and not 0 <= score <= 1 + 1e-6:
             raise at(f"a score is a number in 0..1, got {score:g}", f"{where}.score")
-        if label < 0:
-            raise at(f"a category number is a whole number from 0, got {label}", where)
+        if not 0 <= label < 2**31:
+            raise at(f"a category number is a whole number from 0 to 2,147,483,647, got {label:.6g}", where)
         if area is not None and not 0 <= area < 1e15:
             raise at(f"an area is a number from 0, got {area:g}", f"{where}.area")
         image.objects.append(Found(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
@@ -298,7 +298,7 @@ def decode_error(error: Exception, where: str, raw: Buffer = b"") -> DataError:
     """
     message = str(error)
     if message.startswith("Expected ") and " got `str`" in message and _stands_in(raw, message):
-        message = "a number is not finite" + message[message.index(" - at `") :]
+        message = "a number is not finite" + "".join(message.partition(" - at `")[1:])
     if " - at `$" in message:
         return DataError(message.replace(" - at `$", f" - at `{where}", 1))
     return at(message, where)
