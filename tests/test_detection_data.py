@@ -264,6 +264,21 @@ def test_a_detector_is_trained_and_evaluated_by_command(folder: Path, tmp_path: 
     assert told.exit_code == 0 and "every object found" in told.stdout and (tmp_path / "r.md").exists()
 
 
+def test_an_image_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
+    write_folder(tmp_path / "d", 3)
+    broken = sorted((tmp_path / "d" / "images").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:-40])
+    small = {"channels": "[16, 16, 16, 8]", "blocks": "[1, 1, 1]", "pyramid": "8", "hidden": "8", "cells": "7"}
+    settings = [f"model_config.small.{k}={v}" for k, v in small.items()]
+    settings += ["training.epochs=1", "training.precision=32", "model_config.classes=shape"]
+    chosen = [word for setting in settings for word in ("--set", setting)]
+    where = ("--data", str(tmp_path / "d"), "--out", str(tmp_path / "run"))
+    told = run("train", "detector", "--recipe", "detector-small", *where, *chosen)
+    assert told.exit_code == 0, told.output
+    assert "1 not usable" in told.stdout
+    assert "left out: " in told.stderr and broken.name in told.stderr
+
+
 def test_annotations_without_masks_are_no_examples(tmp_path: Path) -> None:
     (truth, *_) = write_folder(tmp_path / "d", 1)
     boxes = Detections(truth.image, truth.size, truth.boxes, truth.scores, truth.labels)

@@ -12,8 +12,10 @@ import typer
 from . import checks, options, output, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from ..errors import NsreasonError
     from ..recipe import Recipe
     from ..training import TrainingResult
 
@@ -187,12 +189,22 @@ def _train(
     with output.step(f"read {data}"):
         found = source.load(made, data)
     unit = getattr(found, "unit", "questions")
+    if first:
+        _note_left_out(found.bad, unit)
     with progress.training() as told:
         result = train(made, found.train, found.held_out, chosen, folder, resume=resume, progress=told)
     counts = {"train": len(found.train), "held_out": len(found.held_out), "bad": len(found.bad)}
     if first:
         _show(result, unit, counts, as_json)
     return 0
+
+
+def _note_left_out(bad: Sequence[NsreasonError], unit: str, most: int = 3) -> None:
+    """Name the first of what cannot be learned from; training goes on without it."""
+    for error in bad[:most]:
+        output.note(f"left out: {error}")
+    if len(bad) > most:
+        output.note(f"left out: {len(bad) - most:,} more of the {unit}")
 
 
 def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str], begin: str | None) -> None:
