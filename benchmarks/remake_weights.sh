@@ -40,3 +40,4 @@ python -m nsreason train concept-learner --recipe clevr-image-quick --data "$dat
 
 python -m benchmarks.bundle_weights --data-seed 7 --note "and 160 released images of CLEVR" \
     --detector "$runs/detector" --scene-parser "$runs/scene-parser" --concept-learner "$runs/concept-learner"
+python -m benchmarks.familiarity

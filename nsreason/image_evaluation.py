@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
@@ -29,10 +30,10 @@ from .evaluation import evaluate
 from .files import atomic_write
 from .image_reasoning import ImageReasoner, Looked
 from .locks import locked_file
-from .perception.images import read_image
+from .perception.images import read_image, read_transparent, transparency
 from .perception_report import PerceptionReport
 from .program import Program
-from .report import Report
+from .report import EXAMPLES, Failures, Report
 from .scene import Scene
 from .scene_parser_data import SceneParserData, annotated, scenes_of
 
@@ -93,10 +94,11 @@ def views(
     for at in range(0, len(paths), at_once):
         kept: list[Path] = []
         images = []
+        clear: list[float] = []
         given: list[Detections] = []
         for path in paths[at : at + at_once]:
             try:
-                image = read_image(path)
+                image, share = read_transparent(path)
                 if detections is not None:
                     given.append(detections.by_image(named(path)))
             except NsreasonError as error:
@@ -106,7 +108,15 @@ def views(
                 continue
             kept.append(path)
             images.append((named(path), image))
-        yield from zip(kept, reasoner.look(images, None if detections is None else given), strict=True)
+            clear.append(share)
+        found = reasoner.look(images, None if detections is None else given)
+        yield from zip(kept, map(with_transparency, found, clear), strict=True)
+
+
+def with_transparency(view: Looked, clear: float) -> Looked:
+    """A view that warns of the share of the image that is transparent, if any is."""
+    why = transparency(clear)
+    return view if why is None else replace(view, warnings=(why, *view.warnings))
 
 
 def evaluate_images(
@@ -153,6 +163,7 @@ def evaluate_images(
     with locked_file(out):
         report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
     report.settings = told | {"part": part, "limit": limit}
+    report.warned.add(Failures(len(run.warned), 0, [{"message": why} for why in run.warned[:EXAMPLES]]))
     report.seconds["looking"] = run.seconds
     report.seconds["total"] = perf_counter() - began
     return report, seen
@@ -176,6 +187,7 @@ class _Run:
         self.truth, self.seen, self.progress = truth, seen, progress
         self.at_once = at_once
         self.bad: list[NsreasonError] = []
+        self.warned: list[str] = []  # for each image that is warned of, the first reason
         self.seconds = 0.0
 
     def _look(self) -> Iterator[tuple[Path, Looked]]:
@@ -193,6 +205,7 @@ class _Run:
         ):
             self.seconds += perf_counter() - began
             self._compare(view, self.paths[path])
+            self.warned += [f"{view.name}: {why}" for why in view.warnings[:1]]
             if self.progress is not None:
                 self.progress(done, len(self.paths))
             yield path, view

@@ -67,6 +67,15 @@ def read_rgb(path: str | Path) -> Image:
     Raises:
         DataError: there is no such file, it is of no format that is read, it is damaged or has too many pixels.
     """
+    return read_pixels(path)[0]
+
+
+def read_pixels(path: str | Path) -> tuple[Image, float]:
+    """As `read_rgb`, and the share of its pixels that are transparent, in whole or in part.
+
+    Raises:
+        DataError: as `read_rgb`.
+    """
     with _opened(path) as file:
         return _upright(file)
 
@@ -100,10 +109,11 @@ def _orientation(file: Image) -> int:
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 
-def _upright(file: Image) -> Image:
+def _upright(file: Image) -> tuple[Image, float]:
     from PIL import Image
 
     photo: Image.Image = file
+    clear = 0.0
     turn = _orientation(file)
     if turn != 1:
         photo = file.transpose(Image.Transpose[_TURNS[turn]])
@@ -113,8 +123,9 @@ def _upright(file: Image) -> Image:
         photo = Image.fromarray((np.asarray(photo, dtype=np.uint32) >> 8).astype(np.uint8))
     if photo.has_transparency_data:
         photo = photo.convert("RGBA")
+        clear = 1 - photo.getchannel("A").histogram()[255] / (photo.width * photo.height)
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
-    return photo.convert("RGB")
+    return photo.convert("RGB"), clear
 
 
 # What makes an image upright, by Exif's number. Not ImageOps.exif_transpose: it writes the note anew, which fails of a

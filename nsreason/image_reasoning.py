@@ -29,6 +29,7 @@ from .trace import Trace
 if TYPE_CHECKING:
     from .concept_learner import ConceptLearner
     from .executors import Answer
+    from .perception.familiarity import Familiarity
     from .perception.scene_parser import SceneParser
 
 FRAME: Size = (480, 320)  # CLEVR's images; a scene parser's config names its own
@@ -53,6 +54,7 @@ class Looked:
         fit: how the image lies in the frame.
         scene: what a scene parser has read, in the image's own pixels; None for a concept learner, which grounds views
             when it answers.
+        warnings: why what is seen may mean nothing: the image is unlike those that were learned from, or transparent.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Looked:
     found: Detections
     fit: Fit
     scene: Scene | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class ImageReasoner(Protocol):
@@ -102,8 +105,10 @@ def fitted(
     found: Sequence[Detections] | None,
     detector: Detecting | None,
     frame: Size,
+    familiarity: Familiarity | None = None,
 ) -> list[Looked]:
-    """Images in the models' frame, with what is in them.
+    """Images in the models' frame, with what is in them; with `familiarity` also whether they are like what was learned
+    from.
 
     Raises:
         DataError: there is no detector and nothing is given, or what is given does not fit the images.
@@ -124,15 +129,23 @@ def fitted(
         held = detector.detect(inside, names) if inside else []
     else:
         raise DataError("there is no detector, and no detections are given")
-    return [Looked(*parts) for parts in zip(names, inside, held, fits, strict=True)]
+    views = [Looked(*parts) for parts in zip(names, inside, held, fits, strict=True)]
+    if familiarity is None:
+        return views
+    reasons = familiarity.warnings([Fit.of(v.fit.frame, FRAME).image(v.image) for v in views], held)
+    return [v if why is None else replace(v, warnings=(why,)) for v, why in zip(views, reasons, strict=True)]
 
 
 @dataclass(frozen=True)
 class SceneParserReasoner:
-    """Exact execution on the scenes that a scene parser reads."""
+    """Exact execution on the scenes that a scene parser reads.
+
+    familiarity: tells of images that are unlike what was learned from; None tells of none.
+    """
 
     detector: Detecting | None
     parser: SceneParser
+    familiarity: Familiarity | None = None
     crisp: ClassVar[bool] = True
 
     @property
@@ -145,7 +158,7 @@ class SceneParserReasoner:
     ) -> list[Looked]:
         """See `ImageReasoner.look`; the views have scenes."""
         camera = self.parser.config.camera
-        views = fitted(images, found, self.detector, (camera.width, camera.height))
+        views = fitted(images, found, self.detector, (camera.width, camera.height), self.familiarity)
         scenes = self.parser.scenes([(v.image, v.found) for v in views])
         return [replace(v, scene=_outward(s, v)) for v, s in zip(views, scenes, strict=True)]
 
@@ -172,10 +185,14 @@ class SceneParserReasoner:
 
 @dataclass(frozen=True)
 class ConceptReasoner:
-    """Quasi-symbolic execution on what a concept learner, taught by answers alone, sees in regions."""
+    """Quasi-symbolic execution on what a concept learner, taught by answers alone, sees in regions.
+
+    familiarity: tells of images that are unlike what was learned from; None tells of none.
+    """
 
     detector: Detecting | None
     learner: ConceptLearner
+    familiarity: Familiarity | None = None
     crisp: ClassVar[bool] = False
 
     @property
@@ -187,7 +204,7 @@ class ConceptReasoner:
         self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
     ) -> list[Looked]:
         """See `ImageReasoner.look`."""
-        return fitted(images, found, self.detector, FRAME)
+        return fitted(images, found, self.detector, FRAME, self.familiarity)
 
     def answer(
         self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]

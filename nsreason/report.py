@@ -85,6 +85,7 @@ class Report:
         failures: by class of error, questions that have no exact answer.
         bad: question records that could not be used, by count and the first few; never scored.
         bad_scenes: the same of scene records.
+        warned: images unlike those that were learned from, or transparent; their questions are scored.
         seconds: spent on reading, parsing and executing (summed over processes), and from start to end
             (total).
         resumed: questions taken over from an interrupted run.
@@ -102,6 +103,7 @@ class Report:
     bad: Failures = field(default_factory=Failures)
     scenes: int = 0
     bad_scenes: Failures = field(default_factory=Failures)
+    warned: Failures = field(default_factory=Failures)
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
 
@@ -181,6 +183,7 @@ class Report:
             "failures": {kind: f.to_dict() for kind, f in sorted(self.failures.items())},
             "bad_questions": self.bad.to_dict(),
             "bad_scenes": self.bad_scenes.to_dict(),
+            "warned_images": self.warned.to_dict(),
             "seconds": {k: round(v, 6) for k, v in self.seconds.items()},
             "questions_per_second": self.rate,
             "resumed": self.resumed,
@@ -206,7 +209,8 @@ class Report:
             answered = f", {f.answered:,} answered by the lenient rule" if f.answered else ""
             notes.append((f"no exact answer: {kind}", f"{f.count:,}{answered}"))
             notes += [("", _shown(e)) for e in f.examples[:2]]
-        for what, f in (("bad question records", self.bad), ("bad scene records", self.bad_scenes)):
+        beside = (("bad question records", self.bad), ("bad scene records", self.bad_scenes))
+        for what, f in (*beside, ("images warned of", self.warned)):
             if f.count:
                 notes.append((what, f"{f.count:,}"))
                 notes += [("", _shown(e)) for e in f.examples[:2]]

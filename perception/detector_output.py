@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..files import atomic_write
 from .detections import Detections
+from .detector_labels import labelled
 
 COLOURS = np.array(
     [(230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240),
@@ -20,12 +21,16 @@ COLOURS = np.array(
 )  # fmt: skip
 
 
-def outlined(image: Tensor, found: Detections, width: int = 1) -> NDArray[np.uint8]:
+def outlined(
+    image: Tensor, found: Detections, width: int = 1, categories: Sequence[str] | None = None
+) -> NDArray[np.uint8]:
     """(H, W, 3) the image with the outline of every mask, or the box where there are no masks.
 
     Args:
         image: (3, H, W) uint8.
         width: of the lines, in pixels to the inside.
+        categories: the names of classes, that of label i being categories[i - 1]; with them, class and score of each
+            object stand beside it.
     """
     pixels: NDArray[np.uint8] = image.permute(1, 2, 0).cpu().numpy().copy()
     shapes = found.decoded() if found.masks is not None else _filled(found, pixels.shape[:2])
@@ -35,7 +40,7 @@ def outlined(image: Tensor, found: Detections, width: int = 1) -> NDArray[np.uin
             held = np.pad(inner, 1)
             inner = held[1:-1, 1:-1] & held[:-2, 1:-1] & held[2:, 1:-1] & held[1:-1, :-2] & held[1:-1, 2:]
         pixels[mask & ~inner] = COLOURS[i % len(COLOURS)]
-    return pixels
+    return pixels if categories is None else labelled(pixels, found, categories, COLOURS)
 
 
 def _filled(found: Detections, size: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -21,9 +21,9 @@ from ..data.dataset_folder import refuse_incomplete
 from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
-from ..image_files import ENDINGS, read_rgb
+from ..image_files import ENDINGS, read_pixels
 
-__all__ = ["ENDINGS", "ImageFolder", "find_images", "read_image", "write_png"]
+__all__ = ["ENDINGS", "ImageFolder", "find_images", "read_image", "read_transparent", "transparency", "write_png"]
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,10 +35,27 @@ def read_image(path: str | Path) -> Tensor:
     Raises:
         DataError: there is no such file, or it is no image that can be read.
     """
+    return read_transparent(path)[0]
+
+
+def read_transparent(path: str | Path) -> tuple[Tensor, float]:
+    """As `read_image`, and the share of the image's pixels that are transparent, in whole or in part.
+
+    Raises:
+        DataError: as `read_image`.
+    """
     import torch  # here, so that a missing file is found before torch is loaded
 
-    pixels = np.array(read_rgb(path))  # (H, W, 3), a copy that may be written
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    photo, clear = read_pixels(path)
+    pixels = np.array(photo)  # (H, W, 3), a copy that may be written
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), clear
+
+
+def transparency(clear: float) -> str | None:
+    """What is to be told of an image of which this share is transparent; None of one that is not."""
+    if clear <= 0:
+        return None
+    return f"{max(1, round(100 * clear))} % of its pixels are transparent; they are seen on white"
 
 
 def write_png(path: str | Path, image: Tensor | NDArray[np.uint8]) -> None:

@@ -155,6 +155,7 @@ def _ask_picture(
     reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
     parser = question_parser(reasoner.domain)
     view = pictures.look_at(image, reasoner)
+    pictures.warn(view)
     with pictures.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
         answer = pictures.Pictured(**how, image_file=shown, reasoner=reasoner, view=view)
         return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -41,7 +41,8 @@ def describe_image(
     """Say what is in images: objects with their attributes, places, masks and relations.
 
     A detector finds the objects, a scene parser says what each is and where it stands. The scene file of --out is one
-    that every command takes. An image that cannot be read is reported, and the others go on.
+    that every command takes. An image that cannot be read is reported, and the others go on. One that is unlike those
+    that the weights have learned from gets a warning with the reason.
 
     Without --out and --json, prints the objects in words, each with its box and how sure its description is.
     """
@@ -77,7 +78,8 @@ def describe_image(
             if out is not None:
                 held.append(scene)
             elif as_json:
-                output.put_json(scene.to_dict())
+                output.put_json(scene.to_dict() | ({"warnings": list(view.warnings)} if view.warnings else {}))
+            pictures.warn(view)
             if not as_json:
                 output.put("\n".join(_lines(view.name, scene)))
     worst = 0

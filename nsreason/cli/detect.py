@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..detection_report import DetectionReport
     from ..perception.detections import DetectionFile, Detections
     from ..perception.detector import Detector
+    from ..perception.familiarity import Familiarity
 
 Format = Literal["coco", "results", "nscl"]
 AT_ONCE = 8  # images
@@ -51,7 +52,8 @@ def detect(
         Format, typer.Option("--format", help="Of --out: COCO's instances, COCO's results, or NS-CL's scenes.")
     ] = "coco",
     draw: Annotated[
-        str | None, typer.Option("--draw", metavar="DIR", help="Write the images with outlines of what is found.")
+        str | None,
+        typer.Option("--draw", metavar="DIR", help="Write the images with what is found, outlined and labelled."),
     ] = None,
     instances: Annotated[
         str | None,
@@ -66,7 +68,8 @@ def detect(
 ) -> int:
     """Find the objects of images: a box, a mask and a score each.
 
-    An image that cannot be read is reported, and the others go on.
+    An image that cannot be read is reported, and the others go on. One that is unlike those that the bundled detector
+    has learned from gets a warning with the reason.
 
     With --instances the average precision is told, as COCO computes it, of those images; --format results then numbers
     images as that file does, and from 1 otherwise.
@@ -93,24 +96,30 @@ def detect(
         checks.image(str(paths[0]))
     truth = None if instances is None else _read_truth(instances, called.values())
     detector = load_detector(checkpoint, device, trust=trust)
+    warnings: dict[str, list[str]] = {}
+    known = _familiarity(detector) if checkpoint is None else None
     least = detector.config.score if score is None else score
     found: list[Detections] = []
     seconds = 0.0
     beside = sys.stderr if out == "-" else sys.stdout
     width = max(map(len, called.values()))
     with progress.counted("looking at", "images", len(paths)) as looked:
-        for files, read in _read(paths, batch_size or AT_ONCE, bad):
+        for files, read, clear in _read(paths, batch_size or AT_ONCE, bad):
             began = perf_counter()
             names = [called[path] for path in files]
             told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
             seconds += perf_counter() - began
             found += told
             shown = [one.above(least) for one in told]
+            warnings |= _warnings(known, read, clear, shown)
             if draw is not None:
-                _draw(Path(draw), read, shown)
+                _draw(Path(draw), read, shown, detector.categories)
             if not as_json and truth is None:
                 beside.writelines(_line(one, width) for one in shown)
                 beside.flush()
+            for one in shown:
+                for why in warnings.get(one.image, ()):
+                    output.note(f"warning: {one.image}: {why}")
             if looked is not None:
                 looked(len(found) + len(bad), len(paths))
     for error in bad:
@@ -122,7 +131,8 @@ def detect(
         _write(out, format_, shown, detector, truth)
     told_figures = None if truth is None else _figures(found, truth, least, detector, seconds)
     if as_json:
-        record: dict[str, object] = {"images": [_record(one, detector.categories) for one in shown]}
+        told_images = [_record(one, detector.categories, warnings.get(one.image)) for one in shown]
+        record: dict[str, object] = {"images": told_images}
         record |= {"seconds": round(seconds, 3), "bad": [error.record() for error in bad]}
         output.put_json(record if told_figures is None else record | {"evaluation": told_figures.to_dict()})
         return 2 if bad else 0
@@ -181,20 +191,42 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
 
 def _read(
     paths: Sequence[Path], batch_size: int, bad: list[NsreasonError]
-) -> Iterator[tuple[list[Path], list[Tensor]]]:
-    """Images in batches; those that cannot be read go to `bad`."""
-    from ..perception.images import read_image
+) -> Iterator[tuple[list[Path], list[Tensor], list[float]]]:
+    """Images in batches, and the share of each that is transparent; those that cannot be read go to `bad`."""
+    from ..perception.images import read_transparent
 
     for at in range(0, len(paths), batch_size):
-        files, read = [], []
+        files, read, clear = [], [], []
         for path in paths[at : at + batch_size]:
             try:
-                read.append(read_image(path))
+                image, share = read_transparent(path)
+                read.append(image)
+                clear.append(share)
                 files.append(path)
             except DataError as error:
                 bad.append(error)
         if read:
-            yield files, read
+            yield files, read, clear
+
+
+def _familiarity(detector: Detector) -> Familiarity:
+    from ..perception.familiarity import Familiarity
+
+    return Familiarity.of_bundled(detector)
+
+
+def _warnings(
+    known: Familiarity | None, images: Sequence[Tensor], clear: Sequence[float], found: Sequence[Detections]
+) -> dict[str, list[str]]:
+    """By image, why what is found may mean nothing."""
+    from ..image_reasoning import FRAME
+    from ..perception.fitting import Fit
+    from ..perception.images import transparency
+
+    inside = [Fit.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
+    told = [None] * len(images) if known is None else known.warnings(inside, found)
+    reasons = zip(found, map(transparency, clear), told, strict=True)
+    return {one.image: [why for why in whys if why is not None] for one, *whys in reasons}
 
 
 def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
@@ -208,14 +240,14 @@ def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
     return truth
 
 
-def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections]) -> None:
+def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], categories: Sequence[str]) -> None:
     from ..data.image_names import parts
     from ..perception.detector_output import outlined
     from ..perception.images import write_png
 
     for image, one in zip(images, found, strict=True):
         name = Path("_".join(parts(one.image))).with_suffix(".png")  # two folders may have images of one name
-        write_png(folder / name, outlined(image, one, 1 + max(one.known_size) // 640))
+        write_png(folder / name, outlined(image, one, 1 + max(one.known_size) // 640, categories))
 
 
 def _write(
@@ -244,14 +276,15 @@ def _figures(
     return report(found, told, score=score, classes=len(detector.categories), seconds=seconds, bad=len(truth.bad))
 
 
-def _record(found: Detections, categories: Sequence[str]) -> dict[str, object]:
+def _record(found: Detections, categories: Sequence[str], warnings: Sequence[str] | None) -> dict[str, object]:
     objects = [
         {"category": categories[label - 1], "score": round(score, 4), "box": box}
         for label, score, box in zip(
             found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True
         )
     ]
-    return {"image": found.image, "size": list(found.known_size), "objects": objects}
+    record: dict[str, object] = {"image": found.image, "size": list(found.known_size), "objects": objects}
+    return record | {"warnings": list(warnings)} if warnings else record
 
 
 def _line(found: Detections, width: int) -> str:

@@ -18,6 +18,7 @@ from .inputs import Outcome
 if TYPE_CHECKING:
     from ..image_reasoning import Detecting, ImageReasoner, Looked
     from ..perception.detections import DetectionFile
+    from ..perception.familiarity import Familiarity
     from ..program import Program
     from ..trace import Trace
 
@@ -78,9 +79,26 @@ def load_reasoner(
     if kind is None or (by is not None and kind != by):
         wanted = by or " or a ".join(get_args(By))
         raise CheckpointError(f"{checkpoint}: holds a {type(model).__name__}, not a {wanted}")
+    # Of weights of one's own it is not known what they have learned from.
+    bundled = checkpoint is None or (detects and detector is None)
+    known = _familiarity(finds if detector is None else None, place) if bundled else None
     if kind == "scene-parser":
-        return SceneParserReasoner(finds, model), kind
-    return ConceptReasoner(finds, model), kind
+        return SceneParserReasoner(finds, model, known), kind
+    return ConceptReasoner(finds, model, known), kind
+
+
+def _familiarity(found: Any, device: str) -> Familiarity:
+    """What tells of images that are unlike those of the bundled weights; `found` may be their detector."""
+    from ..perception.detector import Detector
+    from ..perception.familiarity import Familiarity
+
+    return Familiarity.of_bundled(found if isinstance(found, Detector) else _load(None, "detector", device, False))
+
+
+def warn(view: Looked) -> None:
+    """Say beside the result why what is seen in an image may mean nothing, if so."""
+    for why in view.warnings:
+        output.note(f"warning: {view.name}: {why}")
 
 
 def torch_device(name: options.DeviceName) -> str:
@@ -158,10 +176,12 @@ def look_at(path: str, reasoner: ImageReasoner) -> Looked:
     Raises:
         DataError: it cannot be read.
     """
-    from ..perception.images import read_image
+    from ..image_evaluation import with_transparency
+    from ..perception.images import read_transparent
 
     with output.step(f"looked at {path}"):
-        return reasoner.look([(Path(path).name, read_image(path))])[0]
+        image, clear = read_transparent(path)
+        return with_transparency(reasoner.look([(Path(path).name, image)])[0], clear)
 
 
 class Pictured(answers.Answering):
@@ -174,7 +194,8 @@ class Pictured(answers.Answering):
     def __call__(self, program: Program, question: str | None = None) -> Outcome:
         """As on a scene; the record names the image."""
         found = super().__call__(program, question)
-        return replace(found, record={**found.record, "image": self.view.name})
+        told = {"warnings": list(self.view.warnings)} if self.view.warnings else {}
+        return replace(found, record={**found.record, "image": self.view.name, **told})
 
     def run(self, program: Program, question: str | None) -> Trace:
         """The trace of a program on the image."""

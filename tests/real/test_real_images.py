@@ -15,6 +15,7 @@ from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
 from nsreason.data.synthetic.released import annotate
 from nsreason.perception.detections import decode_masks
+from nsreason.perception.familiarity import Familiarity
 from nsreason.perception.images import read_image
 from nsreason.perception.look import clevr_look
 
@@ -60,3 +61,20 @@ def test_drawn_objects_lie_on_the_photographed_ones() -> None:
     # In steps of 255; lamps are jittered in each released image, and drawn here without jitter.
     assert np.abs(np.mean(things, 0)).max() < 4 and np.abs(np.mean(grounds, 0)).max() < 4
     assert np.sqrt(np.mean(np.square(things))) < 12
+
+
+def test_released_images_are_like_what_was_learned_from() -> None:
+    """The threshold comes of renders alone; no more than one in a hundred released images may be warned of."""
+    folder = CLEVR / "images"
+    paths = sorted(folder.iterdir())[::4]
+    familiarity = Familiarity.of_bundled()
+    warned = [w for p in paths for w in familiarity.warnings([read_image(p)]) if w is not None]
+    assert len(paths) == 50 and not warned
+
+
+@pytest.mark.slow
+def test_all_released_images_are_like_what_was_learned_from() -> None:
+    paths = sorted((CLEVR / "images").iterdir())
+    familiarity = Familiarity.of_bundled()
+    warned = [w for p in paths for w in familiarity.warnings([read_image(p)]) if w is not None]
+    assert len(paths) == 200 and len(warned) <= 2
