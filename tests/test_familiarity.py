@@ -42,7 +42,7 @@ DEMO = Path(nsreason.__file__).parent / "demo_picture.png"
 
 @pytest.fixture(scope="module")
 def familiarity() -> Familiarity:
-    return Familiarity.of_bundled()
+    return Familiarity.of_bundled(load_model(bundled("detector")))
 
 
 def tensor(pixels: NDArray[np.uint8]) -> Tensor:

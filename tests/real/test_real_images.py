@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from nsreason.checkpoint import load_model
 from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
 from nsreason.data.synthetic.released import annotate
+from nsreason.perception.bundled import bundled
 from nsreason.perception.detections import decode_masks
 from nsreason.perception.familiarity import Familiarity
 from nsreason.perception.images import read_image
@@ -67,7 +69,7 @@ def test_released_images_are_like_what_was_learned_from() -> None:
     """The threshold comes of renders alone; no more than one in a hundred released images may be warned of."""
     folder = CLEVR / "images"
     paths = sorted(folder.iterdir())[::4]
-    familiarity = Familiarity.of_bundled()
+    familiarity = Familiarity.of_bundled(load_model(bundled("detector")))
     warned = [w for p in paths for w in familiarity.warnings([read_image(p)]) if w is not None]
     assert len(paths) == 50 and not warned
 
@@ -75,6 +77,6 @@ def test_released_images_are_like_what_was_learned_from() -> None:
 @pytest.mark.slow
 def test_all_released_images_are_like_what_was_learned_from() -> None:
     paths = sorted((CLEVR / "images").iterdir())
-    familiarity = Familiarity.of_bundled()
+    familiarity = Familiarity.of_bundled(load_model(bundled("detector")))
     warned = [w for p in paths for w in familiarity.warnings([read_image(p)]) if w is not None]
     assert len(paths) == 200 and len(warned) <= 2
