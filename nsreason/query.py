@@ -85,8 +85,10 @@ def accuracy(queries: Sequence[Query], replies: Sequence[Reply]) -> float:
 
 
 def digest(queries: Iterable[Query]) -> str:
-    """What queries ask and expect, in 16 letters: other questions have another one."""
+    """What queries ask and expect, in 16 letters: other questions, answers, choices or programs have another one."""
     told = hashlib.sha256()
     for q in queries:
-        told.update(repr((q.index, q.text, q.answer, q.type)).encode())
+        told.update(repr((q.index, q.text, q.answer, q.type)).encode(errors="surrogatepass"))
+        if q.choices or q.program is not None:
+            told.update(repr((q.choices, None if q.program is None else str(q.program))).encode(errors="surrogatepass"))
     return told.hexdigest()[:16]

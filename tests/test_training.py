@@ -204,6 +204,40 @@ def test_accumulated_batches_weigh_by_what_they_count(tmp_path: Path) -> None:
     assert [len(b) for b in halves.batches] == [4] * 32
 
 
+class Targets(Linear):
+    """The loss is a mean over the targets of a batch, of which examples have none, one or several."""
+
+    each = 1
+
+    def loss(self, batch: Batch) -> LossOut:
+        out = super().loss(batch)
+        return replace(out, count=out.count * self.each)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("each", [1, 3])  # fewer targets than examples, and more
+def test_the_step_is_that_of_the_mean_over_targets(tmp_path: Path, each: int, accumulate: int) -> None:
+    """Not over examples: one gradient step of plain SGD, by hand."""
+    data = [replace(e, y=int(i in (1, 4, 5))) for i, e in enumerate(examples(8))]
+    model = Targets()
+    model.each = each
+    settings = ("training.optimizer=sgd", "training.lr=0.5", "training.weight_decay=0", "training.epochs=1")
+    size = (f"training.batch_size={8 // accumulate}", f"training.accumulate={accumulate}")
+    run(tmp_path, recipe_of(*settings, *size), model=model, data=data, val=None)
+    x = torch.tensor([e.x for e in data if e.y])
+    error = (x.sum(1) * 0.1 + 0.1 - 1)[:, None]
+    torch.testing.assert_close(model.head.weight, 0.1 - 0.5 * (2 * error * x).mean(0, keepdim=True))
+    torch.testing.assert_close(model.head.bias, 0.1 - 0.5 * (2 * error).mean(0))
+
+
+def test_a_step_without_targets_moves_nothing(tmp_path: Path) -> None:
+    model = Targets()
+    data = [replace(e, y=0) for e in examples(8)]
+    settings = ("training.optimizer=sgd", "training.weight_decay=0", "training.epochs=1")
+    run(tmp_path, recipe_of(*settings), model=model, data=data, val=None)
+    assert all(bool((p == 0.1).all()) for p in model.parameters())
+
+
 def test_the_step_is_that_of_plain_torch(tmp_path: Path) -> None:
     data, here = [replace(e, y=1) for e in examples(24)], Linear()
     recipe = recipe_of("training.epochs=2", "training.gradient_clip=0.3", "training.lr=0.05")
