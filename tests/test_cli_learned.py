@@ -53,6 +53,26 @@ def test_training_leaves_a_run(trained: tuple[Path, Result]) -> None:
     assert {"last.json", "best.json", "metrics.csv", "recipe.toml"} <= {p.name for p in out.iterdir()}
 
 
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32")])
+def test_a_precision_that_is_chosen_is_told_in_one_line(
+    bf16: bool, precision: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    more = ("--set", "training.epochs=1", "--set", "training.accelerator=cpu")
+    told = ok(train(data, tmp_path / "a", *more, "--set", "training.precision=auto"))
+    assert [line for line in told.stderr.splitlines() if "precision" in line] == [
+        f"precision: {precision}, as this machine's cpu has {'' if bf16 else 'no '}native bfloat16"
+    ]
+    told = ok(train(data, tmp_path / "b", *more, "--set", "training.precision=32"))
+    assert "precision" not in told.stderr
+    told = train(data, tmp_path / "c", *more, "--set", "training.precision=bf16-mixed")
+    assert told.exit_code == (0 if bf16 else 2)
+    if not bf16:
+        assert told.stderr == (
+            "error: training.precision: bf16-mixed: this machine's cpu has no native bfloat16; give 'auto', or 32\n"
+        )
+
+
 def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data: Path) -> None:
     out, _ = trained
     again = train(data, out)
