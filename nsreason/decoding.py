@@ -98,7 +98,7 @@ def plain_fault(value: Any, where: str = "", depth: int = _DEPTH) -> str | None:
     The message begins with the place: `data.limit: ...`.
     """
     if depth == 0:
-        return f"{where or 'the value'}: nested more than {_DEPTH} levels deep"
+        return f"{where[:60] or 'the value'}: nested more than {_DEPTH} levels deep"
     if isinstance(value, str):
         return _text_fault(value, where)
     if isinstance(value, Mapping):
