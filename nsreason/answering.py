@@ -16,6 +16,7 @@ from .data.predictions import Prediction
 from .data.questions import QuestionRecord, decode_program, decode_question
 from .data.records import Records
 from .data.scenes import SceneFile
+from .decoding import valid_text
 from .domain import Domain
 from .errors import DataError, ExecutionError, NsreasonError
 from .kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
@@ -96,7 +97,7 @@ class Answerer:
         report = Report()
         for told in lines:
             report.add(told)
-        text = self._encoder.encode_lines(lines) if self.options.keep else b""
+        text = self._encoded(lines) if self.options.keep else b""
         report.seconds = {
             "reading": read - began,
             "parsing": parsed - read,
@@ -104,6 +105,16 @@ class Answerer:
             "scoring": perf_counter() - executed,
         }
         return text, report
+
+    def _encoded(self, lines: list[Prediction]) -> bytes:
+        try:
+            return self._encoder.encode_lines(lines)
+        except UnicodeEncodeError:  # a message names a file whose name is no UTF-8
+            for told in lines:
+                said = (told.error or {}).get("message")
+                if told.error is not None and isinstance(said, str):
+                    told.error = told.error | {"message": valid_text(said)}
+            return self._encoder.encode_lines(lines)
 
     def _read(self, chunk: Records, i: int, at: int) -> tuple[QuestionRecord, int] | Prediction:
         index, image, where = at + i, None, chunk.where(i)

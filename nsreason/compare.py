@@ -26,6 +26,7 @@ import msgspec
 from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
 from .comparison_files import read_plan, read_run, write_record
+from .decoding import valid_text
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .failures import unexpected
 from .locks import locked_folder
@@ -54,6 +55,12 @@ class Plan:
     recipes: Mapping[str, str] = field(default_factory=dict)
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = {"seed": self.seed, "limit": self.limit or 0, **self.within}
+        for name, number in numbers.items():
+            if not 0 <= number < 1 << 32:
+                raise RecipeError(f"{name}: a whole number from 0 to {(1 << 32) - 1}, got {number!r:.40}")
 
     def overrides_of(self, name: str) -> tuple[str, ...]:
         """What is changed in a reasoner's recipe."""
@@ -118,7 +125,7 @@ def compare(
     """
     plan = Plan(
         task,
-        str(data),
+        valid_text(str(data)),
         dict(task_settings or {}),
         budget or Budget(seconds=60),
         seed,

@@ -80,6 +80,11 @@ def decode_plain(
         raise error(f"{where}: not {what}: {fault}; {remedy}") from None
 
 
+def valid_text(text: str) -> str:
+    """Text that UTF-8 can say: lone surrogates, as Python makes of names in another encoding, are spelled out."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def check_plain(value: Any, where: str) -> None:
     """Hold a part of a struct to plain data; for its `__post_init__`, where msgspec adds the place in the file.
 

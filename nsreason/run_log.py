@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .decoding import check_plain, decode_file
+from .decoding import check_plain, decode_file, valid_text
 from .errors import TrainingError
 from .files import atomic_write
 from .models import LossOut
@@ -290,8 +290,7 @@ def write_run(folder: Path, recipe: Recipe, *, step: int, world: int, device: st
         {
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "from_step": step,
-            # A name that is not UTF-8 comes in with lone surrogates, which JSON cannot carry.
-            "command": [part.encode(errors="backslashreplace").decode() for part in sys.argv],
+            "command": [valid_text(part) for part in sys.argv],
             "devices": world,
             "device": device,
             "machine": machine(),

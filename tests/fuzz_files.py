@@ -445,7 +445,7 @@ def _checked(data: bytes) -> bytes:
     return bytes(out)
 
 
-_RLE = {"size": [6, 8], "counts": "25222"}
+_RLE = {"size": [6, 8], "counts": [10, 5, 33]}
 _DETECTED: list[tuple[Any, dict[str, Any]]] = [
     ([{"mask": _RLE, "image_idx": i, "category_idx": 2, "score": 0.5} for i in range(3)], {"names": "a{:02d}.png"}),
     (

@@ -170,6 +170,21 @@ def test_unknown_names_have_a_hint(tmp_path: Path) -> None:
         compare(TASK, tmp_path / "gone", toy("Knows"), tmp_path / "out")
 
 
+@pytest.mark.parametrize("plan", [{"seed": 10**30}, {"seed": -1}, {"limit": 2**40}, {"within": {"digits": 10**30}}])
+def test_numbers_that_no_seed_and_no_count_can_be(tmp_path: Path, plan: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=r"(seed|limit|digits): a whole number from 0 to 4294967295, got"):
+        run(tmp_path / "out", "Knows", **plan)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_whose_name_is_no_unicode_is_taken_up_again(tmp_path: Path) -> None:
+    data = tmp_path / "caf\udce9"
+    data.mkdir()
+    for _ in range(2):
+        found = compare(TASK, data, toy("Knows"), tmp_path / "out", examples=0)
+        assert found.settings["source"].endswith(r"caf\udce9")
+
+
 DAMAGE: dict[str, tuple[Any, str]] = {
     "text": (None, "damaged JSON: Input data was truncated"),
     "kind": ([], "Expected `object`, got `array`"),

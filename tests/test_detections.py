@@ -145,6 +145,18 @@ def test_files_are_told_apart_by_content(tmp_path: Path) -> None:
     assert [len(d) for d in read_detections(write(tmp_path, proposals[0]), names="{}.png")] == [1]
 
 
+@pytest.mark.parametrize("label", [-1, 2**31, 2**63, 10**30, 10**400])
+def test_a_category_number_that_no_array_holds_costs_its_object_alone(tmp_path: Path, label: int) -> None:
+    mask = {"size": [6, 8], "counts": [10, 5, 33]}
+    proposals = [{"image_idx": 0, "mask": mask, "category_idx": number} for number in (label, 2)]
+    columns = {"object_masks": [mask] * 2, "image_idxs": [0, 0], "category_idxs": [label, 2]}
+    scenes = [{"image_filename": "0.png", "objects_detection": [{"mask": mask, "category_id": n} for n in (label, 2)]}]
+    for data, how in ((proposals, {"names": "{}.png"}), (columns, {"names": "{}.png"}), ({"scenes": scenes}, {})):
+        found = read_detections(write(tmp_path, data), **how)
+        assert [d.labels.tolist() for d in found] == [[2]]
+        assert "a category number is a whole number from 0" in str(found.bad[0].error)
+
+
 def test_packed_files_and_byte_order_marks(tmp_path: Path) -> None:
     packed = write(tmp_path, gzip.compress(json.dumps(INSTANCES).encode()))
     assert len(read_detections(packed)) == 1

@@ -285,6 +285,14 @@ def test_an_output_that_cannot_be_written_is_found_first(files: tuple[Path, Path
             evaluate(*files, out=out, progress=lambda *_: pytest.fail("began"))
 
 
+def test_a_file_whose_name_is_no_unicode_is_named_in_predictions(files: tuple[Path, Path], tmp_path: Path) -> None:
+    scenes, out = tmp_path / "caf\udce9.json", tmp_path / "p.jsonl"
+    scenes.write_text(json.dumps(SCENES[:1]))
+    evaluate(files[0], scenes, out=out)
+    told = [line["error"]["message"] for line in lines(out) if line["status"] == "bad"]
+    assert any(r"caf\udce9.json" in message for message in told)
+
+
 def test_standard_output(files: tuple[Path, Path], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     evaluate(*files, out="-")
     assert len(capfdbinary.readouterr().out.splitlines()) == len(QUESTIONS)

@@ -123,6 +123,17 @@ BASE = 'model = "toy_models:Toy"\n'
         ("model = 'toy_models:Batch'", "its class names no dataclass as Config"),
         ("model = ", "own.toml: not valid TOML: Invalid value"),
         ("a = " + "[" * 5000, "own.toml: not valid TOML"),
+        ("a = " + "9" * 5000, "own.toml: not valid TOML: Exceeds the limit"),
+        (BASE + "[training]\nbatch_size = 1" + "0" * 30, r"training.batch_size: a whole number up to 2,147,483,647"),
+        (BASE + "[training]\nepochs = 1000000000", "training.epochs: a whole number up to 1,000,000, got"),
+        (BASE + "[training]\nlr = inf", "training.lr: a number above 0, got inf"),
+        (BASE + "[training]\nweight_decay = inf", "training.weight_decay: a finite number, got inf"),
+        (BASE + "[training]\ngradient_clip = inf", "training.gradient_clip: a finite number, got inf"),
+        (BASE + "[training.schedule]\nminimum = nan", "training.schedule.minimum: a finite number, got nan"),
+        (BASE + "[model_config]\ndropout = inf", "model_config.dropout: a finite number, got inf"),
+        (BASE + "[model_config.head]\nwidth = 1" + "0" * 30, "model_config.head.width: a whole number of at most 64"),
+        (BASE + "[data]\nday = 2026-11-28", "data.day: a text, number, boolean, list or table, got date 2026-11-28"),
+        (BASE + "[data]\na = [1, {b = 07:32:00}]", r"data.a\[1\].b: a text, number, boolean, list or table, got time"),
     ],
 )
 def test_recipes_that_are_not_valid(text: str, message: str) -> None:
@@ -300,3 +311,32 @@ def test_cosine_falls_from_one_to_the_minimum(steps: int, warm: int, minimum: fl
 def test_defaults_are_said_once() -> None:
     assert parse_recipe(BASE) == Recipe("toy_models:Toy", ToyConfig())
     assert parse_recipe(BASE).training == Training()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs=" + "9" * 5000, "training.epochs: Expected `int`, got `str`"),
+        ("training.batch_size=1" + "0" * 30, "training.batch_size: a whole number up to"),
+        ("training.monitor=\ud800", "training.monitor: .* is not valid Unicode: a surrogate stands alone"),
+        ("data.\ud800=1", "is not valid Unicode"),
+        ("data.day=2026-11-28", None),
+        ("data.days=[2026-11-28]", None),
+        ("data.deep=" + "[" * 5000, None),
+        ("data.deep=" + "[" * 80 + "]" * 80, None),
+        ("data." + "a." * 5000 + "b=1", "nested more than 64 levels deep"),
+        ("training.lr=0.1\nbatch_size = 3", "training.lr: Expected `float`, got `str`"),
+        ("model_config.head.width=1" + "0" * 30, "model_config.head.width: a whole number of at most 64 bits"),
+    ],
+)
+def test_overrides_that_nothing_can_hold(override: str, message: str | None) -> None:
+    """Each is refused, or taken as the text that it is; what is taken is written and read back."""
+    recipe = parse_recipe(BASE)
+    if message is None:
+        changed = apply_overrides(recipe, [override])
+        assert isinstance(changed.data[override.partition("=")[0].partition(".")[2]], str)
+        assert parse_recipe(changed.to_toml()) == changed
+        return
+    with pytest.raises(RecipeError, match=message) as met:
+        apply_overrides(recipe, [override])
+    assert len(str(met.value)) < 500

@@ -192,7 +192,7 @@ def write_report(found: Comparison, out: str | Path) -> None:
     }
     for name, text in told.items():
         with atomic_write(Path(out) / name) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="backslashreplace"))
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

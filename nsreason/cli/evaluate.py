@@ -297,7 +297,7 @@ def _write(path: str, text: str) -> None:
     from ..files import atomic_write
 
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))
 
 
 @contextmanager
