@@ -168,7 +168,7 @@ class Gatherer:
         if score is not None and not 0 <= score <= 1 + 1e-6:
             raise at(f"a score is a number in 0..1, got {score:g}", f"{where}.score")
         if not 0 <= label < 2**31:
-            raise at(f"a category number is a whole number from 0 to 2,147,483,647, got {str(label):.40}", where)
+            raise at(f"a category number is a whole number from 0 to 2,147,483,647, got {label!s:.40}", where)
         if area is not None and not 0 <= area < 1e15:
             raise at(f"an area is a number from 0, got {area:g}", f"{where}.area")
         image.objects.append(Found(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
