@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from .errors import DataError, did_you_mean
+from .unpacking import CHUNK, Unpacking
 
 Buffer = bytes | mmap.mmap
 
@@ -34,7 +35,8 @@ def read_bytes(path: str | Path) -> Buffer:
     """The contents of a file; `-` is standard input. Gzip, told by content and not by name, is unpacked.
 
     Raises:
-        DataError: there is no such file, it cannot be read, or its gzip data are damaged.
+        DataError: there is no such file, it cannot be read, or its gzip data are damaged or unpack to more than
+            `unpacking` allows.
     """
     if str(path) == "-":
         return _spooled(sys.stdin.buffer, "standard input")
@@ -80,10 +82,13 @@ def _spooled(stream: IO[bytes], name: str) -> Buffer:
 
 
 def _unpacked(stream: IO[bytes], name: str) -> Buffer:
+    unpacking = Unpacking(name, os.fstat(stream.fileno()).st_size)
     with tempfile.TemporaryFile() as copy:
         try:
             with gzip.open(stream, "rb") as packed:
-                shutil.copyfileobj(packed, copy, 1 << 20)
+                while part := packed.read(CHUNK):
+                    unpacking.count(len(part))
+                    copy.write(part)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(
                 f"{name}: its gzip data are damaged after {copy.tell()} unpacked bytes: {error}; "

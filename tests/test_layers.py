@@ -19,7 +19,10 @@ PARTS = {"nsreason": "nsreason", "executors": "nsreason.executors", "perception"
 # From the bottom up. A name stands for the module and all below it; the longest name that fits counts.
 LAYERS: list[tuple[str, ...]] = [
     ("nsreason.errors", "nsreason.kinds", "nsreason.json_numbers"),
-    ("nsreason.decoding", "nsreason.files", "nsreason.image_files", "nsreason.locks", "nsreason.named"),
+    (
+        *("nsreason.decoding", "nsreason.files", "nsreason.image_files", "nsreason.locks", "nsreason.named"),
+        "nsreason.unpacking",
+    ),
     ("nsreason.algebra",),
     ("nsreason.ops",),
     ("nsreason.domain",),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files import atomic_write, read_bytes
+from ..unpacking import Unpacking
 from .dataset_folder import refuse_incomplete
 
 Array = NDArray[Any]
@@ -43,11 +44,16 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
             its kind (`np.uint8`).
 
     Raises:
-        DataError: the file is missing or damaged, or an array is missing or of another shape or kind.
+        DataError: the file is missing or damaged, unpacks to more than `unpacking` allows, or an array is missing or
+            of another shape or kind.
     """
     refuse_incomplete(path)
+    data = read_bytes(path)
     try:
-        with np.lib.npyio.NpzFile(io.BytesIO(read_bytes(path)), allow_pickle=False) as held:
+        with np.lib.npyio.NpzFile(io.BytesIO(data), allow_pickle=False) as held:
+            assert held.zip is not None  # until it is closed
+            sizes = sum(member.file_size for member in held.zip.infolist())  # more than these are not unpacked
+            Unpacking(path, len(data)).count(sizes)
             missing = sorted(set(expected) - set(held.files))
             if missing:
                 raise ValueError(f"it has no array {', '.join(map(repr, missing))}")

@@ -17,6 +17,8 @@ Weston et al., "Towards AI-complete question answering", 2015 (arXiv:1502.05698)
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import re
 import tarfile
@@ -26,10 +28,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import IO, Any, Literal
 
 from ..errors import DataError
 from ..files import read_bytes
+from ..unpacking import IN_MEMORY, LimitedStream, Unpacking
 from .babi_stories import BadLine, Stories, Story, read_stories, words
 from .babi_tasks import NAMES, PASS_PERCENT, TASKS, TaskScore, score_tasks
 
@@ -125,17 +128,19 @@ def _told(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> Iterat
 def _archive(path: Path) -> Iterator[TaskFile]:
     """The task files of an archive, unpacked in memory; names in it are only looked at, nothing goes to the disk."""
     try:
+        unpacking = Unpacking(path, path.stat().st_size, IN_MEMORY)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as held:
                 for name in held.namelist():
-                    yield from _member(path, name, lambda name=name: held.read(name))  # type: ignore[misc]
+                    yield from _member(path, name, lambda name=name: _read(held.open(name), unpacking))  # type: ignore[misc]
             return
-        with path.open("rb") as raw:
-            raw.read(1)
-        with tarfile.open(path, "r:*") as tar:
+        with path.open("rb") as raw, tarfile.open(fileobj=_unpacked(raw, path), mode="r:") as tar:
             for member in tar:
                 if member.isfile():
-                    yield from _member(path, member.name, lambda member=member: _extract(tar, member))  # type: ignore[misc]
+                    file = partial(tar.extractfile, member)
+                    yield from _member(path, member.name, lambda file=file: _read(file(), unpacking))  # type: ignore[misc]
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file or folder") from None
     except tarfile.ReadError as error:
@@ -144,9 +149,28 @@ def _archive(path: Path) -> Iterator[TaskFile]:
         raise DataError(f"{path}: cannot be read, or is damaged: {error}; copy or download it again") from None
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    return b"" if file is None else file.read()
+_STREAMS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
+    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)),
+    (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ\x00", lzma.LZMAFile),
+)
+
+
+def _unpacked(raw: IO[bytes], path: Path) -> Any:
+    """The tar file in a packed one, of which no more comes out than is allowed."""
+    start = raw.read(6)
+    raw.seek(0)
+    for magic, stream in _STREAMS:
+        if start.startswith(magic):
+            return LimitedStream(stream(raw), Unpacking(path, path.stat().st_size))
+    return raw
+
+
+def _read(file: IO[bytes] | None, unpacking: Unpacking) -> bytes:
+    if file is None:
+        return b""
+    with file:
+        return unpacking.read(file)
 
 
 def _member(path: Path, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
