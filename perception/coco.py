@@ -16,9 +16,8 @@ import numpy as np
 from ..data.image_names import ImageNames
 from ..errors import DataError
 from ..files import atomic_write
-from ..json_numbers import as_whole
 from .detected import Detections, pixel_areas
-from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error
+from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error, whole
 from .rle import F32
 
 Number = int | float | str  # whole numbers may be written 1.0
@@ -46,7 +45,7 @@ class _Annotation(msgspec.Struct):
     segmentation: Any = None
     score: float | None = None
     area: float | None = None
-    iscrowd: bool | int | None = None
+    iscrowd: bool | int | float | None = None
 
 
 class _Number(msgspec.Struct):
@@ -79,7 +78,7 @@ def read_instances(
     for i, raw in enumerate(categories):
         try:
             category = _category(raw)
-            names[_whole(category.id, f"$.categories[{i}].id")] = category.name
+            names[whole(category.id, f"$.categories[{i}].id")] = category.name
         except DECODING as error:
             gathered.refuse(i, decode_error(error, f"$.categories[{i}]", raw))
         except DataError as error:
@@ -138,15 +137,8 @@ def add_images(gathered: Gatherer, images: Sequence[msgspec.Raw]) -> None:
             gathered.refuse(i, error)
 
 
-def _whole(number: int | float, where: str) -> int:
-    whole = as_whole(number)
-    if whole is None:
-        raise at(f"a whole number, got {number}", where)
-    return whole
-
-
 def _image_id(number: Number, where: str) -> ImageId:
-    return number if isinstance(number, str) else _whole(number, where)
+    return number if isinstance(number, str) else whole(number, where)
 
 
 def _file_name(image: _Image, where: str) -> str:
@@ -182,7 +174,7 @@ def _add(gathered: Gatherer, i: int, raw: Buffer, where: str, names: Mapping[int
     """One record of either layout; `scored` refuses one without a score, as COCO's results must have."""
     try:
         record = _annotation(raw)
-        label = _whole(record.category_id, f"{where}.category_id")
+        label = whole(record.category_id, f"{where}.category_id")
         if names and label not in names:
             shown = ", ".join(f"{n} {name}" for n, name in list(names.items())[:8])
             raise at(f"no category has the number {label}; the first are {shown}", f"{where}.category_id")

@@ -13,6 +13,7 @@ import numpy as np
 from ..data.image_names import ImageNames, bare_name
 from ..data.records import BadRecord
 from ..errors import DataError, NsreasonError
+from ..json_numbers import as_whole
 from .detected import Detections, pixel_areas
 from .rle import Rle, as_rle, mask_boxes
 
@@ -283,6 +284,18 @@ def _box(bbox: list[float], where: str) -> tuple[float, float, float, float]:
     if not max(map(abs, box)) < 1e9:
         raise at(f"a bbox in pixels, got {bbox}", where)
     return box
+
+
+def whole(number: int | float | str, where: str) -> int:
+    """A whole number, which may be written 1.0.
+
+    Raises:
+        DataError: it is none.
+    """
+    found = as_whole(number)
+    if found is None:
+        raise at(f"a whole number, got {number!r:.60}", where)
+    return found
 
 
 def at(message: str, where: str) -> DataError:

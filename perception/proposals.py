@@ -15,8 +15,9 @@ import msgspec
 
 from ..data.records import cut_records
 from ..errors import DataError
+from ..json_numbers import as_whole
 from .coco import DECODING
-from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error
+from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error, whole
 
 NAMELESS = "CLEVR_val_{:06d}.png"
 Paths = tuple[str, str, str]  # of an object's image number, of itself, of its mask
@@ -25,13 +26,13 @@ Paths = tuple[str, str, str]  # of an object's image number, of itself, of its m
 class _Object(msgspec.Struct):
     mask: Any = None
     score: float | None = None
-    category_id: int | None = None
-    category_idx: int | None = None
+    category_id: int | float | None = None
+    category_idx: int | float | None = None
 
 
 class _Scene(msgspec.Struct):
     image_filename: str | None = None
-    image_index: int | None = None
+    image_index: int | float | str | None = None
     objects: list[msgspec.Raw] = []
     objects_detection: list[msgspec.Raw] | None = None
 
@@ -53,8 +54,8 @@ class _Proposal(msgspec.Struct):
     """NS-VQA's proposals as a list of objects, as they stand before they are made into columns."""
 
     mask: Any
-    image_idx: int
-    category_idx: int = 1
+    image_idx: int | float
+    category_idx: int | float = 1
     score: float | None = None
 
 
@@ -84,7 +85,7 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             if objects is None:
                 absent += 1
                 raise at("neither objects_detection nor a mask in its objects", where)
-            number = i if scene.image_index is None else scene.image_index
+            number = i if scene.image_index is None else whole(scene.image_index, f"{where}.image_index")
             gathered.image(number, scene.image_filename, None, f"{where}.image_filename")
         except DECODING as error:
             gathered.refuse(i, decode_error(error, where))
@@ -121,7 +122,7 @@ def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where
             bbox=None,
             mask=held.mask,
             score=held.score,
-            label=1 if label is None else label,
+            label=1 if label is None else whole(label, where),
             paths=(where, where, f"{where}.mask"),
         )
     except DECODING as error:
@@ -139,7 +140,9 @@ def scene_images(source: str, data: memoryview) -> dict[ImageId, str]:
         except DECODING:
             continue
         if scene.image_filename is not None:
-            names[i if scene.image_index is None else scene.image_index] = scene.image_filename
+            number = as_whole(scene.image_index)
+            if number is not None or scene.image_index is None:
+                names[i if number is None else number] = scene.image_filename
     return names
 
 
@@ -164,8 +167,10 @@ def read_columns(
     for i in range(n):
         where = f"$.object_masks[{i}]"
         try:
-            number: int = _column(columns.image_idxs[i], int, f"$.image_idxs[{i}]")
-            label: int = _column(columns.category_idxs[i], int, f"$.category_idxs[{i}]") if columns.category_idxs else 1
+            number = _column(columns.image_idxs[i], int | float, f"$.image_idxs[{i}]")
+            label = 1
+            if columns.category_idxs:
+                label = _column(columns.category_idxs[i], int | float, f"$.category_idxs[{i}]")
             score: float | None = _column(columns.scores[i], float, f"$.scores[{i}]") if columns.scores else None
             mask = _column(columns.object_masks[i], Any, where)
         except DataError as error:
@@ -206,7 +211,8 @@ def _gather(
     records: int,
 ) -> DetectionFile:
     if isinstance(images, str):
-        numbers = sorted({p.image_idx for _, _, p in proposals if p.image_idx >= 0})
+        wholes = {as_whole(p.image_idx) for _, _, p in proposals}
+        numbers = sorted(n for n in wholes if n is not None and n >= 0)
         images = {n: (_named(images, n), None) for n in numbers}
     for number, (name, size) in images.items():
         gathered.image(number, name, size, "$")
@@ -214,12 +220,12 @@ def _gather(
         try:
             gathered.add(
                 i,
-                proposal.image_idx,
+                whole(proposal.image_idx, paths[0]),
                 where=paths[1],
                 bbox=None,
                 mask=proposal.mask,
                 score=proposal.score,
-                label=proposal.category_idx,
+                label=whole(proposal.category_idx, paths[1]),
                 paths=paths,
             )
         except DataError as error:

@@ -109,8 +109,9 @@ def test_bad_records_cost_no_other(tmp_path: Path) -> None:
 
 
 def test_nan_in_one_record(tmp_path: Path) -> None:
-    found = read(tmp_path / "a", [RELEASED, RELEASED | {"extra": float("nan")}, RELEASED])
+    found = read(tmp_path / "a", [RELEASED, RELEASED | {"extra": [0, float("nan")]}, RELEASED])
     assert [isinstance(f, BadRecord) for f in found] == [False, True, False]
+    assert "a number is not finite - at `$[1].extra[1]`" in str(found[1])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,20 @@ def test_detections_of_scenes(tmp_path: Path) -> None:
     assert b.scores.tolist() == [0.75, 1] and b.labels.tolist() == [1, 2] and b.masks == [ONE, TWO]
     assert file.ids == [5, 1] and file.by_image("b.png") is b
     assert (a.image, a.size, len(a), a.masks) == ("a.png", (30, 20), 0, [])
+
+
+def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
+    file = scenes(
+        tmp_path,
+        {"image_filename": "a.png", "image_index": 5.0, "objects_detection": [{"mask": ONE, "category_id": 2.0}]},
+        {"image_filename": "b.png", "image_index": "6", "objects_detection": [{"mask": ONE, "category_id": 2.5}]},
+    )
+    assert file.ids == [5, 6] and file.detections[0].labels.tolist() == [2] and "got 2.5" in str(file.bad[0])
+    columns = {"object_masks": [ONE, ONE], "image_idxs": [6.0, 6], "category_idxs": [3.0, 3], "scores": [1, 0.5]}
+    (tmp_path / "c.json").write_text(json.dumps(columns))
+    for where in ({"instances": tmp_path / "file.json"}, {"names": "{}.png"}):
+        found = read_detections(tmp_path / "c.json", **where)  # type: ignore[arg-type]
+        assert not found.bad and [d.labels.tolist() for d in found if len(d)] == [[3, 3]]
 
 
 def test_masks_of_the_annotated_objects_come_first(tmp_path: Path) -> None:
@@ -138,7 +153,7 @@ def test_a_bad_entry_of_a_column_costs_no_other(tmp_path: Path) -> None:
     file = read_detections(write(tmp_path, wrong), names="{}.png")
     assert [(f.image, len(f)) for f in file] == [("1.png", 0), ("3.png", 1)]
     told = "\n".join(map(str, file.bad))
-    assert "Expected `int`, got `str` - at `$.image_idxs[0]`" in told
+    assert "Expected `int | float`, got `str` - at `$.image_idxs[0]`" in told
     assert "the RLE is damaged" in told and "`$.object_masks[1].mask`" not in told and "`$.object_masks[1]`" in told
 
 

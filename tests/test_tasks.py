@@ -130,6 +130,29 @@ def test_clevr(clevr: Path) -> None:
     assert not np.allclose(turned.train[0].seen["rows"], split.train[0].seen["rows"])
 
 
+def test_clevr_of_files_that_spell_otherwise(clevr: Path, tmp_path: Path) -> None:
+    """A folder of files of one scene each, answers in another spelling, and one that no program could give."""
+    (tmp_path / "scenes").mkdir()
+    for scene in json.loads((clevr / "scenes.json").read_text())["scenes"]:
+        (tmp_path / "scenes" / f"CLEVR_new_{scene['image_index']:06}.json").write_text(json.dumps(scene))
+    told = json.loads((clevr / "questions.json").read_text())["questions"][2:]
+    for question in told:
+        question["answer"] = f" {question['answer']} ".title()
+    told[0]["answer"] = "many"
+    (tmp_path / "questions.json").write_text(json.dumps({"questions": told}))
+    split = make_task("clevr", {"test": 0.2, "valid": 0.25}).load(tmp_path)
+    (bad,) = split.bad
+    assert "the reference answer 'many' is none of the answers in domain 'clevr'" in str(bad)
+    plain = {(q.text, q.index): q.answer for q in every_part(make_task("clevr").load(clevr))}
+    for query in every_part(split):
+        assert query.answer == plain[query.text, query.index]
+    assert len(every_part(split)) == 77
+
+
+def every_part(split: TaskSplit) -> list[Query]:
+    return [*split.train, *split.valid, *split.test]
+
+
 def test_clevr_of_several_files(clevr: Path, tmp_path: Path) -> None:
     for kind in ("scenes", "questions"):
         for name in ("train", "val"):

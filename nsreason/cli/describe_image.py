@@ -63,13 +63,15 @@ def describe_image(
     checks.domain_of(told, checks.looking(by, checkpoint, detector), "images")
     given = pictures.load_detections(detections)
     reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
+    from ..data.image_names import called
     from ..image_evaluation import AT_ONCE, views
 
     bad: list[NsreasonError] = []
+    names = called(paths)
     held = []
     with progress.counted("looking at", "images", len(paths)) as looked:
         for number, (_, view) in enumerate(
-            views(paths, reasoner, given, bad=bad, at_once=batch_size or AT_ONCE), start=1
+            views(paths, reasoner, given, bad=bad, at_once=batch_size or AT_ONCE, named=names.__getitem__), start=1
         ):
             if looked is not None:
                 looked(number, len(paths))

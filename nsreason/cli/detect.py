@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -91,10 +90,12 @@ def detect(
     paths = _find(images, bad)
     if not paths:
         raise bad[0]
-    called = _names(paths)
+    from ..data.image_names import called
+
+    names_of = called(paths)
     if len(paths) == 1:
         checks.image(str(paths[0]))
-    truth = None if instances is None else _read_truth(instances, called.values())
+    truth = None if instances is None else _read_truth(instances, names_of.values())
     detector = load_detector(checkpoint, device, trust=trust)
     warnings: dict[str, list[str]] = {}
     known = _familiarity(detector) if checkpoint is None else None
@@ -102,11 +103,11 @@ def detect(
     found: list[Detections] = []
     seconds = 0.0
     beside = sys.stderr if out == "-" else sys.stdout
-    width = max(map(len, called.values()))
+    width = max(map(len, names_of.values()))
     with progress.counted("looking at", "images", len(paths)) as looked:
         for files, read, clear in _read(paths, batch_size or AT_ONCE, bad):
             began = perf_counter()
-            names = [called[path] for path in files]
+            names = [names_of[path] for path in files]
             told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
             seconds += perf_counter() - began
             found += told
@@ -181,12 +182,6 @@ def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
         except DataError as error:
             bad.append(error)
     return list(dict.fromkeys(paths))
-
-
-def _names(paths: Sequence[Path]) -> dict[Path, str]:
-    """What images are called in files: by their bare names, and by their paths where several have one bare name."""
-    times = Counter(path.name for path in paths)
-    return {path: path.name if times[path.name] == 1 else path.as_posix() for path in paths}
 
 
 def _read(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, DataError
 from . import answers, options, output
 from .inputs import Outcome
 
@@ -158,13 +158,15 @@ def load_detections(path: str | None) -> DetectionFile | None:
     """Detections to look at in place of a detector's; what is bad in the file is told.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or nothing in it can be used.
     """
     if path is None:
         return None
     from ..perception.detections import read_detections
 
     found = read_detections(path)
+    if found.bad and not any(map(len, found.detections)):
+        raise DataError(f"{path}: none of its objects can be used; the first: {found.bad[0].error}")
     if found.bad:
         output.note(f"{path}: {len(found.bad):,} records cannot be used; the first: {found.bad[0].error}")
     return found

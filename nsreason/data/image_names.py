@@ -9,7 +9,9 @@ Both kinds of slash are the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from ..errors import DataError, did_you_mean
 
@@ -26,6 +28,12 @@ def parts(name: str) -> tuple[str, ...]:
 def bare_name(name: str) -> str:
     """A file name without folders, of either kind of path."""
     return name.replace("\\", "/").rpartition("/")[2]
+
+
+def called(paths: Sequence[Path]) -> dict[Path, str]:
+    """What image files are called in other files: by their bare names, and by their paths where several have one."""
+    times = Counter(path.name for path in paths)
+    return {path: path.name if times[path.name] == 1 else path.as_posix() for path in paths}
 
 
 def number_at_end(name: str) -> int | None:

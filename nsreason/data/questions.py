@@ -8,6 +8,7 @@ stays undecoded until it is asked for. What is only carried along is kept as it 
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..domain import Domain
 from ..errors import DataError, ProgramError
 from ..json_numbers import as_whole
 from ..program import Program
+from ..scene_record import not_finite
 from .answers import normalise_answer
 from .records import BadRecord, Record, Records, read_records
 from .scenes import write_records
@@ -91,6 +93,8 @@ def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRec
     try:
         row = _row(raw)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        if not isinstance(error, msgspec.ValidationError) and (place := _not_finite(raw)):
+            raise DataError(f"a number is not finite - at `{where}{place}`") from None
         message, _, path = str(error).rpartition(" - at `")
         path = path.rstrip("`") if message else "$"
         raise DataError(f"{message or error} - at `{where}{path.removeprefix('$')}`") from None
@@ -113,6 +117,15 @@ def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRec
         row.template_filename,
         row.split,
     )
+
+
+def _not_finite(raw: Record) -> str | None:
+    """Where NaN or Infinity stands, which Python's json writes and JSON does not have."""
+    try:
+        found = not_finite(json.loads(bytes(raw)))
+    except (ValueError, RecursionError):
+        return None
+    return None if found is None else found.removeprefix("$")
 
 
 def read_questions(path: str | Path) -> Iterator[QuestionRecord | BadRecord]:

@@ -20,6 +20,7 @@ from ...domain import load_domain
 from ...errors import DataError, NsreasonError
 from ...scene import Scene
 from ..dataset_folder import IMAGES, INSTANCES, new_dataset
+from ..image_names import bare_name
 from ..questions import QuestionRecord, read_questions
 from ..scenes import load_scenes
 from .dataset import QUESTIONS, SCENES, write_instances, write_list
@@ -69,7 +70,7 @@ def annotate(
 
     rules = clevr_rules()
     domain = load_domain(rules.domain)
-    held = [s for s in load_scenes(scenes, domain) if s.image and (Path(images) / s.image).is_file()]
+    held = [s for s in load_scenes(scenes, domain) if _is_in(s.image, Path(images))]
     if not held:
         raise DataError(f"{images}: none of the images of {scenes} is in this folder")
     chosen = [s for i, s in enumerate(held) if keep(i)]
@@ -82,6 +83,11 @@ def annotate(
         told = _written(chosen, Path(images), questions, made.folder, info)
         made.counts |= {IMAGES: told.images, "objects": told.objects, "questions": told.questions}
     return told
+
+
+def _is_in(name: str | None, folder: Path) -> bool:
+    """Whether a folder holds an image of this name: one with folders before it would be copied somewhere else."""
+    return name is not None and bare_name(name) == name and (folder / name).is_file()
 
 
 def _written(
