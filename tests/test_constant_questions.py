@@ -21,7 +21,7 @@ from nsreason.program import Program
 from nsreason.questions import parse_question
 from nsreason.scene import Scene
 
-TABLES = {"typed.txt": "clevr", "combined.txt": "clevr", "varied.txt": "clevr", "kitchen.txt": "kitchen"}
+TABLES = dict.fromkeys(("typed.txt", "combined.txt", "varied.txt", "scope.txt"), "clevr") | {"kitchen.txt": "kitchen"}
 SCENES = 300  # with an answer; fewer where the question is picky
 DRAWN, FEWEST = 3000, 20
 
