@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import DomainError, ProgramError
 from ..program import Program
 from .alike import ALIKE
+from .anaphora import repeated
 from .items import REGION
 from .lists import LIST, nearer
 from .nodes import Core, Node, Word
@@ -31,8 +32,10 @@ class Composer(Truths):
             QuestionError: a pronoun has nothing to stand for, an answer would be two words, or the phrases make no
                 sense together.
         """
-        *statements, ask = tree.parts
         try:
+            if "one" in self.text.lower():
+                tree = repeated(tree, self._word, self._unsayable)
+            *statements, ask = tree.parts
             for statement in statements:
                 if statement.rule == "it_is":
                     self._say_of(*statement.parts)
@@ -231,6 +234,8 @@ class Composer(Truths):
     def _which(self, np: Node, pred: Node) -> int:
         """The things that 'which ball is ...' asks for: 'which ball is leftmost' is the leftmost of the balls."""
         mods: tuple[Word, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
+        if self.it is not None and self._several(self.it.np) and np.rule == "np" and np.parts[1][:2] == ((), ()):
+            np = Node("np_them", (Word("THEM", "", np.parts[1].start),))  # 'there are cubes; which one is leftmost?'
         if len(mods) != 1 or mods[0].terminal != "EXTREME":
             return self._restrict(np, pred)
         if np.rule == "np" and np.parts[0] == "" and np.parts[1].plural and mods[0].value.endswith(REGION):

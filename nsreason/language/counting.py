@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .alike import ALIKE, Alike
+from .items import REGION
 from .nodes import Core, Node, Word
 
 _ORDER = {  # op, and whether its opposite is meant
@@ -71,6 +72,9 @@ class Counting(Alike):
         return self._or_scene(self._posts(Core((), (), True, posts), node))
 
     def _q_count_pred(self, nps: Node, pred: Node) -> int:
+        ends = [mod.value for mod in pred.parts[0] if mod.terminal == "EXTREME"] if pred.rule == "pred_mods" else []
+        if any(not end.endswith(REGION) for end in ends):
+            raise self._unsayable("only one thing lies furthest: several cannot be counted", nps)
         return self._add("count", self._restrict(nps, pred))
 
     def _q_near_count(self, near: Node, nps: Node) -> int:

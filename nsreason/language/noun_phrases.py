@@ -148,6 +148,8 @@ class NounPhrases(Steps):
             return
         if any(nearer(a, b) for a, b in itertools.pairwise(parts)):
             raise self._refuse("this goes with the noun before it", rest[-1])
+        if _is_nounless(first) and any(np.rule == "np" and np.parts[0] == "" for np in rest):
+            raise self._refuse("the noun is said once for both", rest[-1])  # 'the leftmost and rightmost cubes'
         det, core = first.parts
         bare = [np.parts[1] for np in rest if np.rule == "np" and np.parts[0] == "" and not np.parts[1].plural]
         if det == "" and core.plural and bare:  # 'things that are not a cube or ball' are no things, or a ball
@@ -176,7 +178,7 @@ class NounPhrases(Steps):
         if many and (core.number > 1 or det in ("the", "only") or after):
             raise self._unsayable("only the one thing that lies furthest can be asked for, not several", np)
         if after and not single:
-            raise self._unsayable("say 'the' of what lies furthest", np)
+            raise self._refuse("say 'the' of what lies furthest", np)
 
     def _restrict(self, np: Node, pred: Node) -> int:
         """The members of a noun phrase's set that the predicate is true of; the noun's own filters come last."""
@@ -309,3 +311,9 @@ def _is_marked(core: Core) -> bool:
         if kind == "extreme":
             return True
     return False
+
+
+def _is_nounless(np: Node) -> bool:
+    """Whether a noun is left out: 'the leftmost'."""
+    mods = np.parts[1].mods
+    return bool(mods) and np.parts[1].start == mods[0].start

@@ -194,6 +194,9 @@ class Truths(Counting):
     def _holds_of(self, anchor: int, pred: Node, *, choose: bool = True) -> int:
         if pred.rule == "pred_not":
             return self._add("negate", self._holds_of(anchor, pred.parts[0], choose=False))
+        of = pred.parts[1] if pred.rule in ("pred_relation", "pred_same", "pred_different") else pred
+        if self.it is None and of.rule in ("np_it", "np_them"):  # 'is the ball left of it'
+            raise self._refuse(f"'{self._word(of.parts[0])}' has nothing before it to stand for", of)
         if pred.rule in ("pred_same", "pred_different"):
             attributes, np = pred.parts
             return self._compared(anchor, attributes, np, pred.rule == "pred_same")
