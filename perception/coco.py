@@ -138,7 +138,7 @@ def add_images(gathered: Gatherer, images: Sequence[msgspec.Raw]) -> None:
 
 
 def _image_id(number: Number, where: str) -> ImageId:
-    return number if isinstance(number, str) else whole(number, where)
+    return number if isinstance(number, str) else whole(number, where, "an image number")
 
 
 def _file_name(image: _Image, where: str) -> str:
@@ -174,7 +174,7 @@ def _add(gathered: Gatherer, i: int, raw: Buffer, where: str, names: Mapping[int
     """One record of either layout; `scored` refuses one without a score, as COCO's results must have."""
     try:
         record = _annotation(raw)
-        label = whole(record.category_id, f"{where}.category_id")
+        label = whole(record.category_id, f"{where}.category_id", "a category number")
         if names and label not in names:
             shown = ", ".join(f"{n} {name}" for n, name in list(names.items())[:8])
             raise at(f"no category has the number {label}; the first are {shown}", f"{where}.category_id")

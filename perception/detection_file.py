@@ -286,7 +286,7 @@ def _box(bbox: list[float], where: str) -> tuple[float, float, float, float]:
     return box
 
 
-def whole(number: int | float | str, where: str) -> int:
+def whole(number: int | float | str, where: str, what: str = "a number") -> int:
     """A whole number, which may be written 1.0.
 
     Raises:
@@ -294,7 +294,7 @@ def whole(number: int | float | str, where: str) -> int:
     """
     found = as_whole(number)
     if found is None:
-        raise at(f"a whole number, got {number!r:.60}", where)
+        raise at(f"{what} is a whole number from 0, got {number!r:.60}", where)
     return found
 
 

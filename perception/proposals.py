@@ -85,7 +85,9 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             if objects is None:
                 absent += 1
                 raise at("neither objects_detection nor a mask in its objects", where)
-            number = i if scene.image_index is None else whole(scene.image_index, f"{where}.image_index")
+            number = i
+            if scene.image_index is not None:
+                number = whole(scene.image_index, f"{where}.image_index", "an image_index")
             gathered.image(number, scene.image_filename, None, f"{where}.image_filename")
         except DECODING as error:
             gathered.refuse(i, decode_error(error, where))
@@ -122,7 +124,7 @@ def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where
             bbox=None,
             mask=held.mask,
             score=held.score,
-            label=1 if label is None else whole(label, where),
+            label=1 if label is None else whole(label, where, "a category number"),
             paths=(where, where, f"{where}.mask"),
         )
     except DECODING as error:
@@ -220,12 +222,12 @@ def _gather(
         try:
             gathered.add(
                 i,
-                whole(proposal.image_idx, paths[0]),
+                whole(proposal.image_idx, paths[0], "an image number"),
                 where=paths[1],
                 bbox=None,
                 mask=proposal.mask,
                 score=proposal.score,
-                label=whole(proposal.category_idx, paths[1]),
+                label=whole(proposal.category_idx, paths[1], "a category number"),
                 paths=paths,
             )
         except DataError as error:

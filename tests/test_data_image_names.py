@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nsreason.asked_images import AskedImages
+from nsreason.data import image_names
 from nsreason.data.image_names import ImageNames, number_at_end
 from nsreason.data.questions import QuestionRecord
 from nsreason.detection_data import read_folder
@@ -69,6 +70,26 @@ def test_every_name_finds_itself_or_its_like(names: list[str], asked: str) -> No
     assert all(0 <= p < len(names) for p in known.find(asked))
     for place in known.places([*names, asked]):
         assert isinstance(place, int | DataError)
+
+
+def test_many_folders_of_the_same_names_cost_no_more_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of videos: each frame's name is in every folder."""
+    names = [f"video_{v:03}/{f:04}.png" for v in range(200) for f in range(20)]
+    known = ImageNames(names)
+    monkeypatch.setattr("nsreason.data.image_names.parts", parts := Counted(image_names.parts))
+    assert known.places(f"data/{name}" for name in names) == list(range(len(names)))
+    assert parts.calls <= 6 * len(names)
+
+
+class Counted:
+    """A function that counts its calls."""
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.calls = function, 0
+
+    def __call__(self, *args: Any) -> Any:
+        self.calls += 1
+        return self.function(*args)
 
 
 def test_numbers_at_the_end() -> None:

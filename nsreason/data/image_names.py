@@ -8,6 +8,7 @@ Both kinds of slash are the same.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,11 +55,12 @@ class ImageNames:
     def __init__(self, names: Iterable[str | None]) -> None:
         self._names = list(names)
         self._whole: dict[tuple[str, ...], list[int]] = {}
-        self._bare: dict[str, list[int]] = {}
+        self._ends: dict[tuple[str, ...], list[int]] = {}  # by each tail of a path, its bare name included
         for place, name in enumerate(self._names):
             if name is not None and (path := parts(name)):
                 self._whole.setdefault(path, []).append(place)
-                self._bare.setdefault(path[-1], []).append(place)
+                for start in range(len(path)):
+                    self._ends.setdefault(path[start:], []).append(place)
 
     def __iter__(self) -> Iterator[str | None]:
         return iter(self._names)
@@ -70,14 +72,12 @@ class ImageNames:
             return []
         if path in self._whole:
             return self._whole[path]
-        found = self._bare.get(path[-1], [])
+        found = self._ends.get(path[-1:], [])
         if len(found) > 1:
-            tails = [place for place in found if self._is_tail(place, path)]
+            longer, shorter = self._ends.get(path, []), (self._whole.get(path[n:], []) for n in range(1, len(path)))
+            tails = [*longer, *itertools.chain.from_iterable(shorter)]
             return tails if len(tails) == 1 else found
         return found
-
-    def _is_tail(self, place: int, path: tuple[str, ...]) -> bool:
-        return _tail(parts(self._names[place] or ""), path)
 
     def place(self, name: str) -> int:
         """The place of the image that a name means.
@@ -89,8 +89,8 @@ class ImageNames:
         if len(found) == 1:
             return found[0]
         if not found:
-            hint = did_you_mean(path, self._bare) if (path := bare_name(name)) and len(self._bare) <= _NEAR else ""
-            raise DataError(f"no image '{name}'{hint}")
+            bare = [path[-1] for path in self._whole] if len(self._whole) <= _NEAR else []
+            raise DataError(f"no image '{name}'{did_you_mean(bare_name(name), dict.fromkeys(bare)) if name else ''}")
         raise DataError(f"several images are called '{name}': {self.shown(found)}; name one by its whole path")
 
     def places(self, names: Iterable[str]) -> list[int | DataError]:
