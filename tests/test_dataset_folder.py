@@ -96,6 +96,42 @@ def test_a_manifest_of_others_is_not_overwritten(tmp_path: Path) -> None:
         refuse_incomplete(tmp_path / "scenes.json")
 
 
+@pytest.mark.parametrize("name", ["../kept.txt", "/kept.txt", "..", "a\\b", "sub/kept.txt", "", "x\0"])
+def test_nothing_outside_is_removed_because_a_file_says_so(tmp_path: Path, name: str) -> None:
+    """A manifest that was handed on names files of elsewhere: they stay, and so does all else."""
+    out = tmp_path / "data"
+    make(out, 1, images=True)
+    (out / "sub").mkdir()
+    for kept in (tmp_path / "kept.txt", out / "sub" / "kept.txt"):
+        kept.write_text("kept")
+    told = json.loads((out / MANIFEST).read_bytes())
+    name = str(tmp_path / name[1:]) if name.startswith("/") else name
+    (out / MANIFEST).write_text(json.dumps({**told, "files": {**told["files"], name: None}}))
+    before = held(tmp_path)
+    with pytest.raises(DataError, match=r"dataset\.json: not written by nsreason"):
+        make(out, 2, overwrite=True)
+    assert held(tmp_path) == before
+    (out / MANIFEST).write_text(json.dumps(told))
+    instances = json.loads((out / "instances.json").read_bytes())
+    instances["images"][0]["file_name"] = name
+    (out / "instances.json").write_text(json.dumps(instances))
+    make(out, 2, overwrite=True)
+    assert (tmp_path / "kept.txt").read_text() == "kept" and (out / "sub" / "kept.txt").read_text() == "kept"
+
+
+def test_a_folder_in_the_way_of_a_file_is_told_before_anything_changes(tmp_path: Path) -> None:
+    make(tmp_path / "a", 1)
+    (tmp_path / "a" / "images").write_text("mine")
+    before = held(tmp_path)
+    with pytest.raises(DataError, match="images: in the way of a folder; move it away"):
+        make(tmp_path / "a", 2, images=True, overwrite=True)
+    assert held(tmp_path) == before
+    (tmp_path / "b" / "scenes.json").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"scenes\.json: in the way of a file"):
+        make(tmp_path / "b", 2, overwrite=True)
+    assert not held(tmp_path / "b")
+
+
 def test_what_the_former_data_set_had_goes(tmp_path: Path) -> None:
     """Of another kind, with pictures: nothing of it stays to be taken for a part of the new one."""
     make(tmp_path, 1, 4, images=True)

@@ -134,7 +134,13 @@ def _read(path: Path) -> _Manifest | None:
         told = msgspec.json.decode(path.read_bytes(), type=_Manifest)
     except (OSError, ValueError, msgspec.DecodeError, RecursionError):
         return None
-    return told if told.generator.startswith(_GENERATOR) else None
+    ours = told.generator.startswith(_GENERATOR) and all(map(_plain, (*told.files, *told.folders)))
+    return told if ours else None
+
+
+def _plain(name: str) -> bool:
+    """Whether a name that a file says is one of its own folder: what is named is removed, and nothing elsewhere."""
+    return name not in ("", ".", "..") and not any(c in name for c in "/\\\0")
 
 
 def _former(folder: Path, overwrite: bool) -> _Manifest | None:
@@ -170,7 +176,15 @@ def _contents(making: Path) -> tuple[dict[str, _File | None], dict[str, int]]:
 
 
 def _put_in_place(folder: Path, making: Path, told: _Manifest, former: _Manifest | None) -> None:
-    """Say that the folder is a mixture, make it the new data set, and say that it is whole."""
+    """Say that the folder is a mixture, make it the new data set, and say that it is whole.
+
+    Raises:
+        DataError: what is there has the name of a file or folder of the data set, and is of the other kind.
+    """
+    for name in (*told.files, *told.folders):
+        there = folder / name
+        if there.exists() and there.is_dir() != (name in told.folders):
+            raise DataError(f"{there}: in the way of {'a folder' if name in told.folders else 'a file'}; move it away")
     old_files = {} if former is None else dict.fromkeys(former.files)
     old_folders = {} if former is None else former.folders
     mixture = _Manifest(
@@ -205,7 +219,7 @@ def _named(path: Path) -> set[str]:
     try:
         told = msgspec.json.decode(path.read_bytes())
         ours = str(told["info"]["generator"]).startswith(_GENERATOR)
-        return {str(i["file_name"]) for i in told["images"] if Path(i["file_name"]).name == i["file_name"] and ours}
+        return {str(i["file_name"]) for i in told["images"] if ours and _plain(str(i["file_name"]))}
     except (OSError, ValueError, msgspec.DecodeError, KeyError, TypeError, RecursionError):
         return set()
 

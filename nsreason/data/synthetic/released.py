@@ -102,14 +102,16 @@ def _written(
     scene_records, image_records, instances = [], [], []
     indices = set()
     for scene in chosen:
+        name = str(scene.image)
         try:
+            if Path(name).name != name or name == "..":  # it becomes the name of a file
+                raise DataError(f"scene {scene.index}: '{name}' is no name of a file in the folder of images")
             camera, error = fitted_camera(scene, rules)
             drawn = picture_of(scene, camera, rules=rules, samples=3)
             seen = annotated(scene, drawn)
         except NsreasonError as fault:
             told.bad.append(fault)
             continue
-        name = str(scene.image)
         shutil.copyfile(images / name, folder / IMAGES / name)
         image, objects = instance_records(seen, drawn)
         scene_records.append(encode(seen.to_dict()))
