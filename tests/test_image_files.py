@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import EpsImagePlugin, Image
 
 from nsreason.errors import DataError
 from nsreason.image_files import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
-from nsreason.perception.images import find_images, images_below, read_image
+from nsreason.perception.images import ImageFolder, find_images, read_image
 from nsreason.picture import Picture
 from nsreason.trace_image import embedded
 
@@ -77,7 +78,7 @@ def test_listed_formats_are_read_by_content_and_found_by_name(tmp_path: Path, ki
     path = tmp_path / f"a{SAVED[kind]}"
     colours(path)
     assert SAVED[kind] in FORMATS[kind] and set(FORMATS[kind]) <= set(ENDINGS)
-    assert find_images([tmp_path]) == [path] and images_below(tmp_path) == {path.name: path}
+    assert find_images([tmp_path]) == [path] and ImageFolder(tmp_path).files == [path]
     other = path.rename(tmp_path / "named.dat")
     assert abs(np.asarray(read_rgb(other)).astype(int) - (200, 30, 40)).max() < 6
     header = read_header(other)
@@ -186,3 +187,61 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
         read_header(tmp_path)
     with pytest.raises(DataError, match="cannot be read as an image: embedded null"):
         read_rgb("a\0b.png")
+
+
+# --- damage of all kinds ------------------------------------------------------------------------------------
+
+
+def damaged(data: bytes, draw: random.Random) -> bytes:
+    """A file with bytes changed, cut out, doubled, or taken for others, more often near its start."""
+    made = bytearray(data)
+    for _ in range(draw.randint(1, 6)):
+        at = min(int(draw.expovariate(1 / max(1, len(made) // 6))), max(0, len(made) - 1))
+        kind = draw.randrange(5)
+        if kind == 0 and made:
+            made[at] = draw.randrange(256)
+        elif kind == 1 and made:
+            made[at] ^= 1 << draw.randrange(8)
+        elif kind == 2:
+            del made[at : at + draw.randint(1, 40)]
+        elif kind == 3:
+            made[at:at] = made[at : at + draw.randint(1, 40)]
+        else:
+            made[at : at + 4] = draw.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", bytes(4), b"\x00\x00\x00\x01"])
+    return bytes(made)
+
+
+def fuzz(folder: Path, number: int, seed: int) -> dict[str, int]:
+    """Read damaged files of every format; returns how many were read and refused."""
+    draw = random.Random(seed)
+    noise = np.random.default_rng(2).integers(0, 255, (12, 17, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = []
+    for kind, ending in SAVED.items():
+        modes = ("RGB", "L", "P") if kind != "WEBP" else ("RGB", "RGBA")
+        for mode in modes:
+            path = folder / f"whole{ending}"
+            image = Image.fromarray(noise).convert("RGB").convert(mode) if mode != "RGBA" else Image.fromarray(noise)
+            if (kind, mode) == ("JPEG", "P"):
+                image = image.convert("CMYK")
+            image.save(path, **({} if kind == "BMP" else {"exif": exif}))
+            whole.append(path.read_bytes())
+    counts = {"read": 0, "refused": 0}
+    path = folder / "damaged"
+    for _ in range(number):
+        path.write_bytes(damaged(draw.choice(whole), draw))
+        for reader in (read_header, read_rgb, embedded):
+            try:
+                reader(path)
+                counts["read"] += 1
+            except DataError as error:
+                assert "damaged: " in str(error)
+                counts["refused"] += 1
+    return counts
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning", "ignore:.*:UserWarning:PIL")
+def test_damaged_images_are_read_or_refused_by_name(tmp_path: Path) -> None:
+    counts = fuzz(tmp_path, 300, 1)  # tests/fuzz_files.py has more of them
+    assert min(counts.values()) > 50
