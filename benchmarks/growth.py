@@ -17,6 +17,7 @@ import contextlib
 import gc
 import json
 import pickle
+import signal
 import sys
 import time
 import tracemalloc
@@ -37,6 +38,7 @@ from nsreason.trace import Trace
 
 SECONDS, MEGABYTES = 1.0, 300.0  # what an input of SIZE may cost
 SIZE = 10_000
+PATIENCE = 20  # seconds that a case may take before it is given up
 
 Run = Callable[[], object]
 RELATIONS = ("left", "right", "front", "behind")
@@ -595,10 +597,18 @@ def measure(case: Case, size: int) -> tuple[float, float, str]:
     """CPU seconds, megabytes and outcome at one size."""
     run = case.prepare(size)
     case.prepare(min(64, size))()  # what is made once (tables, grammars) is not counted
-    cpu = seconds(run)
-    if cpu > 20 * SECONDS:
-        return cpu, float("nan"), "too slow to measure its memory"
-    return cpu, megabytes(run), outcome(run)
+    signal.signal(signal.SIGALRM, _too_slow)
+    signal.alarm(PATIENCE)
+    try:
+        return seconds(run), megabytes(run), outcome(run)
+    except TimeoutError:
+        return float("inf"), float("nan"), "not waited for"
+    finally:
+        signal.alarm(0)
+
+
+def _too_slow(number: int, frame: object) -> None:
+    raise TimeoutError
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from .canonical import equivalent
 from .errors import ConversionError, QuestionError
 from .language.lexicon import plurals
-from .language.speaker import Speaker, article
+from .language.speaker import Speaker, article, said_once
 from .program import Program
 from .questions import question_parser
 
@@ -72,6 +72,7 @@ class _Asker(Speaker):
     def _sentence(text: str) -> str:
         return text[:1].upper() + text[1:] + ("." if text.startswith("find ") else "?")
 
+    @said_once
     def _wordings(self, node: int) -> list[str]:
         call = self.calls[node]
         say: Callable[[int], list[str]] | None = getattr(self, f"_ask_{call.op}", None)
@@ -124,6 +125,7 @@ class _Asker(Speaker):
             return self._np(call.inputs[0], True)
         return self._values(node) if call.op == "distinct" else None
 
+    @said_once
     def _amount(self, node: int) -> str:
         """Any number as a noun phrase."""
         call = self.calls[node]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import networkx
 
 
+TREE_DEPTH = 50  # calls drawn one under the other: with every level the tree's lines grow
+
+
 class Call(NamedTuple):
     """One call: the op, the names of its literals, and the indices of the calls it takes its inputs from."""
 
@@ -177,7 +180,8 @@ class Program:
         return "\n".join([*lines, "}"])
 
     def to_tree(self, note: Callable[[int], str] | None = None) -> str:
-        """An ASCII tree, the answer on top; a shared call is drawn once and then named by its number.
+        """An ASCII tree, the answer on top; a shared call is drawn once and then named by its number. So is one that
+        lies more than TREE_DEPTH calls deep: it is drawn below, from the margin again.
 
         `note` adds a remark behind each call (a trace puts its value there).
         """
@@ -188,19 +192,25 @@ class Program:
                 uses[i] += 1
         lines: list[str] = []
         drawn: set[int] = set()
+        below: list[int] = []  # calls too deep for the tree above
+        later: set[int] = set()
         stack: list[tuple[int, str, str]] = [(len(calls) - 1, "", "")]
-        while stack:
-            node, first, rest = stack.pop()
-            shared = uses[node] > 1
-            label = f"{calls[node]} (#{node})" if shared else str(calls[node])
-            if node in drawn:
-                lines.append(f"{first}{calls[node]} (see #{node})")
+        while stack or below:
+            node, first, rest = stack.pop() if stack else (below.pop(), "", "")
+            deep = len(rest) >= 4 * TREE_DEPTH and bool(calls[node].inputs)
+            if node in drawn or deep:
+                if first:
+                    lines.append(f"{first}{calls[node]} (see #{node})")
+                if node not in drawn and node not in later:
+                    later.add(node)
+                    below.append(node)
                 continue
             drawn.add(node)
+            label = f"{calls[node]} (#{node})" if uses[node] > 1 or node in later else str(calls[node])
             lines.append(first + label + (note(node) if note else ""))
-            below = calls[node].inputs
-            for place, i in reversed(list(enumerate(below))):
-                last = place == len(below) - 1
+            inputs = calls[node].inputs
+            for place, i in reversed(list(enumerate(inputs))):
+                last = place == len(inputs) - 1
                 stack.append((i, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   ")))
         return "\n".join(lines)
 

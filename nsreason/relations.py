@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .domain import Domain
 from .errors import SceneError, did_you_mean
 
-if TYPE_CHECKING:  # numpy is imported where it is used: canonical forms need `members` alone
+if TYPE_CHECKING:  # numpy is imported where it is used: reading a domain needs none of it
     import numpy as np
 
 
@@ -26,6 +26,22 @@ def members(bits: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def listed(rows: Sequence[int]) -> list[list[int]]:
+    """A table's rows as lists of indices, ascending."""
+    n = len(rows)
+    if n <= 64:
+        return [list(members(row)) for row in rows]
+    import numpy as np
+
+    indices = np.arange(n).astype(object)  # one integer object for each index, however many rows hold it
+    width = (n + 7) // 8
+    found: list[list[int]] = []
+    for row in rows:
+        bits = np.frombuffer(row.to_bytes(width, "little"), np.uint8)
+        found.append(indices[np.unpackbits(bits, count=n, bitorder="little").view(np.bool_)].tolist())
+    return found
+
+
 def converse(rows: Sequence[int]) -> list[int]:
     """The table read the other way: bit j of row i becomes bit i of row j."""
     n = len(rows)
@@ -33,8 +49,11 @@ def converse(rows: Sequence[int]) -> list[int]:
         import numpy as np
 
         width = (n + 7) // 8
-        packed = np.frombuffer(b"".join(r.to_bytes(width, "little") for r in rows), np.uint8)
-        return _pack_rows(np.unpackbits(packed.reshape(n, width), axis=1, count=n, bitorder="little").T)
+        packed = np.frombuffer(b"".join([r.to_bytes(width, "little") for r in rows]), np.uint8).reshape(n, width)
+        columns: list[int] = []
+        for start in range(0, width, 64):  # in blocks, so that memory stays small for 10,000 objects
+            columns += _pack_rows(np.unpackbits(packed[:, start : start + 64], axis=1, bitorder="little").T)
+        return columns[:n]
     turned = [0] * n
     for i, row in enumerate(rows):
         for j in members(row):

@@ -11,6 +11,7 @@ makes tables of degrees for the soft executors; both meet programs through the s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -21,7 +22,7 @@ import msgspec
 
 from .domain import Domain, load_domain
 from .errors import SceneError
-from .relations import check_relationships, converse, members, rows_along
+from .relations import check_relationships, converse, listed, members, rows_along
 from .scene_record import (
     DECODING,
     POSITION_AXES,
@@ -36,6 +37,8 @@ from .scene_record import (
     scene_error,
     value_decoder,
 )
+
+MOST_RELATED = 3_000  # objects whose computed relations are written out: 18 million indices of CLEVR's four
 
 __all__ = ["ObjectPlace", "Scene", "SceneRecord", "Vector", "converse", "members"]
 
@@ -288,20 +291,26 @@ class Scene:
         return self.directions.get(direction) if direction is not None else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The scene in the official layout, relationships included where they are known."""
+        """The scene in the official layout, relationships included where they are known.
+
+        Of more than MOST_RELATED objects, those are left out that the coordinates and directions say: a reader of the
+        layout computes them, and their lists grow with the square of the objects.
+        """
         objects = []
+        names = [[self.domain.concepts[c] for c in column] for column in self.values]
         for i, place in enumerate(self.places):
-            told: dict[str, Any] = {a: self.value(i, a) for a in self.domain.attributes}
+            told: dict[str, Any] = {a: column[i] for a, column in zip(self.domain.attributes, names, strict=True)}
             found = msgspec.to_builtins(place)
             found |= found.pop("(other)") or {}
             told |= {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
             objects.append(told)
         relationships: dict[str, list[list[int]]] = {}
         for number, name in enumerate(self.domain.relations):
-            try:
-                relationships[name] = [list(members(row)) for row in self.relation(number)]
-            except SceneError:
+            known = name in self._given or self.domain.inverse(name) in self._given
+            if len(self) > MOST_RELATED and self._eps is None and not known:
                 continue
+            with contextlib.suppress(SceneError):
+                relationships[name] = listed(self.relation(number))
         out: dict[str, Any] = {"objects": objects, "relationships": relationships}
         if self.directions:
             out["directions"] = {k: list(v) for k, v in self.directions.items()}

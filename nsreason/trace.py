@@ -14,6 +14,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -144,6 +145,18 @@ class Trace:
                 )
             )
         return cls(program, scene, tuple(steps), error, question)
+
+    @cached_property
+    def about(self) -> tuple[tuple[int, ...], ...]:
+        """Per call, the objects that it is about: those it gave, or those that its number, word or truth came from."""
+        found: list[tuple[int, ...]] = []
+        for step in self.steps:
+            if step.objects is not None:
+                found.append(step.objects)
+            else:
+                given = list(dict.fromkeys(found[i] for i in step.inputs))
+                found.append(given[0] if len(given) == 1 else tuple(sorted({i for one in given for i in one})))
+        return tuple(found)
 
     @property
     def answer(self) -> Value | None:

@@ -94,7 +94,7 @@ def start(trace: Trace) -> TraceStep:
 
 def sources(trace: Trace, node: int) -> list[tuple[int, ...]]:
     """Per input of a call, the objects it is about: its own, or those that a number or word came from."""
-    return [_support(trace, i) for i in trace.steps[node].inputs]
+    return [trace.about[i] for i in trace.steps[node].inputs]
 
 
 def _met(objects: tuple[int, ...]) -> str:
@@ -108,19 +108,3 @@ def _shade(trace: Trace, step: TraceStep) -> tuple[float, ...] | None:
     if step.objects is None and step.state == "done" and len(step.inputs) == 1:
         return trace.steps[step.inputs[0]].degrees
     return None
-
-
-def _support(trace: Trace, node: int) -> tuple[int, ...]:
-    found: set[int] = set()
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        here = trace.steps[waiting.pop()]
-        if here.node in seen:
-            continue
-        seen.add(here.node)
-        if here.objects is None:
-            waiting.extend(here.inputs)
-        else:
-            found.update(here.objects)
-    return tuple(sorted(found))

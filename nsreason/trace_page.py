@@ -6,6 +6,7 @@ The page names no other file and no address, and forbids its reader's browser to
 
 from __future__ import annotations
 
+import heapq
 import html
 import json
 import re
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from .errors import NotUnique
+from .errors import DataError, NotUnique
 from .kinds import OBJECT, OBJECTS
 from .surfaces import show
 from .trace import Trace, TraceStep, how_many
@@ -21,6 +22,8 @@ from .trace_focus import Focus, focus, start
 from .trace_plan import Drawing, Look, from_above, look, plan
 
 _MOST = 24  # objects listed in a panel; the others are counted
+_MOST_CALLS = _MOST_OBJECTS = 10_000  # of a page that a browser can still step through
+_MOST_MARKS = 200_000  # objects of all calls together
 _ROW, _LANE, _INSET = 34, 16, 16  # pixels: a row of the program, from lane to lane, from the edge to a lane
 
 _escape = html.escape
@@ -30,8 +33,15 @@ def page(trace: Trace, image: Path | None = None) -> str:
     """The page.
 
     Raises:
-        DataError: the image cannot be read, or is neither PNG nor JPEG.
+        DataError: the image cannot be read, or is neither PNG nor JPEG, or the page would be too large to step through.
     """
+    for most, count, what in (
+        (_MOST_CALLS, len(trace.steps), "calls"),
+        (_MOST_OBJECTS, len(trace.scene), "objects"),
+        (_MOST_MARKS, len(trace.steps) * len(trace.scene), "objects of all calls together"),
+    ):
+        if count > most:
+            raise DataError(f"a page shows no more than {most:,} {what}, this trace has {count:,}; its text shows all")
     drawings = _drawings(trace, image)
     first = start(trace)
     looks = [look(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
@@ -65,13 +75,17 @@ def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
     """
     last_use = {i: node for node, given in enumerate(inputs) for i in given}
     lane: list[int] = []
-    held: set[int] = set()
+    free: list[int] = []
+    lanes_used = 0
     for node, given in enumerate(inputs):
         done = {lane[i] for i in given if last_use[i] == node}
-        held -= done
-        free = min(done) if done else next(k for k in range(len(inputs)) if k not in held)
-        held.add(free)
-        lane.append(free)
+        if done:
+            lane.append(min(done))
+        else:
+            lane.append(heapq.heappop(free) if free else lanes_used)
+        lanes_used = max(lanes_used, lane[-1] + 1)
+        for other in done - {lane[-1]}:
+            heapq.heappush(free, other)
     return lane
 
 

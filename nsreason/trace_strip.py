@@ -30,6 +30,7 @@ GAP, MARGIN = 26, 36
 _BARS = 58  # the height of a bar of degree 1
 _MOST_BARS = 96
 _MOST_CALLS = 200  # a picture of more is one that nobody reads
+_MOST_MARKS = 4_000  # objects of all panels together
 
 
 def strip(trace: Trace, image: Path | None = None) -> bytes:
@@ -47,6 +48,9 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     if len(trace.steps) > _MOST_CALLS:
         told = f"a strip shows no more than {_MOST_CALLS} calls, the program has {len(trace.steps)}"
         raise DataError(f"{told}; the page shows them all")
+    if len(trace.steps) * len(trace.scene) > _MOST_MARKS:
+        told = f"{len(trace.steps):,} calls on {len(trace.scene):,} objects"
+        raise DataError(f"a strip draws no more than {_MOST_MARKS:,} objects in all its panels, here {told}")
     ground = on_plan(trace.scene, PANEL) if image is None else on_photo(trace.scene, image, PANEL)
     cells = [_Cell.of(trace, step, panel(ground, focus(trace, step))) for step in trace.steps]
     columns = columns_for(len(cells))

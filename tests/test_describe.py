@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,31 @@ def test_a_domain_without_questions() -> None:
     domain: Domain = parse_domain('name = "plain"\n[attributes.color.values.red]\n')
     with pytest.raises(DomainError, match="names no question grammar"):
         describe(Program([Call("scene", (), ()), Call("count", (), (0,))], domain))
+
+
+@pytest.mark.parametrize("op", ["both", "either"])
+def test_shared_calls_are_said_once(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """33 calls that unfold to a tree of 65,536 truths took seconds, and each two more twice as long."""
+    said = 0
+    plain = sys.modules["nsreason.describe"]._Asker._two
+
+    def counted(*given: object) -> list[str]:
+        nonlocal said
+        said += 1
+        return plain(*given)
+
+    monkeypatch.setattr(sys.modules["nsreason.describe"]._Asker, "_two", counted)
+    lines = [f"a{k + 1} = {op}(a{k}, negate(a{k})); " for k in range(100)]
+    shared = parse_program("a0 = exist(scene()); " + "".join(lines) + "a100")
+    with pytest.raises(ConversionError, match="too long to be said in one question"):
+        describe(shared)
+    assert said <= 2 * len(shared)
+
+
+def test_alike_calls_are_found_without_unfolding_them() -> None:
+    lines = [f"a{k + 1} = union(a{k}, a{k}); " for k in range(60)]
+    for number in (1, 2):  # the objects of the two `unique` are alike but not shared
+        lines += [f"u{number} = unique(filter[red](a60)); "]
+    text = "a0 = scene(); " + "".join(lines) + "count(difference(scene(), union(same[color](u1), only(u2))))"
+    with pytest.raises(ConversionError, match="too long to be said in one question"):
+        describe(parse_program(text))

@@ -13,7 +13,8 @@ from strategies import programs
 from nsreason.domain import load_domain
 from nsreason.errors import ProgramError
 from nsreason.kinds import TRUTH, WORD
-from nsreason.program import Call, Program
+from nsreason.program import TREE_DEPTH, Call, Program
+from nsreason.surfaces import parse_program
 
 CLEVR = load_domain("clevr")
 SCENE = Call("scene")
@@ -173,3 +174,37 @@ def test_ten_thousand_calls_deep() -> None:
     assert pickle.loads(pickle.dumps(program)) == program
     shared = [SCENE, *(Call("union", (), (i, i)) for i in range(10_000))]
     assert Program(shared).depth == 10_001
+
+
+def test_a_deep_tree_goes_on_at_the_margin() -> None:
+    """Lines that grow with every level would make 200 MB of a chain of 10,000 calls."""
+    n = 10_000
+    chain = Program([Call("scene"), *(Call("extreme", ("left",), (i,)) for i in range(n - 1))])
+    lines = chain.to_tree(lambda node: f" = {node}").split("\n")
+    assert max(map(len, lines)) <= 4 * TREE_DEPTH + 40
+    assert len(lines) <= n + n // TREE_DEPTH + 1
+    drawn = [int(line.rpartition(" = ")[2]) for line in lines if " = " in line]
+    assert sorted(drawn) == list(range(n))  # every call once
+    pointed = {line.partition("(see #")[2] for line in lines if "(see #" in line}
+    margins = {line.partition("(#")[2].partition(")")[0] + ")" for line in lines[1:] if line[:1] not in " └├│"}
+    assert pointed == margins
+
+
+def test_a_deep_tree_draws_shared_calls_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsreason.program.TREE_DEPTH", 2)
+    bindings = "a = extreme[left](scene()); b = union(extreme[front](extreme[left](a)), a); "
+    assert parse_program(bindings + "count(union(b, extreme[left](b)))").to_tree().split("\n") == [
+        "count",
+        "└── union",
+        "    ├── union (see #4)",
+        "    └── extreme[left] (see #5)",
+        "extreme[left] (#5)",
+        "└── union (#4)",
+        "    ├── extreme[front] (see #3)",
+        "    └── extreme[left] (see #1)",
+        "extreme[left] (#1)",
+        "└── scene",
+        "extreme[front] (#3)",
+        "└── extreme[left]",
+        "    └── extreme[left] (see #1)",
+    ]

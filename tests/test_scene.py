@@ -18,6 +18,7 @@ from nsreason.domain import Domain, load_domain, parse_domain
 from nsreason.errors import SceneError
 from nsreason.executors import execute
 from nsreason.program import Call, Program
+from nsreason.relations import listed
 from nsreason.scene import ObjectPlace, Scene, converse, members
 
 CLEVR = load_domain("clevr")
@@ -526,3 +527,26 @@ def test_domains_are_given_by_value_or_name() -> None:
     street: Domain = parse_domain('name = "street"\n[attributes.kind.values]\ncar = {}\n')
     assert Scene.of(street, [{"kind": "car"}]).domain is street
     assert Scene.of("clevr", []).domain is CLEVR
+
+
+def test_a_scene_of_many_objects_leaves_out_what_its_coordinates_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
+    objects = [cube | {"3d_coords": [i * 7 % 100, i * 3 % 100, 0]} for i in range(100)]
+    scene = Scene.of("clevr", objects, directions=DIRECTIONS)
+    whole = scene.to_dict()
+    for number, name in enumerate(scene.domain.relations):
+        assert whole["relationships"][name] == [list(members(row)) for row in scene.relation(number)]
+    monkeypatch.setattr("nsreason.scene.MOST_RELATED", 99)
+    short = scene.to_dict()
+    assert short == whole | {"relationships": {}}
+    again = Scene.from_dict(short)
+    assert [again.relation(k) for k in range(4)] == [scene.relation(k) for k in range(4)]
+    given = Scene.from_dict(whole)
+    assert given.to_dict() == whole  # what a file gave is kept, whatever its size
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 513, 700])
+def test_tables_of_any_size_are_listed_and_turned(n: int) -> None:
+    rows = [sum(1 << j for j in range(n) if (i * 31 + j * j) % 7 == 0) for i in range(n)]
+    assert listed(rows) == [list(members(row)) for row in rows]
+    assert converse(rows) == [sum(1 << i for i in range(n) if rows[i] >> j & 1) for j in range(n)]

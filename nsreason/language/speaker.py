@@ -6,15 +6,47 @@ speaker puts a clause in parentheses wherever the nearest noun could take it.
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ..errors import ConversionError
 from ..program import Program
 from .lexicon import extremes_of, plurals
 
-MAX_WORDS = 500  # of one wording, about: shared calls are said once for each use, which can grow without end
+MAX_DEPTH = 80  # of what is said within what is said; a question of 400 words holds about as much
+MAX_LETTERS = 2_400  # of one wording: 400 words, the most that the parser reads
+
+_TOO_LONG = "this program is too long to be said in one question"
+_P = ParamSpec("_P")
+_R = TypeVar("_R", str, list[str])
+
+
+def said_once(say: Callable[Concatenate[Any, int, _P], _R]) -> Callable[Concatenate[Any, int, _P], _R]:
+    """The words for a call are worked out once, however many calls use it: 40 calls may unfold to a tree of a billion.
+    What is too long for a question ends the attempt.
+    """
+
+    @functools.wraps(say)
+    def remembered(self: Any, node: int, /, *given: _P.args, **named: _P.kwargs) -> _R:
+        key = (say.__name__, node, *given)
+        found: Any = self.said.get(key)
+        if found is None:
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise ConversionError(f"{_TOO_LONG}: it is nested too deeply", node=node)
+            found = say(self, node, *given, **named)
+            if isinstance(found, list):
+                found = [text for text in found if len(text) <= MAX_LETTERS]
+            if not found or len(found) > MAX_LETTERS:
+                raise ConversionError(_TOO_LONG, node=node)
+            self.depth -= 1
+            self.said[key] = found
+        return cast("_R", found)
+
+    return remembered
 
 
 @dataclass
@@ -34,7 +66,9 @@ class Speaker:
     def __init__(self, program: Program, rng: random.Random | None, careful: bool) -> None:
         self.program, self.domain, self.rng, self.careful = program, program.domain, rng, careful
         self.calls = program.calls
-        self.budget = MAX_WORDS
+        self.said: dict[tuple[object, ...], str | list[str]] = {}
+        self.depth = 0
+        self.alike: list[int] = []  # one number for calls that are written alike
 
     # --- choosing words ----------------------------------------------------------------------------------------------
 
@@ -89,11 +123,9 @@ class Speaker:
         found.filters.sort(key=self.domain.concept_index.__getitem__)
         return found
 
+    @said_once
     def _np(self, node: int, plural: bool) -> str:
         """A noun phrase without determiner: 'large red cubes left of the ball'."""
-        self.budget -= 8
-        if self.budget < 0:
-            raise ConversionError("this program is too long to be said in one question")
         told = self._split(node)
         clause = self._clause(told, plural)
         return " ".join([*map(self._extreme, told.extremes), self._head(told, plural)]) + (clause and f" {clause}")
@@ -124,6 +156,7 @@ class Speaker:
             return f"that {have} {self._same(base)}"
         return f"that {be} {self._pred(base)}"
 
+    @said_once
     def _related(self, node: int) -> str:
         call = self.calls[node]
         words = self._relation(call.literals[0])
@@ -135,6 +168,7 @@ class Speaker:
         call = self.calls[node]
         return f"the same {self._attribute(call.literals[0])} as {self._object(call.inputs[0])}"
 
+    @said_once
     def _object(self, node: int) -> str:
         call = self.calls[node]
         if call.op != "unique":
@@ -144,6 +178,7 @@ class Speaker:
 
     # --- predicates --------------------------------------------------------------------------------------------------
 
+    @said_once
     def _pred(self, node: int) -> str:
         """What can follow 'are' for a set."""
         call = self.calls[node]
@@ -170,6 +205,7 @@ class Speaker:
             return self._all([*parts, *map(self._not, told.dropped)])
         return self._np(node, True)
 
+    @said_once
     def _not(self, node: int) -> str:
         """'not red', 'a different color than the ball'."""
         call = self.calls[node]
@@ -184,9 +220,12 @@ class Speaker:
 
     def _equal(self, a: int, b: int) -> bool:
         """Whether two calls are written alike, shared or not."""
-        one, other = self.calls[a], self.calls[b]
-        alike = one.op == other.op and one.literals == other.literals
-        return a == b or (alike and all(self._equal(i, j) for i, j in zip(one.inputs, other.inputs, strict=True)))
+        if not self.alike:
+            numbers: dict[object, int] = {}
+            for call in self.calls:
+                written = (call.op, call.literals, tuple([self.alike[i] for i in call.inputs]))
+                self.alike.append(numbers.setdefault(written, len(numbers)))
+        return self.alike[a] == self.alike[b]
 
     def _wrap(self, text: str) -> str:
         return f"({text})" if self.careful and " " in text else text
