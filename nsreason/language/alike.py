@@ -99,13 +99,18 @@ class Alike(Predicates):
         unlike = self._add("difference", node, self._add("same", one, of=attribute))
         return self._add("query", self._add("unique", unlike), of=attribute)
 
+    def _ends_alike(self, np: Node) -> bool:
+        """Whether a noun phrase ends in 'of the same color', said of things among themselves."""
+        if np.rule != "np" or self.it is not None or not np.parts[1].posts:
+            return False
+        told = np.parts[1].posts[-1][1]
+        return isinstance(told, Node) and told.rule in ALIKE
+
     def _some_alike(self, np: Node, number: int) -> int | None:
         """'Are there two cubes that are the same color': fewer colors than cubes."""
-        core = np.parts[1] if np.rule == "np" else None
-        if core is None or not core.posts or self.it is not None:
+        if not self._ends_alike(np):
             return None
+        core = np.parts[1]
         told = core.posts[-1][1]
-        if not isinstance(told, Node) or told.rule not in ALIKE:
-            return None
         node = self._set(Node("np", (np.parts[0], core._replace(posts=core.posts[:-1]))))
         return self._two_among(node, told, number)

@@ -13,16 +13,17 @@ from ..errors import DomainError, ProgramError
 from ..program import Program
 from .alike import ALIKE
 from .anaphora import repeated
+from .changes import Changes
 from .items import REGION
 from .lists import LIST, nearer
 from .nodes import Core, Node, Word
 from .phrases import side_of
 from .predicates import NO_REGIONS
 from .steps import JOINED, Antecedent
-from .truths import OF_BOTH, Truths
+from .truths import OF_BOTH
 
 
-class Composer(Truths):
+class Composer(Changes):
     """Builds the program of one question."""
 
     def program(self, tree: Node) -> Program:
@@ -89,64 +90,6 @@ class Composer(Truths):
             raise self._refuse("two questions joined by 'and' or 'or' must both be answered by yes or no", joint)
         return self._add(op, a, b)
 
-    def _q_ask_except(self, excepted: Node, clause: Node) -> int:
-        """'Except for the ball, how many ...', 'if you remove the ball, how many ...'."""
-        node = self._ask(clause)
-        left_out = self._all_of(excepted)
-        return self._but(node, left_out, excepted)
-
-    def _but(self, node: int, left_out: int, excepted: Node) -> int:
-        """The same call over what is left when some objects are left out."""
-        step, inputs = self.steps[node], self.inputs[node]
-        name = step.op.name
-        if name in ("count", "exist", "distinct"):
-            kept = self._add("difference", inputs[0], left_out)
-            return self._add(name, kept, of=next(iter(step.literals), None))
-        if name == "query" and self.steps[inputs[0]].op.name == "unique":
-            kept = self._add("difference", self.inputs[inputs[0]][0], left_out)
-            return self._query_set(str(step.literals[0]), kept)
-        if name == "number":
-            return node
-        if name in ("negate", "less", "greater", "equal_integer", "minus", "both", "either"):
-            return self._add(name, *[self._but(i, left_out, excepted) for i in inputs])
-        raise self._refuse("things are left out of counts, and of what is asked to be there", excepted)
-
-    def _q_ask_added(self, *told: Any) -> int:
-        """'Add 3 red cubes. How many cubes exist?': three more, where what is added is sure to be counted."""
-        number, added, clause = told
-        counted = self._ask(clause)
-        if self.steps[counted].op.name != "count":
-            raise self._unsayable("only of a count it can be asked what it is when things are added", added)
-        values, wanted = self._values_of(added), self._filters(self.inputs[counted][0])
-        if values is None or wanted is None:
-            raise self._unsayable("whether what is added is among what is counted cannot be known", added)
-        of = self.domain.attribute_of
-        known = {of[value]: value for value in values}
-        if any(known.get(of[value], value) != value for value in wanted):
-            return counted
-        if not wanted <= values:
-            raise self._unsayable("whether what is added is among what is counted cannot be known", added)
-        none = self._add("number", of="0")
-        return self._add("minus", counted, self._add("minus", none, self._add("number", of=number.value)))
-
-    def _values_of(self, np: Node) -> set[str] | None:
-        """The values that a plain noun phrase names ('red cubes'); None where it says more."""
-        core = np.parts[1] if np.rule == "np" else None
-        if core is None or core.posts or any(mod.terminal != "ADJECTIVE" for mod in core.mods):
-            return None
-        return {*(mod.value for mod in core.mods), *core.nouns}
-
-    def _filters(self, node: int) -> set[str] | None:
-        """The values that a set is filtered by; None where it is more than that."""
-        values: set[str] = set()
-        while self.steps[node].op.name == "filter":
-            values.update(map(str, self.steps[node].literals))
-            (node,) = self.inputs[node]
-        return values if self.steps[node].op.name == "scene" else None
-
-    def _q_ask_except_after(self, clause: Node, excepted: Node) -> int:
-        return self._q_ask_except(excepted, clause)
-
     # --- values compared ---------------------------------------------------------------------------------------------
 
     def _q_same_sides(self, left: Node, right: Node) -> int:
@@ -212,9 +155,6 @@ class Composer(Truths):
 
     def _q_query_side(self, side: Node) -> int:
         return self._value(side.parts[0], side.parts[1])
-
-    def _query_set(self, attribute: str, node: int) -> int:
-        return self._add("query", self._add("unique", node), of=attribute)
 
     def _q_query_pred(self, attribute: Word, pred: Node) -> int:
         return self._query_set(attribute.value, self._met(pred, None))
@@ -301,13 +241,16 @@ class Composer(Truths):
     def _q_exist(self, nps: Node) -> int:
         parts = self._joined(nps)
         self._no_bare(parts)
+        several = nps.parts[1] if nps.rule == LIST else parts
+        if len(several) > 1 and any(self._ends_alike(np) for np in several):
+            raise self._unsayable("whether one of these is like one of those cannot be asked", nps)
         if nps.rule == LIST and nps.parts[2] == "and" and nps.parts[0] in ("a", "any"):
             return self._fold("both", [self._q_exist(np) for np in nps.parts[1]])
         if nps.rule in OF_BOTH:
             return self._fold("both", [self._q_exist(np) for np in parts])
         if len(parts) > 1 and any(self._determiner(np) == "no" for np in parts):
             return self._fold("either", [self._q_exist(np) for np in parts])
-        if self.strict and any(self._determiner(np) == "the" for np in parts):
+        if self.strict and any(self._determiner(np) in ("the", "only") for np in parts):
             raise self._refuse("'is there' is asked of things that are not known yet", nps)
         det, number = self._determiner(nps), self._number_of(nps)
         if det in ("all", "most"):

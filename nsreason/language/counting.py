@@ -229,6 +229,7 @@ class Counting(Alike):
         return self._add("negate", truth) if flipped else truth
 
     def _q_exist_quantity(self, quantity: Node, np: Node) -> int:
+        self._no_own(np)
         alike = self._some_alike(np, self._at_least(quantity))
         return self._is_quantity(quantity, self._number(np)) if alike is None else alike
 
@@ -239,7 +240,14 @@ class Counting(Alike):
     def _q_is_quantity(self, quantity: Node, np: Node, pred: Node) -> int:
         if pred.rule in ALIKE and self.it is None and self.compared is None:
             return self._two_among(self._set(np), pred, self._at_least(quantity))
+        self._no_own(np)
         return self._is_quantity(quantity, self._add("count", self._restrict(np, pred)))
+
+    def _no_own(self, nps: Node) -> None:
+        """'Two red things and a cube' are no two things."""
+        parts = self._joined(nps)
+        if len(parts) > 1 and len({self._determiner(part) for part in parts}) > 1:
+            raise self._refuse("a number is said of the first only", parts[-1])
 
     @staticmethod
     def _at_least(quantity: Node) -> int:

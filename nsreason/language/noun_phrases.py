@@ -94,7 +94,7 @@ class NounPhrases(Steps):
             known: int = np.parts[0]
             return known
         det = self._determiner(np)
-        if det in ("any", "all", "most", "no") or np.rule == LIST or (self.strict and det == "a"):
+        if det in ("a", "any", "all", "most", "no") or np.rule == LIST:
             raise self._refuse("one known object is wanted here: 'the ...'", np)
         self._no_any_thing(np)
         found = self._add("unique", self._set(np))

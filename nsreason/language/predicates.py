@@ -136,6 +136,8 @@ class Predicates(NounPhrases):
         return self._add("difference", large, self._with_itself(alike, np))
 
     def _pred_mods(self, mods: Sequence[Word], node: int | None) -> int:
+        if any(self._is_comparative(mod) and self._word(mod).lower().endswith("er") for mod in mods):
+            raise self._unsayable(f"{self._word(mods[0]).lower()} than what?", mods[0])
         node = self._adjectives(mods, node)
         for mod in mods:
             if mod.terminal in ("EXTREME", "AND_EXTREME"):
@@ -164,7 +166,7 @@ class Predicates(NounPhrases):
             raise self._refuse(
                 "this noun has no article", np
             )  # 'left of the metal cylinder' is no metal thing's cylinder
-        if det in ("all", "most"):
+        if det in ("all", "most") or (det == "only" and np.parts[1].plural):
             raise self._unsayable(f"'{det}' cannot stand in what is said of things", np)
         if np.rule == "np" and np.parts[0] in ("", "a", "any") and not np.parts[1].posts and node is not None:
             core: Core = np.parts[1]

@@ -113,6 +113,14 @@ class Steps:
     def _is_the(np: Node) -> bool:
         return np.rule != "np" or np.parts[0] in ("the", "only")
 
+    def _is_comparative(self, mod: Word) -> bool:
+        """Whether an adjective is written 'larger' or 'largest', beside a plain one of the same value."""
+        word = self._word(mod).lower()
+        if mod.terminal != "ADJECTIVE" or not word.endswith(("er", "est")):
+            return False
+        entry = self.domain.file.attributes[self.domain.attribute_of[mod.value]].values[mod.value]
+        return any(len(plain) < len(word) and plain[:3] == word[:3] for plain in entry.adjectives)
+
     def _is_other(self, np: Node) -> bool:
         return np.rule == "np" and any(mod.terminal == "OTHER" for mod in np.parts[1].mods)
 

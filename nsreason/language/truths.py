@@ -50,6 +50,8 @@ class Truths(Counting):
                 return compared
         if np.rule in JOINED:
             self._no_bare(self._joined(np))
+            if np.rule in OF_BOTH and all(p.rule == "np" and p.parts[0] == "" and p.parts[1].plural for p in np.parts):
+                raise self._unsayable("all of them, or some? Say 'all ...' or 'any ...'", np)
             chosen = self._one_of(np, pred) if choose else None
             if chosen is not None:
                 return chosen
@@ -61,6 +63,7 @@ class Truths(Counting):
             anchor = self.anchor = self._object(np)
             return self._holds_of(anchor, pred, choose=choose)
         det = self._determiner(np) or ("the" if np.rule == "np_them" else "")
+        det = "the" if det == "only" else det  # 'the only red things' are the red things
         if det in ("all", "the", "most"):
             return self._holds_of_set(np, det, pred, choose)
         number = self._number_of(np)
@@ -90,6 +93,10 @@ class Truths(Counting):
         self._other_than_what(np)
         subject = self._set(np)
         self.several = True
+        if det != "most" and pred.rule == "pred_nominal" and self._determiner(pred.parts[0]) == "only":
+            those = self._set(pred.parts[0])  # 'the red cubes are the only red things': they are the same things
+            apart = [self._add("difference", subject, those), self._add("difference", those, subject)]
+            return self._add("negate", self._add("exist", self._fold("union", apart)))
         if det == "most":
             met = self._apply(pred, subject)
             rest = self._add("difference", subject, met)
@@ -150,14 +157,6 @@ class Truths(Counting):
                 return attribute
         return None
 
-    def _is_comparative(self, mod: Word) -> bool:
-        """Whether an adjective is written 'larger' or 'largest', beside a plain one of the same value."""
-        word = self._word(mod).lower()
-        if mod.terminal != "ADJECTIVE" or not word.endswith(("er", "est")):
-            return False
-        entry = self.domain.file.attributes[self.domain.attribute_of[mod.value]].values[mod.value]
-        return any(len(plain) < len(word) and plain[:3] == word[:3] for plain in entry.adjectives)
-
     @staticmethod
     def _like_another(np: Node, other: Node) -> bool:
         """'Is any cube the same color as another cube?'"""
@@ -188,6 +187,9 @@ class Truths(Counting):
             return self._add("negate", truth) if denied else truth
         if self._definite(np):
             return None
+        joined = np.rule == LIST and np.parts[2] == "and" and not self._number_of(np)
+        if any(self._determiner(part) in ("a", "any", "no", "most") and (joined or len(parts) > 1) for part in parts):
+            raise self._unsayable("whether one of these is like one of those cannot be asked", np)
         judge = self._not_among if denied else self._among
         return judge(self._determiner(np), 0 if self._of_the(np) else self._number_of(np), self._set(np), pred)
 
