@@ -144,21 +144,16 @@ def _figure(name: str, drawing: Drawing, told: Focus, step: TraceStep) -> str:
     def marked(found: re.Match[str]) -> str:
         i = int(found[1])
         classes = " ".join(["thing", *told.classes(i)])
-        opacity = f";opacity:{_opacity(told.degrees[i]):.3f}" if told.degrees and name == "plan" else ""
-        return f'<g class="{classes}" data-object="{i}" style="--shade:{told.shade[i]:.3f}{opacity}">'
+        return f'<g class="{classes}" data-object="{i}" style="--shade:{told.shade[i]:.3f}">'
 
     svg = re.sub(r'<g class="thing" data-object="(\d+)">', marked, drawing.svg)
     states = ("" if told.quiet else " veiled") + (" graded" if told.degrees else "")
     states += " single" if len(told.given) < 2 else ""
     svg = svg.replace(f'class="{name}', f'class="{name}{states}', 1)
     says = f'<span class="op">{_escape(step.text)}</span> <b>{_escape(told.says or "")}</b>'
-    pill = f'<p class="says {_css(step)}" aria-hidden="true"{"" if told.says else " hidden"}>{says}</p>'
+    line = f'<p class="says {_css(step)}" aria-hidden="true"{"" if told.says else " hidden"}>{says}</p>'
     caption = f"<figcaption>{_escape(drawing.note)}</figcaption>"
-    return f'<figure class="view {name}"><div class="frame">{svg}{pill}</div>{caption}</figure>'
-
-
-def _opacity(degree: float) -> float:
-    return 0.22 + 0.78 * degree
+    return f'<figure class="view {name}"><div class="frame">{line}{svg}</div>{caption}</figure>'
 
 
 # --- the program --------------------------------------------------------------------------------------------

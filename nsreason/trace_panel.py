@@ -26,6 +26,8 @@ Point = tuple[float, float]
 Ring = Sequence[Point]
 
 FINE = 3
+REST = 0.8  # how opaque the outline is of what a call is not about: it has to be seen on any screen
+VEIL, PALE = 0.52, 0.6  # how much of it lies in the dark on a photograph, and is as the floor on the plan
 _WASH = 0.08  # how much of its colour lies over an object that a call gave: little, for questions ask of colours
 
 
@@ -40,8 +42,8 @@ class Inks:
     rest: str
 
 
-ON_PHOTO = Inks(got="#4ff0d8", a="#ffb25e", b="#d6bcff", bad="#ff5d52", rest="#ffffff")
-ON_PLAN = Inks(got="#0b6b62", a="#a3480c", b="#6a3fc0", bad="#b0201a", rest="#ffffff00")
+ON_PHOTO = Inks(got="#4ff0d8", a="#ffcc94", b="#e2d0ff", bad="#ff5d52", rest="#ffffff")
+ON_PLAN = Inks(got="#0b6b62", a="#a3480c", b="#6a3fc0", bad="#b0201a", rest="#596068")
 PAPER, INK, SOFT, LINE = "#fffefb", "#1d2125", "#596068", "#dcdad2"
 FLOOR, GRID = "#f1f0ea", "#e4e2d9"
 
@@ -55,7 +57,7 @@ class Ground:
         dimmed: the same, as the rest is shown.
         shapes: per object, its outline; empty for an object that the picture does not show.
         spots: per object, its middle and how large it is.
-        labelled: whether numbers are to be written on the objects; the plan has them already.
+        labels: per object, the size of its number; 0 for one that is too small for any.
         remarks: what must be said of the picture.
     """
 
@@ -65,7 +67,7 @@ class Ground:
     spots: tuple[Spot | None, ...]
     inks: Inks
     wash: float
-    labelled: bool
+    labels: tuple[float, ...]
     remarks: tuple[str, ...]
 
 
@@ -96,13 +98,13 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     scale = min(width / photo.width, width * 1.25 / photo.height)
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     full = photo.resize(size, Image.Resampling.LANCZOS)
-    dimmed = Image.blend(ImageEnhance.Color(full).enhance(0.55), Image.new("RGB", size, "#0a0f14"), 0.58)
+    dimmed = Image.blend(ImageEnhance.Color(full).enhance(0.55), Image.new("RGB", size, "#0a0f14"), VEIL)
     found, remarks = regions(scene, photo.width, photo.height)
     shapes = tuple(() if r is None else tuple(_scaled_ring(ring, scale) for ring in _rings(r)) for r in found)
     spots = tuple(
         None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in found
     )
-    return Ground(full, dimmed, shapes, spots, ON_PHOTO, _WASH, True, tuple(remarks))
+    return Ground(full, dimmed, shapes, spots, ON_PHOTO, _WASH, (13.0,) * len(spots), tuple(remarks))
 
 
 def _rings(region: Region) -> list[Ring]:
@@ -140,14 +142,11 @@ def on_plan(scene: Scene, width: int) -> Ground:
     for i in sorted(range(len(scene)), key=lambda i: (spots[i].y, spots[i].x)):
         _solid(draw, spots[i], look(scene.describe(i).split(" ")))
     full = sheet.reduce(FINE)
-    numbers = ImageDraw.Draw(full)
-    for i, spot in enumerate(spots):
-        if spot.radius * 2 >= 12:
-            label(numbers, (spot.x, spot.y), str(i), min(15.0, max(9.0, spot.radius)))
-    dimmed = Image.blend(full, Image.new("RGB", size, FLOOR), 0.72)
+    labels = tuple([min(15.0, max(9.0, s.radius)) if s.radius * 2 >= 12 else 0.0 for s in spots])
+    dimmed = Image.blend(full, Image.new("RGB", size, FLOOR), PALE)
     shapes = tuple((_circle(s.x, s.y, s.radius * 1.12 + 3.5),) for s in spots)
     remarks = () if drawing.note.startswith("Plan") else ("no coordinates: the objects in rows",)
-    return Ground(full, dimmed, shapes, tuple(spots), ON_PLAN, 0.0, False, remarks)
+    return Ground(full, dimmed, shapes, tuple(spots), ON_PLAN, 0.0, labels, remarks)
 
 
 def _solid(draw: ImageDraw.ImageDraw, spot: Spot, told: Look) -> None:
@@ -193,19 +192,21 @@ def panel(ground: Ground, told: Focus) -> Image.Image:
     marks = sheet.reduce(FINE)
     out.paste(marks.convert("RGB"), mask=marks.getchannel("A"))
     draw = ImageDraw.Draw(out)
-    if ground.labelled:
-        for i, spot in enumerate(ground.spots):
-            if spot is not None:
-                high = spot.y if spot.radius >= 7 else spot.y - spot.radius - 8
-                label(draw, (spot.x, high), str(i), 13, faint=_lit(told, i) < 0.5 and not told.quiet)
+    for i, (spot, size) in enumerate(zip(ground.spots, ground.labels, strict=True)):
+        if spot is not None and size:
+            label(draw, _label_at(spot), str(i), size, faint=_lit(told, i) < 0.5 and not told.quiet)
     if told.says is not None:
         _pill(out, told, ground)
     return out
 
 
+def _label_at(spot: Spot) -> Point:
+    return spot.x, spot.y if spot.radius >= 7 else spot.y - spot.radius - 8
+
+
 def _lit(told: Focus, i: int) -> float:
     given = any(i in found for found in told.given)
-    return max(told.shade[i], 0.5 if given and told.degrees is None else 0.12)
+    return max(told.shade[i], 0.5 if given and told.degrees is None else 0.14)
 
 
 def _cover(ground: Ground, amounts: Sequence[float]) -> Image.Image:
@@ -247,9 +248,8 @@ def _outlines(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
             marks.append((inks.got, 2.2, ()))
         if bad:
             marks.append((inks.bad, 2.8, ()))
-        if not marks and len(inks.rest) == 7:
-            part = told.shade[i] if told.degrees or told.quiet else 0.0
-            marks.append((f"{inks.rest}{round(255 * (0.36 + 0.5 * part)):02x}", 1.0, ()))
+        if not marks and not (told.quiet and not ground.wash):
+            marks.append((f"{inks.rest}{round(255 * REST):02x}", 1.0, ()))
         for colour, width, dashes in marks:
             for ring in rings:
                 for piece in _dashed(ring, dashes) if dashes else [[*ring, ring[0], ring[1]]]:
@@ -315,20 +315,62 @@ def label(draw: ImageDraw.ImageDraw, at: Point, text: str, size: float, *, faint
 
 
 def _pill(out: Image.Image, told: Focus, ground: Ground) -> None:
-    """What a call gave that is no object: beside the object that it tells of, or in the corner."""
+    """What a call gave that is no object: beside the object that it tells of or in a corner, over no number.
+
+    Where there is no such place it is left out; it stands below the panel, too.
+    """
     from PIL import Image, ImageDraw
 
-    draw, size, says = ImageDraw.Draw(out), out.size, told.says or ""
+    draw, says = ImageDraw.Draw(out), told.says or ""
     face = font(19)
     wide, high = draw.textlength(says, face) + 20, 30.0
-    spot = None if told.near is None else ground.spots[told.near]
-    x, y = 10.0, 10.0
-    if spot is not None:
-        x = min(max(spot.x - wide / 2, 6), size[0] - wide - 6)
-        above = spot.y - spot.radius - high - 6
-        y = above if above > 4 else min(spot.y + spot.radius + 6, size[1] - high - 4)
+    place = free_place((wide, high), out.size, ground, told.near)
+    if place is None:
+        return
+    x, y = place
     corners = Image.new("L", (round(wide) * FINE, round(high) * FINE), 0)
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, corners.width - 1, corners.height - 1), 8 * FINE, 255)
     out.paste(Image.new("RGB", (round(wide), round(high)), PAPER), (round(x), round(y)), corners.reduce(FINE))
     colour = ON_PLAN.bad if told.bad or told.failed else ON_PLAN.got
     draw.text((x + wide / 2, y + high / 2), says, colour, face, anchor="mm")
+
+
+def free_place(
+    size: tuple[float, float], frame: tuple[int, int], ground: Ground, near: int | None
+) -> tuple[float, float] | None:
+    """The upper left corner of a place of that size that covers no object's number, and if it can be no object.
+
+    Args:
+        near: an object to stand beside.
+    """
+    (wide, high), (width, height) = size, frame
+    if wide > width - 12 or high > height - 12:
+        return None
+    numbers, objects = [], []
+    for spot, letters in zip(ground.spots, ground.labels, strict=True):
+        if spot is not None:
+            x, y = _label_at(spot)
+            numbers.append((x, y, 1.1 * letters + 3, 0.7 * letters + 3) if letters else (x, y, 0.0, 0.0))
+            objects.append((spot.x, spot.y, spot.radius, spot.radius))
+    grid = [(x, y) for y in _steps(height - high) for x in _steps(width - wide)]
+    spot = None if near is None else ground.spots[near]
+    if spot is not None:
+        x = min(max(spot.x - wide / 2, 6.0), width - wide - 6.0)
+        rim = 1.12 * spot.radius + 8  # its outline lies around it
+        beside = [(x, spot.y - rim - high), (x, spot.y + rim)]
+        beside += [(spot.x + rim, spot.y - high / 2), (spot.x - rim - wide, spot.y - high / 2)]
+        first = [(u, v) for u, v in beside if 6 <= u <= width - wide - 6 and 4 <= v <= height - high - 4]
+        grid.sort(key=lambda at: math.hypot(at[0] + wide / 2 - spot.x, at[1] + high / 2 - spot.y))
+        grid = first + grid
+    for kept in (numbers + objects, numbers):
+        for x, y in grid:
+            if not any(abs(x + wide / 2 - u) < wide / 2 + a and abs(y + high / 2 - v) < high / 2 + b
+                       for u, v, a, b in kept):  # fmt: skip
+                return x, y
+    return None
+
+
+def _steps(room: float) -> list[float]:
+    """From one edge to the other in steps of some pixels."""
+    most = max(1, int((room - 12) // 12))
+    return [6 + (room - 12) * k / most for k in range(most + 1)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ PANEL = 400  # the width of a panel
 GAP, MARGIN = 26, 36
 _BARS = 58  # the height of a bar of degree 1
 _MOST_BARS = 96
+_MOST_NAMED = 40  # objects of a plan
+_KEEPS = "\u00a0"  # a space at which no line ends
 _MOST_CALLS = 200  # a picture of more is one that nobody reads
 _MOST_MARKS = 4_000  # objects of all panels together
 
@@ -59,14 +62,20 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     head = _Text(trace.question or show(trace.program), font(30), INK, width - 2 * MARGIN)
     about = _Text("; ".join([_about(trace), *ground.remarks]), font(15), SOFT, width - 2 * MARGIN)
     lines = _Text(_lines(trace), font(15), SOFT, width - 2 * MARGIN)
+    # A picture shows what its objects are; a plan has to say it.
+    things = None if image is not None or not len(trace.scene) else _Text(
+        _things(trace), font(15), INK, width - 2 * MARGIN, most=12
+    )
     answer, why = _answer(trace, width - 2 * MARGIN)
     heights = [max(cell.height for cell in row) for row in rows]
-    top = MARGIN + head.height + 8 + about.height + lines.height + 22
+    top = MARGIN + head.height + 8 + about.height + lines.height + (things.height + 8 if things else 0) + 22
     foot = 22 + 30 + answer.height + (why.height + 6 if why else 0) + MARGIN
     height = top + sum(heights) + GAP * (len(rows) - 1) + foot
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    lines.draw(draw, MARGIN, about.draw(draw, MARGIN, head.draw(draw, MARGIN, MARGIN) + 8))
+    y = lines.draw(draw, MARGIN, about.draw(draw, MARGIN, head.draw(draw, MARGIN, MARGIN) + 8))
+    if things is not None:
+        things.draw(draw, MARGIN, y + 8)
     y = top
     for row, high in zip(rows, heights, strict=True):
         for k, cell in enumerate(row):
@@ -98,6 +107,13 @@ def _about(trace: Trace) -> str:
     calls = "1 call" if len(trace.steps) == 1 else f"{len(trace.steps)} calls"
     number = "" if scene.index is None else f" {scene.index}"
     return f"{scene.domain.name}, scene{number} with {objects}, program of {calls}"
+
+
+def _things(trace: Trace) -> str:
+    """`0 large red metal cube, 1 small blue rubber sphere`."""
+    scene = trace.scene
+    told = [f"{i} {scene.describe(i)}".strip().replace(" ", _KEEPS) for i in range(min(len(scene), _MOST_NAMED))]
+    return ", ".join(told) + (f" and {len(scene) - _MOST_NAMED} more" if len(scene) > _MOST_NAMED else "")
 
 
 def _lines(trace: Trace) -> str:
@@ -137,7 +153,7 @@ class _Text:
 
 def fitted(text: str, face: FreeTypeFont, room: float, most: int) -> list[str]:
     """The text in no more than `most` lines no longer than `room`; what does not fit ends in dots."""
-    words = [part for word in text.split() for part in _parts(word, face, room)]
+    words = [part for word in re.split(r"[ \t\r\n]+", text.strip()) for part in _parts(word, face, room)]
     lines: list[str] = []
     for word in words:
         longer = f"{lines[-1]} {word}" if lines else word
@@ -150,7 +166,7 @@ def fitted(text: str, face: FreeTypeFont, room: float, most: int) -> list[str]:
         while lines[-1] and face.getlength(lines[-1] + " ...") > room:
             lines[-1] = lines[-1][:-1]
         lines[-1] += " ..."
-    return lines or [""]
+    return [line.replace(_KEEPS, " ") for line in lines] or [""]
 
 
 def _parts(word: str, face: FreeTypeFont, room: float) -> list[str]:

@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from stylesheets import contrast, over, rgb, themes
 
 from nsreason.errors import DataError
 from nsreason.executors import trace
@@ -23,6 +25,7 @@ from nsreason.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
 from nsreason.trace_image import SCREEN, embedded
+from nsreason.trace_panel import ON_PHOTO
 from nsreason.trace_picture import picture, regions
 
 WIDE, HIGH = 120, 80
@@ -299,6 +302,7 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
     page = trace(chain("scene", "filter red", "count"), masked).to_html(photo)
     # The picture alone, as large as the window; nothing moves while it is taken.
     alone = "* { transition: none !important; } .view.picture { position: fixed; inset: 0; z-index: 9; }"
+    alone += " .view.picture .says { display: none; }"
     page = page.replace("</style>", f"{alone}</style>")
     shot = tmp_path / "shot.png"
     browse(page, "#step=1", tmp_path, "--window-size=600,700", f"--screenshot={shot}")
@@ -314,14 +318,89 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "says"), [(2, ("near", "cube", False)), (1, (None, "", True))])
-def test_the_script_says_the_word_beside_its_object(
-    masked: Scene, photo: Path, tmp_path: Path, step: int, says: tuple[str | None, str, bool]
+@pytest.mark.parametrize(("step", "says"), [(2, ("cube", False)), (1, ("", True))])
+def test_the_script_says_what_a_call_gave(
+    masked: Scene, photo: Path, tmp_path: Path, step: int, says: tuple[str, bool]
 ) -> None:
     found = trace(chain("scene", "filter blue", "unique", "query shape"), masked)
     page = browse(found.to_html(photo), f"#step={step + 1}", tmp_path, "--dump-dom").decode()
     ((given, _),) = Dom(page).having("says")
-    assert ("near" in given["class"].split()) == (says[0] == "near") and ("hidden" in given) == says[2]
-    assert f"<b>{says[1]}</b>" in page
+    assert given["class"].split()[0] == "says" and ("hidden" in given) == says[1]
+    assert f"<b>{says[0]}</b>" in page
     things = marked(page)
     assert things[1] == ({"in-a"} if step == 2 else {"in-a", "in-got"}) and things[0] == {"dim"}
+
+
+MEASURE = """<script>addEventListener("load", () => {
+  const rects = query => [...document.querySelectorAll(query)].map(e => e.getBoundingClientRect()).filter(r => r.width);
+  const says = rects(".says:not([hidden])"), labels = rects(".views .index, .views .score, .views .side, .views .name");
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const covered = labels.filter(label => says.some(one => meets(one, label))).length;
+  const least = Math.min(...rects(".plan .index").map(r => r.height));
+  const wide = (rects(".view.plan svg")[0] || {}).width / (rects(".view.picture svg")[0] || {}).width;
+  document.title = `says ${says.length} labels ${labels.length} covered ${covered} plan ${least.toFixed(1)} of ${wide}`;
+});</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 900, 480])
+def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_path: Path, width: int) -> None:
+    """Objects along every edge of the picture, so that there is no corner where nothing stands."""
+    places = [(x, y) for x in (2, 40, 80) for y in (2, 30, 60)]
+    objects = [
+        {"size": "small", "color": "blue" if k == 4 else "red", "material": "metal", "shape": "cube"}
+        | {"bbox": [x, y, x + 16, y + 16], "3d_coords": [x, y, 0], "score": 0.9}
+        for k, (x, y) in enumerate(places)
+    ]
+    directions = {"left": [-1, 0, 0], "right": [1, 0, 0], "front": [0, -1, 0], "behind": [0, 1, 0]}
+    scene = Scene.of("clevr", objects, directions=directions)
+    found = trace(chain("scene", "filter blue", "unique", "query shape"), scene)
+    for image in (photo, None):
+        page = found.to_html(image).replace("</body>", f"{MEASURE}</body>")
+        told = browse(page, "#step=3", tmp_path, f"--window-size={width},1200", "--dump-dom").decode()
+        title = re.search(r"<title>says (\d) labels (\d+) covered (\d+) plan ([\d.]+) of (\S+)</title>", told)
+        assert title is not None and int(title[1]) == 1 and int(title[2]) >= 9 and int(title[3]) == 0
+        assert float(title[4]) >= 9  # pixels: as high as small print
+        assert image is None or float(title[5]) == pytest.approx(1, abs=0.02)
+
+
+# --- contrast -----------------------------------------------------------------------------------------------
+
+
+def number(pattern: str) -> float:
+    """The one number of the style sheet behind a pattern."""
+    style = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
+    (found,) = re.findall(pattern + r"([\d.]+)", style)
+    return float(found)
+
+
+def test_what_a_call_is_not_about_can_be_told_from_its_ground() -> None:
+    """A ratio of 3:1 (WCAG 2, graphics) for outlines and 4.5:1 for numbers, by day, by night, and on any photograph."""
+    for colours in themes("trace.html"):
+        assert contrast(colours["soft"], colours["floor"]) >= 3  # a pale solid's edge on the plan
+        assert contrast(colours["ink"], colours["floor"]) >= 4.5  # its number, which has a rim of the floor's colour
+        for name in ("mark", "a", "b", "bad"):
+            assert contrast(colours[name], colours["floor"]) >= 3
+    style = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
+    assert f"--got: {ON_PHOTO.got}; --from-a: {ON_PHOTO.a}; --from-b: {ON_PHOTO.b};" in style
+    white, veil, rim = rgb("#ffffff"), rgb("#0a0f14"), rgb("#000000")
+    dark = number(r"\.veiled \.veil \{ opacity: ")
+    lit, line = number(r"\.veiled \.lit \{ opacity: calc\("), number(r"\.veiled \.mark \{ stroke-opacity: calc\(")
+    text = number(r"\.picture\.veiled \.score \{ fill-opacity: calc\(")
+    for photo in ("#000000", "#808080", "#ffffff"):
+        ground = over(veil, rgb(photo), dark)
+        assert contrast(over(white, ground, line), ground) >= 3
+        inside = over(rgb(photo), ground, lit)
+        assert contrast(over(white, inside, text), over(rim, inside, 0.7)) >= 4.5
+        for ink in (ON_PHOTO.got, ON_PHOTO.a, ON_PHOTO.b):  # the outlines of what a call gave and was given
+            assert contrast(rgb(ink), ground) >= 3
+
+
+def test_what_a_call_gave_is_said_above_the_drawing_and_not_over_it(masked: Scene, photo: Path) -> None:
+    page = trace(chain("scene", "filter blue", "unique", "query shape"), masked).to_html(photo)
+    assert re.search(r'<div class="frame"><p class="says done"[^>]*>.*?</p><svg', page)
+    style = page[page.index("<style>") : page.index("</style>")]
+    for rule in re.findall(r"\.says[^{]*\{([^}]*)\}", style):
+        assert "absolute" not in rule and "fixed" not in rule
+    assert ".view.plan { max-width" not in style

@@ -6,11 +6,13 @@ import io
 import json
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from stylesheets import contrast, over, rgb
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
@@ -21,8 +23,20 @@ from nsreason.program import Call, Program
 from nsreason.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
-from nsreason.trace_panel import ON_PHOTO, ON_PLAN, Ground, font, on_photo, on_plan, panel
-from nsreason.trace_strip import GAP, MARGIN, PANEL, columns_for, fitted
+from nsreason.trace_panel import (
+    FLOOR,
+    ON_PHOTO,
+    ON_PLAN,
+    REST,
+    VEIL,
+    Ground,
+    font,
+    free_place,
+    on_photo,
+    on_plan,
+    panel,
+)
+from nsreason.trace_strip import GAP, MARGIN, PANEL, _things, columns_for, fitted
 
 DIRECTIONS = {"left": [-1, 0, 0], "right": [1, 0, 0], "front": [0, -1, 0], "behind": [0, 1, 0]}
 RED = ("red", "blue", "red", "green")
@@ -90,8 +104,8 @@ def test_what_a_call_gave_is_lit_and_its_input_half(scene: Scene, photo: Path) -
 def test_outlines_are_solid_for_results_and_dashed_for_inputs(scene: Scene, photo: Path) -> None:
     found = trace(chain("scene", "filter blue", "unique", "relate right"), scene)
     related = drawn(on_photo(scene, photo, 400), found, 3)
-    solid = (related[59:61, 230:270] == [0x4F, 0xF0, 0xD8]).all(-1).any(0)
-    dashed = (related[59:61, 125:175] == [0xFF, 0xB2, 0x5E]).all(-1).any(0)
+    solid = (related[59:61, 230:270] == list(bytes.fromhex(ON_PHOTO.got[1:]))).all(-1).any(0)
+    dashed = (related[59:61, 125:175] == list(bytes.fromhex(ON_PHOTO.a[1:]))).all(-1).any(0)
     assert solid.all() and 0.4 < dashed.mean() < 0.9
     between = related[85:115, 185:215]
     assert pixels_of(between, ON_PHOTO.got) > 3  # an arrow from the blue one to the red one
@@ -273,3 +287,71 @@ def test_what_cannot_be_written_is_said(scene_file: str, tmp_path: Path, options
     found = run("ask", "How many red cubes are there?", "--scene", scene_file, *(names.get(o, o) for o in options))
     assert found.exit_code == 2 and match in found.stderr.replace("\n", " ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scene.json"]  # nothing half written is left
+
+
+# --- what must be readable ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", [True, False], ids=["photo", "plan"])
+def test_what_a_panel_says_covers_no_number(image: bool, photo: Path) -> None:
+    """Where an answer's pill stands, for many scenes, and small and large words."""
+    rng = Random(4)
+    for _ in range(25):
+        n = rng.randint(1, 12)
+        objects = []
+        for _ in range(n):
+            x, y, r = rng.uniform(0, 380), rng.uniform(0, 180), rng.uniform(4, 60)
+            values = {"size": "small", "color": "red", "material": "metal", "shape": "cube"}
+            objects.append(values | {"bbox": [x, y, x + r, y + r], "3d_coords": [x, y, 0]})
+        crowd = Scene.of("clevr", objects, directions=DIRECTIONS)
+        ground = on_photo(crowd, photo, 400) if image else on_plan(crowd, 400)
+        for wide in (40.0, 90.0, 220.0):
+            for near in (None, rng.randrange(n)):
+                place = free_place((wide, 30.0), ground.full.size, ground, near)
+                if place is None:
+                    continue
+                x, y = place
+                assert x >= 0 and y >= 0 and x + wide <= ground.full.width and y + 30 <= ground.full.height
+                for i, (spot, size) in enumerate(zip(ground.spots, ground.labels, strict=True)):
+                    if spot is not None and size:
+                        across = font(size).getlength(str(i)) / 2
+                        middle = spot.y if spot.radius >= 7 else spot.y - spot.radius - 8
+                        apart = abs(x + wide / 2 - spot.x) >= wide / 2 + across
+                        assert apart or abs(y + 15 - middle) >= 15 + size / 3
+
+
+def test_a_pill_stands_beside_its_object_where_there_is_room(scene: Scene, photo: Path) -> None:
+    ground = on_photo(scene, photo, 400)
+    place = free_place((50.0, 30.0), ground.full.size, ground, 2)
+    spot = ground.spots[2]
+    assert place is not None and spot is not None
+    assert abs(place[0] + 25 - spot.x) < 2 and place[1] + 30 < spot.y - spot.radius
+    assert free_place((500.0, 30.0), ground.full.size, ground, 2) is None  # a word wider than the panel
+
+
+def test_a_strip_without_a_picture_names_its_objects(scene: Scene, photo: Path) -> None:
+    """In words below the head; a picture shows them, so a strip with one is as high as before."""
+    found = trace(chain("scene", "count"), scene)
+    assert _things(found).replace("\u00a0", " ") == (
+        "0 small red metal cube, 1 small blue metal cube, 2 small red metal cube, 3 small green metal cube"
+    )
+    assert fitted(_things(found), font(15), 320, 12)[0] == "0 small red metal cube,"  # no name is broken
+    crowd = Scene.of("clevr", [thing(k, "red") for k in range(60)], directions=DIRECTIONS)
+    assert _things(trace(chain("scene", "count"), crowd)).endswith(" and 20 more")
+    sheet = np.asarray(opened(found.to_png()).convert("L")).astype(int)
+    one = np.asarray(opened(trace(chain("scene", "count"), of_none()).to_png()).convert("L")).astype(int)
+    assert sheet.shape[0] > one.shape[0]  # nothing to name, no line
+
+
+def of_none() -> Scene:
+    return Scene.of("clevr", [], relationships={r: [] for r in ("left", "right", "front", "behind")})
+
+
+def test_outlines_of_what_a_call_is_not_about_can_be_seen() -> None:
+    """3:1 on the ground that they lie on: the plan's floor, and any photograph in the dark."""
+    floor = rgb(FLOOR)
+    assert contrast(over(rgb(ON_PLAN.rest), floor, REST), floor) >= 3
+    for photo in ("#000000", "#808080", "#ffffff"):
+        ground = over(rgb("#0a0f14"), rgb(photo), VEIL)
+        assert contrast(over(rgb(ON_PHOTO.rest), ground, REST), ground) >= 3
+    assert contrast(rgb("#c9ccce"), rgb("#1d2125")) >= 4.5  # a faint number and its rim
