@@ -6,12 +6,15 @@ NSREASON_TEST_BF16=off runs every test as on a machine without instructions for 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from nsreason.ops import OPS, OpTable
+
+# Read when torch is imported, which is later: tests run in several processes, on tensors too small for threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shared runner's clock says nothing of the code, so no deadline; HYPOTHESIS_PROFILE=thorough looks longer.
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -29,6 +32,24 @@ def bfloat16() -> Iterator[None]:
         native = {"on": True, "off": False}[os.environ["NSREASON_TEST_BF16"]]
         patch.setattr(devices, "native_bf16", lambda kind: native)
         yield
+
+
+SMOKE = (
+    *("test_ops", "test_domain", "test_scene", "test_program", "test_surfaces", "test_dialects", "test_executors"),
+    *("test_lexicon", "test_questions", "test_packaging", "test_errors", "test_files", "test_cli_smoke"),
+)
+"""The files of `pytest -m smoke`: the core, and each command once. Together under a minute on two cores."""
+LARGE = ("ten_thousand", "deep", "long", "mutated", "threads")
+"""In the names of tests of these files that take their time."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what is run by `-m smoke`; what is slow is not."""
+    for item in items:
+        large = any(word in item.name.partition("[")[0] for word in LARGE)
+        if item.path.stem in SMOKE and not large and item.get_closest_marker("slow") is None:
+            item.add_marker("smoke")
 
 
 @pytest.fixture

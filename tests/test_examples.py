@@ -20,7 +20,7 @@ def run(name: str) -> str:
     """The example's output, from a fresh interpreter in which warnings are errors."""
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / name)]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
