@@ -29,6 +29,7 @@ from .comparison_files import read_plan, read_run, write_record
 from .decoding import valid_text
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .failures import unexpected
+from .files import sweep
 from .locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
@@ -193,6 +194,7 @@ class _Comparing:
 
     def _open(self) -> None:
         """Begin the folder, or see that it holds a comparison of the same."""
+        sweep(self.folder / "answers")
         told = self.plan.to_dict() | {"questions": digest(self.train) + digest(self.test)}
         path = self.folder / "plan.json"
         if not path.exists():

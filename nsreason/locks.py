@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from .errors import DataError, LockError, NsreasonWarning
+from .files import sweep
 
 _held: dict[str, int] = {}  # lock files that this process holds -> the thread that took them
 
@@ -50,7 +51,7 @@ def locked_folder(folder: str | Path) -> Iterator[None]:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DataError(f"{folder}: cannot be made: {reason}; choose another folder") from None
     try:
-        with _locked(place / ".lock", f"{folder}", "folder"):
+        with _locked(place / ".lock", f"{folder}", "folder", ()):
             yield
     finally:
         if made:
@@ -74,12 +75,12 @@ def locked_file(path: str | Path | None) -> Iterator[None]:
         yield
         return
     assert target is not None
-    with _locked(target.with_name(f".{target.name}.lock"), f"{path}", "file"):
+    with _locked(target.with_name(f".{target.name}.lock"), f"{path}", "file", (target.name,)):
         yield
 
 
 @contextlib.contextmanager
-def _locked(file: Path, name: str, kind: str) -> Iterator[None]:
+def _locked(file: Path, name: str, kind: str, written: tuple[str, ...]) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     key, mine = os.path.realpath(file), threading.get_ident()
@@ -110,6 +111,7 @@ def _locked(file: Path, name: str, kind: str) -> Iterator[None]:
     _held[key] = mine
     try:
         _write(note)
+        sweep(file.parent, *written)  # what a killed writer left
         yield
     finally:
         del _held[key]
@@ -128,6 +130,6 @@ def _write(note: Path) -> None:
 def _holder(note: Path) -> str:
     try:
         found = msgspec.json.decode(note.read_bytes(), type=_Holder)
-    except (OSError, msgspec.DecodeError, UnicodeError):
+    except (OSError, ValueError, RecursionError):  # a DecodeError is a ValueError
         return "another process"
     return f"process {found.pid} on {found.host:.100} (since {found.since:.40})"

@@ -97,7 +97,10 @@ class _Names(msgspec.Struct):
 
 
 def sweep_run(folder: Path) -> None:
-    """Remove what a killed run left in its folder: temporary files, and tensors that no checkpoint speaks of."""
+    """Remove what a killed run left in its folder: temporary files, and tensors that no checkpoint speaks of.
+
+    The folder is locked: nobody else writes to it.
+    """
     sweep(folder)
     for name in ("best", "last"):
         with contextlib.suppress(OSError, CheckpointError):

@@ -13,7 +13,8 @@ import pytest
 
 from nsreason import files
 from nsreason.errors import DataError
-from nsreason.files import atomic_write, read_bytes
+from nsreason.files import atomic_write, read_bytes, sweep
+from nsreason.locks import locked_file, locked_folder
 
 
 def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -110,3 +111,25 @@ def test_missing_files_name_their_neighbours(tmp_path: Path) -> None:
         read_bytes(tmp_path / "no" / "a.json")
     with pytest.raises(DataError, match="cannot be read"):
         read_bytes(tmp_path)
+
+
+def test_what_a_killed_writer_left_is_swept_by_whoever_holds_the_lock(tmp_path: Path) -> None:
+    left = [".a.json.abcd1234.tmp", ".b.json.zzzz9999.tmp"]
+    kept = [".a.json.tmp", "a.json.abcd1234.tmp", ".a.json.ABCD1234.tmp", ".a.json.abcd123.tmp", "a.json"]
+
+    def there() -> set[str]:
+        return {p.name for p in tmp_path.iterdir() if ".lock" not in p.name}
+
+    for name in left + kept:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".c.json.abcd1234.tmp").mkdir()
+    with locked_file(tmp_path / "a.json"):
+        assert there() == {*kept, left[1], ".c.json.abcd1234.tmp"}
+    with locked_folder(tmp_path):
+        assert there() == {*kept, ".c.json.abcd1234.tmp"}
+    sweep(tmp_path / "gone")
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written: embedded null"), atomic_write(tmp_path / "a\0b"):
+        pass
