@@ -240,7 +240,7 @@ def _commas(items: list[Item]) -> list[Item]:
         after = items[i + 1] if i + 1 < len(items) else None
         if after is None or not kept or after.may("_AND", "_OR") or not after.may(*_PARALLEL):
             continue
-        joiner = _list_end(items, i + 1)
+        joiner = _list_end(items, i + 1, kept[-1].may("NOUN"))
         if joiner is not None:
             kept.append(Item(joiner.senses, ",", item.start, True))
         elif after.may("RELATION", "COMPARATIVE") and kept[-1].may("NOUN", "ANYTHING", "IT"):
@@ -249,13 +249,14 @@ def _commas(items: list[Item]) -> list[Item]:
     return kept
 
 
-def _list_end(items: list[Item], start: int) -> Item | None:
-    """The `and` or `or` that ends the list whose next member starts here, if what follows it is alike."""
+def _list_end(items: list[Item], start: int, nouns: bool) -> Item | None:
+    """The `and` or `or` that ends the list whose next member starts here, if what follows it is alike. A list of
+    `nouns` may have articles in some places: 'cubes, balls and the tube'."""
     alike = {t for t, _ in items[start].senses} & set(_PARALLEL)
     if alike & {"DET", "_THE"}:
         alike |= {"DET", "_THE"}
     if alike & {"NOUN", "ADJECTIVE"}:
-        alike |= {"NOUN", "ADJECTIVE"}
+        alike |= {"NOUN", "ADJECTIVE", "DET", "_THE"} if nouns else {"NOUN", "ADJECTIVE"}
     if alike & set(_CLAUSE):
         alike |= {*_CLAUSE, "ADJECTIVE", "_NOT"}
     for k in range(start, len(items) - 1):

@@ -16,7 +16,8 @@ class Word(NamedTuple):
 class Core(NamedTuple):
     """A noun with what stands before and after it; `start` is where the noun stands in the text, `anything` the
     determiner in 'anything' and 'everything', `number` how many are spoken of ('any two cubes'; 0: not said), `of_the`
-    says that the determiner takes from known things ('none of the cubes').
+    says that the determiner takes from known things ('none of the cubes'), `run_on` that plurals stand side by side, as
+    where a list lacks its commas ('cubes balls').
 
     A word of `mods` has the terminal ADJECTIVE, NOT, EXTREME or OTHER, or AND, OR, AND_NOT, AND_EXTREME after one.
     """
@@ -29,6 +30,7 @@ class Core(NamedTuple):
     anything: str = ""
     number: int = 0
     of_the: bool = False
+    run_on: bool = False
 
 
 class Node(NamedTuple):

@@ -192,6 +192,8 @@ class NounPhrases(Steps):
     def _mods(self, core: Core, node: int | None, pred: Node | None = None) -> int:
         """The adjectives and nouns of a core, on a set (all objects, when there is none yet)."""
         mods = core.mods
+        if core.run_on:
+            raise self._refuse("two kinds of things stand side by side", core)
         if mods:
             node = self._adjectives(mods, node)
         for noun in core.nouns:

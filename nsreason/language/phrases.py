@@ -67,7 +67,9 @@ class Phrases:
             noun = value[:-1] if plural else value
             return Core(mods, (noun,) if noun else (), plural, posts, start)
         nouns = tuple([word.value.rstrip(PLURAL) for word in head if word.value.rstrip(PLURAL)])  # type: ignore[union-attr]
-        return Core(mods, nouns, head[-1].value.endswith(PLURAL), posts, head[0].start)  # type: ignore[union-attr]
+        run_on = any(word.value.endswith(PLURAL) and word.value != PLURAL for word in head[:-1])  # type: ignore[union-attr]
+        plural = head[-1].value.endswith(PLURAL)  # type: ignore[union-attr]
+        return Core(mods, nouns, plural, posts, head[0].start, run_on=run_on and plural)  # type: ignore[union-attr]
 
     def core_anything(self, children: Sequence[Any]) -> Core:
         anything, mods, *posts = children

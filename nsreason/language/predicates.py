@@ -272,6 +272,8 @@ class Predicates(NounPhrases):
         """'Between the two cubes': a cube is on either side."""
         if self._definite(np):
             raise self._refuse("'between' wants two things", np)
+        if self._determiner(np) == "all" and self._number_of(np) != 2:
+            raise self._unsayable("between which of them?", np)
         here, there = self._axis(np)
         others = self._some(np)
         sides = [self._add("relate_any", others, of=side) for side in (here, there)]

@@ -55,7 +55,10 @@ class Truths(Counting):
             chosen = self._one_of(np, pred) if choose else None
             if chosen is not None:
                 return chosen
-            parts = [self._holds(self._any_of(part, np.rule), pred, choose=False) for part in self._joined(np)]
+            each = self._joined(np)
+            if np.rule in OF_BOTH and self._determiner(each[0]) == "the":  # 'the ball and cubes' are all of the cubes
+                each = [self._with_det(part, self._determiner(part) or "the") for part in each]
+            parts = [self._holds(self._any_of(part, np.rule), pred, choose=False) for part in each]
             truth = self._fold("both" if np.rule in OF_BOTH else "either", parts)
             return self._add("negate", truth) if np.rule == "np_neither" else truth
         self.spoken = Antecedent(np)
