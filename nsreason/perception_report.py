@@ -209,5 +209,7 @@ def _centres(scene: Scene) -> np.ndarray[Any, np.dtype[np.float64]]:
             left, top, right, bottom = place.bbox
             told.append(((left + right) / 2, (top + bottom) / 2))
         else:
-            raise SceneError("neither a mask, a bbox nor pixel_coords says where it is seen", path=f"$.objects[{i}]")
+            given = f"; it has {' and '.join(place.other)} of another form" if place.other else ""
+            told = f"neither a mask, a bbox nor pixel_coords says where it is seen{given}"
+            raise SceneError(told, path=f"$.objects[{i}]")
     return np.asarray(told, dtype=np.float64)

@@ -193,9 +193,13 @@ def annotated_regions(scene: Scene, size: tuple[int, int]) -> Detections:
         elif place.mask is not None:
             boxes[i] = mask_boxes([_rle(place.mask, scene, i, size)])[0]
         else:
-            raise DataError(f"scene {scene.index}, object {i}: neither a mask nor a bbox says where it is seen")
+            given = "" if place.other is None or "bbox" not in place.other else _NO_BOX
+            raise DataError(f"scene {scene.index}, object {i}: neither a mask nor a bbox says where it is seen{given}")
     ones = np.ones(len(scene), dtype=np.float32)
     return Detections(scene.image or "", size, boxes, ones, ones.astype(np.int64), masks)
+
+
+_NO_BOX = "; its bbox is not left, top, right, bottom in pixels"
 
 
 def _rle(mask: object, scene: Scene, i: int, size: tuple[int, int]) -> Rle:

@@ -16,7 +16,7 @@ from nsreason.data import BadRecord, load_scenes, read_scenes, write_scenes
 from nsreason.data.records import cut_records
 from nsreason.data.scenes import SceneFile
 from nsreason.domain import load_domain
-from nsreason.errors import DataError, DomainError, NsreasonError
+from nsreason.errors import DataError, DomainError, NsreasonError, SceneError
 from nsreason.scene import Scene
 
 
@@ -227,6 +227,16 @@ def test_packed_scenes_answer_alike() -> None:
         assert (a.index, a.image, a.values, a.concepts) == (b.index, b.image, b.values, b.concepts)
         assert all(a.relation(r) == b.relation(r) for r in range(2) if len(a))
     assert again.place(4, "4.png") == 0
+
+
+def test_junk_relationships_are_told_alike_in_another_process() -> None:
+    held = SceneFile([Scene.from_dict(scene(4, relationships={"left": [[7], []], "front": [[1], []]}))])
+    again = SceneFile.unpack(held.pack(), load_domain("clevr"))
+    for one in (held.scenes[0], again.scenes[0]):
+        for name in ("left", "right"):
+            with pytest.raises(SceneError, match=r"index 7 is not one of the 2 .* at .*relationships\.left\[0\]"):
+                one.relation(one.domain.relation_index[name])
+        assert one.relation(one.domain.relation_index["front"]) == [0b10, 0]
 
 
 def test_digests_tell_files_apart() -> None:
