@@ -129,13 +129,14 @@ def _detections_file(folder: Path, split: str) -> tuple[Path, bool]:
     for name in ("detections.json", "detections.json.gz"):
         if (folder / name).is_file():
             return folder / name, False
-    try:
-        return find_file(folder, "scenes", split), True
-    except DataError:
-        if (folder / "instances.json").is_file():
-            return folder / "instances.json", False
-        message = "no detections.json; `nsreason detect` makes one of images"
-        raise DataError(f"{folder}: {message}, and a scenes.json or instances.json with masks will do") from None
+    with contextlib.suppress(DataError):
+        scenes = find_file(folder, "scenes", split)
+        if scenes.is_file():  # no folder of files of one scene each, which have no masks
+            return scenes, True
+    if (folder / "instances.json").is_file():
+        return folder / "instances.json", False
+    message = "no detections.json; `nsreason detect` makes one of images"
+    raise DataError(f"{folder}: {message}, and a scenes.json or instances.json with masks will do")
 
 
 def _examples(

@@ -210,6 +210,6 @@ def _centres(scene: Scene) -> np.ndarray[Any, np.dtype[np.float64]]:
             told.append(((left + right) / 2, (top + bottom) / 2))
         else:
             given = f"; it has {' and '.join(place.other)} of another form" if place.other else ""
-            told = f"neither a mask, a bbox nor pixel_coords says where it is seen{given}"
-            raise SceneError(told, path=f"$.objects[{i}]")
+            why = f"neither a mask, a bbox nor pixel_coords says where it is seen{given}"
+            raise SceneError(why, path=f"$.objects[{i}]")
     return np.asarray(told, dtype=np.float64)

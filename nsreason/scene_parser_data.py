@@ -135,6 +135,8 @@ def scenes_of(folder: Path, parser: SceneParser, split: str = "") -> tuple[list[
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
     found = sorted(p for p in folder.iterdir() if p.name.endswith(_SCENES) and split in p.name)
+    if not found and (folder / "scenes").is_dir():  # of files of one scene each
+        found = [folder / "scenes"]
     if len(found) != 1:
         names = f": {', '.join(p.name for p in found)}; set data.split to tell them apart" if found else ""
         raise DataError(f"{folder}: {'several files' if found else 'no file'} of scenes{names}")

@@ -101,6 +101,9 @@ def read_place(raw: msgspec.Raw) -> ObjectPlace:
         place = _place(raw)
     except msgspec.ValidationError:
         place = _carried(raw)
+    if place.pixel_coords is not None and len(place.pixel_coords) < 2:
+        place.other = (place.other or {}) | {"pixel_coords": list(place.pixel_coords)}
+        place.pixel_coords = None
     if place.score is not None and not 0.0 <= place.score <= 1.0:
         place.other = (place.other or {}) | {"score": place.score}
         place.score = None

@@ -78,7 +78,9 @@ def read_instances(
     for i, raw in enumerate(categories):
         try:
             category = _category(raw)
-            names[whole(category.id, f"$.categories[{i}].id")] = category.name
+            number = whole(category.id, f"$.categories[{i}].id")
+            if names.setdefault(number, category.name) != category.name:
+                raise at(f"category {number} is already '{names[number]}'", f"$.categories[{i}].id")
         except DECODING as error:
             gathered.refuse(i, decode_error(error, f"$.categories[{i}]", raw))
         except DataError as error:

@@ -193,8 +193,10 @@ def _renumbered(given: DetectionFile, known: DetectionFile) -> dict[int, int]:
     numbers = {name: number for number, name in known.categories.items()}
     changed: dict[int, int] = {}
     for number, name in given.categories.items():
-        if name in numbers:
+        if name in numbers and known.categories.get(number) != name:  # of several of one name, the one that is meant
             changed[number] = numbers[name]
+        elif name in numbers:
+            changed[number] = number
         elif number in known.categories and name != unnamed(number):
             raise DataError(
                 f"{given.source}: category {number} is '{name}', in {known.source} it is "

@@ -142,7 +142,12 @@ class ImageFolder:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The image files of a folder and of all below it; not of hidden ones, where a data set may be in the making."""
+    """The image files of a folder and of all below it; not of hidden ones, where a data set may be in the making. Links
+    are followed, but not in a circle.
+    """
+    above: dict[Path, frozenset[str]] = {folder: frozenset()}
     for place, inside, names in os.walk(folder, followlinks=True):
-        inside[:] = [name for name in inside if not name.startswith(".")]
+        way = above.pop(Path(place)) | {os.path.realpath(place)}
+        inside[:] = [n for n in inside if not n.startswith(".") and os.path.realpath(Path(place) / n) not in way]
+        above |= {Path(place) / name: way for name in inside}
         yield from (Path(place) / name for name in names if name.lower().endswith(ENDINGS))

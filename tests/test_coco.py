@@ -275,6 +275,20 @@ def test_files_without_categories_take_every_number(tmp_path: Path) -> None:
     assert not file.bad and file.by_image("b.png").labels.tolist() == [1234]
 
 
+def test_a_category_number_has_one_name(tmp_path: Path) -> None:
+    categories = [*CATEGORIES, {"id": 3, "name": "cone"}, {"id": 3, "name": "ball"}]
+    file = read(tmp_path, [GOOD], categories=categories)
+    assert file.categories == {90: "rod", 3: "ball"} and len(file.detections[1]) == 1
+    assert [str(b.error) for b in file.bad] == ["category 3 is already 'ball' - at `$.categories[2].id`"]
+
+
+def test_categories_of_one_name_keep_their_numbers(tmp_path: Path) -> None:
+    twice = [{"id": 3, "name": "ball"}, {"id": 5, "name": "ball"}]
+    one = {"images": IMAGES, "annotations": [GOOD], "categories": twice}
+    truth, found = write(tmp_path, one, "truth.json"), write(tmp_path, one, "found.json")
+    assert evaluate_files(found, truth, "bbox").AP == 1
+
+
 def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
     images = [{"id": 1.0, "file_name": "a.png", "width": 20.0, "height": 10.0}]
     rows = [{"id": 1, "image_id": i, "category_id": c, "bbox": [1, 2, 3, 4]} for i, c in ((1, 3.0), (1.0, 3))]

@@ -149,6 +149,8 @@ def test_a_folder_of_images(folder: Path) -> None:
     with pytest.raises(DataError, match=r"3\.png: no such image"):
         files.path("3.png")
     assert len(ImageFolder(folder / "nowhere")) == 0
+    (folder / "images" / "cam1" / "round").symlink_to(folder / "images")
+    assert "2.png" in str(files.path("2.png")) and len(ImageFolder(folder)) == 3
 
 
 def test_a_detector_learns_each_image_with_its_own_objects(folder: Path) -> None:

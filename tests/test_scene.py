@@ -310,6 +310,8 @@ def test_relations_that_the_domain_does_not_have_are_told_where_one_is_missing()
 ODD = [
     ("pixel_coords", [[100, 150, 11.2], [640, 480]]),  # as Super-CLEVR's generator writes them
     ("pixel_coords", "unknown"),
+    ("pixel_coords", []),
+    ("pixel_coords", [7.0]),
     ("rotation", [0.0, 0.0, 30.0]),
     ("rotation", None),
     ("bbox", {"x": 1, "y": 2, "w": 3, "h": 4}),
