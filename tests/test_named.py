@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import subprocess
@@ -258,6 +259,25 @@ def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Pat
         assert not hostile.exists()
     record.write_text(json.dumps(begun))
     learn(toy(), told, points(20), points(10, 1))
+
+
+def test_a_comparison_that_was_handed_on_imports_nothing(hostile: Path, tmp_path: Path) -> None:
+    """Each text in its files that could name a module names one: it is compared with what is asked for, no more."""
+    from nsreason.compare import compare
+    from nsreason.data.synthetic import write_dataset
+
+    write_dataset(tmp_path / "data", scenes=3, questions_per_scene=2, seed=1)
+    out = tmp_path / "handed"
+    compare("clevr", tmp_path / "data", ["exact"], out)
+    for path in sorted(out.rglob("*.json")):
+        whole = path.read_text()
+        for name in ("clevr", "exact"):
+            path.write_text(whole.replace(f'"{name}"', '"hostile_module:Model"'))
+            with contextlib.suppress(NsreasonError):
+                compare("clevr", tmp_path / "data", ["exact"], out)
+            assert not hostile.exists() and "hostile_module" not in sys.modules, path
+        path.write_text(whole)
+    assert compare("clevr", tmp_path / "data", ["exact"], out).runs[0].failure is None
 
 
 @pytest.mark.parametrize("name", ["../questions.lark", "/etc/passwd", "/tmp/own.lark", "sub/a.lark", "clevr.toml", ""])
