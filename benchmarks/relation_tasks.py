@@ -162,9 +162,9 @@ STUDIES: dict[str, Study] = {
 }
 
 
-def run(study: str, data: str, work: Path) -> None:
-    """Run a study, or what of it is not there yet."""
-    told = STUDIES[study]
+def run(study: str, data: str, work: Path) -> bool:
+    """Run a study, or what of it is not there yet; returns whether all of it worked."""
+    told, worked = STUDIES[study], True
     for part in told.parts:
         folder = work / study / part.name.replace(" ", "-")
         found = compare(
@@ -179,6 +179,8 @@ def run(study: str, data: str, work: Path) -> None:
         write_report(found, folder)
         for one in found.runs:
             print(f"{study} / {part.name}: {one.title}: {_all(found, one)}", flush=True)
+        worked = worked and not found.failed
+    return worked
 
 
 def _all(found: Comparison, run: Run) -> str:
@@ -261,12 +263,11 @@ def main() -> int:
     if given.list:
         for name, study in STUDIES.items():
             print(f"{name}: {study.about}\n    {study.made}")
-    for study in given.studies:
-        run(study, given.data, given.work)
+    worked = [run(study, given.data, given.work) for study in given.studies]
     if given.write:
         RESULTS.write_text("\n".join(results(given.work, given.note)) + "\n", encoding="utf-8")
         print(f"wrote {RESULTS}")
-    return 0
+    return 0 if all(worked) else 1
 
 
 if __name__ == "__main__":

@@ -64,6 +64,20 @@ def test_it_goes_downhill(split: Split, algebra: str) -> None:
     assert losses[-1] < 0.85 * losses[0]
 
 
+@pytest.mark.parametrize("algebra", ["logit", "product"])
+def test_mixed_precision_learns_from_images_too(split: Split, algebra: str) -> None:
+    """Pixels go through in half precision; concepts and execution do not."""
+    made = learner(algebra=algebra, regions=replace(REGIONS, noise=0.0, mask_dropout=0.0)).eval()
+    batch = made.collate(split.train)
+    exact = made.loss(batch).loss
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made.loss(batch).loss
+    found.backward()
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(exact.item(), rel=0.05)
+    grads = [p.grad for p in made.parameters() if p.grad is not None]
+    assert grads and all(g.isfinite().all() for g in grads)
+
+
 def test_nscl_layers_answer_and_learn(split: Split) -> None:
     made = learner(regions=RegionConfig(preset="resnet18", size=(96, 144), width=16, pairs=16))
     batch = made.collate(split.train[:6])

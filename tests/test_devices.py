@@ -70,6 +70,7 @@ def test_auto_is_bfloat16_where_it_is_native(
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_on_a_gpu_auto_is_bfloat16_or_float32(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "native_bf16", native_bf16)  # whatever the suite pretends
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16 or including_emulation)
     assert resolved(Training(precision="auto")).precision == ("bf16-mixed" if bf16 else "32")
