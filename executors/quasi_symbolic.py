@@ -129,7 +129,7 @@ class SoftAnswers:
         for part in self.parts:
             for q, answer in zip(part.questions.tolist(), self.read(part), strict=True):
                 out[q] = answer
-        for q, error in faults_of(self.schedule, self.grounded, self.scenes, self.algebra).items():
+        for q, error in faults_of(self.schedule, self.grounded, self.scenes).items():
             out[q] = error
         return out
 

@@ -10,7 +10,6 @@ S scenes, Q programs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,9 +22,6 @@ from ..surfaces import show_node
 from .grounding import Grounded
 from .soft_schedule import Schedule, facts_of
 
-if TYPE_CHECKING:
-    from .algebras import SoftAlgebra
-
 _TABLE_OF = {
     "concept": "concepts",
     "relation": "relations",
@@ -37,7 +33,7 @@ _TABLE_OF = {
 _ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..1
 
 
-def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor, algebra: SoftAlgebra) -> dict[int, ExecutionError]:
+def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor) -> dict[int, ExecutionError]:
     """The programs of a batch that have no answer, and why.
 
     Args:
@@ -50,11 +46,21 @@ def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor, algebra: SoftA
         error = no_object(plan.asked[q])
         if error is not None:
             faults[q] = error
-    for table, broken in _broken_tables(grounded, np.unique(where).tolist(), algebra).items():
+    for table, broken in _broken_tables(grounded, np.unique(where).tolist()).items():
         for q in _readers(plan, table):
             if (why := broken.get(int(where[q]))) is not None:
                 faults.setdefault(q, ExecutionError(why))
     return faults
+
+
+def check_tables(grounded: Grounded) -> None:
+    """For readers of the tables themselves, such as the likeliest values of objects.
+
+    Raises:
+        ExecutionError: a table holds what is no degree; it names the table, the scene and the entry.
+    """
+    for broken in _broken_tables(grounded, range(len(grounded))).values():
+        raise ExecutionError(next(iter(broken.values())))
 
 
 def no_object(program: Program) -> NotUnique | None:
@@ -75,33 +81,30 @@ def _readers(plan: Schedule, table: str) -> list[int]:
     return sorted(found)
 
 
-def _broken_tables(grounded: Grounded, scenes: Sequence[int], algebra: SoftAlgebra) -> dict[str, dict[int, str]]:
+def _broken_tables(grounded: Grounded, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
     """By table, the scenes among these where it holds what is no degree, and what that is."""
     found: dict[str, dict[int, str]] = {}
     for name in dict.fromkeys(_TABLE_OF.values()):
         table: Tensor = getattr(grounded, name).detach()
-        good = _good(table, algebra)
+        good = _good(table, grounded.nothing < 0)
         whole = good.flatten(1).all(dim=1).tolist()
         broken = [s for s in scenes if not whole[s]]
         if broken:
-            found[name] = {s: _told(grounded, name, s, good[s], algebra) for s in broken}
+            found[name] = {s: _told(grounded, name, s, good[s]) for s in broken}
     return found
 
 
-def _good(table: Tensor, algebra: SoftAlgebra) -> Tensor:
-    if algebra.nothing < 0:  # logits
+def _good(table: Tensor, logits: bool) -> Tensor:
+    if logits:
         return torch.isfinite(table)
     return (table >= -_ROUNDING) & (table <= 1 + _ROUNDING)  # false of what is not a number
 
 
-def _told(grounded: Grounded, name: str, scene: int, good: Tensor, algebra: SoftAlgebra) -> str:
+def _told(grounded: Grounded, name: str, scene: int, good: Tensor) -> str:
     place = np.argwhere(~good.cpu().numpy())[0].tolist()
     value = float(getattr(grounded, name).detach()[scene][tuple(place)])
-    wanted = "finite logits" if algebra.nothing < 0 else "numbers in 0..1"
-    return (
-        f"grounded {name}: scene {scene} has {value:g} for {_entry(grounded.domain, name, place)}; "
-        f"the degrees of '{algebra.name}' are {wanted}"
-    )
+    wanted = "logits are finite numbers" if grounded.nothing < 0 else "degrees are numbers in 0..1"
+    return f"grounded {name}: scene {scene} has {value:g} for {_entry(grounded.domain, name, place)}; {wanted}"
 
 
 def _entry(domain: Domain, name: str, place: Sequence[int]) -> str:

@@ -29,6 +29,7 @@ from .executors.algebras import Logit, algebra
 from .executors.answers import Answer
 from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, trace_soft
+from .executors.soft_faults import check_tables
 from .executors.soft_schedule import Schedule, schedule
 from .kinds import WORD
 from .losses import answer_losses, right_answers
@@ -316,7 +317,11 @@ class ConceptLearner(nn.Module):
 def likeliest_scene(grounded: Grounded, found: Detections, which: int = 0) -> Scene:
     """What was detected in an image as a crisp scene: each object with its likeliest value of each attribute, its box,
     mask and score; and the relations that are likelier than not, of which one and its inverse agree.
+
+    Raises:
+        ExecutionError: a table holds what is no degree.
     """
+    check_tables(grounded)
     domain, n = grounded.domain, len(found)
     words = grounded.words[which].cpu()  # (A, N, C)
     values, first = [], 0

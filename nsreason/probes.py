@@ -22,6 +22,7 @@ from torch import Tensor
 from .domain import Domain
 from .executors.algebras import Goedel
 from .executors.grounding import Grounded, ground_crisp
+from .executors.soft_faults import check_tables
 from .scene import Scene
 
 if TYPE_CHECKING:
@@ -136,12 +137,13 @@ def probe(grounded: Grounded, scenes: Sequence[Scene]) -> Probes:
     Degrees may be logits (the algebra `logit`) or lie in [0, 1]; which, is told by `grounded.nothing`.
 
     Raises:
-        ExecutionError: there is no scene.
+        ExecutionError: there is no scene, or a table holds what is no degree.
         SceneError: a scene does not say how its objects are related.
     """
     domain = grounded.domain
     truth = ground_crisp(scenes, Goedel(), pad=max(0, grounded.n - max(map(len, scenes), default=0)))
     seen = grounded.to("cpu")
+    check_tables(seen)
     logits = seen.nothing < 0
     there = seen.present
     pairs = (there[:, :, None] & there[:, None, :] & ~torch.eye(seen.n, dtype=torch.bool)).unsqueeze(1)
