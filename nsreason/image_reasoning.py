@@ -12,6 +12,7 @@ the image's own pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -116,6 +117,7 @@ def fitted(
     fits = [Fit.of((image.shape[-1], image.shape[-2]), frame) for _, image in images]
     inside = [fit.image(image) for fit, (_, image) in zip(fits, images, strict=True)]
     names = [name for name, _ in images]
+    features: list[Tensor] = []
     if found is not None:
         if len(found) != len(images):
             raise DataError(f"detections of {len(found)} images are given for {len(images)}")
@@ -126,13 +128,18 @@ def fitted(
                 raise DataError(f"{name}: the detections are of {d.known_size[0]} x {d.known_size[1]} pixels, {told}")
         held = [fit.inward(d) for fit, d in zip(fits, found, strict=True)]
     elif detector is not None:
-        held = detector.detect(inside, names) if inside else []
+        # The features that tell of unlike images are those that the detector computes, where it is the same.
+        watched: AbstractContextManager[list[Tensor]] = nullcontext([])
+        if familiarity is not None and familiarity.detector is detector and frame == FRAME:
+            watched = familiarity.watching()
+        with watched as features:
+            held = detector.detect(inside, names) if inside else []
     else:
         raise DataError("there is no detector, and no detections are given")
     views = [Looked(*parts) for parts in zip(names, inside, held, fits, strict=True)]
     if familiarity is None:
         return views
-    reasons = familiarity.warnings([Fit.of(v.fit.frame, FRAME).image(v.image) for v in views], held)
+    reasons = familiarity.warnings([Fit.of(v.fit.frame, FRAME).image(v.image) for v in views], held, features)
     return [v if why is None else replace(v, warnings=(why,)) for v, why in zip(views, reasons, strict=True)]
 
 

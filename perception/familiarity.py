@@ -15,8 +15,9 @@ B images; F features, of which K directions are kept.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,12 +157,15 @@ def features_of(detector: Detector, images: Sequence[Tensor]) -> Tensor:
         for at in range(0, len(images), _BATCH):
             part = [image.to(detector.device).float() / 255 for image in images[at : at + _BATCH]]
             inside, _ = detector.network.transform(part)
-            maps = detector.network.backbone(inside.tensors).values()
-            found = [x for m in maps for x in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))]
-            rows.append(torch.cat(found, dim=1).float().cpu())
+            rows.append(_pooled(detector.network.backbone(inside.tensors)))
     finally:
         detector.train(training)
     return torch.cat(rows)
+
+
+def _pooled(maps: Mapping[str, Tensor]) -> Tensor:
+    found = [x for m in maps.values() for x in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))]
+    return torch.cat(found, dim=1).float().cpu()
 
 
 def statistics(image: Tensor) -> dict[str, float]:
@@ -204,17 +208,36 @@ class Familiarity:
         """
         return cls(detector, Norms.load())
 
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[list[Tensor]]:
+        """Collects the features of images in CLEVR's frame while the detector finds their objects, batch by batch.
+
+        Most of a detection is the feature maps: they need not be computed twice.
+        """
+        rows: list[Tensor] = []
+        backbone = self.detector.network.backbone
+        hook = backbone.register_forward_hook(lambda _module, _images, maps: rows.append(_pooled(maps)))
+        try:
+            yield rows
+        finally:
+            hook.remove()
+
     def warnings(
-        self, images: Sequence[Tensor], found: Sequence[Detections] | None = None
+        self,
+        images: Sequence[Tensor],
+        found: Sequence[Detections] | None = None,
+        features: Sequence[Tensor] = (),
     ) -> list[str | None]:
         """For each image, (3, H, W) uint8 in CLEVR's frame, None, or in what it is unlike what was learned from.
 
         Args:
             found: what was detected in each.
+            features: of the images, as `watching` collects them; computed where there are none.
         """
         if not images:
             return []
-        distances = self.norms.distances(features_of(self.detector, images)).tolist()
+        rows = torch.cat(list(features)) if features else features_of(self.detector, images)
+        distances = self.norms.distances(rows).tolist()
         return [
             self._told(image, distance, None if found is None else found[i])
             for i, (image, distance) in enumerate(zip(images, distances, strict=True))

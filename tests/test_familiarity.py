@@ -22,6 +22,7 @@ from nsreason.cli.app import app
 from nsreason.data.synthetic.clevr import generate_views
 from nsreason.data.synthetic.pictures import picture_of
 from nsreason.errors import CheckpointError
+from nsreason.image_reasoning import SceneParserReasoner
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections import Detections
 from nsreason.perception.familiarity import (
@@ -184,6 +185,26 @@ def test_features_do_not_hang_on_the_batch_and_leave_the_detector_as_it_was() ->
     together = features_of(detector, images)
     assert detector.training and together.shape == (4, 384)
     torch.testing.assert_close(together[2:3], features_of(detector, images[2:3]), rtol=1e-3, atol=1e-4)
+
+
+def test_features_are_computed_once(familiarity: Familiarity) -> None:
+    """By the detector itself while it detects, where it is the one that the norms are of; and they are the same."""
+    detector = familiarity.detector
+    parser = load_model(bundled("scene-parser"))
+    images = [("like", tensor(np.asarray(Image.open(DEMO).convert("RGB")))), ("odd", tensor(np.asarray(landscape())))]
+    images.append(("small", images[1][1][:, ::2, ::2]))
+    runs = []
+    hook = detector.network.backbone.register_forward_hook(lambda _m, x, _y: runs.append(len(x[0])))
+    try:
+        views = SceneParserReasoner(detector, parser, familiarity).look(images)
+        assert sum(runs) == 3 and [len(v.warnings) for v in views] == [0, 1, 1]
+        other = load_model(bundled("detector"), "detector")
+        again = SceneParserReasoner(other, parser, familiarity).look(images)
+        assert sum(runs) == 6
+    finally:
+        hook.remove()
+    assert [v.warnings for v in views][:2] == [v.warnings for v in again][:2]
+    assert not detector.network.backbone._forward_hooks
 
 
 def test_statistics_are_what_they_say() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -108,11 +109,12 @@ def detect(
         for files, read, clear in _read(paths, batch_size or AT_ONCE, bad):
             began = perf_counter()
             names = [names_of[path] for path in files]
-            told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
+            with _watching(known, read) as features:
+                told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
             seconds += perf_counter() - began
             found += told
             shown = [one.above(least) for one in told]
-            warnings |= _warnings(known, read, clear, shown)
+            warnings |= _warnings(known, read, clear, shown, features)
             if draw is not None:
                 _draw(Path(draw), read, shown, detector.categories)
             if not as_json and truth is None:
@@ -210,8 +212,20 @@ def _familiarity(detector: Detector) -> Familiarity:
     return Familiarity.of_bundled(detector)
 
 
+def _watching(known: Familiarity | None, images: Sequence[Tensor]) -> AbstractContextManager[list[Tensor]]:
+    """Collects the detector's features of images that need not be fitted into the frame."""
+    from ..image_reasoning import FRAME
+
+    fit = all((image.shape[2], image.shape[1]) == FRAME for image in images)
+    return known.watching() if known is not None and fit else nullcontext([])
+
+
 def _warnings(
-    known: Familiarity | None, images: Sequence[Tensor], clear: Sequence[float], found: Sequence[Detections]
+    known: Familiarity | None,
+    images: Sequence[Tensor],
+    clear: Sequence[float],
+    found: Sequence[Detections],
+    features: Sequence[Tensor],
 ) -> dict[str, list[str]]:
     """By image, why what is found may mean nothing."""
     from ..image_reasoning import FRAME
@@ -219,7 +233,7 @@ def _warnings(
     from ..perception.images import transparency
 
     inside = [Fit.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
-    told = [None] * len(images) if known is None else known.warnings(inside, found)
+    told = [None] * len(images) if known is None else known.warnings(inside, found, features)
     reasons = zip(found, map(transparency, clear), told, strict=True)
     return {one.image: [why for why in whys if why is not None] for one, *whys in reasons}
 
