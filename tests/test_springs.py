@@ -293,12 +293,10 @@ def test_files_are_read_without_mujoco_and_damage_is_told(tmp_path: Path, monkey
         read_springs(tmp_path)
     with pytest.raises(ValueError, match="no split 'test'"):
         read_springs(tmp_path, "test")
-    (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(DataError, match=r"settings\.json: not JSON"):
-        read_springs(tmp_path)
-    (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(DataError, match="a JSON object of settings"):
-        read_springs(tmp_path)
+    for text, why in (("{", "damaged JSON"), ("[]", "Expected `object`, got `array`"), ('{"a": ' * 9999, "recursion")):
+        (tmp_path / "settings.json").write_text(text)
+        with pytest.raises(DataError, match=rf"settings\.json: not the settings .*JSON object: .*{why}.*again"):
+            read_springs(tmp_path)
 
 
 @physics

@@ -5,11 +5,13 @@ The functions that use a file read it again, and know more of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import msgspec
+
+from ..decoding import decode_file
 from ..errors import CheckpointError, DataError, did_you_mean
 from . import output
 
@@ -81,11 +83,16 @@ def image(path: str) -> None:
     read_header(path)
 
 
+class _HeadFile(msgspec.Struct):
+    model: str
+    config: dict[str, Any]
+
+
 class Head:
     """What the JSON file of a checkpoint says of its model: its name and its settings."""
 
-    def __init__(self, model: str, config: dict[str, Any]) -> None:
-        self.model, self.config = model, config
+    def __init__(self, file: _HeadFile) -> None:
+        self.model, self.config = file.model, file.config
 
     @property
     def domain(self) -> str | None:
@@ -111,26 +118,19 @@ def checkpoint(path: str, *models: str) -> Head:
     place = Path(path)
     if place.is_dir():
         place = place / "last.json"
+    remedy = "give the JSON file beside it" if place.suffix == ".safetensors" else "take another"
     try:
         if place.stat().st_size > _HEAD:
-            raise ValueError("it is too large")
-        told = json.loads(place.read_bytes())
-        head = Head(str(told["model"]), dict(told["config"]))
+            raise CheckpointError(f"{path}: not a checkpoint: it is too large; {remedy}")
+        head = Head(decode_file(place, _HeadFile, what="a checkpoint", remedy=remedy, error=CheckpointError))
     except FileNotFoundError:
         near = [p.name for p in place.parent.glob("*.json")] if place.parent.is_dir() else []
         raise CheckpointError(f"{place}: no such checkpoint{did_you_mean(place.name, near)}") from None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        hint = "; give the JSON file beside it" if place.suffix == ".safetensors" else ""
-        raise CheckpointError(f"{path}: not a checkpoint: {_why(error)}{hint}") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint: {error}; {remedy}") from None
     if models and head.model not in models and not head.own:
         raise CheckpointError(f"{path}: holds the model '{head.model:.60}', not {' or '.join(map(repr, models))}")
     return head
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no '{error.args[0]}'"
-    return str(error)[:200] if str(error) else type(error).__name__
 
 
 def bundled(name: Bundled) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..decoding import decode
 from ..errors import DataError
 from ..files import atomic_write, read_bytes
 from ..unpacking import Unpacking
@@ -99,10 +100,11 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         DataError: the file is missing, or is not a JSON object.
     """
     refuse_incomplete(path)
-    try:
-        told = json.loads(bytes(read_bytes(path)))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from None
-    if not isinstance(told, dict):
-        raise DataError(f"{path}: a JSON object of settings is expected, not {type(told).__name__}")
+    told: dict[str, Any] = decode(
+        bytes(read_bytes(path)),
+        dict[str, Any],
+        path,
+        what="the settings of a data set, a JSON object",
+        remedy="generate it again",
+    )
     return told
