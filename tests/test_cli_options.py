@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from nsreason.cli import output, progress
 from nsreason.cli.app import app
 
 ROOT = Path(__file__).parent.parent
@@ -301,3 +302,96 @@ def test_quiet_leaves_the_result_and_verbose_adds_what_is_done(tmp_path: Path) -
     verbose = run("ask", RED, *SCENE, "--verbose")
     assert "read demo/scene.json, 0.0" in verbose.stderr
     assert run("ask", RED, *SCENE).stderr == "", "the level of a command does not outlast it"
+
+
+# --- a domain's words -----------------------------------------------------------------------------------------
+
+
+def own_domain(folder: Path, old: str, new: str) -> str:
+    """The street of the examples, with a change."""
+    text = (ROOT / "examples" / "own_domain.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "street.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return str(path)
+
+
+def test_the_words_of_a_domain_are_checked(tmp_path: Path) -> None:
+    sound = own_domain(tmp_path, "nouns", "nouns")
+    assert run("domains", sound).exit_code == 0 and run("domains", sound).stderr == ""
+    assert json.loads(run("domains", sound, "--json").stdout)["unread"] == []
+
+
+def test_a_word_with_two_meanings_is_an_error(tmp_path: Path) -> None:
+    twice = own_domain(tmp_path, 'adjectives = ["red"]', 'adjectives = ["red", "white"]')
+    found = run("domains", twice)
+    assert found.exit_code == 2 and "'white' means both" in found.stderr, found.output
+
+
+def test_a_word_that_no_question_can_use_is_told(tmp_path: Path) -> None:
+    lost = own_domain(tmp_path, 'adjectives = ["red"]', "adjectives = []")
+    found = run("domains", lost)
+    assert "the color 'red' has no word: no question can name it" in found.stderr, found.output
+    told = json.loads(run("domains", lost, "--json").stdout)["unread"]
+    assert told == ["the color 'red' has no word: no question can name it"]
+    hides = own_domain(tmp_path, 'adjectives = ["red"]', 'adjectives = ["red", "is there a"]')
+    told = json.loads(run("domains", hides, "--json").stdout)["unread"]
+    assert any("the word 'car' of the kind 'car' cannot be used: 'Is there a car?'" in line for line in told)
+
+
+
+# --- progress -------------------------------------------------------------------------------------------------
+
+
+def test_training_tells_an_epoch_a_line_where_nobody_looks() -> None:
+    args = ["train", "concept-learner", "--recipe", "clevr-state-tenth", "--data", "data", "--set", "data.fraction=1.0"]
+    args += ["--set", "training.epochs=2", "--set", "training.batch_size=10"]
+    told = run(*args, "--out", "told")
+    assert told.exit_code == 0, told.output
+    lines = [line for line in told.stderr.splitlines() if line.startswith("epoch ")]
+    assert [line.split(",")[0] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert all(", loss " in line and " s" in line for line in lines)
+    for silent in (["--quiet"], ["--json"]):
+        assert "epoch " not in run(*args, "--out", silent[0][2:], *silent).stderr
+
+
+def test_progress_counts_from_none_to_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(output.level, "quiet", False)
+    with progress.counted("making", "scenes", 2_000) as told:
+        assert told is not None
+        told(1_000, None)
+        told(2_000, 2_000)
+    assert capsys.readouterr().err == "making: 1,000 of 2,000 scenes\nmaking: 2,000 of 2,000 scenes\n"
+    monkeypatch.setattr(output.level, "quiet", True)
+    with progress.counted("making", "scenes", 2_000) as told:
+        assert told is None
+
+
+def test_detect_prints_each_image_when_it_was_looked_at(tmp_path: Path) -> None:
+    picture = Path("demo/picture.png").read_bytes()
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(picture)
+    found = run("detect", str(tmp_path), "--batch-size", "1")
+    assert [line.split()[0] for line in found.stdout.splitlines()[:2]] == ["a.png", "b.png"], found.output
+
+
+def test_one_process_of_several_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nsreason.cli.train import _first_process
+
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert _first_process()
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert not _first_process()
+    monkeypatch.setenv("RANK", "0")  # torchrun's number, of all machines
+    assert _first_process()
+    monkeypatch.setenv("RANK", "9")
+    assert not _first_process()
+
+
+def test_from_counts_where_a_resumed_run_begins() -> None:
+    """One job script serves for the beginning and for what follows."""
+    args = [*TRAIN[:-1], "learned-on", "--from", "bundled", "--resume", "--set", "training.epochs=1"]
+    began = run(*args)
+    assert began.exit_code == 2 and "does not fit" in began.stderr  # images' weights: so they were taken

@@ -70,6 +70,9 @@ class Commands(TyperGroup):
         output.put(output.headed("Examples", ["$ nsreason demo", "$ nsreason parse --help"]) + "\n")
         output.put(output.headed("Exit codes", EXIT_CODES))
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [_NAME[module] for module in MODULES]
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -171,12 +174,15 @@ def _add_group(name: str, module: Any) -> None:
     app.add_typer(group, name=name)
 
 
-for _module in (
+MODULES = (  # in the order of the help
     *(demo, parse, ask, execute, evaluate, describe, convert),
     *(generate, train, compare, concepts, detect, describe_image, ops, domains, models, recipes),
-):
-    _name = _module.__name__.rpartition(".")[2]
+)
+_NAME = {module: module.__name__.rpartition(".")[2].replace("_", "-") for module in MODULES}
+
+for _module in MODULES:
+    _handler = _NAME[_module].replace("-", "_")
     if hasattr(_module, "COMMANDS"):
-        _add_group(_name, _module)
+        _add_group(_NAME[_module], _module)
     else:
-        _add(app, _name.replace("_", "-"), getattr(_module, _name), _module.EXAMPLES)
+        _add(app, _NAME[_module], getattr(_module, _handler), _module.EXAMPLES)

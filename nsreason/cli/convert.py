@@ -22,7 +22,7 @@ def convert(
         typer.Option(
             "--to",
             metavar="DIALECT",
-            help="How to write it: one of the same.",
+            help=f"How to write it: {options.DIALECTS}.",
             autocompletion=options.complete_dialect,
         ),
     ],

@@ -40,9 +40,9 @@ def describe_image(
 ) -> int:
     """Say what is in images: objects with their attributes, places, masks and relations.
 
-    A detector finds the objects, a scene parser says what each is and where it stands. The scene file of --out is one
-    that every command takes. An image that cannot be read is reported, and the others go on. One that is unlike those
-    that the weights have learned from gets a warning with the reason.
+    A detector finds the objects, and what --by names says what each is and, if it is a scene parser, where it stands.
+    The scene file of --out is one that ask, execute and evaluate take. An image that cannot be read is reported, and
+    the others go on. One that is unlike those that the weights have learned from gets a warning with the reason.
 
     Without --out and --json, prints the objects in words, each with its box and how sure its description is.
     """

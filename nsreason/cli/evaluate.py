@@ -43,7 +43,7 @@ def evaluate(
         typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="For a model: the folder of both files.")
+        str | None, typer.Option("--data", metavar="DIR", help="For a CHECKPOINT: the folder of its data.")
     ] = None,
     images: Annotated[
         str | None,
@@ -58,7 +58,7 @@ def evaluate(
     detections: pictures.Detections = None,
     part: Annotated[
         Literal["all", "held-out"],
-        typer.Option("--part", help="For a model: all scenes, or the last tenth, which training holds out."),
+        typer.Option("--part", help="Of --data or --images: all, or the last tenth, which training holds out."),
     ] = "all",
     programs: Annotated[
         ProgramSource,

@@ -46,8 +46,8 @@ def parse(
     """Turn English questions into programs.
 
     Where a question can be read in several ways, a clause belongs to the nearest noun before it: in 'the cube
-    left of the ball behind the can', the ball is behind the can. Where that makes no whole question, the reading
-    with the shortest program is taken.
+    left of the ball behind the can', the ball is behind the can. Where that makes no whole question, or a poor one,
+    the last choice is changed first; --all-parses lists every reading in this order.
 
     A question that cannot be read is reported with its line, and the others go on.
     """

@@ -39,7 +39,7 @@ Checkpoint = Annotated[
         "--checkpoint",
         metavar="FILE",
         help="A trained scene parser or concept learner, such as runs/first/best.json.",
-        show_default="the bundled one",
+        show_default="for images the bundled one",
     ),
 ]
 Detector = Annotated[

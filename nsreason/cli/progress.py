@@ -27,7 +27,7 @@ def counted(doing: str, unit: str, total: int | None = None) -> Iterator[Progres
         yield None
         return
     if not sys.stderr.isatty():
-        yield _lines(doing, unit)
+        yield _lines(doing, unit, total)
         return
     from rich import progress as rich
 
@@ -43,15 +43,16 @@ def counted(doing: str, unit: str, total: int | None = None) -> Iterator[Progres
         yield lambda done, known: bar.update(task, completed=done, total=known if known is not None else total)
 
 
-def _lines(doing: str, unit: str) -> Progress:
+def _lines(doing: str, unit: str, total: int | None) -> Progress:
     """A line now and then; a command that is soon done writes none."""
     last = perf_counter()
 
-    def told(done: int, total: int | None) -> None:
+    def told(done: int, known: int | None) -> None:
         nonlocal last
         if perf_counter() - last >= EVERY:
             last = perf_counter()
-            output.note(f"{doing}: {done:,}{'' if total is None else f' of {total:,}'} {unit}")
+            every = total if known is None else known
+            output.note(f"{doing}: {done:,}{'' if every is None else f' of {every:,}'} {unit}")
 
     return told
 

@@ -130,7 +130,8 @@ def command_of(model: str) -> Callable[..., int]:
 
     if model in get_args(checks.Bundled):
         run.__annotations__["begin"] = BeginBundled
-    run.__doc__ = f"""Train a {model}: {kind}.
+    article = "an" if model in ("lstm", "mlp") else "a"
+    run.__doc__ = f"""Train {article} {model}: {kind}.
 
     Learns from {folder}. `nsreason recipes` has the recipes for it.
 
