@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from damage import changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,38 +30,6 @@ RESULTS = [
 ]
 SCENES = {"scenes": [{"image_index": 0, "image_filename": "a.png", "objects_detection": [{"mask": RLE, "score": 0.5}]}]}
 COLUMNS = {"object_masks": [RLE], "image_idxs": [0], "category_idxs": [1], "scores": [0.5]}
-VALUES: list[Any] = [
-    *(None, True, 0, -1, 1.0, 1.5, 1e300, 2**70, -(2**63), float("nan"), float("inf"), "", "7", "x", "a/b.png"),
-    *([], {}, [[]], [1], [[1, 2], [3]], {"a": 1}),
-]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all that stands in a JSON value."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, held in inside for found in ((*path, key), *places(held, (*path, key)))]
-
-
-def changed(data: st.DataObject, content: Any) -> Any:
-    """The content with some values replaced, left out or doubled."""
-    content = copy.deepcopy(content)
-    for _ in range(data.draw(st.integers(1, 3))):
-        paths = places(content)
-        if not paths:
-            break
-        *way, last = data.draw(st.sampled_from(paths))
-        held = content
-        for key in way:
-            held = held[key]
-        how = data.draw(st.sampled_from(["put", "put", "drop", "double"]))
-        if how == "put" or (how == "double" and isinstance(held, dict)):
-            held[last] = copy.deepcopy(data.draw(st.sampled_from(VALUES)))
-        elif how == "drop":
-            del held[last]
-        else:
-            held.insert(last, copy.deepcopy(held[last]))
-    return content
-
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
