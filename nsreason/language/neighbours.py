@@ -88,7 +88,9 @@ def settle(items: list[Item]) -> list[Item]:
 
 
 def _universal(items: list[Item]) -> bool:
-    """'All things but the cube', 'nothing but the cube'."""
+    """'All things but the cube', 'nothing but the cube', 'anything but the cube'."""
+    if items and items[-1].may("ANYTHING"):
+        return True
     return any(_det(item) in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
 
 

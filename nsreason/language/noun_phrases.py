@@ -192,8 +192,9 @@ class NounPhrases(Steps):
     def _mods(self, core: Core, node: int | None, pred: Node | None = None) -> int:
         """The adjectives and nouns of a core, on a set (all objects, when there is none yet)."""
         mods = core.mods
-        if core.run_on:
-            raise self._refuse("two kinds of things stand side by side", core)
+        kinds = core.nouns if len(core.nouns) > 1 else ()
+        if core.run_on or (self.strict and len({self.domain.attribute_of[noun] for noun in kinds}) < len(kinds)):
+            raise self._refuse("two kinds of things stand side by side", core)  # 'left of the cube cubes or balls'
         if mods:
             node = self._adjectives(mods, node)
         for noun in core.nouns:
