@@ -109,9 +109,13 @@ def glyph(look: int) -> str:
 def draw(plot: Plot, *, width: int = 600, height: int = 360, names: Literal["right", "below"] = "right") -> str:
     """The SVG element; `width` and `height` are its view box, in pixels of its text.
 
+    It is higher where its names have to stand beside it and are many.
+
     Args:
         names: where the series are named: beside the ends of their lines, or in rows below.
     """
+    if names == "right":  # as high as its names, each in a row of its own
+        height = max(height, math.ceil((sum(1 for s in plot.series if s.points) - 1) * (_ROW - 1)) + 30 + 44)
     frame = _Frame.of(plot, width, height, names)
     parts = [_ground(plot, frame)]
     lines = [s for s in plot.series if not s.level and s.points]

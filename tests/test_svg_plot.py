@@ -148,6 +148,19 @@ def test_names_stand_apart_and_in_order(ends: list[float]) -> None:
     assert all(19.9 <= p <= 300.1 for p in places)
 
 
+@pytest.mark.parametrize("n", [1, 8, 16, 25, 60])
+@pytest.mark.parametrize("shade", [None, (1.0, 2.0)])
+def test_many_names_stand_apart_in_the_drawing(n: int, shade: tuple[float, float] | None) -> None:
+    """All lines end in one point: the plot is then as high as its names."""
+    lines = tuple(series(f"reasoner {k}", {1: 0.2, 2: 0.5}, look=k) for k in range(n))
+    svg = parsed(Plot("t", "x", lines, shade=shade), width=600, height=360)
+    names = [e for e in having(svg, "name") if e.tag.endswith("text")]
+    rows = sorted(float(e.get("y", "nan")) for e in names)
+    height = float(svg.get("viewBox", "").split()[3])
+    assert len(rows) == n and all(b - a >= 14.9 for a, b in pairwise(rows))
+    assert rows[0] > 8 and rows[-1] <= height - 40  # above what is written below the axis
+
+
 def test_names_that_have_room_stay_where_their_lines_end() -> None:
     assert _apart([40, 100, 200], 20, 300) == [40, 100, 200]
 
