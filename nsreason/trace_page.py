@@ -22,7 +22,7 @@ from .trace_focus import Focus, focus, start
 from .trace_plan import Drawing, Look, from_above, look, plan
 
 _MOST = 24  # objects listed in a panel; the others are counted
-_MOST_CALLS = _MOST_OBJECTS = 10_000  # of a page that a browser can still step through
+_MOST_CALLS, _MOST_OBJECTS = 10_000, 5_000  # of a page that a browser can still step through
 _MOST_MARKS = 200_000  # objects of all calls together
 _ROW, _LANE, _INSET = 34, 16, 16  # pixels: a row of the program, from lane to lane, from the edge to a lane
 
