@@ -144,13 +144,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def taught(folder: Path) -> SceneParser:
-    """Half a minute's worth of a network, in two seconds: pictures in flat paint are easily told apart."""
+    """Half a minute's worth of a network, in a few seconds: pictures in flat paint are easily told apart."""
     torch.manual_seed(1)
     parser = SceneParser(SMALL)
     batch = parser.collate(load_parser_data(folder, parser).train)
     optimizer = torch.optim.AdamW(parser.parameters(), 4e-3)
     parser.train()
-    for _ in range(120):
+    for _ in range(160):  # after 120 the rounding of one kind of processor still decides
         optimizer.zero_grad()
         parser.loss(batch).loss.backward()
         optimizer.step()
