@@ -18,6 +18,7 @@ from .report import TYPES, Score
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention
 MOST_BINS = 12  # points of a curve; where a fact has more values, neighbours share one
+_TICK = 1e-9  # seconds; what took less was not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class RunFigures:
     def rate(self) -> float | None:
         """Questions a second; None where no time was taken."""
         run = self.run
-        return len(run.answers) / run.answering if run.answering > 0 and run.answers else None
+        return len(run.answers) / run.answering if run.answering > _TICK and run.answers else None
 
     @property
     def passed(self) -> int:

@@ -170,3 +170,11 @@ def test_json_has_every_run_and_wilson_intervals(name: str) -> None:
             if score["total"]:
                 assert score["interval"] == list(wilson(score["right"], score["total"]))
     assert len(told["agreement"]) == len(Figures.of(found).agreement)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-320])
+def test_a_time_that_no_clock_measures_is_no_rate(seconds: float) -> None:
+    found = comparisons.small()
+    told = replace(found, runs=(replace(found.runs[0], answering=seconds),))
+    assert Figures.of(told).runs[0].rate is None
+    json.dumps(figures_json(told), allow_nan=False)
