@@ -241,7 +241,8 @@ def _commas(items: list[Item]) -> list[Item]:
             continue
         after = items[i + 1] if i + 1 < len(items) else None
         then = items[i + 2] if i + 2 < len(items) else None
-        if after and kept and after.may("_IS", "_DO") and then and then.may("IT", "THEM"):
+        topic = bool(kept) and kept[0].may("_THE", "DET")
+        if after and topic and after.may("_IS", "_DO") and then and then.may("IT", "THEM"):
             kept.append(Item((("_SEP", ""),), ",", item.start, True))  # 'the red ball, is it left of the cube'
             continue
         if after is None or not kept or after.may("_AND", "_OR") or not after.may(*_PARALLEL):
