@@ -129,6 +129,13 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
     ([*TRAIN, "--device", "cpu", "--set", "training.accelerator=cpu"], ("--device", "--set")),
     ([*TRAIN, "--devices", "1", "--set", "training.devices=1"], ("--devices", "--set")),
     ([*TRAIN, "--batch-size", "8", "--set", "training.batch_size=8"], ("--batch-size", "--set")),
+    (
+        ["generate", "springs", "--scenes", "2", "--out", "new", "--max-links", "0", "--stiffness", "1,2"],
+        ("--stiffness", "--max-links"),
+    ),
+    ([*COMPARE, "exact,lstm", "--checkpoint", f"exact={PARSER}"], ("--checkpoint", "--reasoners")),
+    ([*COMPARE, "exact,lstm", "--recipe", "exact=rn-clevr-state-cpu"], ("--recipe", "--reasoners")),
+    ([*COMPARE, "exact,lstm", "--set", "exact:training.lr=1"], ("--set", "--reasoners")),
     ([*COMPARE, "exact", "--train"], ("--train", "--reasoners")),
     ([*COMPARE, "exact", "--budget", "10s"], ("--budget", "--reasoners")),
     ([*COMPARE, "exact", "--sizes", "10"], ("--sizes", "--reasoners")),
@@ -152,6 +159,44 @@ def test_an_option_that_would_change_nothing_is_refused(args: list[str], names: 
     if "--json" not in args:
         plain = run(*args)
         assert plain.exit_code == 2 and plain.stderr == f"error: {error['message']}\n", plain.output
+
+
+# Options that have their effect beside all others. A new option stands here or in IDLE: somebody has thought of it.
+EVERYWHERE = "--json --quiet --verbose --out --overwrite --markdown --limit --trace"
+ALONE = {
+    "demo": "--open",
+    "parse": "--domain --canonical --all-parses",
+    "ask": "--scene",
+    "execute": "--scene --index --image --from --domain --lines --png",
+    "describe": "--from --seed --domain --lines",
+    "convert": "--to --from --domain --canonical --lines",
+    "compare": "--task --data --with --examples",
+    "concepts": "--data --plot --device --trust",
+    "detect": "--score --draw --instances --device --batch-size",
+    "describe-image": "--by --device --batch-size",
+    "ops": "--domain",
+    "generate clevr": "--scenes --seed --min-objects --max-objects --condition --split --jobs",
+    "generate sort-of-clevr": "--questions-per-scene --seed",
+    "generate springs": "--scenes --validation --seed --jobs",
+    "train": "--recipe --data --set --from --resume --device --devices --batch-size --seed --trust",
+}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_option_has_been_thought_of(name: str) -> None:
+    alone = ALONE.get(name, ALONE.get(name.partition(" ")[0], "")).split()
+    refused = {n for args, names in IDLE if " ".join(args).startswith(name + " ") for n in names}
+    options = {max(p.opts, key=len) for p in dict(commands())[name].params if p.opts[0].startswith("-")}
+    assert options - {"--help"} - set(EVERYWHERE.split()) - set(alone) - refused == set()
+
+
+def test_a_comparison_is_taken_up_by_what_it_began_with(place: Path) -> None:
+    """Reasoners are added with the budget and the seed of those before them, though they learn nothing."""
+    plan = ["compare", "--task", "clevr", "--data", "data", "--out", "begun", "--seed", "3", "--budget", "9q"]
+    plan += ["--with", "test=0.5"]
+    began = run(*plan, "--reasoners", "question-type", "--train")
+    assert began.exit_code == 0, began.output
+    assert run(*plan, "--reasoners", "exact").exit_code == 0
 
 
 def test_a_domain_is_heeded_with_an_image_where_it_is_that_of_the_weights(tmp_path: Path) -> None:

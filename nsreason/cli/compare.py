@@ -105,6 +105,9 @@ def compare(
     for name in names:
         checks.one_of(name, KNOWN, "reasoner")
     _refuse_idle(context, names, train, (Path(out) / "plan.json").exists(), _pairs(checkpoint, "--checkpoint"))
+    alone = [text.partition(":")[0] for text in set_ or [] if ":" in text.partition("=")[0]]
+    kinds = {"--recipe": list(_pairs(recipe, "--recipe")), "--set": alone}
+    _refuse_for(kinds | {"--checkpoint": list(_pairs(checkpoint, "--checkpoint"))})
     for path in _pairs(checkpoint, "--checkpoint").values():
         checks.checkpoint(path)
     checks.data(data, "--data")
@@ -149,6 +152,7 @@ def compare(
 
 KEYS = {"device": "training.accelerator", "batch_size": "training.batch_size"}
 _LEARN = ("cnn-lstm", "cnn-lstm-sa", "cnn-mlp", "concept-learner", "lstm", "mlp", "question-type", "relation-network")
+_TABLE = REASONERS.split(", ")
 _NETWORKS = tuple(name for name in _LEARN if name != "concept-learner")
 
 
@@ -160,17 +164,38 @@ def _refuse_idle(
     Raises:
         UsageError: one is given.
     """
+    who = ", ".join(names)
     learn = [name for name in names if (name in _LEARN or ":" in name) and name not in checkpoints]
     if not learn:
-        idle: tuple[str, ...] = ("budget", "sizes", "within", "train", "recipe", "set_", "device", "batch_size", "seed")
-        who = ", ".join(names)
-        if not checkpoints:
-            idle = (*idle, "trust")
+        idle = ("sizes", "train", "recipe", "set_", "device", "batch_size", *(() if checkpoints else ("trust",)))
         options.refuse(context, idle, f"is for reasoners that learn; none of --reasoners does: {who}")
-    if not train and not begun:  # a folder that was begun is found again by its budget
+    if begun:  # a folder is taken up again by what it began with
+        return
+    if not learn:
+        options.refuse(
+            context, ("budget", "within", "seed"), f"is for reasoners that learn; none of --reasoners does: {who}"
+        )
+    if not train:
         options.refuse(context, ("budget",), "is of --train, which is not given")
     if not any(name in _NETWORKS or ":" in name for name in names):
-        options.refuse(context, ("sees",), f"is for networks; none of --reasoners is one: {', '.join(names)}")
+        options.refuse(context, ("sees",), f"is for networks; none of --reasoners is one: {who}")
+
+
+def _refuse_for(given: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what is given for a reasoner that has no use for it.
+
+    Args:
+        given: option -> the reasoners that it names.
+
+    Raises:
+        UsageError: one has none.
+    """
+    for option, names in given.items():
+        uses = _LEARN if option != "--checkpoint" else (*_LEARN, "scene-parser", "image-concepts")
+        for name in names:
+            if name in _TABLE and name not in uses:
+                message = f"{option} of '{name}' would change nothing: of --reasoners, it learns nothing by it"
+                raise output.UsageError(message)
 
 
 def write_report(found: Comparison, out: str | Path) -> None:

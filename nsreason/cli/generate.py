@@ -144,6 +144,7 @@ def sort_of_clevr(
 
 
 def springs(
+    context: typer.Context,
     scenes: Scenes,
     out: Out,
     validation: Validation = 0,
@@ -165,6 +166,8 @@ def springs(
     """
     _withheld(validation, scenes)
     checks.new_folder(out, "--out")
+    if not max_links:
+        options.refuse(context, ("stiffness",), "is of springs, of which --max-links 0 makes none")
     low, high = _range(stiffness)
     from ..data.synthetic.springs import Table, write_springs
 
