@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from .answer_text import same_answer
 from .decoding import Count, Seconds, Whole, check_plain, decode
 from .errors import DataError
 from .reasoner import Kind
@@ -134,7 +135,7 @@ class Comparison:
 
     def right(self, run: Run) -> list[bool]:
         """Of each question, whether a run's answer is right; nothing for a run that failed."""
-        return [a is not None and a == q.answer for a, q in zip(run.answers, self.queries, strict=False)]
+        return [same_answer(a, q.answer) for a, q in zip(run.answers, self.queries, strict=False)]
 
     @property
     def failed(self) -> tuple[Run, ...]:

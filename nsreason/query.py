@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .answer_text import same_answer
+
 if TYPE_CHECKING:
     from .errors import NsreasonError
     from .program import Program
@@ -75,7 +77,7 @@ class Reply:
 
     def right(self, query: Query) -> bool:
         """Whether it is the query's answer."""
-        return self.answer is not None and self.answer == query.answer
+        return same_answer(self.answer, query.answer)
 
 
 def accuracy(queries: Sequence[Query], replies: Sequence[Reply]) -> float:

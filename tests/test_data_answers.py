@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsreason.answer_text import same_answer
 from nsreason.data.answers import normalise_answer, reference_answer
 from nsreason.domain import load_domain, parse_domain
 from nsreason.errors import DataError
 from nsreason.evaluation import evaluate
 from nsreason.kinds import NUMBER, OBJECTS
+from nsreason.query import Query, Reply
 
 CLEVR = load_domain("clevr")
 
@@ -38,6 +40,15 @@ def test_normalising_twice_is_normalising_once(answer: Any) -> None:
 def test_what_is_no_answer_of_the_domain_is_told(answer: str) -> None:
     with pytest.raises(DataError, match=f"the reference answer '{answer}' is none of the answers in domain 'clevr'"):
         reference_answer(answer, CLEVR, NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "right"),
+    [("yes", "Yes", True), ("Metal", "metal ", True), ("1", "01", True), ("no", "yes", False)],
+)
+def test_replies_are_scored_by_the_same_rule(told: str, asked: str, right: bool) -> None:
+    assert Reply(told).right(Query(0, "x", asked, "query", {})) == right == same_answer(told, asked)
+    assert not Reply(None).right(Query(0, "x", None, "query", {})) and not same_answer(None, None)
 
 
 def test_sets_and_their_absence() -> None:

@@ -18,7 +18,7 @@ PARTS = {"nsreason": "nsreason", "executors": "nsreason.executors", "perception"
 
 # From the bottom up. A name stands for the module and all below it; the longest name that fits counts.
 LAYERS: list[tuple[str, ...]] = [
-    ("nsreason.errors", "nsreason.kinds", "nsreason.json_numbers"),
+    ("nsreason.errors", "nsreason.kinds", "nsreason.json_numbers", "nsreason.answer_text"),
     (
         *("nsreason.decoding", "nsreason.files", "nsreason.image_files", "nsreason.locks", "nsreason.named"),
         "nsreason.unpacking",

@@ -10,27 +10,14 @@ from __future__ import annotations
 import functools
 import re
 
+from ..answer_text import normalise_answer
 from ..domain import Domain
 from ..errors import DataError, did_you_mean
 from ..kinds import OBJECTS, Kind
 
-_WHOLE = re.compile(r"\+?0*([0-9]+)(?:\.0*)?")
+__all__ = ["normalise_answer", "reference_answer"]
+
 _NUMBERS = re.compile(r"[0-9]+( [0-9]+)*")
-_TRUTHS = {"true": "yes", "false": "no"}
-
-
-def normalise_answer(answer: bool | int | float | str | None) -> str | None:
-    """An answer of a file in the spelling of the CLEVR release: `yes`, `3`, `red`.
-
-    Case and spaces around and between words do not matter; True and False are yes and no; 1.0 and 01 are 1.
-    """
-    if answer is None:
-        return None
-    if isinstance(answer, bool):
-        return "yes" if answer else "no"
-    text = " ".join(str(answer).split()).lower()
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else _TRUTHS.get(text, text)
 
 
 def reference_answer(answer: str | None, domain: Domain, kind: Kind | None = None) -> str | None:
