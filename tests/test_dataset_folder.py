@@ -205,7 +205,7 @@ def killed(folder: Path, seed: int, scenes: int, images: bool, when: int) -> boo
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     numbers = map(str, (seed, scenes, int(images), when))
     command = [sys.executable, "-c", KILLED, str(folder), *numbers]
-    told = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    told = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert told.returncode in (0, -signal.SIGKILL), told.stderr
     return told.returncode != 0
 
@@ -240,7 +240,7 @@ def test_killed_while_a_data_set_is_overwritten(tmp_path: Path, images: bool) ->
         make(tmp_path / name, seed, scenes, images=images)
     former, new = held(tmp_path / "former"), held(tmp_path / "new")
     seen = []
-    step = 3 if images else 1
+    step = 3 if images else 2
     for when in range(1, 60, step):
         folder = tmp_path / "data"
         if held(folder) != former:

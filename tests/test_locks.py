@@ -198,9 +198,9 @@ def test_evaluations_at_once_leave_whole_predictions(data: Path, tmp_path: Path)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with holder("file", tmp_path / "out.jsonl") as first:
         runs = [subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        told = [run.communicate(timeout=120)[1] for run in runs]
+        told = [run.communicate(timeout=300)[1] for run in runs]
         assert [run.returncode for run in runs] == [2, 2] and all(f"process {first.pid}" in t for t in told)
-    done = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 12 and left(tmp_path) == ["out.jsonl"]
 
@@ -212,6 +212,22 @@ def test_comparisons_in_one_folder(data: Path, tmp_path: Path) -> None:
         assert left(tmp_path / "c") == [".lock", ".lock.json"]
 
 
+def test_a_training_in_a_folder_that_is_locked(tmp_path: Path) -> None:
+    from toy_models import examples
+
+    from nsreason.recipe import new_model, parse_recipe
+    from nsreason.training import train
+
+    recipe = parse_recipe('model = "toy_models:Toy"\n[training]\naccelerator = "cpu"\nepochs = 1\n')
+    with holder("folder", tmp_path / "run") as first:
+        with pytest.raises(LockError, match=f"process {first.pid}"):
+            train(new_model(recipe), examples(8), None, recipe, tmp_path / "run")
+        assert left(tmp_path / "run") == [".lock", ".lock.json"]
+    train(new_model(recipe), examples(8), None, recipe, tmp_path / "run")
+    assert "last.json" in left(tmp_path / "run") and ".lock" not in left(tmp_path / "run")
+
+
+@pytest.mark.slow
 def test_trainings_in_one_folder(tmp_path: Path) -> None:
     """The second one ends before it has changed anything; the first one ends as if it had been alone."""
     env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
@@ -223,11 +239,11 @@ def test_trainings_in_one_folder(tmp_path: Path) -> None:
             assert first.poll() is None
         before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
         for more in ([], ["--resume"]):
-            second = subprocess.run([*command, *more], **pipes, check=False, timeout=120)  # type: ignore[call-overload]
+            second = subprocess.run([*command, *more], **pipes, check=False, timeout=300)  # type: ignore[call-overload]
             assert second.returncode == 2 and f"process {first.pid} on" in second.stderr, second.stderr
         assert {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()} == before
         first.kill()
-    again = subprocess.run([*command, "--resume"], **pipes, check=False, timeout=120)  # type: ignore[call-overload]
+    again = subprocess.run([*command, "--resume"], **pipes, check=False, timeout=300)  # type: ignore[call-overload]
     assert again.returncode == 0, again.stderr
     assert ".lock" not in left(tmp_path / "run")
 

@@ -128,7 +128,7 @@ def test_the_console_script_finds_a_module_beside_it(tmp_path: Path) -> None:
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(script), *arguments]
-        return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False, timeout=300)
 
     made = run("generate", "clevr", "--scenes", "4", "--questions-per-scene", "3", "--out", "data")
     assert made.returncode == 0, made.stderr
