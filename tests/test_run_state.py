@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nsreason.checkpoint import check_recipe, load_checkpoint
 from nsreason.errors import CheckpointError, TrainingError
 from nsreason.run_state import sweep_run
 
@@ -47,10 +49,10 @@ def folder(whole: Path, tmp_path: Path) -> Path:
         ({"scaler": 3}, "Expected `object`, got `int`"),
         ({"scaler": {"scale": "x"}}, "got `str`"),
         ({"rows": -1}, "Expected `int` >= 0"),
-        ({"recipe": 3}, "holds no recipe"),
-        ({"recipe": {}}, "its recipe has no table 'training'"),
-        ({"recipe": {"training": []}}, "its recipe has no table 'training'"),
-        ({"recipe": {"training": {}}}, "the run began with another recipe"),
+        ({"recipe": 3}, "its recipe.training.precision is None; go on from another"),
+        ({"recipe": {}}, "its recipe.training.precision is None"),
+        ({"recipe": {"training": []}}, "its recipe.training.precision is None"),
+        ({"recipe": {"training": {"precision": "32"}}}, "the run began with another recipe"),
     ],
 )
 def test_a_damaged_state_is_refused(folder: Path, change: dict[str, Any], message: str) -> None:
@@ -68,9 +70,21 @@ def test_a_state_that_lacks_a_key_is_refused(folder: Path, key: str) -> None:
     told = json.loads(path.read_text())
     del told["state"][key]
     path.write_text(json.dumps(told))
-    message = "holds no recipe; " if key == "recipe" else f"missing required field `{key}`; go on from another"
+    missing = "its recipe.training.precision is None" if key == "recipe" else f"missing required field `{key}`"
+    message = f"{missing}; go on from another"
     with pytest.raises(CheckpointError, match=message):
         killed_run.run(folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [(None, "holds no recipe"), (3, "holds no recipe"), ({}, "no table 'training'"), ({"training": 3}, "no table")],
+)
+def test_a_checkpoint_without_a_recipe_is_of_another_run(whole: Path, recipe: Any, message: str) -> None:
+    checkpoint = load_checkpoint(whole)
+    told = replace(checkpoint, state={**checkpoint.state, "recipe": recipe})
+    with pytest.raises(CheckpointError, match=f"last.json: .*{message}.*; copy both files again"):
+        check_recipe(told, checkpoint.state["recipe"])
 
 
 def test_rows_that_were_not_counted_are_kept_by_their_step(folder: Path) -> None:
