@@ -15,9 +15,9 @@ QUICK, SLOW = 400, 12_000
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_damaged_files_are_read_or_refused(family: str) -> None:
-    tally = fuzz(family, round(QUICK * FAMILIES[family][1]))
+    tally = fuzz(family, max(12, round(QUICK * FAMILIES[family][1])))
     assert not tally.untyped, "\n".join(tally.untyped[:3])
-    assert not tally.slow and len(tally.ended) > 1  # some are accepted, or refused for several reasons
+    assert tally.number == tally.ended.total() > sum(n for (_, how), n in tally.ended.items() if how == "accepted")
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_many_damaged_files_are_read_or_refused(family: str, capsys: pytest.Capt
     with capsys.disabled():
         print(f"\n{tally}")
     assert not tally.untyped, "\n".join(tally.untyped[:3])
-    assert not tally.slow, tally.slow
+    assert len({how for _, how in tally.ended}) > 1  # some are accepted: what comes after reading is reached
 
 
 def test_an_input_follows_from_its_number() -> None:
