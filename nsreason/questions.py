@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -29,6 +30,7 @@ from .language.parser import MAX_STEPS, Stopped, grammar_text, table
 from .language.steps import Unsayable
 from .program import Program
 
+MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at: of a long one, fewer readings
 SHOWN = 40  # characters of a wrong word
 
 
@@ -89,7 +91,8 @@ class QuestionParser:
         for strict in (True, False):
             some = False
             with contextlib.suppress(Stopped):  # too long for every walk to be tried
-                for tree in self._table.walks(items, every=True):
+                walks = self._table.walks(items, every=True)
+                for tree in itertools.islice(walks, MOST_COMPOSED // max(len(items), 1)):
                     try:
                         yield Composer(self.domain, text, strict=strict).program(tree)
                         some = True
