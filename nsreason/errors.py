@@ -19,7 +19,8 @@
     NsreasonWarning         what a user should know, and the call goes on; the command line prints it
     └── TrustWarning        a file that is trusted names a module, which is imported: its code runs
 
-Messages echo what was given, whatever its size: the middle of a line over LONGEST characters is left out.
+Messages echo what was given, whatever its size. Of a line over LONGEST characters the middles of its longest words are
+left out, a path say, and where that is not enough the middle of the line.
 """
 
 from __future__ import annotations
@@ -41,6 +42,21 @@ def shortened(text: str, most: int = LONGEST) -> str:
     return f"{text[: most - 5 - tail]} ... {text[-tail:]}"
 
 
+def _fitted(line: str) -> str:
+    """The line in LONGEST characters: what it says matters more than the whole of a path or a name that it echoes."""
+    over = len(line) - LONGEST
+    if over <= 0:
+        return line
+    words = line.split(" ")
+    for i in sorted(range(len(words)), key=lambda i: -len(words[i]))[:4]:
+        cut = min(over, len(words[i]) - NAME)
+        if cut <= 0:
+            break
+        words[i] = shortened(words[i], len(words[i]) - cut)
+        over -= cut
+    return shortened(" ".join(words))
+
+
 def bounded(message: str) -> str:
     """A message of which no line is too long, nor are there too many."""
     if len(message) <= LONGEST:
@@ -49,7 +65,7 @@ def bounded(message: str) -> str:
     if len(lines) > LINES:
         rest = lines.pop()
         lines.append(f"... and {rest.count(chr(10)) + 1} more lines")
-    return "\n".join(map(shortened, lines))
+    return "\n".join(map(_fitted, lines))
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:

@@ -153,6 +153,12 @@ def test_what_is_cut_keeps_its_start_and_its_end() -> None:
     assert str(DataError("y" * 300)) == "y" * 300
 
 
+def test_names_are_cut_before_what_is_said_of_them() -> None:
+    said = "no such scene; " + "the collection has others, which are listed by its index; " * 3
+    message = str(DataError(f"/home/{'deep/' * 40}scenes.json: {said}"))
+    assert len(message) == 300 and message.endswith(f"scenes.json: {said}") and message.startswith("/home/deep/")
+
+
 @pytest.mark.parametrize("position", [0, 1, 59, 60, 61, 500, 939, 940, 999, 1000])
 def test_a_caret_stands_under_its_character_of_a_long_line(position: int) -> None:
     text = "".join(chr(0x4E00 + k) for k in range(1000))

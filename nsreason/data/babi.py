@@ -239,7 +239,7 @@ def _missing(
         return f"{message}; the other size has it: otherwise='other size' takes that, 'leave out' goes without"
     if len(missing) < len(wanted):
         return f"{message}; otherwise='leave out' goes without"
-    return f"{message}; a source is a folder or an archive with such files, those of the bAbI tasks v1.2"
+    return f"{message};\n    a source is a folder or an archive with such files, those of the bAbI tasks v1.2"
 
 
 def hold_out(stories: Sequence[Story], share: float, seed: int = 0) -> tuple[list[Story], list[Story]]:
