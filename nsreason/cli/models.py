@@ -29,17 +29,9 @@ def models(as_json: options.AsJson = False) -> int:
     if as_json:
         output.put_json({"models": found})
         return 0
-    from rich.table import Table
-
-    table = Table(header_style="dim")
-    for column in ("model", "what it is", "weights", "learns from", "score", "time"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("model", "weights"))
     for told in found:
-        reached = (told["score"] or "-", told["time"] or "-")
-        row = (told["what"], recipes.amount(told["parameters"]), told["data"], *reached)
-        table.add_row(f"[bold]{told['name']}[/bold]{' *' if told['bundled'] else ''}", *row)
-    output.put_table(table)
-    output.put("\n".join(told["command"] for told in found))
+        what = f"{told['what']}; {recipes.amount(told['parameters'])} weights"
+        output.put(output.headed(f"{told['name']}{' *' if told['bundled'] else ''}", recipes.entry(told, what)))
     return 0
 
 

@@ -12,6 +12,8 @@ from ..errors import RecipeError
 from . import options, output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..recipe import Recipe
 
 EXAMPLES = ("nsreason recipes", "nsreason recipes clevr-state-quick", "nsreason recipes --json")
@@ -45,18 +47,18 @@ def recipes(
     if as_json:
         output.put_json({"recipes": found})
         return 0
-    from rich.table import Table
-
-    table = Table(header_style="dim")
-    for column in ("recipe", "model", "weights", "data", "score", "time"):
-        whole = column in ("recipe", "model", "weights")
-        table.add_column(column, overflow="fold", justify="right" if column == "weights" else "left", no_wrap=whole)
     for told in found:
-        row = [told[key] for key in ("data", "score", "time")]
-        table.add_row(f"[bold]{told['name']}[/bold]", told["model"], amount(told["parameters"]), *row)
-    output.put_table(table)
-    output.put("Train by one: nsreason train MODEL --recipe RECIPE --data DIR\nIts file: nsreason recipes RECIPE")
+        output.put(output.headed(told["name"], entry(told, f"{told['model']}, {amount(told['parameters'])} weights")))
+    output.put("The file of one: nsreason recipes RECIPE")
     return 0
+
+
+def entry(told: Mapping[str, Any], what: str) -> list[str]:
+    """The lines of a list that say what a model or recipe is, learns from and reached, and how it is trained."""
+    lines = [f"  {what}", f"  data   {told['data']}"]
+    if told["score"]:
+        lines += [f"  score  {told['score']}", f"  time   {told['time']}"]
+    return [*lines, f"  {told['command']}"]
 
 
 def head(name: str) -> dict[str, Any]:
