@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -111,10 +112,21 @@ def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list
     """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
     good, bad = visible(queries, config, looks)
     found = [query for query in good if query.answer is not None]
-    why = bad[0] if bad else DataError(f"question {good[0].index} has no answer") if good else None
+    unanswered = [query for query in good if query.answer is None]
+    why = bad[0] if bad else DataError(f"question {unanswered[0].index} has no answer") if unanswered else None
     if not found:
         raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
+    _tell_left_out(len(queries) - len(found), len(queries), why)
     return found
+
+
+_log = logging.getLogger(__name__)
+
+
+def _tell_left_out(number: int, of: int, first: object) -> None:
+    """Say how much nothing is learned from: a score of less data must not pass for one of all."""
+    if number:
+        _log.warning("%s of %s questions cannot be learned from; the first: %s", f"{number:,}", f"{of:,}", first)
 
 
 # --- answering ----------------------------------------------------------------------------------------------
@@ -205,6 +217,7 @@ class Descriptions:
                 why = why or error
         if why is not None and not found:
             raise DataError(f"there is no question to learn from; the first: {why}")
+        _tell_left_out(len(queries) - len(found), len(queries), why)
         return found
 
     def _example(self, query: Query) -> Example:

@@ -390,7 +390,9 @@ def test_recipes(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
         Concepts.made("concept-learner", replace(told, recipe="clevr-image-quick"))
 
 
-def test_what_cannot_be_seen_does_not_cost_the_others(folder: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_seen_does_not_cost_the_others(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def asked(i: int, **seen: Any) -> Query:
         return Query(i, "Is it light?", "yes" if i % 2 else "no", "exist", seen)
 
@@ -405,6 +407,7 @@ def test_what_cannot_be_seen_does_not_cost_the_others(folder: Path, tmp_path: Pa
     told = Lesson("own", queries, [missing, *good], tmp_path / "own", Budget(examples=1200), recipe=recipe)
     reasoner = Network.made("cnn-lstm", told)
     assert isinstance(reasoner, Answering) and reasoner.learned is not None
+    assert "3 of 43 questions cannot be learned from; the first: " in caplog.text and "no.png" in caplog.text
     replies = reasoner.answer([*good[:3], missing, asked(3), *good[3:]])
     assert "no.png" in str(replies[3].error) and "no 'picture'" in str(replies[4].error)
     assert accuracy(good, [*replies[:3], *replies[5:]]) == 1.0 and reasoner.learned.result.best == 1.0
