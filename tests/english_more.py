@@ -195,6 +195,24 @@ family(
     "How many things are there except for the {xs}?",
 )
 family(
+    "except the X",
+    lambda s: lambda w: len(w) - 1 if len(s.one.members(w)) == 1 else NO_ANSWER,
+    "How many things other than the {x} are there?",
+    "How many things are there besides the {x}?",
+    "If you remove the {x}, how many things are left?",
+    "Without the {x}, how many things are there?",
+)
+family(
+    "except the X",
+    lambda s: predicated(
+        lambda s, w, h: (
+            all_are(w, frozenset(range(len(w))) - s.one.members(w), h) if len(s.one.members(w)) == 1 else NO_ANSWER
+        )
+    )(s),
+    "Are all things except the {x} {p}?",
+    "Is everything but the {x} {p}?",
+)
+family(
     "in no X",
     plain(lambda s, w: len(s.one.members(w) - frozenset(stands(w, s.relation, s.other.members(w))))),
     "How many {xs} are not {left} {ay}?",

@@ -302,7 +302,13 @@ class NounPhrases(Steps):
             ):  # 'things other than cubes or balls that are red': the things are red
                 raise self._refuse("what is this clause said of?", last)
             return self._fold("union", [self._all_of(part) for part in excepted.parts])
-        return self._fold("union", [self._some(np) for np in self._joined(excepted)])
+        return self._fold("union", [self._left_out(np) for np in self._joined(excepted)])
+
+    def _left_out(self, np: Node) -> int:
+        """'Except cubes' leaves out all of them; 'except the cube' one known thing, of which there is no other."""
+        if np.rule == "np" and np.parts[0] in ("the", "only") and not np.parts[1].plural:
+            return self._add("only", self._object(np))
+        return self._some(np)
 
 
 def _is_marked(core: Core) -> bool:
