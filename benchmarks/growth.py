@@ -24,6 +24,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -642,8 +643,12 @@ def main() -> int:
             print(row + (" **over**" if bad else ""), flush=True)
     print(f"{len(lines) - 2} rows, {over} over {SECONDS:g} s or {MEGABYTES:g} MB")
     if given.write:
+        from .__main__ import machine
+
+        head = ["# Growth", "", f"Measured {date.today().isoformat()} on one core of: {machine()}.", ""]
+        tail = ["", "Made by `python -m benchmarks.growth --write`."]
         target = Path(__file__).with_name("growth_results.md")
-        target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        target.write_text("\n".join([*head, *lines, *tail]) + "\n", encoding="utf-8")
     return 1 if over else 0
 
 
