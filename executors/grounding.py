@@ -19,6 +19,16 @@ from ..scene import Scene
 from .algebras import SoftAlgebra
 from .schedule import MAX_OBJECTS, U64, SceneBatch
 
+TABLE_OF = {
+    "concept": "concepts",
+    "relation": "relations",
+    "converse": "relations",
+    "alike": "alike",
+    "repeats": "alike",
+    "values": "words",
+}
+"""The table of `Grounded` that each set or table of a `View` is read from."""
+
 
 @dataclass(frozen=True)
 class Grounded:

@@ -19,17 +19,9 @@ from ..domain import Domain
 from ..errors import ExecutionError, NotUnique
 from ..program import Program
 from ..surfaces import show_node
-from .grounding import Grounded
+from .grounding import TABLE_OF, Grounded
 from .soft_schedule import Schedule, facts_of
 
-_TABLE_OF = {
-    "concept": "concepts",
-    "relation": "relations",
-    "converse": "relations",
-    "alike": "alike",
-    "repeats": "alike",
-    "values": "words",
-}
 _ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..1
 
 
@@ -76,7 +68,7 @@ def _readers(plan: Schedule, table: str) -> list[int]:
     found: set[int] = set()
     calls = plan.index[: plan.sizes[0]].tolist()
     for group in plan.groups:
-        if any(_TABLE_OF.get(name) == table for name in facts_of(group.op).tables):
+        if any(TABLE_OF.get(name) == table for name in facts_of(group.op).tables):
             found.update(calls[group.start : group.start + group.calls])
     return sorted(found)
 
@@ -84,7 +76,7 @@ def _readers(plan: Schedule, table: str) -> list[int]:
 def _broken_tables(grounded: Grounded, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
     """By table, the scenes among these where it holds what is no degree, and what that is."""
     found: dict[str, dict[int, str]] = {}
-    for name in dict.fromkeys(_TABLE_OF.values()):
+    for name in dict.fromkeys(TABLE_OF.values()):
         table: Tensor = getattr(grounded, name).detach()
         good = _good(table, grounded.nothing < 0)
         whole = good.flatten(1).all(dim=1).tolist()

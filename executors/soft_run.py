@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..kinds import NUMBER, OBJECTS
 from .algebras import Goedel, Logit, Product
-from .grounding import Grounded, own_values
+from .grounding import TABLE_OF, Grounded, own_values
 from .soft_schedule import Group, Read, Schedule, facts_of
 
 
@@ -44,7 +44,7 @@ class _Tables:
         """Row k: the entry of `literal[k]` in the table of scene `scenes[k]`."""
         if name == "everything":
             return self.everything(scenes)
-        table: Tensor = getattr(self._grounded, _TABLE_OF[name])
+        table: Tensor = getattr(self._grounded, TABLE_OF[name])
         rows = table.flatten(0, 1).index_select(0, scenes * table.shape[1] + literal)
         if name == "converse":
             return rows.transpose(-1, -2)
@@ -56,16 +56,6 @@ class _Tables:
             # Not later is the same as absent: the self mask's degree, which the diagonal holds, would differ by model.
             return torch.where(later, rows, rows.new_tensor(self._grounded.nothing))
         return rows
-
-
-_TABLE_OF = {
-    "concept": "concepts",
-    "relation": "relations",
-    "converse": "relations",
-    "alike": "alike",
-    "repeats": "alike",
-    "values": "words",
-}
 
 
 class SoftView:

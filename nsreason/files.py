@@ -142,7 +142,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 # What tempfile.mkstemp makes of the prefix and suffix that `atomic_write` gives it.
@@ -171,7 +171,7 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """The new name itself reaches the disk; file systems that cannot do that are left alone."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

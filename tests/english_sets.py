@@ -72,7 +72,6 @@ class Noun:
     singular: str
     plural: str
     members: Members
-    generic: bool = False
 
     @property
     def article(self) -> str:
@@ -107,7 +106,7 @@ def random_noun(rng: Random, *, adjective: bool | None = None, things: bool = Tr
         value = rng.choice(ADJECTIVES)
         told[attribute_of(value)] = value
         words = value + " "
-    return Noun(words + noun, words + noun + "s", having(**told), generic=noun == "thing")
+    return Noun(words + noun, words + noun + "s", having(**told))
 
 
 def random_list(rng: Random) -> tuple[Noun, Noun]:

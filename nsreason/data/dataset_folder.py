@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import DataError
-from ..files import atomic_write, sweep
+from ..files import atomic_write, sweep, sync_folder
 from ..locks import locked_folder
 
 MANIFEST, INSTANCES, IMAGES = "dataset.json", "instances.json", "images"
@@ -210,7 +209,7 @@ def _put_in_place(folder: Path, making: Path, told: _Manifest, former: _Manifest
         with contextlib.suppress(OSError):
             (folder / name).rmdir()  # if nothing is left in it
     for name in (*told.folders, "."):
-        _sync(folder / name)  # the new names reach the disk before it is said that they are there
+        sync_folder(folder / name)  # the new names reach the disk before it is said that they are there
     _write(folder / MANIFEST, told)
 
 
@@ -227,15 +226,6 @@ def _named(path: Path) -> set[str]:
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _write(path: Path, told: _Manifest) -> None:
