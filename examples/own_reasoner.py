@@ -1,6 +1,6 @@
 """Reasoners of one's own beside those of the package: one that guesses, and one that executes on scenes it half sees.
 
-    python examples/own_reasoner.py
+python examples/own_reasoner.py
 """
 
 from __future__ import annotations

@@ -381,4 +381,3 @@ def hardened(soft: Logit | Goedel | Product, quantisation: Quantisation = "stand
     if isinstance(soft, Logit):
         return Logit(replace(soft.config, quantisation=quantisation))
     return type(soft)(replace(soft.config, quantisation=quantisation))
-

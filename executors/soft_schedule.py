@@ -283,9 +283,7 @@ def schedule(programs: Sequence[Program]) -> Schedule:
     sizes = tuple([len(part) for part in index.parts])
     joined = torch.from_numpy(np.concatenate(index.parts))
     domain = programs[0].domain
-    return Schedule(
-        domain, tuple(programs), groups, lookups, answers, joined, sizes, single, places, ends - lengths
-    )
+    return Schedule(domain, tuple(programs), groups, lookups, answers, joined, sizes, single, places, ends - lengths)
 
 
 def _stable_order(keys: I64) -> I64:

@@ -209,9 +209,7 @@ def bins_of(queries: Sequence[Question], fact: str, trained: tuple[int, int] | N
     return tuple(_bin(part, counts) for part in found)
 
 
-def _cut(
-    values: Sequence[int], counts: Mapping[int, int], side: Callable[[int], int], least: float
-) -> list[list[int]]:
+def _cut(values: Sequence[int], counts: Mapping[int, int], side: Callable[[int], int], least: float) -> list[list[int]]:
     """Neighbouring values of one side together, until they have about so many questions."""
     found: list[list[int]] = []
     for v in values:

@@ -47,9 +47,7 @@ def decode(
         raise error(f"{where}: not {what}: damaged JSON: {fault}; {remedy}") from None
 
 
-def decode_file(
-    path: Path, kind: type[T], *, what: str, remedy: str, error: type[NsreasonError] = DataError
-) -> T:
+def decode_file(path: Path, kind: type[T], *, what: str, remedy: str, error: type[NsreasonError] = DataError) -> T:
     """A JSON file as a typed value.
 
     Raises:

@@ -98,9 +98,7 @@ def unreadable(examples: Sequence[DetectionExample]) -> dict[Path, NsreasonError
         return {e.path: error for e, error in found if error is not None}
 
 
-def load_detection_data(
-    folder: str | Path, categories: Sequence[str], config: DetectionData | None = None
-) -> Split:
+def load_detection_data(folder: str | Path, categories: Sequence[str], config: DetectionData | None = None) -> Split:
     """The examples of one folder, or of several, with commas between them.
 
     Args:

@@ -1,7 +1,7 @@
 """How well a detector does on annotated images: COCO's figures for boxes and masks, and how often all is found.
 
-    report = evaluate_detector(detector, "data/clevr", "held-out")
-    report.segm.AP, report.all_found, report.table()
+report = evaluate_detector(detector, "data/clevr", "held-out")
+report.segm.AP, report.all_found, report.table()
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ def evaluate_detector(
     examples = split.held_out if part == "held-out" else [*split.train, *split.held_out]
     if not examples:
         raise DataError(f"{folder}: too few images to hold any out; evaluate all of them")
-    return evaluate_examples(
-        detector, examples[:limit], bad=len(split.bad), batch_size=batch_size, progress=progress
-    )
+    return evaluate_examples(detector, examples[:limit], bad=len(split.bad), batch_size=batch_size, progress=progress)
 
 
 def evaluate_examples(

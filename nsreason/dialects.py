@@ -57,9 +57,7 @@ class ClevrNode(msgspec.Struct, gc=False):
     side_inputs: tuple[str, ...] = ()
 
 
-def from_clevr(
-    nodes: Sequence[ClevrNode] | Sequence[Mapping[str, Any]], domain: Domain | str = "clevr"
-) -> Program:
+def from_clevr(nodes: Sequence[ClevrNode] | Sequence[Mapping[str, Any]], domain: Domain | str = "clevr") -> Program:
     """A program from the nodes of an official file, in either layout.
 
     Raises:

@@ -135,9 +135,7 @@ def _frozen() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _check(
-    programs: str, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool
-) -> None:
+def _check(programs: str, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool) -> None:
     for name, value, known in (("programs", programs, ProgramSource), ("on_error", on_error, OnError)):
         if value not in get_args(known):
             raise ValueError(f"{name} is one of {', '.join(get_args(known))}, got {value!r}")

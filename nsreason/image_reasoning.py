@@ -77,9 +77,7 @@ class ImageReasoner(Protocol):
     def domain(self) -> Domain:
         """What the images are about."""
 
-    def look(
-        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
-    ) -> list[Looked]:
+    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
         """Look at images, (name, (3, H, W) uint8).
 
         Args:
@@ -160,9 +158,7 @@ class SceneParserReasoner:
         """The parser's domain."""
         return self.parser.domain
 
-    def look(
-        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
-    ) -> list[Looked]:
+    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
         """See `ImageReasoner.look`; the views have scenes."""
         camera = self.parser.config.camera
         views = fitted(images, found, self.detector, (camera.width, camera.height), self.familiarity)
@@ -207,9 +203,7 @@ class ConceptReasoner:
         """The learner's domain."""
         return self.learner.domain
 
-    def look(
-        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
-    ) -> list[Looked]:
+    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
         """See `ImageReasoner.look`."""
         return fitted(images, found, self.detector, FRAME, self.familiarity)
 

@@ -58,9 +58,7 @@ class NeuralData:
         return hash((self.task, repr(sorted(self.settings.items()))))
 
 
-def visible(
-    queries: Sequence[Query], config: NeuralConfig, looks: bool
-) -> tuple[list[Query], list[NsreasonError]]:
+def visible(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> tuple[list[Query], list[NsreasonError]]:
     """The queries that have what a network sees, and why others do not: one image that cannot be read costs its own.
 
     Args:

@@ -68,9 +68,7 @@ def parameter_names(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[
     return [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
 
 
-def optimizer_tensors(
-    model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[dict[str, Tensor], OptimizerRecord]:
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], OptimizerRecord]:
     """Its tensors by name (`optimizer/<parameter>/<what>`), and the rest."""
     names = parameter_names(model, optimizer)
     saved = optimizer.state_dict()

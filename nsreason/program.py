@@ -106,9 +106,7 @@ class Program:
     @property
     def calls(self) -> tuple[Call, ...]:
         """The calls in postorder."""
-        return tuple(
-            Call(s.op.name, s.literals, i) for s, i in zip(self.steps, self.inputs, strict=True)
-        )
+        return tuple(Call(s.op.name, s.literals, i) for s, i in zip(self.steps, self.inputs, strict=True))
 
     @property
     def kind(self) -> Kind:

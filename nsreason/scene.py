@@ -107,9 +107,7 @@ class Scene:
             bit = 1 << i
             for concept in row:
                 concepts[concept] |= bit
-        self.values = (
-            [list(column) for column in zip(*values, strict=True)] if n else [[] for _ in domain.attributes]
-        )
+        self.values = [list(column) for column in zip(*values, strict=True)] if n else [[] for _ in domain.attributes]
         self.places = places
         self.directions = directions or {}
         self.index, self.image = index, image

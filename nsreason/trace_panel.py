@@ -101,9 +101,7 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     dimmed = Image.blend(ImageEnhance.Color(full).enhance(0.55), Image.new("RGB", size, "#0a0f14"), VEIL)
     found, remarks = regions(scene, photo.width, photo.height)
     shapes = tuple(() if r is None else tuple(_scaled_ring(ring, scale) for ring in _rings(r)) for r in found)
-    spots = tuple(
-        None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in found
-    )
+    spots = tuple(None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in found)
     return Ground(full, dimmed, shapes, spots, ON_PHOTO, _WASH, (13.0,) * len(spots), tuple(remarks))
 
 

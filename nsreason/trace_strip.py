@@ -63,8 +63,10 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     about = _Text("; ".join([_about(trace), *ground.remarks]), font(15), SOFT, width - 2 * MARGIN)
     lines = _Text(_lines(trace), font(15), SOFT, width - 2 * MARGIN)
     # A picture shows what its objects are; a plan has to say it.
-    things = None if image is not None or not len(trace.scene) else _Text(
-        _things(trace), font(15), INK, width - 2 * MARGIN, most=12
+    things = (
+        None
+        if image is not None or not len(trace.scene)
+        else _Text(_things(trace), font(15), INK, width - 2 * MARGIN, most=12)
     )
     answer, why = _answer(trace, width - 2 * MARGIN)
     heights = [max(cell.height for cell in row) for row in rows]

@@ -22,8 +22,8 @@ CHUNK = 1 << 20
 class Unpacking:
     """One packed file on its way; counts what has come out of it.
 
-        unpacking = Unpacking("scenes.json.gz", packed=1234)
-        data = unpacking.read(stream)
+    unpacking = Unpacking("scenes.json.gz", packed=1234)
+    data = unpacking.read(stream)
     """
 
     def __init__(self, name: object, packed: int, most: int = LIMIT) -> None:

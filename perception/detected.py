@@ -112,9 +112,7 @@ class Detections:
         width, height = self.known_size
         boxes = np.clip(self.boxes, 0, np.asarray([width, height, width, height], dtype=np.float32))
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        cut = Detections(
-            self.image, self.size, boxes, self.scores, self.labels, self.masks, self.crowd, self.areas
-        )
+        cut = Detections(self.image, self.size, boxes, self.scores, self.labels, self.masks, self.crowd, self.areas)
         return cut.where(inside)
 
     def decoded(self) -> Masks:

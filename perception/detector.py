@@ -294,9 +294,7 @@ def _told(found: tuple[Tensor, Tensor, Tensor], name: str, size: tuple[int, int]
     masks, scores, labels = found
     rles: list[Rle] = list(encode_masks(masks.cpu().numpy())) if len(masks) else []
     boxes = boxes_of(masks).cpu().numpy() if len(masks) else np.zeros((0, 4), np.float32)
-    return Detections(
-        name, size, boxes, scores.float().cpu().numpy(), labels.cpu().numpy().astype(np.int64), rles
-    )
+    return Detections(name, size, boxes, scores.float().cpu().numpy(), labels.cpu().numpy().astype(np.int64), rles)
 
 
 @contextlib.contextmanager

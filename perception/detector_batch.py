@@ -221,5 +221,3 @@ def mask_iou(first: Tensor, second: Tensor) -> Tensor:
         both = a @ b.T
     union = a.sum(1)[:, None] + b.sum(1)[None] - both
     return both / union.clamp(min=1)
-
-

@@ -1,6 +1,6 @@
 """What was found in an image, named: where the names stand, none over another.
 
-    labelled(pixels, found, ["object"])          # (H, W, 3), with `object .98` beside each object
+labelled(pixels, found, ["object"])          # (H, W, 3), with `object .98` beside each object
 """
 
 from __future__ import annotations

@@ -179,9 +179,7 @@ class Scaled(GeneralizedRCNNTransform):  # type: ignore[misc]
         wanted = self.shortest / min(height, width) if self.shortest else 1.0
         return min(wanted, self.longest / max(height, width))
 
-    def resize(
-        self, image: Tensor, target: dict[str, Tensor] | None = None
-    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
         height, width = image.shape[-2:]
         scale = self.scale(height, width)
         if scale == 1:

@@ -115,9 +115,7 @@ def as_rle(segmentation: Any, height: int, width: int, dropped: list[str] | None
     if isinstance(segmentation, list):
         return _polygons(segmentation, height, width, dropped)
     if not isinstance(segmentation, dict):
-        raise DataError(
-            f"a segmentation is an RLE object or a list of polygons, got {type(segmentation).__name__}"
-        )
+        raise DataError(f"a segmentation is an RLE object or a list of polygons, got {type(segmentation).__name__}")
     missing = [key for key in ("size", "counts") if key not in segmentation]
     if missing:
         raise DataError(f"an RLE has 'size' and 'counts', this one no {' and no '.join(map(repr, missing))}")

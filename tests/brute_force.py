@@ -99,9 +99,7 @@ class Meaning:
         return frozenset(j for i in objects for j in self.relate(i, relation))
 
     def extreme(self, objects: frozenset[int], relation: str) -> frozenset[int]:
-        return frozenset(
-            i for i in objects if not any(j != i and self.stands(j, relation, i) for j in objects)
-        )
+        return frozenset(i for i in objects if not any(j != i and self.stands(j, relation, i) for j in objects))
 
     def same(self, anchor: int, attribute: str) -> frozenset[int]:
         mine = self.objects[anchor][attribute]

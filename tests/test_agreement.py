@@ -114,8 +114,7 @@ def test_a_batch_answers_each_program_as_if_it_were_alone(data: st.DataObject) -
     batch = [random_world(rng, domain, rng.randint(0, 10)) for _ in range(data.draw(st.integers(1, 6)))]
     which = data.draw(st.lists(st.integers(0, len(batch) - 1), max_size=40))
     asked = [
-        random_program(rng, domain, max_calls=25, scene=batch[i].scene if rng.random() < 0.7 else None)
-        for i in which
+        random_program(rng, domain, max_calls=25, scene=batch[i].scene if rng.random() < 0.7 else None) for i in which
     ]
     expected = [by_brute_force(p, batch[i]) for p, i in zip(asked, which, strict=True)]
     prepared = SceneBatch([w.scene for w in batch])
@@ -132,16 +131,13 @@ def test_scenes_at_the_edges_of_a_machine_word(sizes: tuple[int, ...]) -> None:
     batch = [random_world(rng, domain, n) for n in sizes]
     which = [q % len(batch) for q in range(42)]
     asked = [
-        random_program(rng, domain, max_calls=15, scene=batch[i].scene if rng.random() < 0.7 else None)
-        for i in which
+        random_program(rng, domain, max_calls=15, scene=batch[i].scene if rng.random() < 0.7 else None) for i in which
     ]
     expected = [by_brute_force(p, batch[i]) for p, i in zip(asked, which, strict=True)]
     assert [by_interpreter(p, batch[i]) for p, i in zip(asked, which, strict=True)] == expected
     assert [from_batch(a) for a in execute_batch(asked, [w.scene for w in batch], which)] == expected
     if max(sizes) > 0:
-        assert any(e[0] != "not unique" for e in expected), (
-            "no program had an answer: the test compares nothing"
-        )
+        assert any(e[0] != "not unique" for e in expected), "no program had an answer: the test compares nothing"
 
 
 @given(st.data())

@@ -234,8 +234,12 @@ BARE = "1 Ann left.\n2 Who left?\tann\n"
 def test_the_folders_with_valid_and_without_supports(tmp_path: Path, make: Any) -> None:
     """The names of the official archive; what has everything is taken first, whatever the order of the files."""
     folders = {"en-valid-nosf": BARE * 5, "en-valid": SHORT * 2, "en-valid-10k": SHORT * 4, "hn-valid": SHORT * 9}
-    files = {f"tasks_1-20_v1-2/{f}/qa{t}_{s}.txt": text for f, text in folders.items() for t in TASKS
-             for s in ("train", "valid", "test")}
+    files = {
+        f"tasks_1-20_v1-2/{f}/qa{t}_{s}.txt": text
+        for f, text in folders.items()
+        for t in TASKS
+        for s in ("train", "valid", "test")
+    }
     source = make(tmp_path / "v.zip", files | {"tasks_1-20_v1-2/hn/qa1_train.txt": SHORT * 9})
     assert [len(load_babi(source, "valid", size=size)) for size in ("1k", "10k")] == [40, 80]
     assert len(load_babi(source, "train", size="1k")) == 40

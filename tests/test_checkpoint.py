@@ -136,9 +136,7 @@ def test_one_tensor_file_a_checkpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["save_file", "atomic_write"])
-def test_a_save_that_fails_leaves_the_former_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
+def test_a_save_that_fails_leaves_the_former_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     """At either of the two files, as when the disk is full or the process killed; also at the same step."""
     model = Toy(ToyConfig())
     save(tmp_path, model, tensors={"mark": torch.tensor(1)})

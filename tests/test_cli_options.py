@@ -384,7 +384,6 @@ def test_a_word_that_no_question_can_use_is_told(tmp_path: Path) -> None:
     assert any("the word 'car' of the kind 'car' cannot be used: 'Is there a car?'" in line for line in told)
 
 
-
 # --- progress -------------------------------------------------------------------------------------------------
 
 

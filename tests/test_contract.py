@@ -69,10 +69,7 @@ def test_native_ops_are_ops(domain: Domain) -> None:
         assert op_name in domain.ops
         takes = [p.kind for p in OPS[op_name].literals]
         assert (
-            attribute is None
-            or ATTRIBUTE in takes
-            or CONCEPT in takes
-            or WORD in [p.kind for p in OPS[op_name].inputs]
+            attribute is None or ATTRIBUTE in takes or CONCEPT in takes or WORD in [p.kind for p in OPS[op_name].inputs]
         )
 
 
@@ -81,9 +78,7 @@ def test_every_admitted_op_runs_in_the_domain(domain: Domain) -> None:
     rng = Random(0)
     called: set[str] = set()
     wanted = {
-        name
-        for name in domain.ops
-        if domain.relations or all(p.kind is not RELATION for p in OPS[name].literals)
+        name for name in domain.ops if domain.relations or all(p.kind is not RELATION for p in OPS[name].literals)
     }
     for tries in count():
         assert tries < 1000, wanted - called
@@ -97,8 +92,7 @@ def test_every_admitted_op_runs_in_the_domain(domain: Domain) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_op_can_be_drawn_as_an_answer(name: str) -> None:
-    """Its result is of a kind that an executor can answer with, and its call can be read back from its text.
-    """
+    """Its result is of a kind that an executor can answer with, and its call can be read back from its text."""
     from strategies import ANSWERS
 
     from nsreason.surfaces import parse_program

@@ -169,9 +169,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-def test_damage_ends_in_records_or_typed_errors(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_damage_ends_in_records_or_typed_errors(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     try:
         found = read(tmp_path_factory.mktemp("fuzz") / "a", data)
     except DataError:

@@ -171,7 +171,7 @@ def test_lines_with_a_bad_first_or_last_line(tmp_path: Path) -> None:
         (b"[1, 2", "the file ends in the middle"),
         (b'{"scenes": 3}', r"Expected `array`, got `int` at `\$.scenes`"),
         (b'{"questions": []}', "holds questions, not scenes; were the files given in the wrong order"),
-        (b'{"scene": []}', 'no scenes in it: expected "scenes": .*, found the keys \'scene\''),
+        (b'{"scene": []}', "no scenes in it: expected \"scenes\": .*, found the keys 'scene'"),
         (b"{}", "no scenes in it.*empty object"),
         (b"[" * 100_000, "nested too deeply"),
     ],
@@ -274,12 +274,10 @@ def test_damage_ends_in_scenes_bad_records_or_a_typed_error(
         assert str(path) in str(error)
     else:
         assert all(isinstance(f, Scene | BadRecord) for f in found)
-        assert len({f.index for f in found if isinstance(f, Scene)}) == sum(isinstance(f, Scene) for f in
-        found)
+        assert len({f.index for f in found if isinstance(f, Scene)}) == sum(isinstance(f, Scene) for f in found)
 
 
-@given(st.lists(st.binary(max_size=6).map(repr) | st.sampled_from(["NaN", "-Infinity", "1", '"\\"NaN"',
-"{}"])))
+@given(st.lists(st.binary(max_size=6).map(repr) | st.sampled_from(["NaN", "-Infinity", "1", '"\\"NaN"', "{}"])))
 def test_cut_records_are_the_files_own_bytes(items: list[str]) -> None:
     texts = [json.dumps(i) if i.startswith("b") else i for i in items]
     records = cut_records(("[" + " , ".join(texts) + "]").encode(), "scenes")

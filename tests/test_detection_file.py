@@ -31,6 +31,7 @@ RESULTS = [
 SCENES = {"scenes": [{"image_index": 0, "image_filename": "a.png", "objects_detection": [{"mask": RLE, "score": 0.5}]}]}
 COLUMNS = {"object_masks": [RLE], "image_idxs": [0], "category_idxs": [1], "scores": [0.5]}
 
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_file_raises_anything_but_our_errors(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -60,7 +61,12 @@ def test_no_file_raises_anything_but_our_errors(tmp_path_factory: pytest.TempPat
 
 def test_numbers_of_categories_beyond_all_bounds_are_told(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
-    path.write_text(json.dumps(COLUMNS | {"object_masks": [RLE] * 2, "image_idxs": [0, 0], "category_idxs": [2**40, 1]}
-                               | {"scores": [0.5, 0.5]}))
+    path.write_text(
+        json.dumps(
+            COLUMNS
+            | {"object_masks": [RLE] * 2, "image_idxs": [0, 0], "category_idxs": [2**40, 1]}
+            | {"scores": [0.5, 0.5]}
+        )
+    )
     file = read_detections(path, names="{}.png")
     assert len(file.detections[0]) == 1 and "a category number is a whole number from 0 to" in str(file.bad[0])

@@ -44,7 +44,8 @@ def test_losses_are_those_of_mask_r_cnn_and_reach_every_parameter(tmp_path: Path
     model = Detector(TINY).train()
     out = model.loss(model.collate(examples(tmp_path, 4)))
     assert out.count == 4 and float(out.loss.detach()) == pytest.approx(
-        sum(float(v) for v in out.metrics.values()) / 4, rel=1e-5  # type: ignore[arg-type]
+        sum(float(v) for v in out.metrics.values()) / 4,
+        rel=1e-5,  # type: ignore[arg-type]
     )
     assert sorted(out.metrics) == ["loss_box", "loss_class", "loss_mask", "loss_objectness", "loss_rpn_box_reg"]
     out.loss.backward()  # type: ignore[no-untyped-call]

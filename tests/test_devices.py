@@ -155,9 +155,7 @@ def test_the_choice_is_the_runs_and_is_recorded(
     assert tomllib.loads((tmp_path / "auto" / "recipe.toml").read_text())["training"]["precision"] == precision
 
 
-def test_a_resumed_run_keeps_its_precision_on_another_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_run_keeps_its_precision_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, bf16=False)
     run(tmp_path / "whole", "32")
     run(tmp_path / "cut", "auto", "training.epochs=1")

@@ -173,9 +173,7 @@ def test_a_native_name_of_an_op_that_there_is_not() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["clevr", "clevr-raw", "ns-vqa", "ns-cl"])
-@pytest.mark.parametrize(
-    "text", ["negate(exist(scene))", "number[3]", "extreme[left](scene)", "only(unique(scene))"]
-)
+@pytest.mark.parametrize("text", ["negate(exist(scene))", "number[3]", "extreme[left](scene)", "only(unique(scene))"])
 def test_ops_that_only_nsreason_has_are_named(text: str, dialect: str) -> None:
     op = text.partition("(")[0].partition("[")[0]
     with pytest.raises(ConversionError, match=f"'{op}'"):
@@ -422,9 +420,7 @@ def test_every_dialect_keeps_what_all_can_say(dialect: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["clevr", "clevr-raw", "ns-cl"])
-@pytest.mark.parametrize(
-    "text", ["", "[", "nul", "{}", "3", "[1]", "[NaN]", '["\\ud800"]', "\ud800", "[" * 100_000]
-)
+@pytest.mark.parametrize("text", ["", "[", "nul", "{}", "3", "[1]", "[NaN]", '["\\ud800"]', "\ud800", "[" * 100_000])
 def test_bad_json(dialect: str, text: str) -> None:
     with pytest.raises(ConversionError, match=r"not valid JSON|not a program of this dialect"):
         read_program(text, dialect)
@@ -457,8 +453,10 @@ def test_mutated_text_is_read_or_refused(dialect: str, program: Program, data: s
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["function", "type", "op", "inputs", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["function", "type", "op", "inputs", "x"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 

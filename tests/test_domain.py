@@ -112,17 +112,13 @@ def test_names_that_the_domain_lacks() -> None:
         street.values("colour")
     with pytest.raises(DomainError, match="no relation 'lfet'; did you mean 'left'"):
         street.inverse("lfet")
-    with pytest.raises(
-        DomainError, match="no concept 'blue' in domain 'street'; known: car, sign, red, white"
-    ):
+    with pytest.raises(DomainError, match="no concept 'blue' in domain 'street'; known: car, sign, red, white"):
         street.literal(CONCEPT, "blue")
     with pytest.raises(DomainError, match="no relation 'car' in domain 'street'"):
         street.literal(RELATION, "car")
     assert street.literal(ATTRIBUTE, "color") == 1
     for wrong in ("-1", "1.5", "", "²", "1000000000", "0x1"):
-        with pytest.raises(
-            DomainError, match=f"'{re.escape(wrong)}' is not a whole number from 0 to 999999999"
-        ):
+        with pytest.raises(DomainError, match=f"'{re.escape(wrong)}' is not a whole number from 0 to 999999999"):
             street.literal(INTEGER, wrong)
     assert street.literal(INTEGER, "007") == 7
 
@@ -134,9 +130,7 @@ def test_steps_check_ops_and_literals() -> None:
     assert street.step("query", ("color",)) is step, "a step is encoded once"
     with pytest.raises(DomainError, match="no op 'quary'; did you mean 'query'"):
         street.step("quary", ("color",))
-    with pytest.raises(
-        DomainError, match=r"filter\[concept\]\(objects\) -> objects takes 1 literal\(s\), got 2"
-    ):
+    with pytest.raises(DomainError, match=r"filter\[concept\]\(objects\) -> objects takes 1 literal\(s\), got 2"):
         street.step("filter", ("red", "white"))
     for wrong in ((None,), (1,), (["red"],), ({},)):
         with pytest.raises(DomainError, match="an op and its literals are given by name, got 'filter' and"):
@@ -179,9 +173,7 @@ def test_domains_are_loaded_from_a_path(tmp_path: Path) -> None:
 
 
 def test_domains_that_cannot_be_found(tmp_path: Path) -> None:
-    with pytest.raises(
-        DomainError, match=r"no domain 'clever'; did you mean 'clevr'\?; or give the path of a \.toml"
-    ):
+    with pytest.raises(DomainError, match=r"no domain 'clever'; did you mean 'clevr'\?; or give the path of a \.toml"):
         load_domain("clever")
     with pytest.raises(DomainError, match=r"cannot read the domain file .*nowhere.toml"):
         load_domain(tmp_path / "nowhere.toml")

@@ -153,8 +153,7 @@ def test_a_chunk_boundary_changes_nothing(files: tuple[Path, Path], monkeypatch:
 
 @pytest.mark.parametrize("programs", ["given", "parsed"])
 def test_processes_change_nothing(
-    programs: evaluation.ProgramSource, files: tuple[Path, Path], tmp_path: Path, monkeypatch:
-        pytest.MonkeyPatch
+    programs: evaluation.ProgramSource, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "CHUNK", {"given": 2, "parsed": 2})
     one = evaluate(*files, programs=programs, out=tmp_path / "one.jsonl")
@@ -316,8 +315,7 @@ def test_the_report_in_three_forms(files: tuple[Path, Path]) -> None:
 
 def test_wilson_intervals() -> None:
     # Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
-    for right, total, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (1, 29, 0.0061,
-    0.1718)):
+    for right, total, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (1, 29, 0.0061, 0.1718)):
         assert wilson(right, total) == pytest.approx((low, high), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(0, 0) == (0.0, 1.0)

@@ -86,9 +86,7 @@ GOLDEN: list[tuple[Any, tuple[tuple[Any, ...], ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("answer", "calls"), GOLDEN, ids=[" ".join(c[0] for c in calls) for _, calls in GOLDEN]
-)
+@pytest.mark.parametrize(("answer", "calls"), GOLDEN, ids=[" ".join(c[0] for c in calls) for _, calls in GOLDEN])
 def test_golden_answers(answer: Any, calls: tuple[tuple[Any, ...], ...]) -> None:
     asked = program(*calls)
     for found in (execute(asked, SCENE), execute_batch([asked], [SCENE])[0], trace(asked, SCENE).answer):
@@ -116,17 +114,14 @@ def test_several_objects_are_not_one() -> None:
     with pytest.raises(NotUnique) as found:
         execute(asked, SCENE)
     assert str(found.value) == (
-        "node 2: unique(filter[red](scene())) met 2 objects: "
-        "0 (large red metal cube), 1 (small red rubber sphere)"
+        "node 2: unique(filter[red](scene())) met 2 objects: 0 (large red metal cube), 1 (small red rubber sphere)"
     )
     assert (found.value.node, found.value.objects) == (2, (0, 1))
     assert found.value.record()["objects"] == [0, 1]
 
 
 def test_no_object_is_not_one() -> None:
-    with pytest.raises(
-        NotUnique, match=r"^node 2: unique\(filter\[green\]\(scene\(\)\)\) met no object$"
-    ) as found:
+    with pytest.raises(NotUnique, match=r"^node 2: unique\(filter\[green\]\(scene\(\)\)\) met no object$") as found:
         execute(program(("scene",), ("filter", "green", 0), ("unique", 1)), SCENE)
     assert found.value.objects == ()
 

@@ -86,9 +86,7 @@ def test_large_files_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert read_bytes(tmp_path / "b")[:] == b"abcdef"
 
 
-def test_standard_input_and_output(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
+def test_standard_input_and_output(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     for sent in (b"[1]", gzip.compress(b"[1]")):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sent)))
         assert read_bytes("-") == b"[1]"

@@ -181,9 +181,7 @@ def mutated_data(rng: Random, data: Any) -> Any:
         stack = [data]
         while stack:
             node = stack.pop()
-            keys: Any = (
-                list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
-            )
+            keys: Any = list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
             spots += [(node, key) for key in keys]
             stack += [node[key] for key in keys]
         if not spots or rng.random() < 0.01:
@@ -197,9 +195,7 @@ def mutated_data(rng: Random, data: Any) -> Any:
             case 2:
                 other, at = rng.choice(spots)
                 node[key] = (
-                    copy.deepcopy(other[at])
-                    if at in (other if isinstance(other, dict) else range(len(other)))
-                    else 0
+                    copy.deepcopy(other[at]) if at in (other if isinstance(other, dict) else range(len(other))) else 0
                 )
             case _:
                 node[key] = copy.deepcopy(rng.choice(ODD_DATA))
@@ -273,9 +269,7 @@ def test_program_text() -> None:
         scene = Scene.from_dict(random_record(rng, domain, rng.randint(0, 5)), domain)
         text = mutated_text(rng, str(random_program(rng, domain, max_calls=10, scene=scene)))
         for surface in ("nested", "postfix"):
-            counts[
-                outcome(lambda t, f, s: execute(parse_program(t, s.domain, f), s), text, surface, scene)
-            ] += 1
+            counts[outcome(lambda t, f, s: execute(parse_program(t, s.domain, f), s), text, surface, scene)] += 1
     report("program text", counts)
 
 

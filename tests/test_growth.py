@@ -115,9 +115,7 @@ def test_what_is_made_of_shared_calls_stays_small(shape: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if c.function not in SLOW and "unions" in c.shape], ids=str
-)
+@pytest.mark.parametrize("case", [c for c in CASES if c.function not in SLOW and "unions" in c.shape], ids=str)
 def test_ten_thousand_calls_are_answered_or_refused_in_seconds(case: Case) -> None:
     assert seconds(case.prepare(SIZE)) < 10.0  # the bar is one; a loaded machine may take some
 

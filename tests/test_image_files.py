@@ -132,9 +132,7 @@ def test_warnings_that_are_errors_are_typed_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", SAVED)
 @pytest.mark.parametrize("cut", [0, 1, 7, 20, 60, 0.5, 0.9])
 @pytest.mark.parametrize("reader", readers())
-def test_truncated_images_are_refused_by_name_or_read(
-    tmp_path: Path, kind: str, cut: float, reader: object
-) -> None:
+def test_truncated_images_are_refused_by_name_or_read(tmp_path: Path, kind: str, cut: float, reader: object) -> None:
     path = tmp_path / f"cut{SAVED[kind]}"
     noise = np.random.default_rng(1).integers(0, 255, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)

@@ -55,9 +55,7 @@ class Oracle(SceneParserReasoner):
         super().__init__(Finds(scenes), SceneParser(SMALL))
         object.__setattr__(self, "truth", {s.image: s for s in scenes})
 
-    def look(
-        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
-    ) -> list[Looked]:
+    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
         truth: dict[str, Scene] = getattr(self, "truth")  # noqa: B009
         return [replace(v, scene=truth[v.name]) for v in super().look(images, found)]
 

@@ -196,9 +196,7 @@ def test_the_core_names_no_torch_at_its_top(module: str) -> None:
 def test_no_module_imports_a_part_under_its_folder_name() -> None:
     for module, path in ALL.items():
         for target in imports(module, path):
-            assert target.partition(".")[0] not in ("executors", "perception", "grammars"), (
-                f"{module}: {target}"
-            )
+            assert target.partition(".")[0] not in ("executors", "perception", "grammars"), f"{module}: {target}"
 
 
 RUN = """

@@ -278,4 +278,3 @@ def test_on_the_command_line_a_lock_that_cannot_be_is_a_warning(
     assert told.exit_code == 0 and "warning: " in told.stderr and "cannot be locked (No locks available)" in told.stderr
     assert "site-packages" not in told.stderr and ".py:" not in told.stderr
     assert left(tmp_path) == ["out.jsonl"]
-

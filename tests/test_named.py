@@ -92,9 +92,7 @@ def test_nothing_there_stands_in_for_an_installed_module(tmp_path: Path, monkeyp
         ("Model = 3", "broken_module has no class Model"),
     ],
 )
-def test_a_module_that_fails_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
-) -> None:
+def test_a_module_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken_module.py").write_text(text)
     before = list(sys.path)

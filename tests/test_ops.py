@@ -214,16 +214,12 @@ def test_ops_with_more_inputs_and_literals_than_the_schedule_holds(own_ops: OpTa
     """Their programs go to the interpreter, the rest of the batch does not."""
 
     @op
-    def any_of(
-        k: Algebra[T], scene: View[T], a: Objects[T], b: Objects[T], c: Objects[T], d: Objects[T]
-    ) -> Objects[T]:
+    def any_of(k: Algebra[T], scene: View[T], a: Objects[T], b: Objects[T], c: Objects[T], d: Objects[T]) -> Objects[T]:
         """The objects in any of four sets."""
         return k.either(k.either(a, b), k.either(c, d))
 
     @op
-    def neither(
-        k: Algebra[T], scene: View[T], objects: Objects[T], a: Concept, b: Concept, c: Concept
-    ) -> Objects[T]:
+    def neither(k: Algebra[T], scene: View[T], objects: Objects[T], a: Concept, b: Concept, c: Concept) -> Objects[T]:
         """The objects of the set that have none of three values."""
         wrong = k.either(scene.concept(a), k.either(scene.concept(b), scene.concept(c)))
         return k.both(objects, k.negate(wrong))
@@ -254,9 +250,7 @@ def test_an_op_that_branches_on_a_value_runs_on_the_plain_algebra(own_ops: OpTab
     assert compiled(own_ops["if_any"]).__name__ == "run"
     blue, green = Call("filter", ("blue",), (0,)), Call("filter", ("green",), (0,))
     assert both_ways(Call("scene"), blue, Call("if_any", (), (0, 1))) == (0, 1, 2)
-    assert both_ways(Call("scene"), green, Call("filter", ("blue",), (0,)), Call("if_any", (), (1, 2))) == (
-        2,
-    )
+    assert both_ways(Call("scene"), green, Call("filter", ("blue",), (0,)), Call("if_any", (), (1, 2))) == (2,)
     two, ten = Call("number", ("2",)), Call("number", ("10",))
     assert both_ways(two, ten, Call("more", (), (0, 1))) is False
     assert both_ways(ten, two, Call("more", (), (0, 1))) is True

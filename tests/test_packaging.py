@@ -1,5 +1,4 @@
-"""The list of packages in pyproject.toml is written by hand: it must name every package, and ship every file.
-"""
+"""The list of packages in pyproject.toml is written by hand: it must name every package, and ship every file."""
 
 from __future__ import annotations
 
@@ -43,9 +42,7 @@ def package_files() -> dict[str, list[Path]]:
             below = ".".join(folder.relative_to(ROOT).parts)
             package = below if part == "nsreason" else f"nsreason.{below}"
             found[package] = [
-                f
-                for f in folder.iterdir()
-                if f.is_file() and f.suffix not in (".py", ".pyc") and f.name[0] != "."
+                f for f in folder.iterdir() if f.is_file() and f.suffix not in (".py", ".pyc") and f.name[0] != "."
             ]
     return found
 
@@ -79,9 +76,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
     """A folder without __init__.py imports from a checkout, and is missing from the wheel."""
     for part in PARTS:
         for path in (ROOT / part).rglob("*.py"):
-            assert (path.parent / "__init__.py").is_file(), (
-                f"{path.parent.relative_to(ROOT)} has no __init__.py"
-            )
+            assert (path.parent / "__init__.py").is_file(), f"{path.parent.relative_to(ROOT)} has no __init__.py"
 
 
 def test_the_version_is_said_once_and_alike() -> None:

@@ -232,9 +232,7 @@ def test_a_cache_that_cannot_be_written_fails_no_parse(
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
-def test_a_cache_that_cannot_be_read_fails_no_parse(
-    folder: Path, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_read_fails_no_parse(folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     built = tables.table_of(NEAREST)
 
     def unreadable(path: Path) -> bytes:

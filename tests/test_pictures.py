@@ -141,7 +141,7 @@ def test_a_scene_without_coordinates_cannot_be_drawn() -> None:
 
 
 def test_an_object_out_of_sight_has_no_mask() -> None:
-    (scene, camera), = generate_views(1, 4)
+    ((scene, camera),) = generate_views(1, 4)
     drawn = picture_of(scene, camera, size=SIZE)
     drawn.masks[1] = False
     seen = annotated(scene, drawn)

@@ -132,17 +132,13 @@ def test_patterns_without_a_place_for_the_number(tmp_path: Path, pattern: str) -
 
 def test_columns_named_by_other_files(tmp_path: Path) -> None:
     named = [{"image_filename": f"{n}.png", "image_index": n, "objects": []} for n in (3, 2, 1)]
-    file = read_detections(
-        write(tmp_path, COLUMNS), instances=write(tmp_path, {"scenes": named}, "scenes.json")
-    )
+    file = read_detections(write(tmp_path, COLUMNS), instances=write(tmp_path, {"scenes": named}, "scenes.json"))
     assert [(f.image, len(f)) for f in file] == [("3.png", 2), ("2.png", 0), ("1.png", 1)] and not file.bad
     images = [{"id": n, "file_name": f"{n}.png", "width": 30, "height": 20} for n in (0, 3)]
     instances = write(tmp_path, {"images": images, "annotations": [], "categories": []}, "coco.json")
     file = read_detections(write(tmp_path, COLUMNS), instances=instances)
     assert [(f.image, len(f)) for f in file] == [("0.png", 0), ("3.png", 2)]
-    assert "no image has the number 1; those of the 2 images are 0 to 3 - at `$.image_idxs[1]`" in str(
-        file.bad[0]
-    )
+    assert "no image has the number 1; those of the 2 images are 0 to 3 - at `$.image_idxs[1]`" in str(file.bad[0])
 
 
 def test_a_bad_entry_of_a_column_costs_no_other(tmp_path: Path) -> None:

@@ -409,9 +409,7 @@ def test_encoded_values_are_checked_too() -> None:
     assert Scene("clevr", [[0, 2, 10, 12]], place).describe(0) == "large gray rubber cube"
     with pytest.raises(SceneError, match=r"1 values for 4 attributes - at `\$\.objects\[0\]`"):
         Scene("clevr", [[0]], place)
-    with pytest.raises(
-        SceneError, match=r"concept number 12 is not one of 0\.\.1 - at `\$\.objects\[0\]\.size`"
-    ):
+    with pytest.raises(SceneError, match=r"concept number 12 is not one of 0\.\.1 - at `\$\.objects\[0\]\.size`"):
         Scene("clevr", [[12, 2, 10, 12]], place)
     with pytest.raises(SceneError, match=r"concept number -1 is not one of 12\.\.14"):
         Scene("clevr", [[0, 2, 10, -1]], place)
@@ -484,8 +482,7 @@ def test_a_scene_survives_pickling_without_what_was_computed(world: World) -> No
 
 
 def test_detections_keep_their_fields() -> None:
-    """What a detector adds travels through a scene: boxes in pixels, scores in 0..1, masks in any JSON form.
-    """
+    """What a detector adds travels through a scene: boxes in pixels, scores in 0..1, masks in any JSON form."""
     mask = {"size": [320, 480], "counts": "abc"}
     found = thing("red", 0, 0, 0, bbox=[1.0, 2.0, 30.5, 40.0], score=0.75, mask=mask)
     scene = Scene.from_dict({"objects": [found]})
@@ -504,9 +501,7 @@ def test_a_symmetric_relation_must_be_symmetric() -> None:
 
 
 def test_an_attribute_may_have_any_name_that_a_field_of_an_object_does_not() -> None:
-    odd = parse_domain(
-        'name = "odd"\n[attributes.a1.values]\nx = {}\n[attributes.a0.values]\ny = {}\nz = {}\n'
-    )
+    odd = parse_domain('name = "odd"\n[attributes.a1.values]\nx = {}\n[attributes.a0.values]\ny = {}\nz = {}\n')
     scene = Scene.of(odd, [{"a0": "z", "a1": "x"}])
     assert scene.describe(0) == "x z"
 

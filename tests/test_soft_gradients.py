@@ -233,6 +233,7 @@ def test_nothing_waits_for_the_device(k: Semantics) -> None:
 
 def test_a_batch_is_sent_to_the_device_once() -> None:
     """The index and the scenes go in one piece, whatever the batch holds."""
+
     class Transfers(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()

@@ -56,9 +56,7 @@ def scene() -> Scene:
 def chain(*calls: str, domain: str = "clevr") -> Program:
     """Calls that each take the one before: `chain("scene", "filter red", "count")`."""
     parts = [call.split() for call in calls]
-    return Program(
-        [Call(op, tuple(lits), (i - 1,) if i else ()) for i, (op, *lits) in enumerate(parts)], domain
-    )
+    return Program([Call(op, tuple(lits), (i - 1,) if i else ()) for i, (op, *lits) in enumerate(parts)], domain)
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +132,7 @@ def test_values_and_degrees_must_fit(scene: Scene) -> None:
 def test_in_words(scene: Scene) -> None:
     kinds = {step.gives.name: step.gives for step in chain("scene", "unique", "query color").steps}
     assert in_words((), kinds["objects"], scene) == "no object"
-    assert in_words((0, 1, 2), kinds["objects"], scene, most=1) == (
-        "3 objects: 0 (large red metal cube) and 2 more"
-    )
+    assert in_words((0, 1, 2), kinds["objects"], scene, most=1) == ("3 objects: 0 (large red metal cube) and 2 more")
     assert in_words(0, kinds["object"], scene) == "0 (large red metal cube)"
     assert in_words("red", kinds["word"], scene) == "red"
 
@@ -334,9 +330,7 @@ def test_degrees_are_drawn(scene: Scene) -> None:
     program = chain("scene", "filter red", "count")
     found = Trace.of_values(program, scene, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
     page = check_page(found.to_html(), found)
-    assert [given["style"] for given in page.having("bar")][4:] == [
-        f"--degree:{d:.4f}" for d in (0.9, 0.1, 0.65, 0.0)
-    ]
+    assert [given["style"] for given in page.having("bar")][4:] == [f"--degree:{d:.4f}" for d in (0.9, 0.1, 0.65, 0.0)]
     assert "0.65" in page.text_of("span") and len(page.having("spark")) == 2
     steps = page.data["steps"]
     assert isinstance(steps, list) and steps[1]["degrees"] == [0.9, 0.1, 0.65, 0.0]
@@ -347,9 +341,7 @@ def test_degrees_are_drawn(scene: Scene) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 200])
 def test_pages_of_small_and_large_scenes(n: int) -> None:
-    objects = [
-        thing("small", "red", "metal", "cube", (i * 37 % 101) / 10, (i * 53 % 97) / 10) for i in range(n)
-    ]
+    objects = [thing("small", "red", "metal", "cube", (i * 37 % 101) / 10, (i * 53 % 97) / 10) for i in range(n)]
     crowd = Scene.of("clevr", objects, directions=DIRECTIONS)
     found = trace(chain("scene", "filter red", "count"), crowd)
     page = check_page(found.to_html(), found)

@@ -210,9 +210,7 @@ def test_too_many_objects_are_outlined(masked: Scene, photo: Path) -> None:
 
 def test_degrees_shade_what_they_belong_to(masked: Scene, photo: Path) -> None:
     degrees: list[list[float] | None] = [[1, 1, 1, 1], [0.9, 0.1, 0.65, 0.0], None]
-    found = Trace.of_values(
-        chain("scene", "filter red", "count"), masked, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees
-    )
+    found = Trace.of_values(chain("scene", "filter red", "count"), masked, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
     steps = data_of(found.to_html(photo))["steps"]
     assert steps[1]["shade"] == steps[2]["shade"] == [0.9, 0.1, 0.65, 0.0]  # a count's are those of what it counted
     assert steps[2]["degrees"] is None

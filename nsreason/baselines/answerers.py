@@ -29,9 +29,9 @@ from .relation_network import RelationNetworkConfig
 class QuestionTypeMode(nn.Module):
     """Answers each type of question with its most frequent answer; it learns by counting.
 
-        mode = QuestionTypeMode(types=5, classes=29)
-        mode.observe(types, answers)              # (B,), (B,) int64, as often as there are batches
-        mode(types).argmax(-1)                    # of equally frequent answers the first
+    mode = QuestionTypeMode(types=5, classes=29)
+    mode.observe(types, answers)              # (B,), (B,) int64, as often as there are batches
+    mode(types).argmax(-1)                    # of equally frequent answers the first
     """
 
     counts: Tensor

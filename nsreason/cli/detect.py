@@ -288,9 +288,7 @@ def _figures(
 def _record(found: Detections, categories: Sequence[str], warnings: Sequence[str] | None) -> dict[str, object]:
     objects = [
         {"category": categories[label - 1], "score": round(score, 4), "box": box}
-        for label, score, box in zip(
-            found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True
-        )
+        for label, score, box in zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
     ]
     record: dict[str, object] = {"image": found.image, "size": list(found.known_size), "objects": objects}
     return record | {"warnings": list(warnings)} if warnings else record

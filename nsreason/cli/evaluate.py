@@ -270,9 +270,7 @@ def _evaluate_model(
     return 0
 
 
-def _seen(
-    model: Any, data: str, part: Literal["all", "held-out"], limit: int | None, batch_size: int | None
-) -> Any:
+def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | None, batch_size: int | None) -> Any:
     """The report of a model of perception."""
     from ..perception.scene_parser import SceneParser
 

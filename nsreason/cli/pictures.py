@@ -232,4 +232,3 @@ def page_picture(path: str, *, wanted: bool = True) -> Iterator[str | None]:
         copy = Path(folder) / f"{Path(path).stem}.png"
         write_png(copy, read_image(path))
         yield str(copy)
-

@@ -1,8 +1,8 @@
 """Reference answers as text: one spelling for all that compares answers, and what could never be answered.
 
-    normalise_answer(" True")           # 'yes'
-    reference_answer("Metal", domain)   # 'metal'
-    reference_answer("mettal", domain)  # DataError: none of the domain's answers; did you mean 'metal'?
+normalise_answer(" True")           # 'yes'
+reference_answer("Metal", domain)   # 'metal'
+reference_answer("mettal", domain)  # DataError: none of the domain's answers; did you mean 'metal'?
 """
 
 from __future__ import annotations

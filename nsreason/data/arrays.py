@@ -77,9 +77,7 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
         )
         if len(shape) != found.ndim or wanted != found.shape:
             told = " x ".join(str(lengths.get(str(n), n)) for n in shape)
-            raise DataError(
-                f"{path}: '{name}' is {' x '.join(map(str, found.shape))}, not {told}; generate it again"
-            )
+            raise DataError(f"{path}: '{name}' is {' x '.join(map(str, found.shape))}, not {told}; generate it again")
     return arrays
 
 

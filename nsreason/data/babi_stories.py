@@ -156,9 +156,7 @@ _NO_QUESTION = (
 )
 
 
-def _question(
-    text: str, places: Mapping[int, int | None], bare: bool
-) -> tuple[tuple[str, ...], str, tuple[int, ...]]:
+def _question(text: str, places: Mapping[int, int | None], bare: bool) -> tuple[tuple[str, ...], str, tuple[int, ...]]:
     """A question, its answer and the places of its supporting sentences; `bare` files name none."""
     parts = text.split("\t")
     if bare and len(parts) == 2:

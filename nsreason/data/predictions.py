@@ -134,8 +134,7 @@ class Journal:
         if other:
             self._file.close()
             raise DataError(
-                f"{self.partial}: was begun with other {', '.join(other)}; "
-                "give the same, or start anew without resume"
+                f"{self.partial}: was begun with other {', '.join(other)}; give the same, or start anew without resume"
             )
 
     def replay(self, take: Callable[[Prediction], None], *, most: int | None = None) -> int:

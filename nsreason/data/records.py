@@ -218,8 +218,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
         raise DataError(f"{source}: the file is empty; expected {key} as JSON")
     if start not in (b"{", b"["):
         raise DataError(
-            f"{source}: not JSON: it starts with {bytes(view[:12])!r}; "
-            f"expected {key} as a JSON object or list"
+            f"{source}: not JSON: it starts with {bytes(view[:12])!r}; expected {key} as a JSON object or list"
         )
     cut: Callable[[memoryview], Records] = lambda v: _cut(v, start, key, source)  # noqa: E731
     try:

@@ -1,8 +1,8 @@
 """Scene files: the official CLEVR layout, a list, lines, or one scene; annotated or as a detector gives them.
 
-    for scene in read_scenes("CLEVR_val_scenes.json"): ...        # Scene | BadRecord, one at a time
-    scenes = load_scenes("CLEVR_val_scenes.json.gz")              # all of them, to look up
-    scenes.by_index(12)
+for scene in read_scenes("CLEVR_val_scenes.json"): ...        # Scene | BadRecord, one at a time
+scenes = load_scenes("CLEVR_val_scenes.json.gz")              # all of them, to look up
+scenes.by_index(12)
 """
 
 from __future__ import annotations
@@ -236,9 +236,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def write_scenes(
-    path: str | Path, scenes: Iterable[Scene], *, info: Mapping[str, object] | None = None
-) -> int:
+def write_scenes(path: str | Path, scenes: Iterable[Scene], *, info: Mapping[str, object] | None = None) -> int:
     """Write scenes in the official layout, atomically; returns how many.
 
     Raises:

@@ -78,9 +78,7 @@ def test_scenes_come_back_as_they_were(records: list[dict[str, Any]], scenes: li
     for record, scene in zip(records, scenes, strict=True):
         told = scene.to_dict()
         assert told["objects"] == record["objects"]
-        assert told["relationships"] == {
-            k: [sorted(r) for r in v] for k, v in record["relationships"].items()
-        }
+        assert told["relationships"] == {k: [sorted(r) for r in v] for k, v in record["relationships"].items()}
         assert told["directions"] == record["directions"]
         assert (told["image_index"], told["image_filename"]) == (
             record["image_index"],

@@ -1,9 +1,9 @@
 """Synthetic data sets: scenes made by a data set's own rules, and questions asked of them. Imports no torch.
 
-    from nsreason.data.synthetic import generate_questions, generate_scenes, write_dataset
+from nsreason.data.synthetic import generate_questions, generate_scenes, write_dataset
 
-    for scene in generate_scenes(100, seed=7):
-        records = generate_questions(scene, 10, seed=7)
+for scene in generate_scenes(100, seed=7):
+    records = generate_questions(scene, 10, seed=7)
 """
 
 from .clevr import generate_scenes

@@ -45,9 +45,7 @@ def generate_scenes(
         ValueError: a number is negative, or the most objects are fewer than the fewest.
         DomainError: there is no such condition. While scenes are taken: so many objects find no room.
     """
-    views = generate_views(
-        n, seed, start=start, objects=objects, condition=condition, split=split, rules=rules
-    )
+    views = generate_views(n, seed, start=start, objects=objects, condition=condition, split=split, rules=rules)
     return (scene for scene, _ in views)
 
 

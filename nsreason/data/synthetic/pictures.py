@@ -80,9 +80,7 @@ def annotated(scene: Scene, drawn: Rendering) -> Scene:
     for place, rle, box, there in zip(scene.places, rles, boxes, seen, strict=True):
         left, top, right, bottom = map(float, box)
         found: dict[str, Any] = {"mask": rle, "bbox": (left, top, right, bottom)} if there else {}
-        places.append(
-            ObjectPlace(place.coords, place.pixel_coords, place.rotation, score=place.score, **found)
-        )
+        places.append(ObjectPlace(place.coords, place.pixel_coords, place.rotation, score=place.score, **found))
     values = [list(row) for row in zip(*scene.values, strict=True)]
     return Scene(scene.domain, values, places, _relationships(scene), scene.directions, scene.index, scene.image)
 

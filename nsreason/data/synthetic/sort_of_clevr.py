@@ -206,9 +206,7 @@ def draw_objects(objects: Objects) -> NDArray[np.uint8]:
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
-def generate_sort_of_clevr(
-    count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10
-) -> SortOfClevr:
+def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10) -> SortOfClevr:
     """Pictures number `start` on, each with `questions_per_kind` relational and as many other questions.
 
     Picture i and its questions depend on the seed and i alone. Questions are drawn with replacement.

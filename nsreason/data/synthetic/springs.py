@@ -212,13 +212,9 @@ def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray
             continue
         apart = float(np.linalg.norm(places[i] - places[j]))
         spring = f'stiffness="{float(stiff[i, j])!r}" springlength="{apart!r}"' if links[i, j] == SPRING else ""
-        tendons.append(
-            f'<spatial name="t{i}_{j}" {spring}><site site="b{i}"/><site site="b{j}"/></spatial>'
-        )
+        tendons.append(f'<spatial name="t{i}_{j}" {spring}><site site="b{i}"/><site site="b{j}"/></spatial>')
         if links[i, j] == ROD:
-            rods.append(
-                f'<tendon tendon1="t{i}_{j}" solref="{2 * table.step} 1" solimp="0.99 0.999 0.001"/>'
-            )
+            rods.append(f'<tendon tendon1="t{i}_{j}" solref="{2 * table.step} 1" solimp="0.99 0.999 0.001"/>')
     world.append("</worldbody>")
     world.append("<tendon>" + "".join(tendons) + "</tendon><equality>" + "".join(rods) + "</equality></mujoco>")
     return "".join(world)
@@ -319,9 +315,7 @@ def _chunks(
         initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        waiting = [
-            pool.submit(_chunk, seed, start + at, size, table) for at, size in zip(starts, sizes, strict=True)
-        ]
+        waiting = [pool.submit(_chunk, seed, start + at, size, table) for at, size in zip(starts, sizes, strict=True)]
         for future in waiting:
             yield future.result()
     except BrokenProcessPool:
