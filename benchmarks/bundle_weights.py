@@ -17,9 +17,9 @@ from datetime import date
 from pathlib import Path
 
 from nsreason import __version__
-from nsreason.checkpoint import load_checkpoint, load_model, save_half
 from nsreason.errors import NsreasonError
 from nsreason.perception.bundled import WEIGHTS
+from nsreason.training.checkpoint import load_checkpoint, load_model, save_half
 
 MOST = 25_000_000  # bytes of all weights together
 NAMES = ("detector", "scene-parser", "concept-learner")

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from nsreason import __version__
-from nsreason.checkpoint import load_model
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import NsreasonError
 from nsreason.image_reasoning import FRAME
@@ -28,6 +27,7 @@ from nsreason.perception.detector import Detector
 from nsreason.perception.familiarity import FILE, Familiarity, Made, Norms, features_of, statistics
 from nsreason.perception.fitting import Fit
 from nsreason.perception.images import find_images, read_image
+from nsreason.training.checkpoint import load_model
 
 SEED, SCENES = 2026, 600
 

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
-from nsreason.recipe import load_recipe
+from nsreason.training.recipe import load_recipe
 
 from .__main__ import machine
 

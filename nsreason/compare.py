@@ -28,12 +28,12 @@ from .comparison_examples import choose, drawing, story
 from .comparison_files import read_plan, read_run, write_record
 from .decoding import valid_text
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
-from .failures import unexpected
 from .files import sweep
 from .locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
+from .training.failures import unexpected
 
 _TRACE = 56  # columns of a trace: what stands beside the answers without being moved sideways
 
@@ -378,7 +378,7 @@ def _version() -> str:
 
 
 def _machine() -> str:
-    from .run_log import machine
+    from .training.run_log import machine
 
     told = machine()
     accelerators = "".join(f", {name}" for name in told["accelerators"])

@@ -33,7 +33,6 @@ from .executors.soft_faults import check_tables
 from .executors.soft_schedule import Schedule, schedule
 from .kinds import WORD
 from .losses import answer_losses, right_answers
-from .models import LossOut
 from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
 from .perception.detections import Detections
 from .perception.regions import RegionConfig, RegionFeatures, Regions, View
@@ -41,6 +40,7 @@ from .perception.state import StateConfig, StateFeatures
 from .program import Program
 from .scene import ObjectPlace, Scene
 from .trace import Trace
+from .training.model import LossOut
 
 
 @dataclass(frozen=True)

@@ -199,9 +199,9 @@ class ImageScenes:
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
-        from .checkpoint import load_model
         from .image_reasoning import SceneParserReasoner
         from .perception.bundled import bundled
+        from .training.checkpoint import load_model
 
         detector = load_model(bundled("detector"))
         parser = load_model(lesson.checkpoint or bundled("scene-parser"), "scene-parser")
@@ -223,9 +223,9 @@ class ImageConcepts:
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
-        from .checkpoint import load_model
         from .image_reasoning import ConceptReasoner
         from .perception.bundled import bundled
+        from .training.checkpoint import load_model
 
         detector = load_model(bundled("detector"))
         learner = load_model(lesson.checkpoint or bundled("concept-learner"), "concept-learner")

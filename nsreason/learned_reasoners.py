@@ -11,23 +11,23 @@ from typing import ClassVar, TypeVar
 from .answering import QuestionTypes
 from .baselines.neural import Neural, NeuralConfig, settled
 from .baselines.perceptron import parameters
-from .checkpoint import load_model
 from .concept_data import Described, Example, Examples, describe_scenes, nodes
 from .concept_learner import ConceptLearner, ConceptLearnerConfig
 from .data.questions import QuestionRecord
 from .domain import load_domain
 from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
-from .learning import Learned, learn
 from .losses import encode_answer
-from .models import model_class
 from .neural_data import visible
 from .program import Program
 from .query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
-from .recipe import Recipe, load_recipe
+from .reasoners.fit import Learned, learn
 from .scene import Scene
 from .soft_scores import soft_replies
 from .trace import Trace
+from .training.checkpoint import load_model
+from .training.model import model_class
+from .training.recipe import Recipe, load_recipe
 
 __all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from .errors import DataError, NsreasonError, RecipeError
-from .named import named
 from .query import Query, Reply
+from .registry import named
 
 if TYPE_CHECKING:
     from .domain import Domain

@@ -1,7 +1,7 @@
 """The detector: Mask R-CNN of torchvision, which finds objects in images with a box, a mask and a score each.
 
     detector = Detector(DetectorConfig())                      # to be trained: nsreason train detector
-    detector = load_model("runs/detector-small/best.json")     # nsreason.checkpoint
+    detector = load_model("runs/detector-small/best.json")     # nsreason.training.checkpoint
     found = detector.detect([read_image("photo.png")], ["photo.png"])
 
 Two presets: `small` is made for scenes such as CLEVR's and trained from nothing on two cores; `resnet50-fpn-v2` is
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..domain import load_domain
 from ..errors import did_you_mean
-from ..models import LossOut
+from ..training.model import LossOut
 from .detections import Detections, Rle, encode_masks
 from .detector_batch import (
     Augmentation,

@@ -25,9 +25,9 @@ from torch.nn import functional as nnf
 
 from ..domain import Domain, load_domain
 from ..errors import DataError
-from ..models import LossOut
 from ..relations import members, rows_along
 from ..scene import ObjectPlace, Scene, Vector
+from ..training.model import LossOut
 from .detections import Detections, decode_masks
 from .ground import GroundCamera, unproject
 from .patches import CHANNELS, Jitter, cut_patches, jittered, squares

@@ -26,7 +26,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 @pytest.fixture(scope="session", autouse=bool(os.environ.get("NSREASON_TEST_BF16")))
 def bfloat16() -> Iterator[None]:
     """The probe's answer, where the environment gives one; a test that sets it itself has its own."""
-    from nsreason import devices
+    from nsreason.training import devices
 
     with pytest.MonkeyPatch.context() as patch:
         native = {"on": True, "off": False}[os.environ["NSREASON_TEST_BF16"]]

@@ -41,23 +41,23 @@ from toy_models import examples
 from toy_queries import network_config, queries
 from toy_run import RECIPE
 
-from nsreason import training
 from nsreason.baselines.rivals import QuestionTypeModel
-from nsreason.building import build
-from nsreason.checkpoint import load_checkpoint, load_model, save_checkpoint
 from nsreason.compare import compare
 from nsreason.comparison import Comparison
 from nsreason.comparison_page import page
 from nsreason.comparison_report import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
-from nsreason.learning import learn
-from nsreason.optimizer_state import load_optimizer
 from nsreason.perception.detections import read_detections
 from nsreason.perception.images import read_image
 from nsreason.reasoner import Budget, Lesson
-from nsreason.recipe import Recipe, apply_overrides, bundled_recipes, load_recipe, new_model, parse_recipe
+from nsreason.reasoners.fit import learn
 from nsreason.toml import write_toml
+from nsreason.training import trainer
+from nsreason.training.building import build
+from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint
+from nsreason.training.optimizer_state import load_optimizer
+from nsreason.training.recipe import Recipe, apply_overrides, bundled_recipes, load_recipe, new_model, parse_recipe
 
 SEED = 20261128
 Attempt = Callable[[Random], None]
@@ -234,7 +234,7 @@ def resumed(folder: Path) -> Attempt:
     data = examples(24)
 
     def run(recipe: Recipe) -> Any:
-        return training.train(new_model(recipe), data, data[:4], recipe, folder, resume=True)
+        return trainer.train(new_model(recipe), data, data[:4], recipe, folder, resume=True)
 
     run(apply_overrides(recipe, ["training.epochs=2"]))
     files = Files(folder)

@@ -19,9 +19,9 @@ from typing import Any
 from toy_models import examples
 from toy_run import RECIPE
 
-from nsreason.recipe import Recipe, new_model, parse_recipe
-from nsreason.run_log import CsvLog
-from nsreason.training import train
+from nsreason.training.recipe import Recipe, new_model, parse_recipe
+from nsreason.training.run_log import CsvLog
+from nsreason.training.trainer import train
 
 # A checkpoint at the last step of each epoch too, before the epoch's row is written.
 SETTINGS = ("training.epochs=2", "training.batch_size=30", "training.checkpoint_every=2", "training.log_every=3")

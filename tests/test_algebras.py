@@ -12,16 +12,7 @@ import torch
 from soft_worlds import SEMANTICS, SOFT, label
 from torch import Tensor
 
-from nsreason.executors.algebras import (
-    ALGEBRAS,
-    PAD,
-    Goedel,
-    Logit,
-    LogitConfig,
-    Product,
-    algebra,
-    hardened,
-)
+from nsreason.executors.algebras import ALGEBRAS, PAD, Goedel, Logit, LogitConfig, Product, algebra, hardened
 from nsreason.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 
 Semantics = Logit | Goedel | Product

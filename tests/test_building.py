@@ -12,10 +12,10 @@ from torch import nn
 from toy_models import PartConfig, Toy, ToyConfig
 from toy_queries import network_config
 
-from nsreason import building
 from nsreason.baselines.neural import NeuralConfig
-from nsreason.building import build
 from nsreason.errors import RecipeError
+from nsreason.training import building
+from nsreason.training.building import build
 
 NETWORK = network_config("rows")
 

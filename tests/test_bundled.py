@@ -12,7 +12,6 @@ from torch import Tensor
 
 import nsreason
 from benchmarks.bundle_weights import main
-from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic import generate_questions
 from nsreason.data.synthetic.clevr import generate_views
@@ -25,6 +24,7 @@ from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.images import read_image
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.scene import Scene
+from nsreason.training.checkpoint import load_model, save_checkpoint
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)
 

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 from toy_models import PartConfig, Toy, ToyConfig, examples
 
-from nsreason import checkpoint as module
-from nsreason.checkpoint import (
+from nsreason.errors import CheckpointError
+from nsreason.training import checkpoint as module
+from nsreason.training.checkpoint import (
     check_model,
     differences,
     load_checkpoint,
@@ -24,9 +25,8 @@ from nsreason.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from nsreason.errors import CheckpointError
-from nsreason.optimizer_state import load_optimizer
-from nsreason.random_numbers import random_state, seed_all, set_random_state
+from nsreason.training.optimizer_state import load_optimizer
+from nsreason.training.random_state import random_state, seed_all, set_random_state
 
 NAME = "toy_models:Toy"
 

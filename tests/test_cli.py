@@ -26,13 +26,13 @@ from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dialects import DIALECTS, read_program
 from nsreason.domain import bundled_domains, load_domain
-from nsreason.models import MODELS
 from nsreason.ops import OPS
 from nsreason.perception.bundled import Bundled
 from nsreason.questions import parse_question, readings
 from nsreason.reasoner import REASONERS
 from nsreason.surfaces import parse_program
 from nsreason.tasks import TASKS
+from nsreason.training.model import MODELS
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ["demo", "parse", "ask", "execute", "evaluate", "describe", "convert"]

@@ -10,9 +10,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from nsreason.checkpoint import load_model
 from nsreason.cli.app import app
 from nsreason.data.synthetic import write_dataset
+from nsreason.training.checkpoint import load_model
 
 RECIPE = "clevr-state-quick"
 SMALL = ("--set", "training.epochs=2", "--set", "model_config.state.width=16", "--set", "model_config.state.pairs=8")
@@ -57,7 +57,7 @@ def test_training_leaves_a_run(trained: tuple[Path, Result]) -> None:
 def test_a_precision_that_is_chosen_is_told_in_one_line(
     bf16: bool, precision: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     more = ("--set", "training.epochs=1", "--set", "training.accelerator=cpu")
     told = ok(train(data, tmp_path / "a", *more, "--set", "training.precision=auto"))
     assert [line for line in told.stderr.splitlines() if "precision" in line] == [

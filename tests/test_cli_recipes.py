@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from nsreason.cli import models, recipes, train
 from nsreason.cli.app import app
 from nsreason.errors import RecipeError
-from nsreason.models import MODELS
-from nsreason.recipe import bundled_recipes, load_recipe, new_model, recipe_text
+from nsreason.training.model import MODELS
+from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, recipe_text
 
 
 def told(*args: str) -> str:
@@ -30,7 +30,7 @@ def test_every_bundled_recipe_says_data_score_time_and_command(name: str) -> Non
 
 
 def test_a_recipe_that_does_not_say_so_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nsreason.recipe.recipe_text", lambda name: ('# A.\n\nmodel = "lstm"\n', "a"))
+    monkeypatch.setattr("nsreason.training.recipe.recipe_text", lambda name: ('# A.\n\nmodel = "lstm"\n', "a"))
     with pytest.raises(RecipeError, match="does not say: data, score, time, command"):
         recipes.head("a")
 

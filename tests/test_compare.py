@@ -330,7 +330,7 @@ def test_networks_that_read_learn_on_machines_of_either_kind(
 ) -> None:
     from nsreason.data.synthetic import write_dataset
 
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     caplog.set_level("INFO", "nsreason")
     write_dataset(tmp_path / "data", scenes=8, questions_per_scene=5, seed=3)
     found = compare(

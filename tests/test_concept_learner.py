@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from nsreason.checkpoint import load_model
 from nsreason.concept_data import (
     ConceptData,
     Examples,
@@ -31,10 +30,11 @@ from nsreason.executors import execute
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.state import StateConfig
 from nsreason.probes import probe
-from nsreason.recipe import bundled_recipes, load_recipe, new_model, parse_recipe
 from nsreason.scene import Scene
 from nsreason.surfaces import parse_program
-from nsreason.training import train
+from nsreason.training.checkpoint import load_model
+from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, parse_recipe
+from nsreason.training.trainer import train
 
 CLEVR = load_domain("clevr")
 SMALL = StateConfig(noise=0.02, width=24, pairs=16, hidden=16)

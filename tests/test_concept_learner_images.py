@@ -9,7 +9,6 @@ import pytest
 import torch
 from painted import view, write_painted
 
-from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.concept_data import ConceptData, Examples, Split, Viewed, describe_scenes
 from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.data.synthetic import generate_scenes
@@ -20,9 +19,10 @@ from nsreason.executors.grounding import ground_crisp
 from nsreason.image_data import load_image_data
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.regions import RegionConfig
-from nsreason.recipe import load_recipe, new_model, parse_recipe
 from nsreason.surfaces import parse_program
-from nsreason.training import train
+from nsreason.training.checkpoint import load_model, save_checkpoint
+from nsreason.training.recipe import load_recipe, new_model, parse_recipe
+from nsreason.training.trainer import train
 
 CLEVR = load_domain("clevr")
 REGIONS = RegionConfig(width=24, pairs=16, crop=16)

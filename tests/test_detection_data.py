@@ -12,7 +12,6 @@ import torch
 from toy_pictures import TINY, write_folder
 from typer.testing import CliRunner, Result
 
-from nsreason.checkpoint import save_checkpoint
 from nsreason.cli.app import app
 from nsreason.detection_data import DetectionData, load_detection_data, read_folder
 from nsreason.detection_report import evaluate_detector, report
@@ -22,6 +21,7 @@ from nsreason.perception.detector import Detector
 from nsreason.perception.detector_batch import make_batch
 from nsreason.perception.detector_output import outlined, write_nscl
 from nsreason.perception.images import read_image, write_png
+from nsreason.training.checkpoint import save_checkpoint
 
 ONE = ("object",)
 

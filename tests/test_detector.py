@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from toy_pictures import TINY, draw, examples
 
-from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.errors import CheckpointError, RecipeError
-from nsreason.models import MODELS, model_class
 from nsreason.perception.detector import Detector, DetectorConfig, SmallConfig, distinct
 from nsreason.perception.detector_networks import put_weights, read_weights
 from nsreason.perception.small_backbone import SmallBackbone
-from nsreason.recipe import load_recipe, new_model
+from nsreason.training.checkpoint import load_model, save_checkpoint
+from nsreason.training.model import MODELS, model_class
+from nsreason.training.recipe import load_recipe, new_model
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,12 +16,12 @@ import torch
 from toy_models import examples
 from toy_run import RECIPE
 
-from nsreason import devices
-from nsreason.checkpoint import load_checkpoint
-from nsreason.devices import device_kind, native_bf16, resolved
 from nsreason.errors import CheckpointError, TrainingError
-from nsreason.recipe import Training, load_recipe, new_model, parse_recipe
-from nsreason.training import TrainingResult, train
+from nsreason.training import devices
+from nsreason.training.checkpoint import load_checkpoint
+from nsreason.training.devices import device_kind, native_bf16, resolved
+from nsreason.training.recipe import Training, load_recipe, new_model, parse_recipe
+from nsreason.training.trainer import TrainingResult, train
 
 DATA = examples(40)
 
@@ -117,7 +117,7 @@ def test_a_processor_without_bfloat16_trains_recurrent_networks() -> None:
     script = """
 import torch
 from nsreason.baselines.encoders import QuestionConfig, QuestionEncoder
-from nsreason.devices import native_bf16
+from nsreason.training.devices import native_bf16
 assert not native_bf16("cpu")
 encoder = QuestionEncoder(QuestionConfig(8, 8), 5)
 with torch.autocast("cpu", torch.bfloat16):
@@ -131,7 +131,7 @@ assert encoder.lstm.weight_ih_l0.grad.abs().sum() > 0
 
 
 def test_no_bundled_recipe_asks_for_what_some_machines_lack(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nsreason.recipe import bundled_recipes
+    from nsreason.training.recipe import bundled_recipes
 
     machine(monkeypatch)
     chosen = {name: resolved(load_recipe(name).training).precision for name in bundled_recipes()}

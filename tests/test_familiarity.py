@@ -17,7 +17,6 @@ from torch import Tensor
 from typer.testing import CliRunner, Result
 
 import nsreason
-from nsreason.checkpoint import load_model
 from nsreason.cli.app import app
 from nsreason.data.synthetic.clevr import generate_views
 from nsreason.data.synthetic.pictures import picture_of
@@ -25,17 +24,9 @@ from nsreason.errors import CheckpointError
 from nsreason.image_reasoning import SceneParserReasoner
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections import Detections
-from nsreason.perception.familiarity import (
-    FACTOR,
-    UNLIKE,
-    Familiarity,
-    Made,
-    Norms,
-    digest,
-    features_of,
-    statistics,
-)
+from nsreason.perception.familiarity import FACTOR, UNLIKE, Familiarity, Made, Norms, digest, features_of, statistics
 from nsreason.perception.images import read_transparent, transparency
+from nsreason.training.checkpoint import load_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DEMO = Path(nsreason.__file__).parent / "demo_picture.png"

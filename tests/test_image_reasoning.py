@@ -17,7 +17,6 @@ from painted import HEIGHT, WIDTH, view, write_painted
 from torch import Tensor
 from typer.testing import CliRunner, Result
 
-from nsreason.checkpoint import save_checkpoint
 from nsreason.cli import pictures
 from nsreason.cli.app import app
 from nsreason.data.questions import read_questions
@@ -31,6 +30,7 @@ from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.perception_report import PerceptionReport, match_places
 from nsreason.questions import parse_question
 from nsreason.scene import Scene
+from nsreason.training.checkpoint import save_checkpoint
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)
 side = st.integers(1, 900)

@@ -14,23 +14,23 @@ import pytest
 import torch
 from toy_models import examples as points
 
-from nsreason import learning
-from nsreason.checkpoint import load_checkpoint
-from nsreason.curriculum import Curriculum
-from nsreason.curriculum import Lesson as Step
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.learned_reasoners import Answering, Concepts, Descriptions, Executed, Network
-from nsreason.learning import learn, seconds_per_example, within_budget
 from nsreason.picture import Picture
 from nsreason.query import Query, Reply, accuracy
 from nsreason.reasoner import Budget, Lesson
-from nsreason.recipe import Recipe, apply_overrides, load_recipe, new_model, parse_recipe
-from nsreason.sampling import Plan
+from nsreason.reasoners import fit
+from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
 from nsreason.scene import Scene
 from nsreason.surfaces import parse_program
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
+from nsreason.training.checkpoint import load_checkpoint
+from nsreason.training.curriculum import Curriculum
+from nsreason.training.curriculum import Lesson as Step
+from nsreason.training.recipe import Recipe, apply_overrides, load_recipe, new_model, parse_recipe
+from nsreason.training.sampling import Plan
 
 NETWORK = """
 model = "relation-network"
@@ -131,7 +131,7 @@ def test_a_number_of_examples(examples: int, data: int, epochs: int, kept: int |
 
 def test_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planned for, and a bound: the run ends then, wherever it is."""
-    monkeypatch.setattr(learning, "seconds_per_example", lambda *_: 0.01)
+    monkeypatch.setattr(fit, "seconds_per_example", lambda *_: 0.01)
     found = within_budget(toy(), Budget(seconds=100), points(100)).training
     assert (found.epochs, found.seconds, found.max_examples) == (86, 100, 99)
     found = within_budget(toy(), Budget(seconds=0.001), points(100)).training
@@ -185,7 +185,7 @@ def test_timing_leaves_everything_as_it_was(
     precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: True)
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: True)
     data = points(50)
     before = list(data)
     random.seed(3), np.random.seed(3), torch.manual_seed(3)
@@ -339,7 +339,7 @@ def test_a_lesson_keeps_the_precision_that_it_began_with(
     bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Chosen before a budget of time is measured, told once, and not chosen anew by another machine."""
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: bf16)
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     caplog.set_level("INFO", "nsreason")
     told = Lesson("toy", [], [], tmp_path / "own", Budget(seconds=0.2))
     recipe = toy("training.precision=auto")
@@ -349,7 +349,7 @@ def test_a_lesson_keeps_the_precision_that_it_began_with(
 
     with pytest.raises(KeyboardInterrupt):
         learn(recipe, replace(told, progress=killed), points(20), [])
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: not bf16)
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: not bf16)
     if bf16:
         with pytest.raises(TrainingError, match=r"the run began in bf16-mixed; this machine's cpu has no native"):
             learn(recipe, told, points(20), [])

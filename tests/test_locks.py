@@ -215,8 +215,8 @@ def test_comparisons_in_one_folder(data: Path, tmp_path: Path) -> None:
 def test_a_training_in_a_folder_that_is_locked(tmp_path: Path) -> None:
     from toy_models import examples
 
-    from nsreason.recipe import new_model, parse_recipe
-    from nsreason.training import train
+    from nsreason.training.recipe import new_model, parse_recipe
+    from nsreason.training.trainer import train
 
     recipe = parse_recipe('model = "toy_models:Toy"\n[training]\naccelerator = "cpu"\nepochs = 1\n')
     with holder("folder", tmp_path / "run") as first:

@@ -20,18 +20,18 @@ from toy_pictures import examples as detection_examples
 from toy_queries import network_config, queries
 
 from nsreason.baselines.neural import NeuralConfig, settled
-from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.concept_data import ConceptData, load_concept_data
 from nsreason.concept_learner import ConceptLearnerConfig
 from nsreason.domain import load_domain
-from nsreason.models import MODELS, model_class
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.detector import DetectorConfig
 from nsreason.perception.regions import RegionConfig
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.perception.state import StateConfig
-from nsreason.recipe import bundled_recipes, config_class, load_recipe, new_model
 from nsreason.scene_parser_data import load_parser_data
+from nsreason.training.checkpoint import load_model, save_checkpoint
+from nsreason.training.model import MODELS, model_class
+from nsreason.training.recipe import bundled_recipes, config_class, load_recipe, new_model
 
 
 @dataclass(frozen=True)

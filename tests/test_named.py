@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from toy_models import Toy, ToyConfig
 
-from nsreason.checkpoint import load_model, save_checkpoint
 from nsreason.domain import load_domain
 from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWarning
-from nsreason.learning import learn
-from nsreason.models import MODELS, model_class
-from nsreason.named import named
 from nsreason.query import Query
 from nsreason.questions import question_parser
 from nsreason.reasoner import Budget, Lesson
-from nsreason.recipe import load_recipe, parse_recipe
-from nsreason.run_log import write_run
+from nsreason.reasoners.fit import learn
+from nsreason.registry import named
+from nsreason.training.checkpoint import load_model, save_checkpoint
+from nsreason.training.model import MODELS, model_class
+from nsreason.training.recipe import load_recipe, parse_recipe
+from nsreason.training.run_log import write_run
 
 ROOT = Path(__file__).parent.parent
 TABLE = {"first": "toy_models:Toy"}
@@ -288,7 +288,7 @@ def test_a_domain_file_names_no_grammar_of_elsewhere(tmp_path: Path, name: str) 
 
 # Where a module is imported by a name that is no literal; each was looked at, and what it imports is a table's or the
 # caller's. `vision` imports a module of torch that a constant names, `train` one of DATA, `__init__` one of its own.
-IMPORTING = {"nsreason/__init__.py", "nsreason/cli/train.py", "nsreason/named.py", "perception/vision.py"}
+IMPORTING = {"nsreason/__init__.py", "nsreason/cli/train.py", "nsreason/registry.py", "perception/vision.py"}
 
 
 def test_no_other_module_imports_by_name() -> None:

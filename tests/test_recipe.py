@@ -16,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_models import PartConfig, Toy, ToyConfig
 
-from nsreason import recipe as module
-from nsreason.curriculum import Lesson, preset
 from nsreason.errors import RecipeError
-from nsreason.models import MODELS, model_class
-from nsreason.recipe import (
+from nsreason.toml import write_toml
+from nsreason.training import recipe as module
+from nsreason.training.curriculum import Lesson, preset
+from nsreason.training.lr_schedules import Schedule
+from nsreason.training.model import MODELS, model_class
+from nsreason.training.recipe import (
     Recipe,
     Training,
     apply_overrides,
@@ -30,8 +32,6 @@ from nsreason.recipe import (
     parse_recipe,
     to_dataclass,
 )
-from nsreason.schedules import Schedule
-from nsreason.toml import write_toml
 
 TEXT = """
 model = "toy_models:Toy"

@@ -15,11 +15,11 @@ from nsreason.baselines.neural import Neural
 from nsreason.baselines.perceptron import parameters
 from nsreason.baselines.relation_network import RelationNetwork
 from nsreason.baselines.rivals import MlpModel
-from nsreason.checkpoint import load_model
-from nsreason.models import MODELS, model_class
 from nsreason.query import Query
-from nsreason.recipe import load_recipe, parse_recipe
-from nsreason.training import train
+from nsreason.training.checkpoint import load_model
+from nsreason.training.model import MODELS, model_class
+from nsreason.training.recipe import load_recipe, parse_recipe
+from nsreason.training.trainer import train
 
 RIVALS = ("cnn-lstm", "cnn-lstm-sa", "cnn-mlp", "lstm", "mlp", "question-type", "relation-network")
 

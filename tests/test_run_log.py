@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from nsreason.errors import TrainingError
-from nsreason.run_log import CsvLog
+from nsreason.training.run_log import CsvLog
 
 TESTS = Path(__file__).parent
 

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nsreason.checkpoint import check_recipe, load_checkpoint
 from nsreason.errors import CheckpointError, TrainingError
-from nsreason.run_state import sweep_run
+from nsreason.training.checkpoint import check_recipe, load_checkpoint
+from nsreason.training.run_state import sweep_run
 
 
 @pytest.fixture(scope="module")

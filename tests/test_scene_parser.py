@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from painted import HEIGHT, WIDTH, detections, painted, view, write_painted
 
-from nsreason.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
 from nsreason.data.synthetic.placement import Camera, clevr_rules
 from nsreason.errors import CheckpointError, DataError
-from nsreason.models import model_class
 from nsreason.perception.detections import Detections, encode_masks, write_detections
 from nsreason.perception.ground import GroundCamera, unproject
 from nsreason.perception.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
-from nsreason.recipe import load_recipe
 from nsreason.scene import Scene
 from nsreason.scene_parser_data import SceneParserData, load_parser_data
+from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
+from nsreason.training.model import model_class
+from nsreason.training.recipe import load_recipe
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=32)
 coordinate = st.floats(-3, 3)

@@ -19,8 +19,8 @@ from nsreason.executors import execute, spell
 from nsreason.perception.images import write_png
 from nsreason.picture import Picture
 from nsreason.query import Query
-from nsreason.recipe import load_recipe
 from nsreason.tasks import TASKS, TaskSplit, cut_valid, make_task, task_class
+from nsreason.training.recipe import load_recipe
 
 
 def pictures(found: list[Query]) -> set[int]:

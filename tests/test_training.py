@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from toy_models import Batch, Example, Toy, ToyConfig, examples
 from toy_run import RECIPE
 
-from nsreason.checkpoint import load_checkpoint, load_model, load_weights
-from nsreason.curriculum import preset, read_lessons
 from nsreason.errors import CheckpointError, TrainingError
-from nsreason.models import LossOut
-from nsreason.recipe import Recipe, Training, new_model, parse_recipe, read_recipe
-from nsreason.run_log import CsvLog, Meter, Status, means, progress_bar
-from nsreason.schedules import Schedule
-from nsreason.training import TrainingResult, train
+from nsreason.training.checkpoint import load_checkpoint, load_model, load_weights
+from nsreason.training.curriculum import preset, read_lessons
+from nsreason.training.lr_schedules import Schedule
+from nsreason.training.model import LossOut
+from nsreason.training.recipe import Recipe, Training, new_model, parse_recipe, read_recipe
+from nsreason.training.run_log import CsvLog, Meter, Status, means, progress_bar
+from nsreason.training.trainer import TrainingResult, train
 
 TESTS = Path(__file__).parent
 DATA, VAL = examples(91), examples(30, 1)
@@ -351,7 +351,7 @@ def test_a_model_must_count(tmp_path: Path) -> None:
 
 
 def test_mixed_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nsreason.devices.native_bf16", lambda kind: True)  # linear layers run everywhere
+    monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: True)  # linear layers run everywhere
     plain, _ = run(tmp_path / "a", recipe_of())
     mixed, result = run(tmp_path / "b", recipe_of("training.precision=bf16-mixed"))
     assert all(p.dtype == torch.float32 for p in mixed.parameters())

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nsreason.models import LossOut
+from nsreason.training.model import LossOut
 
 
 @dataclass(frozen=True)

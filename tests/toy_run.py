@@ -15,9 +15,9 @@ import time
 from toy_models import examples
 
 from nsreason.cli.exits import ended
-from nsreason.recipe import new_model, parse_recipe
-from nsreason.run_log import Status
-from nsreason.training import train
+from nsreason.training.recipe import new_model, parse_recipe
+from nsreason.training.run_log import Status
+from nsreason.training.trainer import train
 
 RECIPE = """
 model = "toy_models:Toy"

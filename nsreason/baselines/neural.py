@@ -24,8 +24,8 @@ from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, c
 
 from ..data.links import NONE, read_links, spell_links
 from ..errors import DataError, RecipeError
-from ..models import LossOut
 from ..query import Query, Reply
+from ..training.model import LossOut
 from .encoders import GridConfig, GridEncoder, QuestionConfig, QuestionEncoder, SentenceConfig, SentenceEncoder
 from .relation_network import RelationNetworkConfig
 from .words import Words

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..models import LossOut
+from ..training.model import LossOut
 from .answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
 from .neural import Neural, NeuralBatch, NeuralConfig, unordered
 from .perceptron import matched_width, parameters

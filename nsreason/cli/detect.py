@@ -158,9 +158,9 @@ def load_detector(
         UsageError: there is no such device here.
     """
     place = pictures.torch_device(device)
-    from ..checkpoint import load_model
     from ..perception.bundled import bundled
     from ..perception.detector import Detector
+    from ..training.checkpoint import load_model
 
     if checkpoint is None:
         try:

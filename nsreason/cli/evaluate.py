@@ -237,9 +237,9 @@ def _evaluate_model(
     batch_size: int | None,
 ) -> int:
     place = pictures.torch_device(device)
-    from ..checkpoint import load_model
     from ..perception.detector import Detector
     from ..perception.scene_parser import SceneParser
+    from ..training.checkpoint import load_model
 
     with output.step(f"loaded {checkpoint} on {place}"):
         model = load_model(checkpoint, trust=trust).to(place)

@@ -31,7 +31,7 @@ def load_learner(path: str, device: options.DeviceName = "cpu", *, trust: bool =
     from .pictures import torch_device
 
     place = torch_device(device)
-    from ..checkpoint import load_model
+    from ..training.checkpoint import load_model
 
     with output.step(f"loaded {path} on {place}"):
         return learner_of(load_model(path, trust=trust).to(place), path)
@@ -43,9 +43,9 @@ def learner_of(found: Any, path: str) -> ConceptLearner:
     Raises:
         CheckpointError: it is another one.
     """
-    from ..checkpoint import load_checkpoint
     from ..concept_learner import ConceptLearner
     from ..reasoner import REASONERS
+    from ..training.checkpoint import load_checkpoint
 
     if not isinstance(found, ConceptLearner):
         name = load_checkpoint(path).model

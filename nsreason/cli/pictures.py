@@ -139,8 +139,8 @@ def _load(
     device: str,
     trust: bool,
 ) -> Any:
-    from ..checkpoint import load_model
     from ..perception.bundled import bundled
+    from ..training.checkpoint import load_model
 
     with output.step(f"loaded {checkpoint or f'the bundled {name}'} on {device}"):
         return load_model(bundled(name) if checkpoint is None else checkpoint, trust=trust).to(device)

@@ -64,7 +64,7 @@ def training() -> Iterator[Callable[[Any], None] | None]:
         yield None
         return
     if sys.stderr.isatty():
-        from ..run_log import progress_bar
+        from ..training.run_log import progress_bar
 
         with progress_bar() as progress:
             yield progress

@@ -14,7 +14,7 @@ from . import options, output
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..recipe import Recipe
+    from ..training.recipe import Recipe
 
 EXAMPLES = ("nsreason recipes", "nsreason recipes clevr-state-quick", "nsreason recipes --json")
 HEAD = ("data", "score", "time")
@@ -34,7 +34,7 @@ def recipes(
 
     With the name of a recipe, prints its file: a copy of it, changed, is one of your own.
     """
-    from ..recipe import bundled_recipes, recipe_text
+    from ..training.recipe import bundled_recipes, recipe_text
 
     if name is not None:
         text, source = recipe_text(name)
@@ -67,7 +67,7 @@ def head(name: str) -> dict[str, Any]:
     Raises:
         RecipeError: there is no such recipe, or it says one of these not.
     """
-    from ..recipe import read_table, recipe_text
+    from ..training.recipe import read_table, recipe_text
 
     text, source = recipe_text(name)
     opening = text.partition("\nmodel = ")[0]
@@ -95,8 +95,8 @@ def parameters(name: str, model: str | None = None) -> int:
     """How many weights a recipe's model has, or another one of the same settings; none is made."""
     import torch
 
-    from ..models import model_class
-    from ..recipe import load_recipe
+    from ..training.model import model_class
+    from ..training.recipe import load_recipe
 
     recipe = load_recipe(name)
     config = _typical(recipe)

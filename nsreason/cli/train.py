@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..errors import NsreasonError
-    from ..recipe import Recipe
-    from ..training import TrainingResult
+    from ..training.recipe import Recipe
+    from ..training.trainer import TrainingResult
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 40 --out data",
@@ -172,8 +172,8 @@ def _train(
     first = _first_process()
     if not first:  # each further process runs this very command; one of them tells
         output.level.quiet = True
-    from ..recipe import load_recipe, new_model
-    from ..training import train
+    from ..training.recipe import load_recipe, new_model
+    from ..training.trainer import train
 
     weights = None if begin is None else _weights(model, begin)
     if resume and (Path(folder) / "last.json").exists():
@@ -214,7 +214,7 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
     Raises:
         NsreasonError: a file or folder is not there, or the recipe is of another model or not valid.
     """
-    from ..recipe import Training, read_table, set_pairs, to_dataclass
+    from ..training.recipe import Training, read_table, set_pairs, to_dataclass
 
     table, source = read_table(recipe)
     of = table.get("model")
@@ -261,8 +261,8 @@ def _begin(made: Any, model: str, path: Path) -> None:
     Raises:
         CheckpointError: it cannot be read, or is of another model.
     """
-    from ..checkpoint import load_checkpoint, load_weights
     from ..errors import CheckpointError
+    from ..training.checkpoint import load_checkpoint, load_weights
 
     found = load_checkpoint(path)
     if found.model != model:
@@ -276,7 +276,7 @@ def _for_model(recipe: Recipe, model: str, name: str) -> Recipe:
     Raises:
         UsageError: its settings are of another kind.
     """
-    from ..recipe import config_class
+    from ..training.recipe import config_class
 
     if config_class(model) is not type(recipe.model_config):
         raise output.UsageError(f"the recipe '{name}' is of the model '{recipe.model}', not of '{model}'")
@@ -287,7 +287,7 @@ def _source(recipe: Recipe) -> Any:
     """The recipe's `[data]`, as what loads it."""
     from importlib import import_module
 
-    from ..recipe import to_dataclass
+    from ..training.recipe import to_dataclass
 
     module, _, name = DATA[recipe.model].partition(":")
     return to_dataclass(recipe.data, getattr(import_module(module), name), "data")

@@ -1,1 +1,1 @@
-"""Recipes that come with the package, each a `.toml` file: `nsreason.recipe.load_recipe(name)`."""
+"""Recipes that come with the package, each a `.toml` file: `nsreason.training.recipe.load_recipe(name)`."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DataError, NsreasonError, RecipeError
-from ..named import named
 from ..query import Query
+from ..registry import named
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def make_task(name: str, settings: Mapping[str, Any] | None = None) -> Any:
     Raises:
         RecipeError: there is no such task, or it has no such setting.
     """
-    from ..recipe import to_dataclass
+    from ..training.recipe import to_dataclass
 
     try:
         return to_dataclass(settings or {}, task_class(name), f"task.{name}")

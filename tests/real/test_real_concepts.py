@@ -16,8 +16,8 @@ from nsreason.data.scenes import load_scenes
 from nsreason.domain import load_domain
 from nsreason.perception.state import StateConfig, state_rows
 from nsreason.probes import probe
-from nsreason.recipe import load_recipe, new_model, to_dataclass
-from nsreason.training import train
+from nsreason.training.recipe import load_recipe, new_model, to_dataclass
+from nsreason.training.trainer import train
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nsreason.checkpoint import load_model
 from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
@@ -20,6 +19,7 @@ from nsreason.perception.detections import decode_masks
 from nsreason.perception.familiarity import Familiarity
 from nsreason.perception.images import read_image
 from nsreason.perception.look import clevr_look
+from nsreason.training.checkpoint import load_model
 
 DATA = os.environ.get("NSREASON_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="NSREASON_DATA names no folder of real data")

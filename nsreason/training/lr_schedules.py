@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import RecipeError
+from ..errors import RecipeError
 
 
 @dataclass(frozen=True)

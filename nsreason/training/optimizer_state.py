@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import CheckpointError
 from .checkpoint import REMEDY, Checkpoint, shape, some
-from .errors import CheckpointError
 from .optimizers import OptimizerRecord, parameter_names
 
 

@@ -3,7 +3,7 @@
     recipe = load_recipe("my_recipe.toml", overrides=["training.lr=1e-4", "training.epochs=3"])
     recipe.training.lr, recipe.model_config, recipe.to_toml()
 
-    model = "concept-learner"          # a name of nsreason.models.MODELS, or your own "module:Class"
+    model = "concept-learner"          # a name of nsreason.training.model.MODELS, or your own "module:Class"
     [model_config]                     # checked against the model's Config
     [data]                             # checked by whoever loads the data
     [training]                         # checked against Training
@@ -26,13 +26,13 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from ..decoding import plain_fault
+from ..errors import RecipeError, did_you_mean
+from ..registry import only_table
+from ..toml import write_toml
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
-from .decoding import plain_fault
-from .errors import RecipeError, did_you_mean
-from .models import MODELS, model_class
-from .named import only_table
-from .schedules import Schedule
-from .toml import write_toml
+from .lr_schedules import Schedule
+from .model import MODELS, model_class
 
 T = TypeVar("T")
 Precision = Literal["32", "16-mixed", "bf16-mixed"]
@@ -121,7 +121,7 @@ class Recipe:
     """A checked recipe.
 
     Attributes:
-        model: its name in `nsreason.models.MODELS`, or `module:Class`.
+        model: its name in `nsreason.training.model.MODELS`, or `module:Class`.
         model_config: an instance of the model's Config.
         data: as written; see `to_dataclass`.
         curriculum: None learns from everything from the first epoch on.
@@ -291,7 +291,7 @@ def _of_a_run(name: str | Path) -> bool:
 
 def _hold_to_tables(text: str, source: str, trust: bool) -> None:
     """Refuse a recipe that names modules; what is wrong with it otherwise is told when it is read."""
-    from .tasks import TASKS
+    from ..tasks import TASKS
 
     try:
         table = tomllib.loads(text)

@@ -17,8 +17,8 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
-from .errors import TrainingError
-from .models import LossOut, Model
+from ..errors import TrainingError
+from .model import LossOut, Model
 from .recipe import Precision, Training
 
 T = TypeVar("T")

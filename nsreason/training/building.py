@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import NsreasonError, RecipeError
-from .models import MODELS, model_class
+from ..errors import NsreasonError, RecipeError
+from .model import MODELS, model_class
 
 _CHECKED_FROM = 1 << 12  # a model with a larger setting is measured before memory is taken for it
 _LARGEST = 1 << 20  # of a size or a count

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .decoding import check_plain, decode_file, valid_text
-from .errors import TrainingError
-from .files import atomic_write
-from .models import LossOut
+from ..decoding import check_plain, decode_file, valid_text
+from ..errors import TrainingError
+from ..files import atomic_write
+from .model import LossOut
 from .recipe import Recipe
 
 Number = int | float

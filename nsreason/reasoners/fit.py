@@ -22,20 +22,20 @@ from typing import Any
 import msgspec
 import torch
 
-from .checkpoint import check_recipe, differences, load_checkpoint, load_weights
-from .curriculum import Curriculum
-from .decoding import Count, Seconds, check_plain, decode_file
-from .devices import resolved
-from .errors import CheckpointError, DataError, RecipeError, TrainingError
-from .files import atomic_write
-from .models import model_class
-from .query import digest
-from .random_numbers import random_state, set_random_state
-from .reasoner import Budget, Lesson
-from .recipe import Recipe, new_model, read_recipe
-from .run_log import Status
-from .sampling import Plan
-from .training import Stopped, TrainingResult, train
+from ..decoding import Count, Seconds, check_plain, decode_file
+from ..errors import CheckpointError, DataError, RecipeError, TrainingError
+from ..files import atomic_write
+from ..query import digest
+from ..reasoner import Budget, Lesson
+from ..training.checkpoint import check_recipe, differences, load_checkpoint, load_weights
+from ..training.curriculum import Curriculum
+from ..training.devices import resolved
+from ..training.model import model_class
+from ..training.random_state import random_state, set_random_state
+from ..training.recipe import Recipe, new_model, read_recipe
+from ..training.run_log import Status
+from ..training.sampling import Plan
+from ..training.trainer import Stopped, TrainingResult, train
 
 _TIMED = 6  # steps of an epoch that is timed
 _TIMING = 10.0  # seconds that timing takes at the most

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import RecipeError, TrainingError, did_you_mean
+from ..errors import RecipeError, TrainingError, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .named import named
+from ..registry import named
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,6 +1,6 @@
 """What changes a model's weights: the recipe's optimizer, and the parts of a model that a lesson holds still.
 
-What an optimizer holds is told here, as checkpoints keep it; `nsreason.optimizer_state` puts it back.
+What an optimizer holds is told here, as checkpoints keep it; `nsreason.training.optimizer_state` puts it back.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from .decoding import check_plain
-from .errors import TrainingError, did_you_mean
+from ..decoding import check_plain
+from ..errors import TrainingError, did_you_mean
 from .recipe import Training
 
 

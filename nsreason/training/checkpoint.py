@@ -28,10 +28,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .decoding import Count, check_plain, decode_file
-from .errors import CheckpointError, DataError, RecipeError, did_you_mean
-from .files import atomic_write
-from .named import only_table
+from ..decoding import Count, check_plain, decode_file
+from ..errors import CheckpointError, DataError, RecipeError, did_you_mean
+from ..files import atomic_write
+from ..registry import only_table
 from .optimizers import OptimizerRecord, optimizer_tensors
 
 FORMAT = 1
@@ -381,7 +381,7 @@ def load_model(path: str | Path, name: str | None = None, *, trust: bool = False
 
     Args:
         name: of the model that is expected.
-        trust: let the checkpoint name a model that is none of `nsreason.models.MODELS`, as `module:Class`: the module
+        trust: let the checkpoint name a model that is none of `nsreason.training.model.MODELS`, as `module:Class`: the module
             is imported, which runs its code, with a TrustWarning. One that `name` names needs no trust.
 
     Raises:
@@ -389,7 +389,7 @@ def load_model(path: str | Path, name: str | None = None, *, trust: bool = False
             one that nsreason does not know and is not trusted.
     """
     from .building import build
-    from .models import MODELS
+    from .model import MODELS
     from .recipe import config_class, to_dataclass
 
     checkpoint = load_checkpoint(path)

@@ -26,21 +26,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from .checkpoint import (
-    Checkpoint,
-    check_model,
-    check_recipe,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-)
+from ..errors import CheckpointError, TrainingError, did_you_mean
+from ..locks import locked_folder
+from .checkpoint import Checkpoint, check_model, check_recipe, load_checkpoint, load_weights, save_checkpoint
 from .devices import Devices, Held, LossModule, first_process, resolved
-from .errors import CheckpointError, TrainingError, did_you_mean
-from .locks import locked_folder
-from .models import LossOut, Model
+from .model import LossOut, Model
 from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
-from .random_numbers import random_state, seed_all, set_random_state
+from .random_state import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
 from .run_state import REMEDY, precision_of, read_state, sweep_run
