@@ -26,10 +26,10 @@ import msgspec
 from .comparison import Comparison, Example, Question, Run
 from .comparison_examples import choose, drawing, story
 from .comparison_files import read_plan, read_run, write_record
-from .decoding import valid_text
 from .errors import DataError, NsreasonError, RecipeError, did_you_mean
-from .files import sweep
-from .locks import locked_folder
+from .io.decoding import valid_text
+from .io.files import sweep
+from .io.locks import locked_folder
 from .query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from .answer_text import same_answer
-from .decoding import Count, Seconds, Whole, check_plain, decode
 from .errors import DataError
+from .io.decoding import Count, Seconds, Whole, check_plain, decode
 from .reasoner import Kind
 
 REMEDY = "remove it, to have it made anew"

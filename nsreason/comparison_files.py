@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from .comparison import REMEDY, Run
-from .decoding import Whole, check_plain, decode_file
 from .errors import DataError
-from .files import atomic_write
+from .io.decoding import Whole, check_plain, decode_file
+from .io.files import atomic_write
 
 
 def write_record(path: Path, told: Any) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from . import svg_plot
 from .comparison import Comparison, Example
 from .comparison_figures import Bin, Figures
 from .comparison_sheets import (
@@ -29,8 +28,9 @@ from .comparison_sheets import (
     told_facts,
 )
 from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
+from .pages import svg_plot
+from .pages.svg_plot import Plot, Point, Series
 from .report import Score
-from .svg_plot import Plot, Point, Series
 
 _escape = html.escape
 _LONG = 18  # letters of a name, from which on it may be broken

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import DataError, NsreasonError, did_you_mean
-from .image_files import read_header
+from .io.images import read_header
 from .perception.detections import Detections, read_detections
 from .perception.detector_batch import DetectionExample, ImageCache
 from .perception.images import ImageFolder

@@ -39,7 +39,7 @@ from .data.records import Records, read_records
 from .data.scenes import PackedScenes, SceneFile, load_scenes
 from .domain import Domain, load_domain
 from .errors import DataError
-from .locks import locked_file
+from .io.locks import locked_file
 from .report import EXAMPLES, Failures, Report
 from .scene import Scene
 

@@ -27,9 +27,9 @@ from .data.scenes import SceneFile, load_scenes
 from .domain import Domain
 from .errors import DataError, NsreasonError
 from .evaluation import evaluate
-from .files import atomic_write
 from .image_reasoning import ImageReasoner, Looked
-from .locks import locked_file
+from .io.files import atomic_write
+from .io.locks import locked_file
 from .perception.images import read_image, read_transparent, transparency
 from .perception_report import PerceptionReport
 from .program import Program

@@ -21,7 +21,7 @@ import torch
 
 from .data.scenes import load_scenes
 from .errors import DataError, NsreasonError
-from .image_files import read_header
+from .io.images import read_header
 from .perception.detections import Detections, Rle, mask_boxes, match, read_detections
 from .perception.images import ImageFolder, read_image
 from .perception.scene_parser import ParserExample, SceneParser, patches_of

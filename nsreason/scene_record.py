@@ -17,7 +17,7 @@ import msgspec
 
 from .domain import Domain
 from .errors import SceneError, did_you_mean
-from .json_numbers import as_whole
+from .io.json_numbers import as_whole
 
 Vector = tuple[float, float, float]
 JsonText = bytes | str | msgspec.Raw

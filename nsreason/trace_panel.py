@@ -91,7 +91,7 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     """
     from PIL import Image, ImageEnhance
 
-    from .image_files import read_rgb
+    from .io.images import read_rgb
     from .trace_picture import regions
 
     photo = read_rgb(image)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import SceneError
+from .io.embedded_images import embedded
 from .scene import ObjectPlace, Scene
-from .trace_image import embedded
 from .trace_plan import Drawing, Spot, svg_element
 
 if TYPE_CHECKING:

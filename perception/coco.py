@@ -15,7 +15,7 @@ import numpy as np
 
 from ..data.image_names import ImageNames
 from ..errors import DataError
-from ..files import atomic_write
+from ..io.files import atomic_write
 from .detected import Detections, pixel_areas
 from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error, whole
 from .rle import F32

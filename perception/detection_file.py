@@ -13,7 +13,7 @@ import numpy as np
 from ..data.image_names import ImageNames, bare_name
 from ..data.records import BadRecord
 from ..errors import DataError, NsreasonError
-from ..json_numbers import as_whole
+from ..io.json_numbers import as_whole
 from .detected import Detections, pixel_areas
 from .rle import Rle, as_rle, mask_boxes
 

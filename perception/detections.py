@@ -27,7 +27,7 @@ import msgspec
 from ..data.dataset_folder import refuse_incomplete
 from ..data.records import Records, cut_lines, not_json, without_nan
 from ..errors import DataError
-from ..files import read_bytes
+from ..io.files import read_bytes
 from .coco import read_instances, read_results, write_detections, write_results
 from .coco_evaluation import CocoFigures, evaluate_detections, evaluate_files
 from .detected import Detections, box_ious

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..files import atomic_write
+from ..io.files import atomic_write
 from .detections import Detections
 from .detector_labels import labelled
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..data.dataset_folder import refuse_incomplete
 from ..data.image_names import ImageNames
 from ..errors import DataError
-from ..files import atomic_write
-from ..image_files import ENDINGS, read_pixels
+from ..io.files import atomic_write
+from ..io.images import ENDINGS, read_pixels
 
 __all__ = ["ENDINGS", "ImageFolder", "find_images", "read_image", "read_transparent", "transparency", "write_png"]
 

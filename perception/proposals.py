@@ -15,7 +15,7 @@ import msgspec
 
 from ..data.records import cut_records
 from ..errors import DataError
-from ..json_numbers import as_whole
+from ..io.json_numbers import as_whole
 from .coco import DECODING
 from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error, whole
 

@@ -48,11 +48,11 @@ from nsreason.comparison_page import page
 from nsreason.comparison_report import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
+from nsreason.io.toml import write_toml
 from nsreason.perception.detections import read_detections
 from nsreason.perception.images import read_image
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners.fit import learn
-from nsreason.toml import write_toml
 from nsreason.training import trainer
 from nsreason.training.building import build
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint

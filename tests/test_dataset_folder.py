@@ -25,7 +25,7 @@ from nsreason.data.synthetic import write_dataset
 from nsreason.data.synthetic.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
 from nsreason.data.synthetic.springs import read_springs
 from nsreason.errors import DataError, DomainError, LockError
-from nsreason.locks import locked_folder
+from nsreason.io.locks import locked_folder
 from nsreason.perception.detections import read_detections
 from nsreason.perception.images import ImageFolder, find_images
 

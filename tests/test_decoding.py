@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from nsreason.decoding import Count, Seconds, check_plain, decode, decode_file, decode_plain, plain_fault
 from nsreason.errors import CheckpointError, DataError
+from nsreason.io.decoding import Count, Seconds, check_plain, decode, decode_file, decode_plain, plain_fault
 
 
 class Record(msgspec.Struct):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from nsreason import files
 from nsreason.errors import DataError
-from nsreason.files import atomic_write, read_bytes, sweep
-from nsreason.locks import locked_file, locked_folder
+from nsreason.io import files
+from nsreason.io.files import atomic_write, read_bytes, sweep
+from nsreason.io.locks import locked_file, locked_folder
 
 
 def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from nsreason.errors import DataError
-from nsreason.image_files import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
+from nsreason.io.embedded_images import embedded
+from nsreason.io.images import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
 from nsreason.perception.images import ImageFolder, find_images, read_image
 from nsreason.picture import Picture
-from nsreason.trace_image import embedded
 
 ROOT = Path(__file__).parent.parent
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(hostile) print\nshowpage\n%%EOF\n"
@@ -45,7 +45,7 @@ def test_no_other_module_opens_an_image() -> None:
             calls += ["Image.open"] if "PIL.Image.open" in names else []
             if any(c in opening or c.endswith((".imread", "Image.open")) for c in calls):
                 found.append(path.relative_to(ROOT).as_posix())
-    assert sorted(found) == ["nsreason/image_files.py"]
+    assert sorted(found) == ["nsreason/io/images.py"]
 
 
 @pytest.mark.parametrize("reader", readers())

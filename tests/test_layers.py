@@ -18,10 +18,10 @@ PARTS = {"nsreason": "nsreason", "executors": "nsreason.executors", "perception"
 
 # From the bottom up. A name stands for the module and all below it; the longest name that fits counts.
 LAYERS: list[tuple[str, ...]] = [
-    ("nsreason.errors", "nsreason.kinds", "nsreason.json_numbers", "nsreason.answer_text"),
+    ("nsreason.errors", "nsreason.kinds", "nsreason.io.json_numbers", "nsreason.answer_text"),
     (
-        *("nsreason.decoding", "nsreason.files", "nsreason.image_files", "nsreason.locks", "nsreason.registry"),
-        "nsreason.unpacking",
+        *("nsreason.io.decoding", "nsreason.io.files", "nsreason.io.images", "nsreason.io.locks", "nsreason.registry"),
+        "nsreason.io.unpacking",
     ),
     ("nsreason.algebra",),
     ("nsreason.ops",),
@@ -52,7 +52,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.comparison_report",
         "nsreason.comparison_sheets",
         "nsreason.comparison_words",
-        "nsreason.svg_plot",
+        "nsreason.pages.svg_plot",
     ),
     ("nsreason.losses", "nsreason.probes", "nsreason.soft_scores"),
     (
@@ -80,7 +80,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.recipes",
         "nsreason.training.curriculum",
         "nsreason.training.lr_schedules",
-        "nsreason.toml",
+        "nsreason.io.toml",
         "nsreason.training.building",
         "nsreason.training.checkpoint",
         "nsreason.training.random_state",

@@ -19,12 +19,12 @@ import pytest
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import DataError, LockError, NsreasonError, NsreasonWarning
 from nsreason.evaluation import evaluate
-from nsreason.locks import locked_file, locked_folder
+from nsreason.io.locks import locked_file, locked_folder
 
 ROOT = Path(__file__).parent.parent
 HOLD = """
 import sys, time
-from nsreason.locks import locked_file, locked_folder
+from nsreason.io.locks import locked_file, locked_folder
 with {"file": locked_file, "folder": locked_folder}[sys.argv[1]](sys.argv[2]):
     print("held", flush=True)
     sys.stdin.readline()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from toy_models import PartConfig, Toy, ToyConfig
 
 from nsreason.errors import RecipeError
-from nsreason.toml import write_toml
+from nsreason.io.toml import write_toml
 from nsreason.training import recipe as module
 from nsreason.training.curriculum import Lesson, preset
 from nsreason.training.lr_schedules import Schedule

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.svg_plot import HUES, STYLE, Plot, Point, Series, _apart, draw, glyph
+from nsreason.pages.svg_plot import HUES, STYLE, Plot, Point, Series, _apart, draw, glyph
 
 SVG = ElementTree.Element
 

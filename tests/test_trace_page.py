@@ -19,12 +19,12 @@ from stylesheets import contrast, over, rgb, themes
 
 from nsreason.errors import DataError
 from nsreason.executors import trace
-from nsreason.image_files import read_rgb
+from nsreason.io.embedded_images import SCREEN, embedded
+from nsreason.io.images import read_rgb
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
-from nsreason.trace_image import SCREEN, embedded
 from nsreason.trace_panel import ON_PHOTO
 from nsreason.trace_picture import picture, regions
 

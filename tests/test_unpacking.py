@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsreason import unpacking
 from nsreason.data.arrays import read_arrays
 from nsreason.data.babi import load_babi, task_files
 from nsreason.data.scenes import load_scenes
 from nsreason.errors import DataError
-from nsreason.files import read_bytes
-from nsreason.unpacking import LimitedStream, Unpacking
+from nsreason.io import unpacking
+from nsreason.io.files import read_bytes
+from nsreason.io.unpacking import LimitedStream, Unpacking
 
 REFUSED = r"bytes that unpack to more than {}, as files do that are made to do harm\n.*NSREASON_UNPACK_RATIO"
 STORY = b"1 Mary moved to the bathroom.\n2 Where is Mary?\tbathroom\t1\n"
@@ -89,7 +89,7 @@ def test_a_bomb_takes_no_more_than_its_cap(tmp_path: Path, monkeypatch: pytest.M
             written += len(data)  # type: ignore[arg-type]
             return super().write(data)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("nsreason.files.tempfile.TemporaryFile", Counted)
+    monkeypatch.setattr("nsreason.io.files.tempfile.TemporaryFile", Counted)
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(bytes(50_000_000)))
     with pytest.raises(DataError, match="unpack to more than"):

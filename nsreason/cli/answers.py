@@ -97,7 +97,7 @@ def write_page(trace: Trace, path: str, image_file: str | None) -> None:
     Raises:
         DataError: the picture cannot be read, or the page cannot be written.
     """
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     page = trace.to_html(None if image_file is None else Path(image_file)).encode("utf-8", "replace")
     with atomic_write(path) as file:
@@ -110,7 +110,7 @@ def write_picture(trace: Trace, path: str, image_file: str | None) -> None:
     Raises:
         DataError: the scene's image cannot be read, the program is too long, or the picture cannot be written.
     """
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     picture = trace.to_png(None if image_file is None else Path(image_file))
     with atomic_write(path) as file:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
-from ..decoding import decode_file
 from ..errors import CheckpointError, DataError, did_you_mean
+from ..io.decoding import decode_file
 from . import output
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def output_file(path: str | None, option: str) -> None:
 
 def image(path: str) -> None:
     """Raise DataError when a file is not there, or does not begin as an image does."""
-    from ..image_files import read_header
+    from ..io.images import read_header
 
     file(path)
     read_header(path)

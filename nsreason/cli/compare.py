@@ -95,7 +95,7 @@ def compare(
 
     Exits with 1 when a reasoner failed; the report is written all the same, and names it in its headline.
     """
-    from ..locks import locked_folder
+    from ..io.locks import locked_folder
     from ..reasoner import REASONERS as KNOWN
     from ..reasoner import read_budget
     from ..tasks import TASKS as TOLD
@@ -208,7 +208,7 @@ def write_report(found: Comparison, out: str | Path) -> None:
 
     from ..comparison_page import page
     from ..comparison_report import figures_json, to_markdown
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     told = {
         "report.md": to_markdown(found),

@@ -57,7 +57,7 @@ def _folder(out: str) -> Path:
     Raises:
         DataError: it has other files of these names, or cannot be written.
     """
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     folder = Path(out)
     try:

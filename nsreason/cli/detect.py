@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import CheckpointError, DataError, NsreasonError
-from ..locks import locked_file, locked_folder
+from ..io.locks import locked_file, locked_folder
 from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:

@@ -292,7 +292,7 @@ def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     with atomic_write(path) as file:
         file.write(text.encode(errors="backslashreplace"))

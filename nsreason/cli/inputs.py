@@ -143,7 +143,7 @@ def read(path: str) -> bytes:
     Raises:
         DataError: it cannot be read.
     """
-    from ..files import read_bytes
+    from ..io.files import read_bytes
 
     return bytes(memoryview(read_bytes(path)))
 

@@ -127,7 +127,7 @@ def write_file(path: str, data: bytes) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     if not Path(path).parent.is_dir():
         raise DataError(f"{path}: there is no folder {Path(path).parent}")

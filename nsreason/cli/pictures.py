@@ -217,7 +217,7 @@ def page_picture(path: str, *, wanted: bool = True) -> Iterator[str | None]:
     if not wanted:
         yield None
         return
-    from ..image_files import read_header
+    from ..io.images import read_header
 
     header = read_header(path)
     plain = header.format in ("PNG", "JPEG") and not header.turned

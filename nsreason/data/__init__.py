@@ -1,6 +1,6 @@
 """Data files: scenes and questions on disk, cut into records that are read one by one. Imports no torch."""
 
-from ..files import atomic_write
+from ..io.files import atomic_write
 from .questions import QuestionRecord, read_questions, write_questions
 from .records import BadRecord
 from .scenes import SceneFile, load_scenes, read_scenes, write_scenes

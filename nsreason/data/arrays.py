@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decoding import decode
 from ..errors import DataError
-from ..files import atomic_write, read_bytes
-from ..unpacking import Unpacking
+from ..io.decoding import decode
+from ..io.files import atomic_write, read_bytes
+from ..io.unpacking import Unpacking
 from .dataset_folder import refuse_incomplete
 
 Array = NDArray[Any]

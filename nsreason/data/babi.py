@@ -31,8 +31,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from ..errors import DataError
-from ..files import read_bytes
-from ..unpacking import IN_MEMORY, LimitedStream, Unpacking
+from ..io.files import read_bytes
+from ..io.unpacking import IN_MEMORY, LimitedStream, Unpacking
 from .babi_stories import BadLine, Stories, Story, read_stories, words
 from .babi_tasks import NAMES, PASS_PERCENT, TASKS, TaskScore, score_tasks
 

@@ -24,8 +24,8 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import DataError
-from ..files import atomic_write, sweep, sync_folder
-from ..locks import locked_folder
+from ..io.files import atomic_write, sweep, sync_folder
+from ..io.locks import locked_folder
 
 MANIFEST, INSTANCES, IMAGES = "dataset.json", "instances.json", "images"
 _MAKING = ".making"

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from ..errors import DataError
-from ..files import atomic_write, sweep
+from ..io.files import atomic_write, sweep
 
 Status = Literal["right", "wrong", "skipped", "unscored", "bad"]
 

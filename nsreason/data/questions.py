@@ -18,7 +18,7 @@ import msgspec
 
 from ..domain import Domain
 from ..errors import DataError, ProgramError
-from ..json_numbers import as_whole
+from ..io.json_numbers import as_whole
 from ..program import Program
 from ..scene_record import not_finite
 from .answers import normalise_answer

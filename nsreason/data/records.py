@@ -22,7 +22,7 @@ from typing import Any, Literal, overload
 import msgspec
 
 from ..errors import DataError, NsreasonError, nearest
-from ..files import Buffer, read_bytes
+from ..io.files import Buffer, read_bytes
 from .dataset_folder import refuse_incomplete
 
 Layout = Literal["official", "list", "single", "lines", "folder"]

@@ -19,7 +19,7 @@ import msgspec
 
 from ..domain import Domain, load_domain
 from ..errors import DataError, SceneError
-from ..files import atomic_write
+from ..io.files import atomic_write
 from ..scene import ObjectPlace, Scene
 from .image_names import ImageNames
 from .records import BadRecord, Records, read_records

@@ -78,7 +78,7 @@ def _kept(path: Path, grammar: str) -> PlainTable | None:
 
 
 def _keep(path: Path, grammar: str, plain: PlainTable) -> None:
-    from ..files import atomic_write
+    from ..io.files import atomic_write
 
     content = msgspec.json.encode(plain)
     with contextlib.suppress(OSError, NsreasonError):  # a full disk is a DataError

@@ -22,9 +22,9 @@ from typing import Any
 import msgspec
 import torch
 
-from ..decoding import Count, Seconds, check_plain, decode_file
 from ..errors import CheckpointError, DataError, RecipeError, TrainingError
-from ..files import atomic_write
+from ..io.decoding import Count, Seconds, check_plain, decode_file
+from ..io.files import atomic_write
 from ..query import digest
 from ..reasoner import Budget, Lesson
 from ..training.checkpoint import check_recipe, differences, load_checkpoint, load_weights

@@ -28,9 +28,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..decoding import Count, check_plain, decode_file
 from ..errors import CheckpointError, DataError, RecipeError, did_you_mean
-from ..files import atomic_write
+from ..io.decoding import Count, check_plain, decode_file
+from ..io.files import atomic_write
 from ..registry import only_table
 from .optimizers import OptimizerRecord, optimizer_tensors
 

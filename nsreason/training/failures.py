@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from ..files import atomic_write
+from ..io.files import atomic_write
 
 
 def unexpected(folder: Path, name: str, error: Exception) -> str:

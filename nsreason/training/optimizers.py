@@ -12,8 +12,8 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from ..decoding import check_plain
 from ..errors import TrainingError, did_you_mean
+from ..io.decoding import check_plain
 from .recipe import Training
 
 

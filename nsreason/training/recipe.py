@@ -26,10 +26,10 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from ..decoding import plain_fault
 from ..errors import RecipeError, did_you_mean
+from ..io.decoding import plain_fault
+from ..io.toml import write_toml
 from ..registry import only_table
-from ..toml import write_toml
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
 from .lr_schedules import Schedule
 from .model import MODELS, model_class

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..decoding import check_plain, decode_file, valid_text
 from ..errors import TrainingError
-from ..files import atomic_write
+from ..io.decoding import check_plain, decode_file, valid_text
+from ..io.files import atomic_write
 from .model import LossOut
 from .recipe import Recipe
 

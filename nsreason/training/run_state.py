@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 
-from ..decoding import Count, Seconds, decode_file, decode_plain
 from ..errors import CheckpointError, TrainingError
-from ..files import sweep
+from ..io.decoding import Count, Seconds, decode_file, decode_plain
+from ..io.files import sweep
 from .checkpoint import Checkpoint
 from .recipe import Precision
 from .sampling import Plan

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError, TrainingError, did_you_mean
-from ..locks import locked_folder
+from ..io.locks import locked_folder
 from .checkpoint import Checkpoint, check_model, check_recipe, load_checkpoint, load_weights, save_checkpoint
 from .devices import Devices, Held, LossModule, first_process, resolved
 from .model import LossOut, Model

@@ -29,7 +29,7 @@ import msgspec
 from ...answering import QuestionTypes
 from ...domain import Domain, load_domain
 from ...errors import DataError
-from ...files import atomic_write
+from ...io.files import atomic_write
 from ...scene import Scene
 from ..dataset_folder import IMAGES, INSTANCES, new_dataset
 from ..questions import QuestionRecord

@@ -333,7 +333,7 @@ def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int 
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    from ...files import atomic_write
+    from ...io.files import atomic_write
 
     side, line, margin = SIZE * scale, 22, 16
     rows = [

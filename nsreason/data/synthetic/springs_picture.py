@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files import atomic_write
+from ...io.files import atomic_write
 from .springs import BALLS, FRAMES, NONE, RGB, ROD, Springs
 
 if TYPE_CHECKING:

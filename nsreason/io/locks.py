@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from .errors import DataError, LockError, NsreasonWarning
+from ..errors import DataError, LockError, NsreasonWarning
 from .files import sweep
 
 _held: dict[str, int] = {}  # lock files that this process holds -> the thread that took them

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import DataError, NsreasonError
+from ..errors import DataError, NsreasonError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from .errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean
 from .unpacking import CHUNK, Unpacking
 
 Buffer = bytes | mmap.mmap

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from .errors import DataError, NsreasonError
+from ..errors import DataError, NsreasonError
 
 T = TypeVar("T")
 # Numbers that a float keeps to the last digit, so that sums and means of them are right and finite.

@@ -11,8 +11,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import DataError
-from .image_files import LARGEST, READABLE, read_rgb
+from ..errors import DataError
+from .images import LARGEST, READABLE, read_rgb
 
 HEAVY = 1_500_000  # bytes of a file that is written anew
 SCREEN = 1600  # pixels: the most of a side then

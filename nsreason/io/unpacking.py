@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .errors import DataError
+from ..errors import DataError
 
 RATIO = 250
 LIMIT = 16 << 30  # bytes that go to the disk

@@ -1,0 +1,1 @@
+"""Documents that are written: plots and tables. Nothing here knows what they show."""
