@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from nsreason.concept_data import ConceptData, load_concept_data
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors.algebras import Logit
 from nsreason.executors.grounding import Grounded
 from nsreason.executors.quasi_symbolic import QuasiSymbolic

@@ -18,7 +18,7 @@ import numpy as np
 
 from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import load_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
 from nsreason.questions import QuestionParser
 

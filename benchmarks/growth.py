@@ -33,7 +33,7 @@ from nsreason import Call, NsreasonError, Program, Scene
 from nsreason.data.questions import QuestionRecord, decode_program, decode_question
 from nsreason.data.records import cut_records
 from nsreason.dialects import DIALECTS, from_clevr, read_program, to_clevr, write_program
-from nsreason.domain import load_domain, parse_domain
+from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.executors import SceneBatch, execute_values
 from nsreason.surfaces import show_node
 from nsreason.trace import Trace

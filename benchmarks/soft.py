@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import load_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
 from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded, ground_crisp

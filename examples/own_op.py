@@ -10,10 +10,10 @@ degrees.
 
 from typing import TypeVar
 
-from nsreason.algebra import Algebra, View
+from nsreason.dsl.algebra import Algebra, View
+from nsreason.dsl.kinds import Number, Objects, Relation, Truth
+from nsreason.dsl.ops import OPS, op
 from nsreason.executors import execute, execute_batch
-from nsreason.kinds import Number, Objects, Relation, Truth
-from nsreason.ops import OPS, op
 from nsreason.scene import Scene
 from nsreason.surfaces import parse_program
 

@@ -3,7 +3,7 @@
 python examples/quickstart.py
 """
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, trace
 from nsreason.questions import parse_question
 from nsreason.scene import Scene

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..domain import Domain
-from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ..dsl.domain import Domain
+from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..scene import members
 
 Answer = bool | int | str | tuple[int, ...]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 from ..errors import ExecutionError
 from ..scene import Scene
 from .algebras import SoftAlgebra

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..dsl.ops import Op
 from ..errors import ExecutionError, NotUnique
-from ..kinds import NUMBER, OBJECT, TRUTH, WORD
-from ..ops import Op
 from ..program import Program
 from ..scene import Scene, members
 from .answers import Answer, decode

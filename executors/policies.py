@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..kinds import OBJECT, WORD
+from ..dsl.kinds import OBJECT, WORD
 from ..program import Program
 from ..scene import Scene
 from .answers import Answer, decode

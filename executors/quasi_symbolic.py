@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domain import Domain, Step
+from ..dsl.domain import Domain, Step
+from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..errors import ExecutionError, NotUnique
-from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..program import Program
 from ..scene import Scene
 from ..trace import Trace

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..domain import Domain
+from ..dsl.domain import Domain
+from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..dsl.ops import OPS, Op
 from ..errors import ExecutionError, NsreasonError
-from ..kinds import NUMBER, OBJECT, TRUTH, WORD
-from ..ops import OPS, Op
 from ..program import Program
 from ..scene import Scene
 from .answers import Answer, decode

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 from ..errors import ExecutionError, NotUnique
 from ..program import Program
 from ..surfaces import show_node

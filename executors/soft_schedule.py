@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domain import Domain
+from ..dsl.domain import Domain
+from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ..dsl.ops import Op
 from ..errors import ExecutionError
-from ..kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
-from ..ops import Op
 from ..program import Program
 from .schedule import I64, MAX_LITERALS, numbered_op, record_of, record_width
 

@@ -16,9 +16,9 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..dsl.kinds import OBJECTS
+from ..dsl.ops import Op
 from ..errors import DomainError
-from ..kinds import OBJECTS
-from ..ops import Op
 from ..scene import Scene, converse
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .canonical import canonical, equivalent
     from .describe import describe
-    from .domain import Domain, load_domain
+    from .dsl.domain import Domain, load_domain
+    from .dsl.ops import OPS, op
     from .errors import (
         ConversionError,
         DataError,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .executors import Answer, execute, execute_batch, trace
-    from .ops import OPS, op
     from .program import Call, Program
     from .questions import parse_question, readings
     from .scene import Scene

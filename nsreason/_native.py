@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from .domain import Domain, Step
+from .dsl.domain import Domain, Step
+from .dsl.kinds import ATTRIBUTE, CONCEPT, WORD
+from .dsl.ops import OPS, Op
 from .errors import ConversionError, DomainError, did_you_mean
-from .kinds import ATTRIBUTE, CONCEPT, WORD
-from .ops import OPS, Op
 from .program import Program
 
 Told = tuple[str, tuple[str, ...]]  # a native name and its value inputs
@@ -80,7 +80,7 @@ class NativeTable:
         except (ConversionError, DomainError) as error:
             raise ConversionError(str(error), node=node) from None
         # A user's op may be defined anew, in a notebook; those of the package stay what they are.
-        if step.op.function.__module__ == "nsreason.ops" and len(self._steps) < 100_000:
+        if step.op.function.__module__ == "nsreason.dsl.ops" and len(self._steps) < 100_000:
             self._steps[name, values] = step
         return step
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import ConversionError, ProgramError, did_you_mean
 from .program import Call, Program
 

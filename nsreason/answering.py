@@ -16,10 +16,10 @@ from .data.predictions import Prediction
 from .data.questions import QuestionRecord, decode_program, decode_question
 from .data.records import Records
 from .data.scenes import SceneFile
-from .domain import Domain
+from .dsl.domain import Domain
+from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .errors import DataError, ExecutionError, NsreasonError
 from .io.decoding import valid_text
-from .kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .program import Program
 from .report import Report
 

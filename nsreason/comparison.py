@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from .answer_text import same_answer
 from .errors import DataError
 from .io.decoding import Count, Seconds, Whole, check_plain, decode
+from .queries.answer_text import same_answer
 from .reasoner import Kind
 
 REMEDY = "remove it, to have it made anew"

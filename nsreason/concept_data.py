@@ -25,7 +25,7 @@ from .answering import QuestionTypes
 from .data.answers import reference_answer
 from .data.questions import QuestionRecord, read_questions
 from .data.scenes import SceneFile, load_scenes
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .losses import encode_answer
 from .perception.detections import Detections

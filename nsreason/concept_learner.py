@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from .concept_data import Described, Example, Viewed, describe_scenes
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
+from .dsl.kinds import WORD
 from .errors import DataError, ExecutionError
 from .executors.algebras import Logit, algebra
 from .executors.answers import Answer
@@ -31,7 +32,6 @@ from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, trace_soft
 from .executors.soft_faults import check_tables
 from .executors.soft_schedule import Schedule, schedule
-from .kinds import WORD
 from .losses import answer_losses, right_answers
 from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
 from .perception.detections import Detections

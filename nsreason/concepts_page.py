@@ -13,7 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from . import concepts_map
-from .domain import Domain
+from .dsl.domain import Domain
 from .embedding_view import OTHERS, Map
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import msgspec
 
 from ._native import native_table
 from ._nscl import NsclOp, from_nscl, to_nscl
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import ConversionError, ProgramError, did_you_mean
 from .program import Program
 from .surfaces import parse_program, show

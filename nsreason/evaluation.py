@@ -37,7 +37,7 @@ from .data.predictions import Journal, Stream
 from .data.questions import QuestionRecord
 from .data.records import Records, read_records
 from .data.scenes import PackedScenes, SceneFile, load_scenes
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import DataError
 from .io.locks import locked_file
 from .report import EXAMPLES, Failures, Report

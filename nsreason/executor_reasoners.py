@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import DataError, NsreasonError
 from .query import Query, Reply
 from .reasoner import Executing, Kind, Lesson, Reasoner, program_of

@@ -22,7 +22,7 @@ from .answering import QuestionTypes
 from .concept_data import ConceptData, Examples, Split, Viewed, find_file, make_example
 from .data.questions import QuestionRecord, read_questions
 from .data.scenes import load_scenes
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .perception.detections import DetectionFile, Detections, read_detections
 from .perception.images import ImageFolder, read_image

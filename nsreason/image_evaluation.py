@@ -24,7 +24,7 @@ from .data.predictions import Prediction
 from .data.questions import QuestionRecord, read_questions
 from .data.records import BadRecord
 from .data.scenes import SceneFile, load_scenes
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .evaluation import evaluate
 from .image_reasoning import ImageReasoner, Looked

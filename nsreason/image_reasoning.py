@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import msgspec
 from torch import Tensor
 
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .perception.detections import Detections
 from .perception.fitting import Fit, Size

@@ -14,7 +14,7 @@ from .baselines.perceptron import parameters
 from .concept_data import Described, Example, Examples, describe_scenes, nodes
 from .concept_learner import ConceptLearner, ConceptLearnerConfig
 from .data.questions import QuestionRecord
-from .domain import load_domain
+from .dsl.domain import load_domain
 from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
 from .losses import encode_answer
 from .neural_data import visible

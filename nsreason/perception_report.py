@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import NsreasonError, SceneError
 from .report import Score
 from .scene import Scene

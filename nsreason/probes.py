@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .domain import Domain
+from .dsl.domain import Domain
 from .executors.algebras import Goedel
 from .executors.grounding import Grounded, ground_crisp
 from .executors.soft_faults import check_tables

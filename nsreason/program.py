@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .domain import Domain, Step, load_domain
+from .dsl.domain import Domain, Step, load_domain
+from .dsl.kinds import WORD, Kind
+from .dsl.ops import Op
 from .errors import DomainError, ProgramError
-from .kinds import WORD, Kind
-from .ops import Op
 
 if TYPE_CHECKING:
     import networkx

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .answer_text import same_answer
+from .queries.answer_text import same_answer
 
 if TYPE_CHECKING:
     from .errors import NsreasonError

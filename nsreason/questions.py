@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 
 from .canonical import canonical
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import DomainError, Hints, QuestionError
 from .language.composer import Composer
 from .language.hints import expected_names, near_words, phrases_with

@@ -24,7 +24,7 @@ from .query import Query, Reply
 from .registry import named
 
 if TYPE_CHECKING:
-    from .domain import Domain
+    from .dsl.domain import Domain
     from .executors import Answer
     from .program import Program
     from .scene import Scene

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import SceneError, did_you_mean
 
 if TYPE_CHECKING:  # numpy is imported where it is used: reading a domain needs none of it

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from .domain import Domain, load_domain
+from .dsl.domain import Domain, load_domain
 from .errors import SceneError
 from .relations import check_relationships, converse, listed, members, rows_along
 from .scene_record import (

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .domain import Domain
+from .dsl.domain import Domain
 from .errors import SceneError, did_you_mean
 from .io.json_numbers import as_whole
 

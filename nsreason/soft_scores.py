@@ -24,12 +24,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .errors import ExecutionError
 from .executors.answers import Answer, spell
 from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
 from .executors.soft_schedule import schedule
-from .kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .program import Program
 from .query import Reply
 

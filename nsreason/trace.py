@@ -18,8 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
 from .errors import ExecutionError, NotUnique
-from .kinds import OBJECT, OBJECTS, TRUTH, Kind
 from .program import Program
 from .scene import Scene
 from .surfaces import show

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .dsl.kinds import OBJECT, OBJECTS, WORD
 from .errors import NotUnique
-from .kinds import OBJECT, OBJECTS, WORD
 from .trace import Trace, TraceStep, how_many
 
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from .dsl.kinds import OBJECT, OBJECTS
 from .errors import DataError, NotUnique
-from .kinds import OBJECT, OBJECTS
 from .surfaces import show
 from .trace import Trace, TraceStep, how_many
 from .trace_focus import Focus, focus, start

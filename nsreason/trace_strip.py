@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .dsl.kinds import OBJECT
 from .errors import DataError, NotUnique
-from .kinds import OBJECT
 from .surfaces import show
 from .trace import Trace, TraceStep, how_many
 from .trace_focus import focus

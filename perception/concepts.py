@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 
 Variant = Literal["release", "paper"]
 Belong = Literal["learned", "known"]

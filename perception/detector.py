@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..domain import load_domain
+from ..dsl.domain import load_domain
 from ..errors import did_you_mean
 from ..training.model import LossOut
 from .detections import Detections, Rle, encode_masks

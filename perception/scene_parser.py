@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
-from ..domain import Domain, load_domain
+from ..dsl.domain import Domain, load_domain
 from ..errors import DataError
 from ..relations import members, rows_along
 from ..scene import ObjectPlace, Scene, Vector

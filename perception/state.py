@@ -25,7 +25,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 from ..errors import SceneError
 from ..scene import Scene
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import HealthCheck, settings
 
-from nsreason.ops import OPS, OpTable
+from nsreason.dsl.ops import OPS, OpTable
 
 # Read when torch is imported, which is later: tests run in several processes, on tensors too small for threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -8,7 +8,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from nsreason.domain import Domain
+from nsreason.dsl.domain import Domain
 from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded
 from nsreason.program import Program

@@ -16,11 +16,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nsreason.domain import AttributeEntry, Domain, DomainFile, RelationEntry, ValueEntry
+from nsreason.dsl.domain import AttributeEntry, Domain, DomainFile, RelationEntry, ValueEntry
+from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, INTEGER, NUMBER, OBJECT, OBJECTS, RELATION, TRUTH, WORD, Kind
+from nsreason.dsl.ops import OPS, Op
 from nsreason.errors import NsreasonError
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, tables_of
-from nsreason.kinds import ATTRIBUTE, CONCEPT, INTEGER, NUMBER, OBJECT, OBJECTS, RELATION, TRUTH, WORD, Kind
-from nsreason.ops import OPS, Op
 from nsreason.program import Call, Program
 from nsreason.scene import Scene, members
 

@@ -33,12 +33,12 @@ from strategies import (
     worlds,
 )
 
+from nsreason.dsl.kinds import TRUTH
+from nsreason.dsl.ops import OPS
 from nsreason.errors import NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values
 from nsreason.executors.answers import decode
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, compiled, tables_of
-from nsreason.kinds import TRUTH
-from nsreason.ops import OPS
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 

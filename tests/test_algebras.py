@@ -12,8 +12,8 @@ import torch
 from soft_worlds import SEMANTICS, SOFT, label
 from torch import Tensor
 
+from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from nsreason.executors.algebras import ALGEBRAS, PAD, Goedel, Logit, LogitConfig, Product, algebra, hardened
-from nsreason.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 
 Semantics = Logit | Goedel | Product
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from strategies import programs, programs_for, worlds
 
 from nsreason.canonical import canonical, equivalent
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
+from nsreason.dsl.kinds import OBJECTS, TRUTH
 from nsreason.errors import NotUnique, ProgramError
 from nsreason.executors import execute
-from nsreason.kinds import OBJECTS, TRUTH
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 from nsreason.surfaces import parse_program, show

@@ -25,8 +25,8 @@ from nsreason.cli.app import app
 from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dialects import DIALECTS, read_program
-from nsreason.domain import bundled_domains, load_domain
-from nsreason.ops import OPS
+from nsreason.dsl.domain import bundled_domains, load_domain
+from nsreason.dsl.ops import OPS
 from nsreason.perception.bundled import Bundled
 from nsreason.questions import parse_question, readings
 from nsreason.reasoner import REASONERS

@@ -12,7 +12,7 @@ from painted import view, write_painted
 from nsreason.concept_data import ConceptData, Examples, Split, Viewed, describe_scenes
 from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.data.synthetic import generate_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors.algebras import Logit
 from nsreason.executors.grounding import ground_crisp

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nsreason.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.perception.concepts import SELF, ConceptConfig, ConceptEmbeddings, Tables
 
 S, N, D, E = 3, 4, 10, 6

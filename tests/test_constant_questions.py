@@ -14,7 +14,7 @@ import pytest
 from question_tables import Row, rows
 from strategies import random_record
 
-from nsreason.domain import Domain, load_domain
+from nsreason.dsl.domain import Domain, load_domain
 from nsreason.errors import ExecutionError, QuestionError
 from nsreason.executors import execute, spell
 from nsreason.program import Program

@@ -9,10 +9,10 @@ from random import Random
 import pytest
 from strategies import random_program, random_world
 
-from nsreason.domain import Domain, bundled_domains, load_domain
+from nsreason.dsl.domain import Domain, bundled_domains, load_domain
+from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, RELATION, WORD
+from nsreason.dsl.ops import OPS
 from nsreason.executors import execute_values
-from nsreason.kinds import ATTRIBUTE, CONCEPT, RELATION, WORD
-from nsreason.ops import OPS
 from nsreason.program import Program
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))

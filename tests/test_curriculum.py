@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_models import Example
 
+from nsreason.dsl.ops import OPS
 from nsreason.errors import RecipeError, TrainingError
-from nsreason.ops import OPS
 from nsreason.training.curriculum import PRESETS, Curriculum, Lesson, preset, read_lessons
 
 # As published with the NS-CL code: last epoch, objects, nodes.

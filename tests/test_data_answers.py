@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.answer_text import same_answer
 from nsreason.data.answers import normalise_answer, reference_answer
-from nsreason.domain import load_domain, parse_domain
+from nsreason.dsl.domain import load_domain, parse_domain
+from nsreason.dsl.kinds import NUMBER, OBJECTS
 from nsreason.errors import DataError
 from nsreason.evaluation import evaluate
-from nsreason.kinds import NUMBER, OBJECTS
+from nsreason.queries.answer_text import same_answer
 from nsreason.query import Query, Reply
 
 CLEVR = load_domain("clevr")

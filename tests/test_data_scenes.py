@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nsreason.data import BadRecord, load_scenes, read_scenes, write_scenes
 from nsreason.data.records import cut_records
 from nsreason.data.scenes import SceneFile
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, DomainError, NsreasonError, SceneError
 from nsreason.scene import Scene
 

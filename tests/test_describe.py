@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from question_tables import program_text, rows
 from strategies import programs, random_program
 
-from nsreason.algebra import Algebra, View
 from nsreason.canonical import equivalent
 from nsreason.describe import MAX_CALLS, describe
-from nsreason.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.algebra import Algebra, View
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.kinds import Objects, T, Truth
+from nsreason.dsl.ops import OPS, op
 from nsreason.errors import ConversionError, DomainError
-from nsreason.kinds import Objects, T, Truth
-from nsreason.ops import OPS, op
 from nsreason.program import Call, Program
 from nsreason.questions import parse_question
 from nsreason.surfaces import parse_program

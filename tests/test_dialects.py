@@ -25,7 +25,7 @@ from nsreason.dialects import (
     to_nscl,
     write_program,
 )
-from nsreason.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, NsreasonError, ProgramError
 from nsreason.executors import execute
 from nsreason.program import Call, Program

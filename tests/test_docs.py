@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 from nsreason.cli.app import app
 from nsreason.data.babi_tasks import NAMES
-from nsreason.ops import OpTable
+from nsreason.dsl.ops import OpTable
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from strategies import domains
 
-from nsreason.domain import Domain, DomainFile, bundled_domains, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, DomainFile, bundled_domains, load_domain, parse_domain
+from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, INTEGER, RELATION, WORD
+from nsreason.dsl.ops import OPS
 from nsreason.errors import DomainError
-from nsreason.kinds import ATTRIBUTE, CONCEPT, INTEGER, RELATION, WORD
-from nsreason.ops import OPS
 
 STREET = """
 name = "street"

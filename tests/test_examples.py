@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute
 from nsreason.questions import parse_question
 from nsreason.scene import Scene

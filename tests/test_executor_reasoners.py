@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from soft_worlds import SOFT, label, uncertain
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executor_reasoners import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
 from nsreason.executors import execute, spell

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from strategies import random_domain, random_program, random_world
 
-from nsreason.domain import load_domain, parse_domain
+from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values, spell, trace
 from nsreason.executors.symbolic import tables_of

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from strategies import random_program, random_record
 
-from nsreason.domain import bundled_domains, load_domain, parse_domain
+from nsreason.dsl.domain import bundled_domains, load_domain, parse_domain
 from nsreason.errors import NsreasonError
 from nsreason.executors import execute, execute_batch, spell
 from nsreason.program import Call, Program

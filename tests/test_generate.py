@@ -31,7 +31,7 @@ from nsreason.data.synthetic import (
     write_dataset,
 )
 from nsreason.data.synthetic.placement import Camera, clevr_rules, directions
-from nsreason.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
 from nsreason.evaluation import ProgramSource, evaluate
 from nsreason.executors import execute, spell

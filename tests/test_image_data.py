@@ -15,7 +15,7 @@ from painted import write_painted
 
 from nsreason.concept_data import ConceptData, Examples, Viewed
 from nsreason.data.scenes import load_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.image_data import folders_of, load_image_data
 from nsreason.perception.detections import Detections, read_detections, write_detections

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from strategies import World, programs, programs_for, random_domain, random_program, random_world, worlds
 
 from nsreason.canonical import canonical, equivalent
+from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH
 from nsreason.errors import NotUnique, NsreasonError
 from nsreason.executors import execute, execute_values
 from nsreason.executors.answers import decode
-from nsreason.kinds import NUMBER, OBJECT, OBJECTS, TRUTH
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 

@@ -18,14 +18,14 @@ PARTS = {"nsreason": "nsreason", "executors": "nsreason.executors", "perception"
 
 # From the bottom up. A name stands for the module and all below it; the longest name that fits counts.
 LAYERS: list[tuple[str, ...]] = [
-    ("nsreason.errors", "nsreason.kinds", "nsreason.io.json_numbers", "nsreason.answer_text"),
+    ("nsreason.errors", "nsreason.dsl.kinds", "nsreason.io.json_numbers", "nsreason.queries.answer_text"),
     (
         *("nsreason.io.decoding", "nsreason.io.files", "nsreason.io.images", "nsreason.io.locks", "nsreason.registry"),
         "nsreason.io.unpacking",
     ),
-    ("nsreason.algebra",),
-    ("nsreason.ops",),
-    ("nsreason.domain",),
+    ("nsreason.dsl.algebra",),
+    ("nsreason.dsl.ops",),
+    ("nsreason.dsl.domain",),
     ("nsreason.relations",),
     ("nsreason.scene_record",),
     ("nsreason.scene",),
@@ -154,7 +154,7 @@ ALL = modules()
 
 
 def test_all_modules_are_found() -> None:
-    assert {"nsreason.ops", "nsreason.executors.symbolic", "nsreason.executors", TOP} <= set(ALL)
+    assert {"nsreason.dsl.ops", "nsreason.executors.symbolic", "nsreason.executors", TOP} <= set(ALL)
     told = imports("nsreason.executors.schedule", ROOT / "executors" / "schedule.py")
     assert {"nsreason.errors.NsreasonError", "nsreason.executors.answers.decode", "numpy"} <= told
 

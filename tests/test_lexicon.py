@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.domain import Domain, bundled_domains, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, bundled_domains, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
 from nsreason.language.hints import near_words, phrases_with
 from nsreason.language.items import Item, UnknownWord

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
+from nsreason.dsl.kinds import NUMBER, OBJECTS, TRUTH, WORD
 from nsreason.errors import DataError
 from nsreason.executors.algebras import algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
-from nsreason.kinds import NUMBER, OBJECTS, TRUTH, WORD
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.scene import Scene
 from nsreason.surfaces import parse_program

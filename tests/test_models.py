@@ -22,7 +22,7 @@ from toy_queries import network_config, queries
 from nsreason.baselines.neural import NeuralConfig, settled
 from nsreason.concept_data import ConceptData, load_concept_data
 from nsreason.concept_learner import ConceptLearnerConfig
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.detector import DetectorConfig
 from nsreason.perception.regions import RegionConfig

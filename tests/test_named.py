@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from toy_models import Toy, ToyConfig
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWarning
 from nsreason.query import Query
 from nsreason.questions import question_parser

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from nsreason.algebra import Algebra, View
-from nsreason.domain import load_domain
+from nsreason.dsl.algebra import Algebra, View
+from nsreason.dsl.domain import load_domain
+from nsreason.dsl.kinds import Attribute, Concept, Integer, Number, Object, Objects, Relation, Truth, Word
+from nsreason.dsl.ops import OPS, Op, OpTable, op, read_signature
 from nsreason.errors import DomainError, NotUnique, ProgramError
 from nsreason.executors import execute, execute_batch
 from nsreason.executors.symbolic import compiled
-from nsreason.kinds import Attribute, Concept, Integer, Number, Object, Objects, Relation, Truth, Word
-from nsreason.ops import OPS, Op, OpTable, op, read_signature
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nsreason.data.synthetic import generate_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute
 from nsreason.executors.algebras import Goedel, Logit
 from nsreason.executors.grounding import Grounded, ground_crisp

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from strategies import programs
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
+from nsreason.dsl.kinds import TRUTH, WORD
 from nsreason.errors import ProgramError
-from nsreason.kinds import TRUTH, WORD
 from nsreason.program import TREE_DEPTH, Call, Program
 from nsreason.surfaces import parse_program
 

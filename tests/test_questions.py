@@ -19,7 +19,7 @@ from strategies import random_program
 import nsreason
 from nsreason.canonical import equivalent
 from nsreason.describe import describe
-from nsreason.domain import Domain, DomainFile, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, DomainFile, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
 from nsreason.program import Program
 from nsreason.questions import MAX_WORDS, parse_question, readings

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import World, worlds
 
-from nsreason.domain import Domain, load_domain, parse_domain
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import SceneError
 from nsreason.executors import execute
 from nsreason.program import Call, Program

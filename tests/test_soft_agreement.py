@@ -19,15 +19,15 @@ from soft_worlds import SEMANTICS, SOFT, label, ops_of, tables_of, uncertain
 from strategies import domains, random_domain, random_program, random_world
 from torch import Tensor
 
-from nsreason.domain import Domain
+from nsreason.dsl.domain import Domain
+from nsreason.dsl.kinds import INTEGER, NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Concept, Number, Object, Objects, Truth
+from nsreason.dsl.ops import OPS, OpTable, op
 from nsreason.errors import ExecutionError, NotUnique
 from nsreason.executors import execute
 from nsreason.executors.algebras import Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft_schedule import Schedule, schedule
-from nsreason.kinds import INTEGER, NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Concept, Number, Object, Objects, Truth
-from nsreason.ops import OPS, OpTable, op
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 

@@ -17,15 +17,15 @@ from strategies import _Grower, domains, random_domain, random_program, random_w
 from nsreason.concept_data import Described, Example
 from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.data.questions import QuestionRecord
-from nsreason.domain import Domain, load_domain
+from nsreason.dsl.domain import Domain, load_domain
+from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
+from nsreason.dsl.ops import OPS
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError
 from nsreason.executors import execute, execute_batch, spell
 from nsreason.executors.algebras import Goedel, Logit, Product
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_soft
-from nsreason.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
-from nsreason.ops import OPS
 from nsreason.perception.detections import Detections
 from nsreason.probes import probe
 from nsreason.program import Program

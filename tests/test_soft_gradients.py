@@ -15,13 +15,13 @@ from strategies import _Grower, random_domain, random_program, random_world
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nsreason.domain import Domain
+from nsreason.dsl.domain import Domain
+from nsreason.dsl.kinds import NUMBER, TRUTH, WORD
+from nsreason.dsl.ops import OPS
 from nsreason.executors.algebras import Goedel, Logit, Product
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft_schedule import schedule
-from nsreason.kinds import NUMBER, TRUTH, WORD
-from nsreason.ops import OPS
 from nsreason.program import Call, Program
 
 Semantics = Logit | Goedel | Product

@@ -10,12 +10,12 @@ import torch
 from soft_worlds import SEMANTICS, SOFT, label, uncertain
 from strategies import random_domain, random_program, random_world
 
+from nsreason.dsl.kinds import OBJECT, OBJECTS
 from nsreason.errors import ExecutionError, NotUnique
 from nsreason.executors import trace
 from nsreason.executors.algebras import Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_soft
-from nsreason.kinds import OBJECT, OBJECTS
 from nsreason.program import Call, Program
 from nsreason.scene import Scene
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nsreason.data.synthetic import generate_scenes
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import SceneError
 from nsreason.perception.state import StateConfig, StateFeatures, columns, palette, rotation, state_rows
 from nsreason.scene import Scene

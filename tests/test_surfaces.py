@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import domains, programs
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
+from nsreason.dsl.kinds import Attribute, Concept, Number, Objects
+from nsreason.dsl.ops import OpTable, op
 from nsreason.errors import ConversionError, ProgramError
-from nsreason.kinds import Attribute, Concept, Number, Objects
-from nsreason.ops import OpTable, op
 from nsreason.program import Call, Program
 from nsreason.surfaces import SURFACES, parse_program, show, show_node
 

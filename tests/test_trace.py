@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, SceneError
 from nsreason.executors import execute, spell, trace
 from nsreason.program import Call, Program

@@ -16,7 +16,7 @@ from stylesheets import contrast, over, rgb
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors import trace
 from nsreason.program import Call, Program

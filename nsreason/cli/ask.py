@@ -74,7 +74,7 @@ def ask(
     With --scene and --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace
     shows to which degree each object belongs to each step.
     """
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
     from ..questions import question_parser
 
     answers.check_page(html, image_file, png)

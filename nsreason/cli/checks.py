@@ -16,7 +16,7 @@ from ..io.decoding import decode_file
 from . import output
 
 if TYPE_CHECKING:
-    from ..domain import Domain
+    from ..dsl.domain import Domain
 
 Bundled = Literal["detector", "scene-parser", "concept-learner"]
 _HEAD = 50_000_000  # bytes; a checkpoint's JSON has its settings, not its weights
@@ -164,7 +164,7 @@ def same_domain(given: str, head: Head, of: str) -> Domain:
     Raises:
         DomainError: there is no such domain. UsageError: the model knows another one.
     """
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
 
     found = load_domain(given)
     if head.domain is not None and found != load_domain(head.domain):
@@ -178,7 +178,7 @@ def same_domain(given: str, head: Head, of: str) -> Domain:
 
 def domain_of(given: str | None, head: Head, of: str) -> Domain:
     """The domain of a model, which `--domain` may name, too; see `same_domain`."""
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
 
     if given is not None:
         return same_domain(given, head, of)

@@ -41,7 +41,7 @@ def convert(
     program, the error names the op.
     """
     from ..dialects import read_program
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
 
     told = load_domain(domain)
     form = forms.Form(to, canonical=canonical)

@@ -26,7 +26,7 @@ def describe(
     """
     from ..describe import describe
     from ..dialects import read_program
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
 
     told = load_domain(domain)
 

@@ -11,7 +11,7 @@ from . import options, output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..domain import Domain, ValueEntry
+    from ..dsl.domain import Domain, ValueEntry
 
 EXAMPLES = ("nsreason domains", "nsreason domains clevr", "nsreason domains kitchen --json")
 
@@ -31,7 +31,7 @@ def domains(
     The file is checked, words included: a word of two values, attributes or relations is an error, and words that no
     question can use are told.
     """
-    from ..domain import bundled_domains, load_domain
+    from ..dsl.domain import bundled_domains, load_domain
 
     if name is None:
         found = [load_domain(n) for n in bundled_domains()]

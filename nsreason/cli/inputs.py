@@ -16,7 +16,7 @@ from . import output
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from ..domain import Domain
+    from ..dsl.domain import Domain
     from ..scene import Scene
 
 

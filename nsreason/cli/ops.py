@@ -10,8 +10,8 @@ import typer
 from . import options, output
 
 if TYPE_CHECKING:
-    from ..domain import Domain
-    from ..ops import Op
+    from ..dsl.domain import Domain
+    from ..dsl.ops import Op
 
 EXAMPLES = ("nsreason ops", "nsreason ops filter", "nsreason ops --domain kitchen --json")
 
@@ -28,9 +28,9 @@ def ops(
 
     A program calls ops by name: literals in brackets, inputs in parentheses, as in count(filter[red](scene())).
     """
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
+    from ..dsl.ops import OPS
     from ..errors import DomainError, did_you_mean
-    from ..ops import OPS
 
     told = load_domain(domain)
     if name is None:

@@ -20,14 +20,14 @@ def complete_dialect(incomplete: str) -> list[str]:
 
 def complete_domain(incomplete: str) -> list[str]:
     """The bundled domains that begin so."""
-    from ..domain import bundled_domains
+    from ..dsl.domain import bundled_domains
 
     return [name for name in bundled_domains() if name.startswith(incomplete)]
 
 
 def complete_op(incomplete: str) -> list[str]:
     """The ops that begin so."""
-    from ..ops import OPS
+    from ..dsl.ops import OPS
 
     return [name for name in OPS if name.startswith(incomplete)]
 

@@ -60,7 +60,7 @@ def parse_questions(
         ConversionError: no such dialect.
         DataError: there is no question.
     """
-    from ..domain import load_domain
+    from ..dsl.domain import load_domain
     from ..questions import question_parser
 
     if (to != "nested") + tree + dot > 1:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import re
 
-from ..answer_text import normalise_answer
-from ..domain import Domain
+from ..dsl.domain import Domain
+from ..dsl.kinds import OBJECTS, Kind
 from ..errors import DataError, did_you_mean
-from ..kinds import OBJECTS, Kind
+from ..queries.answer_text import normalise_answer
 
 __all__ = ["normalise_answer", "reference_answer"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 from ..errors import DataError, ProgramError
 from ..io.json_numbers import as_whole
 from ..program import Program

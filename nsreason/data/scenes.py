@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ..domain import Domain, load_domain
+from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, SceneError
 from ..io.files import atomic_write
 from ..scene import ObjectPlace, Scene

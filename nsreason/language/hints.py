@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..domain import Domain
+from ..dsl.domain import Domain
 from .items import Item
 from .lexicon import Lexicon
 from .tables import END

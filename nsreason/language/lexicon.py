@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..domain import Domain, RelationEntry
+from ..dsl.domain import Domain, RelationEntry
 from ..errors import DomainError, QuestionError
 from .beyond import CHECKED, beyond
 from .items import PLURAL, REGION, Item, Sense, UnknownWord

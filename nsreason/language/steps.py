@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain import Domain, Step
+from ..dsl.domain import Domain, Step
 from ..errors import QuestionError
 from .lists import LIST
 from .nodes import Core, Node, Word

@@ -11,7 +11,7 @@ from ..concept_data import find_files, nodes
 from ..data.answers import reference_answer
 from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
-from ..domain import Domain, load_domain
+from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
 from ..picture import Picture
 from ..query import Query

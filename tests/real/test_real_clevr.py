@@ -16,7 +16,7 @@ import brute_force
 import pytest
 
 from nsreason.canonical import canonical
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
 from nsreason.program import Call, Program
 from nsreason.scene import Scene, members

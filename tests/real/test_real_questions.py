@@ -15,7 +15,7 @@ from nsreason.canonical import equivalent
 from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import read_scenes
 from nsreason.describe import describe
-from nsreason.domain import load_domain
+from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
 from nsreason.questions import parse_question, readings
 from nsreason.scene import Scene

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from ...domain import load_domain
+from ...dsl.domain import load_domain
 from ...errors import DomainError, did_you_mean
 from ...scene import ObjectPlace, Scene
 from .placement import Camera, SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels

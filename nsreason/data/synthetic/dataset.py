@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from ...answering import QuestionTypes
-from ...domain import Domain, load_domain
+from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
 from ...io.files import atomic_write
 from ...scene import Scene

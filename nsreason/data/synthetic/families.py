@@ -21,9 +21,9 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from ...domain import Domain
+from ...dsl.domain import Domain
+from ...dsl.ops import OPS
 from ...errors import DomainError, did_you_mean
-from ...ops import OPS
 
 # A noun phrase for one object: by its looks, and by where it stands to another; `@` in the table's names.
 _ONE, _QUERIED = "scene * unique", "scene *-A unique"

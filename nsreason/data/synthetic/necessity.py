@@ -18,11 +18,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...domain import Step
+from ...dsl.domain import Step
+from ...dsl.kinds import OBJECTS
+from ...dsl.ops import Op
 from ...executors.interpreter import check_domain, not_unique
 from ...executors.symbolic import Ambiguous, BitTables, Compiled, compiled, tables_of
-from ...kinds import OBJECTS
-from ...ops import Op
 from ...program import Program
 from ...scene import Scene
 

@@ -19,10 +19,10 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ...domain import Domain, Step
+from ...dsl.domain import Domain, Step
+from ...dsl.kinds import NUMBER, OBJECT
 from ...executors.answers import decode, spell
 from ...executors.symbolic import Ambiguous, tables_of
-from ...kinds import NUMBER, OBJECT
 from ...program import Program
 from ...scene import Scene, members
 from .families import Family, Word

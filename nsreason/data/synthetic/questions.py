@@ -20,11 +20,11 @@ import msgspec
 from ..._native import native_table
 from ...describe import describe
 from ...dialects import to_clevr
-from ...domain import Domain
+from ...dsl.domain import Domain
+from ...dsl.kinds import TRUTH, WORD, Kind
+from ...dsl.ops import OPS
 from ...errors import ConversionError
 from ...executors import execute, spell
-from ...kinds import TRUTH, WORD, Kind
-from ...ops import OPS
 from ...program import Call, Program
 from ...scene import Scene
 from ..questions import QuestionRecord

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...domain import load_domain
+from ...dsl.domain import load_domain
 from ...errors import DataError, NsreasonError
 from ...scene import Scene
 from ..dataset_folder import IMAGES, INSTANCES, new_dataset

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_type_hints, overload
 
+from ..errors import DomainError, did_you_mean
 from .algebra import Algebra, View
-from .errors import DomainError, did_you_mean
 from .kinds import Attribute, Concept, Integer, Kind, Number, Object, Objects, Relation, Truth, Word
 
 T = TypeVar("T")

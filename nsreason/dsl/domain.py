@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import DomainError, did_you_mean
+from ..errors import DomainError, did_you_mean
 from .kinds import ATTRIBUTE, CONCEPT, INTEGER, RELATION, WORD, Kind
 from .ops import OPS, Op
 

@@ -1,0 +1,1 @@
+"""What can be said: kinds, the algebra, ops, domains."""

@@ -1,0 +1,1 @@
+"""A question with its inputs, and how a reply is scored."""
