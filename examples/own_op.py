@@ -14,7 +14,7 @@ from nsreason.dsl.algebra import Algebra, View
 from nsreason.dsl.kinds import Number, Objects, Relation, Truth
 from nsreason.dsl.ops import OPS, op
 from nsreason.executors import execute, execute_batch
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 
 T = TypeVar("T")

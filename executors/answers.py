@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dsl.domain import Domain
 from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
-from ..scene import members
+from ..scenes.scene import members
 
 Answer = bool | int | str | tuple[int, ...]
 

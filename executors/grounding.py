@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..dsl.domain import Domain
 from ..errors import ExecutionError
-from ..scene import Scene
+from ..scenes.scene import Scene
 from .algebras import SoftAlgebra
 from .schedule import MAX_OBJECTS, U64, SceneBatch
 

@@ -9,7 +9,7 @@ from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..dsl.ops import Op
 from ..errors import ExecutionError, NotUnique
 from ..program import Program
-from ..scene import Scene, members
+from ..scenes.scene import Scene, members
 from .answers import Answer, decode
 from .symbolic import Ambiguous, Compiled, compiled, tables_of
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..dsl.kinds import OBJECT, WORD
 from ..program import Program
-from ..scene import Scene
+from ..scenes.scene import Scene
 from .answers import Answer, decode
 from .interpreter import check_domain
 from .symbolic import BitSets, BitView, tables_of

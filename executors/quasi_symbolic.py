@@ -32,7 +32,7 @@ from ..dsl.domain import Domain, Step
 from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..errors import ExecutionError, NotUnique
 from ..program import Program
-from ..scene import Scene
+from ..scenes.scene import Scene
 from ..trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
 from .answers import Answer, spell

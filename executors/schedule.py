@@ -24,7 +24,7 @@ from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..dsl.ops import OPS, Op
 from ..errors import ExecutionError, NsreasonError
 from ..program import Program
-from ..scene import Scene
+from ..scenes.scene import Scene
 from .answers import Answer, decode
 from .interpreter import check_domain, execute
 from .symbolic import combines, tables_of

@@ -19,7 +19,7 @@ from typing import Any
 from ..dsl.kinds import OBJECTS
 from ..dsl.ops import Op
 from ..errors import DomainError
-from ..scene import Scene, converse
+from ..scenes.scene import Scene, converse
 
 
 class Ambiguous(Exception):  # noqa: N818 - the interpreter catches it, and says the node to the user

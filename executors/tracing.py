@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..program import Program
-from ..scene import Scene
+from ..scenes.scene import Scene
 from ..trace import Trace
 from .answers import decode
 from .interpreter import execute_values

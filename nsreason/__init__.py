@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .executors import Answer, execute, execute_batch, trace
     from .program import Call, Program
     from .questions import parse_question, readings
-    from .scene import Scene
+    from .scenes.scene import Scene
     from .surfaces import parse_program
 
 __version__ = "0.1.0"

@@ -32,7 +32,7 @@ from .perception.detections import Detections
 from .perception.regions import Cut
 from .perception.state import StateConfig, state_rows
 from .program import Program
-from .scene import Scene
+from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from .concept_learner import ConceptLearner

@@ -38,7 +38,7 @@ from .perception.detections import Detections
 from .perception.regions import RegionConfig, RegionFeatures, Regions, View
 from .perception.state import StateConfig, StateFeatures
 from .program import Program
-from .scene import ObjectPlace, Scene
+from .scenes.scene import ObjectPlace, Scene
 from .trace import Trace
 from .training.model import LossOut
 

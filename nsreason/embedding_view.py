@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .concept_data import Described, Viewed
 from .concept_learner import ConceptLearner
-from .scene import Scene
+from .scenes.scene import Scene
 
 MOST = 400  # objects in a map
 SHARP = 0.4  # of the softmax over an object's cosines: low enough to see how sure, high enough to see of what

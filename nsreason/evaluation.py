@@ -41,7 +41,7 @@ from .dsl.domain import Domain, load_domain
 from .errors import DataError
 from .io.locks import locked_file
 from .report import EXAMPLES, Failures, Report
-from .scene import Scene
+from .scenes.scene import Scene
 
 __all__ = ["OnError", "ProgramSource", "Report", "Unanswered", "evaluate"]
 

@@ -14,7 +14,7 @@ from .reasoner import Executing, Kind, Lesson, Reasoner, program_of
 if TYPE_CHECKING:
     from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
     from .program import Program
-    from .scene import Scene
+    from .scenes.scene import Scene
     from .trace import Trace
 
 _BATCH = 16  # images that are looked at together

@@ -27,7 +27,7 @@ from .errors import DataError, NsreasonError
 from .perception.detections import DetectionFile, Detections, read_detections
 from .perception.images import ImageFolder, read_image
 from .perception.regions import RegionConfig, cut_masks, resized
-from .scene import Scene
+from .scenes.scene import Scene
 
 READERS = 4  # threads; decoding a PNG does not hold the others up
 

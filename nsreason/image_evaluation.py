@@ -34,8 +34,8 @@ from .perception.images import read_image, read_transparent, transparency
 from .perception_report import PerceptionReport
 from .program import Program
 from .report import EXAMPLES, Failures, Report
-from .scene import Scene
 from .scene_parser_data import SceneParserData, annotated, scenes_of
+from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from .perception.detections import DetectionFile, Detections

@@ -24,7 +24,7 @@ from .errors import DataError, NsreasonError
 from .perception.detections import Detections
 from .perception.fitting import Fit, Size
 from .program import Program
-from .scene import Scene
+from .scenes.scene import Scene
 from .trace import Trace
 
 if TYPE_CHECKING:

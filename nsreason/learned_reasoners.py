@@ -22,7 +22,7 @@ from .program import Program
 from .query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
 from .reasoners.fit import Learned, learn
-from .scene import Scene
+from .scenes.scene import Scene
 from .soft_scores import soft_replies
 from .trace import Trace
 from .training.checkpoint import load_model

@@ -20,7 +20,7 @@ import numpy as np
 from .dsl.domain import Domain
 from .errors import NsreasonError, SceneError
 from .report import Score
-from .scene import Scene
+from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -23,7 +23,7 @@ from .dsl.domain import Domain
 from .executors.algebras import Goedel
 from .executors.grounding import Grounded, ground_crisp
 from .executors.soft_faults import check_tables
-from .scene import Scene
+from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .dsl.domain import Domain
     from .executors import Answer
     from .program import Program
-    from .scene import Scene
+    from .scenes.scene import Scene
     from .trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]

@@ -25,7 +25,7 @@ from .io.images import read_header
 from .perception.detections import Detections, Rle, mask_boxes, match, read_detections
 from .perception.images import ImageFolder, read_image
 from .perception.scene_parser import ParserExample, SceneParser, patches_of
-from .scene import Scene
+from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from .perception.matching import By

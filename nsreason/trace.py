@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
 from .errors import ExecutionError, NotUnique
 from .program import Program
-from .scene import Scene
+from .scenes.scene import Scene
 from .surfaces import show
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .scene import Scene
+from .scenes.scene import Scene
 from .trace_focus import Focus
 from .trace_plan import HEIGHT, WIDTH, Look, Spot, look, plan
 

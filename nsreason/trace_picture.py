@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .errors import SceneError
 from .io.embedded_images import embedded
-from .scene import ObjectPlace, Scene
+from .scenes.scene import ObjectPlace, Scene
 from .trace_plan import Drawing, Spot, svg_element
 
 if TYPE_CHECKING:

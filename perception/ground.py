@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..camera import plane_directions
-from ..scene import Vector
+from ..scenes.camera import plane_directions
+from ..scenes.scene import Vector
 
 
 @dataclass(frozen=True)

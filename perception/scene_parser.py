@@ -25,8 +25,8 @@ from torch.nn import functional as nnf
 
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError
-from ..relations import members, rows_along
-from ..scene import ObjectPlace, Scene, Vector
+from ..scenes.relations import members, rows_along
+from ..scenes.scene import ObjectPlace, Scene, Vector
 from ..training.model import LossOut
 from .detections import Detections, decode_masks
 from .ground import GroundCamera, unproject

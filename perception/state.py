@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ..dsl.domain import Domain
 from ..errors import SceneError
-from ..scene import Scene
+from ..scenes.scene import Scene
 
 Frame = Literal["world", "camera", "image", "none"]
 Values = Literal["onehot", "ids"]

@@ -17,7 +17,7 @@ from nsreason.data.scenes import load_scenes
 from nsreason.data.synthetic import write_dataset
 from nsreason.perception.detections import Detections, encode_masks
 from nsreason.perception.images import write_png
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 WIDTH, HEIGHT, FOCAL = 480, 320, 525.0
 COLOURS = {

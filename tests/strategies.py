@@ -22,7 +22,7 @@ from nsreason.dsl.ops import OPS, Op
 from nsreason.errors import NsreasonError
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, tables_of
 from nsreason.program import Call, Program
-from nsreason.scene import Scene, members
+from nsreason.scenes.scene import Scene, members
 
 Record = dict[str, Any]
 ANSWERS: tuple[Kind, ...] = (OBJECTS, OBJECT, WORD, NUMBER, TRUTH)

@@ -40,7 +40,7 @@ from nsreason.executors import SceneBatch, execute, execute_batch, execute_value
 from nsreason.executors.answers import decode
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, compiled, tables_of
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 # --- the readings: each returns an answer, or `(node, objects)` of the `unique` that ended it ---
 

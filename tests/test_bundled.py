@@ -23,7 +23,7 @@ from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.images import read_image
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)

@@ -16,7 +16,7 @@ from nsreason.dsl.kinds import OBJECTS, TRUTH
 from nsreason.errors import NotUnique, ProgramError
 from nsreason.executors import execute
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program, show
 
 CLEVR = load_domain("clevr")

@@ -499,7 +499,7 @@ def test_parse_starts_without_the_heavy_imports() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout.splitlines()
     assert done[0] == "exist(filter[sphere](scene()))"
-    heavy = {"typer", "rich", "pydantic", "numpy", "networkx", "torch", "nsreason.scene", "nsreason.executors"}
+    heavy = {"typer", "rich", "pydantic", "numpy", "networkx", "torch", "nsreason.scenes.scene", "nsreason.executors"}
     assert not heavy & set(done[1].split())
 
 

@@ -15,7 +15,7 @@ from nsreason.comparison import Comparison, Example, Question, Run
 from nsreason.comparison_figures import Figures
 from nsreason.comparison_page import page
 from nsreason.comparison_words import interval, percent
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.trace_plan import plan
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

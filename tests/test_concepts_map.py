@@ -21,7 +21,7 @@ from nsreason.concepts_map import DOT, ROW, Box, layout, to_png, to_svg
 from nsreason.concepts_page import Knowledge, page
 from nsreason.embedding_view import Map, Objects, Point, belonging, deciding, maps, nearest, objects_of
 from nsreason.probes import probe
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 
 def circle(names: list[str], rng: Random | None = None) -> Map:

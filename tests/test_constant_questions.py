@@ -19,7 +19,7 @@ from nsreason.errors import ExecutionError, QuestionError
 from nsreason.executors import execute, spell
 from nsreason.program import Program
 from nsreason.questions import parse_question
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 TABLES = dict.fromkeys(("typed.txt", "combined.txt", "varied.txt", "scope.txt"), "clevr") | {"kitchen.txt": "kitchen"}
 SCENES = 300  # with an answer; fewer where the question is picky

@@ -17,7 +17,7 @@ from nsreason.data.records import cut_records
 from nsreason.data.scenes import SceneFile
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, DomainError, NsreasonError, SceneError
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 
 def thing(**other: Any) -> dict[str, Any]:

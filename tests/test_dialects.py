@@ -29,7 +29,7 @@ from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, NsreasonError, ProgramError
 from nsreason.executors import execute
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program, show
 
 CLEVR = load_domain("clevr")

@@ -20,7 +20,7 @@ from nsreason.evaluation import Unanswered, evaluate
 from nsreason.executors import execute
 from nsreason.executors.policies import execute_leniently
 from nsreason.report import Report, wilson
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 
 RED = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}

@@ -11,7 +11,7 @@ import pytest
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute
 from nsreason.questions import parse_question
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 ROOT = Path(__file__).parent.parent
 

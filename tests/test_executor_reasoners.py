@@ -30,7 +30,7 @@ from nsreason.perception.fitting import Fit
 from nsreason.picture import Picture
 from nsreason.query import Query
 from nsreason.reasoner import Budget, Executing, Lesson
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.soft_scores import how_many, soft_replies
 from nsreason.surfaces import parse_program
 

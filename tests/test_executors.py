@@ -18,7 +18,7 @@ from nsreason.errors import ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values, spell, trace
 from nsreason.executors.symbolic import tables_of
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 RED_CUBE = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
 RED_BALL = {"size": "small", "color": "red", "material": "rubber", "shape": "sphere"}

@@ -25,7 +25,7 @@ from nsreason.dsl.domain import bundled_domains, load_domain, parse_domain
 from nsreason.errors import NsreasonError
 from nsreason.executors import execute, execute_batch, spell
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 
 DEADLINE = 10  # seconds for one input; all of them take milliseconds

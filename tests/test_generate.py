@@ -37,7 +37,7 @@ from nsreason.evaluation import ProgramSource, evaluate
 from nsreason.executors import execute, spell
 from nsreason.program import Call, Program
 from nsreason.questions import parse_question
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 
 CLEVR = load_domain("clevr")

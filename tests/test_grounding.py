@@ -12,7 +12,7 @@ from strategies import random_domain, random_world
 from nsreason.errors import ExecutionError, SceneError
 from nsreason.executors.algebras import Goedel, Logit, Product
 from nsreason.executors.grounding import Grounded, ground_crisp, self_masked
-from nsreason.scene import Scene, members
+from nsreason.scenes.scene import Scene, members
 
 Semantics = Logit | Goedel | Product
 

@@ -29,7 +29,7 @@ from nsreason.perception.images import read_image, write_png
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
 from nsreason.perception_report import PerceptionReport, match_places
 from nsreason.questions import parse_question
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import save_checkpoint
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)

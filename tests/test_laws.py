@@ -19,7 +19,7 @@ from nsreason.errors import NotUnique, NsreasonError
 from nsreason.executors import execute, execute_values
 from nsreason.executors.answers import decode
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 # --- a small language for the laws: sets are programs, joined by calls ---
 

@@ -26,10 +26,10 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.dsl.algebra",),
     ("nsreason.dsl.ops",),
     ("nsreason.dsl.domain",),
-    ("nsreason.relations",),
-    ("nsreason.scene_record",),
-    ("nsreason.scene",),
-    ("nsreason.camera",),
+    ("nsreason.scenes.relations",),
+    ("nsreason.scenes.scene_record",),
+    ("nsreason.scenes.scene",),
+    ("nsreason.scenes.camera",),
     (
         "nsreason.program",
         "nsreason.canonical",
@@ -204,7 +204,7 @@ import sys
 import nsreason
 from nsreason.executors import execute, execute_batch
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 scene = Scene.of("clevr", [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}])
 program = Program([Call("scene"), Call("filter", ("red",), (0,)), Call("count", (), (1,))])
 assert execute(program, scene) == 1 and execute_batch([program], [scene]) == [1]

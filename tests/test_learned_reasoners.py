@@ -22,7 +22,7 @@ from nsreason.query import Query, Reply, accuracy
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners import fit
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr

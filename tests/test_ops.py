@@ -14,7 +14,7 @@ from nsreason.errors import DomainError, NotUnique, ProgramError
 from nsreason.executors import execute, execute_batch
 from nsreason.executors.symbolic import compiled
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from nsreason.errors import DataError
 from nsreason.executors import execute, spell
 from nsreason.perception.detections import decode_masks, read_detections
 from nsreason.perception.images import read_image
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 SIZE = (120, 80)
 

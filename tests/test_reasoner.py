@@ -23,7 +23,7 @@ from nsreason.executors import execute
 from nsreason.picture import Picture
 from nsreason.query import Query, Reply, accuracy
 from nsreason.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr

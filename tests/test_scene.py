@@ -18,8 +18,8 @@ from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import SceneError
 from nsreason.executors import execute
 from nsreason.program import Call, Program
-from nsreason.relations import listed
-from nsreason.scene import ObjectPlace, Scene, converse, members
+from nsreason.scenes.relations import listed
+from nsreason.scenes.scene import ObjectPlace, Scene, converse, members
 
 CLEVR = load_domain("clevr")
 DIRECTIONS = {
@@ -535,7 +535,7 @@ def test_a_scene_of_many_objects_leaves_out_what_its_coordinates_say(monkeypatch
     whole = scene.to_dict()
     for number, name in enumerate(scene.domain.relations):
         assert whole["relationships"][name] == [list(members(row)) for row in scene.relation(number)]
-    monkeypatch.setattr("nsreason.scene.MOST_RELATED", 99)
+    monkeypatch.setattr("nsreason.scenes.scene.MOST_RELATED", 99)
     short = scene.to_dict()
     assert short == whole | {"relationships": {}}
     again = Scene.from_dict(short)

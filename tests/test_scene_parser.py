@@ -20,8 +20,8 @@ from nsreason.perception.detections import Detections, encode_masks, write_detec
 from nsreason.perception.ground import GroundCamera, unproject
 from nsreason.perception.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
 from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
-from nsreason.scene import Scene
 from nsreason.scene_parser_data import SceneParserData, load_parser_data
+from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
 from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe

@@ -29,7 +29,7 @@ from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft_schedule import Schedule, schedule
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 Semantics = Logit | Goedel | Product
 SWEEP = 20_000  # cases of the fixed sweep, at least

@@ -29,7 +29,7 @@ from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answer
 from nsreason.perception.detections import Detections
 from nsreason.probes import probe
 from nsreason.program import Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.soft_scores import soft_replies
 from nsreason.surfaces import parse_program
 

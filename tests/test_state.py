@@ -10,7 +10,7 @@ from nsreason.data.synthetic import generate_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import SceneError
 from nsreason.perception.state import StateConfig, StateFeatures, columns, palette, rotation, state_rows
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 CLEVR, KITCHEN = load_domain("clevr"), load_domain("kitchen")
 SCENES = list(generate_scenes(30, seed=3))

@@ -18,7 +18,7 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, SceneError
 from nsreason.executors import execute, spell, trace
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace, in_words
 from nsreason.trace_page import lanes
 from nsreason.trace_picture import picture

@@ -22,7 +22,7 @@ from nsreason.executors import trace
 from nsreason.io.embedded_images import SCREEN, embedded
 from nsreason.io.images import read_rgb
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
 from nsreason.trace_panel import ON_PHOTO

@@ -20,7 +20,7 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors import trace
 from nsreason.program import Call, Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus
 from nsreason.trace_panel import (

@@ -14,7 +14,7 @@ from .inputs import Line, Outcome
 
 if TYPE_CHECKING:
     from ..program import Program
-    from ..scene import Scene
+    from ..scenes.scene import Scene
     from ..trace import Trace
 
 

@@ -10,7 +10,7 @@ import typer
 from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:
-    from ..scene import Scene
+    from ..scenes.scene import Scene
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 2 --images --out album",

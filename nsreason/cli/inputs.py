@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ..dsl.domain import Domain
-    from ..scene import Scene
+    from ..scenes.scene import Scene
 
 
 class Line(NamedTuple):

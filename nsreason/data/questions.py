@@ -20,7 +20,7 @@ from ..dsl.domain import Domain
 from ..errors import DataError, ProgramError
 from ..io.json_numbers import as_whole
 from ..program import Program
-from ..scene_record import not_finite
+from ..scenes.scene_record import not_finite
 from .answers import normalise_answer
 from .records import BadRecord, Record, Records, read_records
 from .scenes import write_records

@@ -20,7 +20,7 @@ import msgspec
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, SceneError
 from ..io.files import atomic_write
-from ..scene import ObjectPlace, Scene
+from ..scenes.scene import ObjectPlace, Scene
 from .image_names import ImageNames
 from .records import BadRecord, Records, read_records
 

@@ -253,7 +253,7 @@ class Domain:
                 yield native, op_name, None
 
 
-# Keys of an object in a scene file that are not attributes (nsreason.scene.ObjectPlace).
+# Keys of an object in a scene file that are not attributes (nsreason.scenes.scene.ObjectPlace).
 _PLACE = frozenset({"3d_coords", "pixel_coords", "rotation", "bbox", "score", "mask"})
 
 _INDEX: dict[Kind, Callable[[Domain], Mapping[str, int]]] = {

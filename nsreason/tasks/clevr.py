@@ -15,7 +15,7 @@ from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
 from ..picture import Picture
 from ..query import Query
-from ..scene import Scene
+from ..scenes.scene import Scene
 from . import TaskSplit, cut_valid
 
 

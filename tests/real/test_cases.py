@@ -24,7 +24,7 @@ from nsreason.data.scenes import read_scenes
 from nsreason.errors import ExecutionError, NsreasonError, QuestionError
 from nsreason.executors import spell
 from nsreason.program import Program
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 from nsreason.surfaces import parse_program
 
 CASES = Path(os.environ.get("NSREASON_DATA", "")) / "cases"

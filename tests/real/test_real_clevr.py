@@ -19,7 +19,7 @@ from nsreason.canonical import canonical
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
 from nsreason.program import Call, Program
-from nsreason.scene import Scene, members
+from nsreason.scenes.scene import Scene, members
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 SCENES, QUESTIONS = DATA / "CLEVR_train_scenes.json", DATA / "CLEVR_train_questions.json"

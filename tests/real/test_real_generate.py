@@ -150,7 +150,7 @@ def test_official_questions_have_needless_words_and_ours_have_not(records: list[
     """The difference that a model trained on ours will meet: it is one of wording, not of shape."""
     from nsreason.data import QuestionRecord, read_questions
     from nsreason.data.synthetic import idle_calls
-    from nsreason.scene import Scene
+    from nsreason.scenes.scene import Scene
 
     scenes = {r["image_index"]: Scene.from_dict(r) for r in records}
     asked = [q for q in itertools.islice(read_questions(QUESTIONS), 1000) if isinstance(q, QuestionRecord)]

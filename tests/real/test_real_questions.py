@@ -18,7 +18,7 @@ from nsreason.describe import describe
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
 from nsreason.questions import parse_question, readings
-from nsreason.scene import Scene
+from nsreason.scenes.scene import Scene
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 SCENES, QUESTIONS = DATA / "CLEVR_train_scenes.json", DATA / "CLEVR_train_questions.json"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from ...dsl.domain import load_domain
 from ...errors import DomainError, did_you_mean
-from ...scene import ObjectPlace, Scene
+from ...scenes.scene import ObjectPlace, Scene
 from .placement import Camera, SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels
 from .seeds import generator
 

@@ -30,7 +30,7 @@ from ...answering import QuestionTypes
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
 from ...io.files import atomic_write
-from ...scene import Scene
+from ...scenes.scene import Scene
 from ..dataset_folder import IMAGES, INSTANCES, new_dataset
 from ..questions import QuestionRecord
 from .clevr import generate_scenes, generate_views

@@ -24,7 +24,7 @@ from ...dsl.ops import Op
 from ...executors.interpreter import check_domain, not_unique
 from ...executors.symbolic import Ambiguous, BitTables, Compiled, compiled, tables_of
 from ...program import Program
-from ...scene import Scene
+from ...scenes.scene import Scene
 
 _ALL_INSTEAD = frozenset({"relate", "relate_any", "same"})
 _INPUT_INSTEAD = {"filter": (0,), "extreme": (0,), "difference": (0,), "intersect": (0, 1), "union": (0, 1)}

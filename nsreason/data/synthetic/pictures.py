@@ -21,7 +21,7 @@ from ...perception.images import write_png
 from ...perception.look import Look, Thing
 from ...perception.render import Rendering, jittered_look, render
 from ...perception.state import palette
-from ...scene import ObjectPlace, Scene
+from ...scenes.scene import ObjectPlace, Scene
 from .placement import Camera, SceneRules, clevr_rules
 
 Size = tuple[int, int]

@@ -14,8 +14,8 @@ from importlib import resources
 import msgspec
 import numpy as np
 
-from ...camera import plane_directions, view_axes
-from ...scene import Vector
+from ...scenes.camera import plane_directions, view_axes
+from ...scenes.scene import Vector
 
 
 class Radius(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,7 +24,7 @@ from ...dsl.kinds import NUMBER, OBJECT
 from ...executors.answers import decode, spell
 from ...executors.symbolic import Ambiguous, tables_of
 from ...program import Program
-from ...scene import Scene, members
+from ...scenes.scene import Scene, members
 from .families import Family, Word
 from .necessity import Meaning, meaning
 

@@ -26,7 +26,7 @@ from ...dsl.ops import OPS
 from ...errors import ConversionError
 from ...executors import execute, spell
 from ...program import Call, Program
-from ...scene import Scene
+from ...scenes.scene import Scene
 from ..questions import QuestionRecord
 from .families import Family, families_of
 from .question_sampler import Sampler

@@ -18,7 +18,7 @@ import msgspec
 
 from ...dsl.domain import load_domain
 from ...errors import DataError, NsreasonError
-from ...scene import Scene
+from ...scenes.scene import Scene
 from ..dataset_folder import IMAGES, INSTANCES, new_dataset
 from ..image_names import bare_name
 from ..questions import QuestionRecord, read_questions

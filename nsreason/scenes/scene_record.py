@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from .dsl.domain import Domain
-from .errors import SceneError, did_you_mean
-from .io.json_numbers import as_whole
+from ..dsl.domain import Domain
+from ..errors import SceneError, did_you_mean
+from ..io.json_numbers import as_whole
 
 Vector = tuple[float, float, float]
 JsonText = bytes | str | msgspec.Raw

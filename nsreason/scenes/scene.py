@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from .dsl.domain import Domain, load_domain
-from .errors import SceneError
+from ..dsl.domain import Domain, load_domain
+from ..errors import SceneError
 from .relations import check_relationships, converse, listed, members, rows_along
 from .scene_record import (
     DECODING,

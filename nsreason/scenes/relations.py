@@ -9,8 +9,8 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .dsl.domain import Domain
-from .errors import SceneError, did_you_mean
+from ..dsl.domain import Domain
+from ..errors import SceneError, did_you_mean
 
 if TYPE_CHECKING:  # numpy is imported where it is used: reading a domain needs none of it
     import numpy as np

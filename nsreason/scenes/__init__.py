@@ -1,0 +1,1 @@
+"""What can be talked about, crisp: scenes and their relations."""
