@@ -32,10 +32,10 @@ import nsreason
 from nsreason import Call, NsreasonError, Program, Scene
 from nsreason.data.questions import QuestionRecord, decode_program, decode_question
 from nsreason.data.records import cut_records
-from nsreason.dialects import DIALECTS, from_clevr, read_program, to_clevr, write_program
 from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.executors import SceneBatch, execute_values
-from nsreason.surfaces import show_node
+from nsreason.programs.dialects.registry import DIALECTS, from_clevr, read_program, to_clevr, write_program
+from nsreason.programs.text_reader import show_node
 from nsreason.trace import Trace
 
 SECONDS, MEGABYTES = 1.0, 300.0  # what an input of SIZE may cost
@@ -444,7 +444,7 @@ def program_functions() -> dict[str, Callable[[Program], object]]:
         "pickle": pickled,
         "parse_program(str)": back,
         "surfaces.show_node": lambda program: show_node(program, len(program) - 1),
-        "canonical": nsreason.canonical,
+        "canonical": nsreason.programs.canonical,
         "equivalent": alike,
         "describe": nsreason.describe,
         "describe, seed": lambda program: nsreason.describe(program, 7),

@@ -21,7 +21,7 @@ from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebr
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic
 from nsreason.executors.soft_schedule import Schedule, schedule
-from nsreason.program import Program
+from nsreason.programs.program import Program
 from nsreason.scenes.scene import Scene
 
 from .core import Row, per_second, rate

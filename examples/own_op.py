@@ -14,8 +14,8 @@ from nsreason.dsl.algebra import Algebra, View
 from nsreason.dsl.kinds import Number, Objects, Relation, Truth
 from nsreason.dsl.ops import OPS, op
 from nsreason.executors import execute, execute_batch
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 T = TypeVar("T")
 

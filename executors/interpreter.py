@@ -8,7 +8,7 @@ from typing import Any
 from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..dsl.ops import Op
 from ..errors import ExecutionError, NotUnique
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene import Scene, members
 from .answers import Answer, decode
 from .symbolic import Ambiguous, Compiled, compiled, tables_of
@@ -133,7 +133,7 @@ def check_domain(program: Program, scene: Scene) -> None:
 
 def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:
     """The error of a call that met a set without exactly one member."""
-    from ..surfaces import show_node
+    from ..programs.text_reader import show_node
 
     found = members(bits)
     listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])

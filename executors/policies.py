@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dsl.kinds import OBJECT, WORD
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene import Scene
 from .answers import Answer, decode
 from .interpreter import check_domain

@@ -31,7 +31,7 @@ from torch import Tensor
 from ..dsl.domain import Domain, Step
 from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..errors import ExecutionError, NotUnique
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene import Scene
 from ..trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened

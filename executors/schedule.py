@@ -23,7 +23,7 @@ from ..dsl.domain import Domain
 from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..dsl.ops import OPS, Op
 from ..errors import ExecutionError, NsreasonError
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene import Scene
 from .answers import Answer, decode
 from .interpreter import check_domain, execute

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..dsl.domain import Domain
 from ..errors import ExecutionError, NotUnique
-from ..program import Program
-from ..surfaces import show_node
+from ..programs.program import Program
+from ..programs.text_reader import show_node
 from .grounding import TABLE_OF, Grounded
 from .soft_schedule import Schedule, facts_of
 

@@ -30,7 +30,7 @@ from ..dsl.domain import Domain
 from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..dsl.ops import Op
 from ..errors import ExecutionError
-from ..program import Program
+from ..programs.program import Program
 from .schedule import I64, MAX_LITERALS, numbered_op, record_of, record_width
 
 

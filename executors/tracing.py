@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene import Scene
 from ..trace import Trace
 from .answers import decode

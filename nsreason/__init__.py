@@ -14,7 +14,6 @@ from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .canonical import canonical, equivalent
     from .describe import describe
     from .dsl.domain import Domain, load_domain
     from .dsl.ops import OPS, op
@@ -31,10 +30,11 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .executors import Answer, execute, execute_batch, trace
-    from .program import Call, Program
+    from .programs.canonical import canonical, equivalent
+    from .programs.program import Call, Program
+    from .programs.text_reader import parse_program
     from .questions import parse_question, readings
     from .scenes.scene import Scene
-    from .surfaces import parse_program
 
 __version__ = "0.1.0"
 

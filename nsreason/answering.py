@@ -20,7 +20,7 @@ from .dsl.domain import Domain
 from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .errors import DataError, ExecutionError, NsreasonError
 from .io.decoding import valid_text
-from .program import Program
+from .programs.program import Program
 from .report import Report
 
 ProgramSource = Literal["given", "parsed"]
@@ -218,7 +218,7 @@ def _unanswered(record: QuestionRecord, error: NsreasonError) -> Unanswered:
 
 
 def _equivalent(a: Program, b: Program) -> bool:
-    from .canonical import equivalent
+    from .programs.canonical import equivalent
 
     return a == b or equivalent(a, b)
 

@@ -31,7 +31,7 @@ from .losses import encode_answer
 from .perception.detections import Detections
 from .perception.regions import Cut
 from .perception.state import StateConfig, state_rows
-from .program import Program
+from .programs.program import Program
 from .scenes.scene import Scene
 
 if TYPE_CHECKING:

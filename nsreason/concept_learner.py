@@ -37,7 +37,7 @@ from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
 from .perception.detections import Detections
 from .perception.regions import RegionConfig, RegionFeatures, Regions, View
 from .perception.state import StateConfig, StateFeatures
-from .program import Program
+from .programs.program import Program
 from .scenes.scene import ObjectPlace, Scene
 from .trace import Trace
 from .training.model import LossOut

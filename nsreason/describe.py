@@ -12,11 +12,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from .canonical import equivalent
 from .errors import ConversionError, QuestionError
 from .language.lexicon import plurals
 from .language.speaker import Speaker, article, said_once
-from .program import Program
+from .programs.canonical import equivalent
+from .programs.program import Program
 from .questions import question_parser
 
 MAX_CALLS = 250  # a longer program makes a question that nobody could read

@@ -13,7 +13,7 @@ from .reasoner import Executing, Kind, Lesson, Reasoner, program_of
 
 if TYPE_CHECKING:
     from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
-    from .program import Program
+    from .programs.program import Program
     from .scenes.scene import Scene
     from .trace import Trace
 

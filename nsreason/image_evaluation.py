@@ -32,7 +32,7 @@ from .io.files import atomic_write
 from .io.locks import locked_file
 from .perception.images import read_image, read_transparent, transparency
 from .perception_report import PerceptionReport
-from .program import Program
+from .programs.program import Program
 from .report import EXAMPLES, Failures, Report
 from .scene_parser_data import SceneParserData, annotated, scenes_of
 from .scenes.scene import Scene

@@ -23,7 +23,7 @@ from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .perception.detections import Detections
 from .perception.fitting import Fit, Size
-from .program import Program
+from .programs.program import Program
 from .scenes.scene import Scene
 from .trace import Trace
 

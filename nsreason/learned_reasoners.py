@@ -18,7 +18,7 @@ from .dsl.domain import load_domain
 from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
 from .losses import encode_answer
 from .neural_data import visible
-from .program import Program
+from .programs.program import Program
 from .query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
 from .reasoners.fit import Learned, learn

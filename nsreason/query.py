@@ -20,7 +20,7 @@ from .queries.answer_text import same_answer
 
 if TYPE_CHECKING:
     from .errors import NsreasonError
-    from .program import Program
+    from .programs.program import Program
 
 SEEN: dict[str, str] = {
     "scene": "a Scene: what is annotated",

@@ -18,7 +18,6 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from .canonical import canonical
 from .dsl.domain import Domain, load_domain
 from .errors import DomainError, Hints, QuestionError
 from .language.composer import Composer
@@ -28,7 +27,8 @@ from .language.lexicon import MAX_WORDS, Lexicon, lexicon_for
 from .language.neighbours import settle
 from .language.parser import MAX_STEPS, Stopped, grammar_text, table
 from .language.steps import Unsayable
-from .program import Program
+from .programs.canonical import canonical
+from .programs.program import Program
 
 MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at: of a long one, fewer readings
 SHOWN = 40  # characters of a wrong word

@@ -26,7 +26,7 @@ from .registry import named
 if TYPE_CHECKING:
     from .dsl.domain import Domain
     from .executors import Answer
-    from .program import Program
+    from .programs.program import Program
     from .scenes.scene import Scene
     from .trace import Trace
 

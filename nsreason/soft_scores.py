@@ -30,7 +30,7 @@ from .executors.answers import Answer, spell
 from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
 from .executors.soft_schedule import schedule
-from .program import Program
+from .programs.program import Program
 from .query import Reply
 
 

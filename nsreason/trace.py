@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
 from .errors import ExecutionError, NotUnique
-from .program import Program
+from .programs.program import Program
+from .programs.text_reader import show
 from .scenes.scene import Scene
-from .surfaces import show
 
 if TYPE_CHECKING:
     from rich.text import Text

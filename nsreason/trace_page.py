@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .dsl.kinds import OBJECT, OBJECTS
 from .errors import DataError, NotUnique
-from .surfaces import show
+from .programs.text_reader import show
 from .trace import Trace, TraceStep, how_many
 from .trace_focus import Focus, focus, start
 from .trace_plan import Drawing, Look, from_above, look, plan

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nsreason.program import Program
+from nsreason.programs.program import Program
 
 Record = dict[str, Any]
 

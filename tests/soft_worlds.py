@@ -11,7 +11,7 @@ from torch import Tensor
 from nsreason.dsl.domain import Domain
 from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded
-from nsreason.program import Program
+from nsreason.programs.program import Program
 
 QUANTISATIONS = ("none", "standard", "everything")
 SEMANTICS = [algebra(name, q) for name, q in product(ALGEBRAS, QUANTISATIONS)]  # type: ignore[arg-type]

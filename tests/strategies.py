@@ -21,7 +21,7 @@ from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, INTEGER, NUMBER, OBJECT, OBJE
 from nsreason.dsl.ops import OPS, Op
 from nsreason.errors import NsreasonError
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, tables_of
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene, members
 
 Record = dict[str, Any]

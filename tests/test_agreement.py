@@ -39,7 +39,7 @@ from nsreason.errors import NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values
 from nsreason.executors.answers import decode
 from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, compiled, tables_of
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
 # --- the readings: each returns an answer, or `(node, objects)` of the `unique` that ended it ---

@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import programs, programs_for, worlds
 
-from nsreason.canonical import canonical, equivalent
 from nsreason.dsl.domain import load_domain
 from nsreason.dsl.kinds import OBJECTS, TRUTH
 from nsreason.errors import NotUnique, ProgramError
 from nsreason.executors import execute
-from nsreason.program import Call, Program
+from nsreason.programs.canonical import canonical, equivalent
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import parse_program, show
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program, show
 
 CLEVR = load_domain("clevr")
 A, B, C = "filter[red](scene())", "relate[left](unique(scene()))", "extreme[front](scene())"
@@ -309,7 +309,7 @@ def test_unions_that_grow_out_of_each_other_share_their_calls(op: str) -> None:
 
 
 def test_a_form_that_would_be_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["nsreason.canonical"], "MAX_OPERANDS", 500)
+    monkeypatch.setattr(sys.modules["nsreason.programs.canonical"], "MAX_OPERANDS", 500)
     assert canonical(kept(40, "union"))
     with pytest.raises(ProgramError, match=r"unions overlap: the canonical form would have over 500 operands"):
         canonical(kept(40, "union", turned=True))

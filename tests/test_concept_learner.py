@@ -30,8 +30,8 @@ from nsreason.executors import execute
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.state import StateConfig
 from nsreason.probes import probe
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 from nsreason.training.checkpoint import load_model
 from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, parse_recipe
 from nsreason.training.trainer import train

@@ -19,7 +19,7 @@ from nsreason.executors.grounding import ground_crisp
 from nsreason.image_data import load_image_data
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.regions import RegionConfig
-from nsreason.surfaces import parse_program
+from nsreason.programs.text_reader import parse_program
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.recipe import load_recipe, new_model, parse_recipe
 from nsreason.training.trainer import train

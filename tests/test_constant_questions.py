@@ -17,7 +17,7 @@ from strategies import random_record
 from nsreason.dsl.domain import Domain, load_domain
 from nsreason.errors import ExecutionError, QuestionError
 from nsreason.executors import execute, spell
-from nsreason.program import Program
+from nsreason.programs.program import Program
 from nsreason.questions import parse_question
 from nsreason.scenes.scene import Scene
 

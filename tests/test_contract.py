@@ -13,7 +13,7 @@ from nsreason.dsl.domain import Domain, bundled_domains, load_domain
 from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, RELATION, WORD
 from nsreason.dsl.ops import OPS
 from nsreason.executors import execute_values
-from nsreason.program import Program
+from nsreason.programs.program import Program
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
 DOMAINS = [*bundled_domains(), *map(str, EXAMPLES)]
@@ -95,7 +95,7 @@ def test_every_op_can_be_drawn_as_an_answer(name: str) -> None:
     """Its result is of a kind that an executor can answer with, and its call can be read back from its text."""
     from strategies import ANSWERS
 
-    from nsreason.surfaces import parse_program
+    from nsreason.programs.text_reader import parse_program
 
     assert OPS[name].result in ANSWERS
     domain = load_domain("clevr")

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from question_tables import program_text, rows
 from strategies import programs, random_program
 
-from nsreason.canonical import equivalent
 from nsreason.describe import MAX_CALLS, describe
 from nsreason.dsl.algebra import Algebra, View
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.dsl.kinds import Objects, T, Truth
 from nsreason.dsl.ops import OPS, op
 from nsreason.errors import ConversionError, DomainError
-from nsreason.program import Call, Program
+from nsreason.programs.canonical import equivalent
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.questions import parse_question
-from nsreason.surfaces import parse_program
 
 CLEVR = load_domain("clevr")
 DOMAINS = {

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import programs
 
-from nsreason.canonical import equivalent
-from nsreason.dialects import (
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
+from nsreason.errors import ConversionError, NsreasonError, ProgramError
+from nsreason.executors import execute
+from nsreason.programs.canonical import equivalent
+from nsreason.programs.dialects.registry import (
     DIALECTS,
     ClevrNode,
     from_clevr,
@@ -25,12 +28,9 @@ from nsreason.dialects import (
     to_nscl,
     write_program,
 )
-from nsreason.dsl.domain import Domain, load_domain, parse_domain
-from nsreason.errors import ConversionError, NsreasonError, ProgramError
-from nsreason.executors import execute
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import parse_program, show
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program, show
 
 CLEVR = load_domain("clevr")
 # The domain restricted to the ops that CLEVR's own programs have (minus is CLEVR-Math's): programs drawn from it can be

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from nsreason import execute, load_domain, parse_question
 from nsreason.errors import ExecutionError, QuestionError
-from nsreason.program import Program
+from nsreason.programs.program import Program
 from nsreason.scenes.scene import Scene
 
 CLEVR = load_domain("clevr")

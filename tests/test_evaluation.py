@@ -19,9 +19,9 @@ from nsreason.errors import DataError, DomainError, NsreasonError
 from nsreason.evaluation import Unanswered, evaluate
 from nsreason.executors import execute
 from nsreason.executors.policies import execute_leniently
+from nsreason.programs.text_reader import parse_program
 from nsreason.report import Report, wilson
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 RED = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
 BLUE = {"size": "small", "color": "blue", "material": "metal", "shape": "sphere"}

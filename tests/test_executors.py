@@ -17,7 +17,7 @@ from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values, spell, trace
 from nsreason.executors.symbolic import tables_of
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
 RED_CUBE = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}

@@ -24,9 +24,9 @@ from strategies import random_program, random_record
 from nsreason.dsl.domain import bundled_domains, load_domain, parse_domain
 from nsreason.errors import NsreasonError
 from nsreason.executors import execute, execute_batch, spell
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 DEADLINE = 10  # seconds for one input; all of them take milliseconds
 

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from nsreason.canonical import equivalent
 from nsreason.cli.app import app
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.data.synthetic import (
@@ -35,10 +34,11 @@ from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
 from nsreason.evaluation import ProgramSource, evaluate
 from nsreason.executors import execute, spell
-from nsreason.program import Call, Program
+from nsreason.programs.canonical import equivalent
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.questions import parse_question
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 CLEVR = load_domain("clevr")
 RULES = clevr_rules()

@@ -12,8 +12,8 @@ import pytest
 
 import nsreason
 from benchmarks.growth import LONG_QUESTIONS, PROGRAMS, QUESTIONS, SCENES, SIZE, TEXTS, Case, cases, seconds
-from nsreason.canonical import equivalent
 from nsreason.errors import NsreasonError
+from nsreason.programs.canonical import equivalent
 
 SMALL, LARGE = 250, 1_000
 # Four times the input may cost this many times the CPU time: 4 is linear, 16 is quadratic. Objects have pairs, whose

@@ -13,12 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import World, programs, programs_for, random_domain, random_program, random_world, worlds
 
-from nsreason.canonical import canonical, equivalent
 from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH
 from nsreason.errors import NotUnique, NsreasonError
 from nsreason.executors import execute, execute_values
 from nsreason.executors.answers import decode
-from nsreason.program import Call, Program
+from nsreason.programs.canonical import canonical, equivalent
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
 # --- a small language for the laws: sets are programs, joined by calls ---

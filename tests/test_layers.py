@@ -31,9 +31,9 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.scenes.scene",),
     ("nsreason.scenes.camera",),
     (
-        "nsreason.program",
-        "nsreason.canonical",
-        "nsreason.surfaces",
+        "nsreason.programs.program",
+        "nsreason.programs.canonical",
+        "nsreason.programs.text_reader",
         "nsreason.trace",
         "nsreason.query",
         "nsreason.questions",
@@ -181,7 +181,7 @@ SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 @pytest.mark.parametrize(
     "module",
-    [m for m in ALL if layer(m) <= layer("nsreason.program") or "executors" in m or m == "nsreason.reasoner"],
+    [m for m in ALL if layer(m) <= layer("nsreason.programs.program") or "executors" in m or m == "nsreason.reasoner"],
 )
 def test_the_core_names_no_torch_at_its_top(module: str) -> None:
     """Soft executors are the one place of the executors that computes with torch; nothing here may be."""
@@ -203,7 +203,7 @@ RUN = """
 import sys
 import nsreason
 from nsreason.executors import execute, execute_batch
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 scene = Scene.of("clevr", [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}])
 program = Program([Call("scene"), Call("filter", ("red",), (0,)), Call("count", (), (1,))])
@@ -221,7 +221,7 @@ def test_exact_execution_loads_nothing_heavy() -> None:
 
 TEXT = """
 import sys
-from nsreason.surfaces import parse_program
+from nsreason.programs.text_reader import parse_program
 str(parse_program("count(filter[red](scene()))"))
 heavy = ["torch", "torchvision", "networkx", "rich", "typer", "scipy", "PIL", "matplotlib"]
 print([name for name in heavy if name in sys.modules])

@@ -18,12 +18,12 @@ from nsreason.data.synthetic import write_dataset
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.learned_reasoners import Answering, Concepts, Descriptions, Executed, Network
 from nsreason.picture import Picture
+from nsreason.programs.text_reader import parse_program
 from nsreason.query import Query, Reply, accuracy
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners import fit
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
 from nsreason.training.checkpoint import load_checkpoint

@@ -15,8 +15,8 @@ from nsreason.executors.algebras import algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 CLEVR = load_domain("clevr")
 SCENE = Scene.of(

@@ -15,7 +15,7 @@ from nsreason.executors.algebras import Goedel, Logit
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic
 from nsreason.probes import calibrate, probe
-from nsreason.surfaces import parse_program
+from nsreason.programs.text_reader import parse_program
 
 CLEVR = load_domain("clevr")
 SCENES = list(generate_scenes(20, seed=9))

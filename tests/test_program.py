@@ -13,8 +13,8 @@ from strategies import programs
 from nsreason.dsl.domain import load_domain
 from nsreason.dsl.kinds import TRUTH, WORD
 from nsreason.errors import ProgramError
-from nsreason.program import TREE_DEPTH, Call, Program
-from nsreason.surfaces import parse_program
+from nsreason.programs.program import TREE_DEPTH, Call, Program
+from nsreason.programs.text_reader import parse_program
 
 CLEVR = load_domain("clevr")
 SCENE = Call("scene")
@@ -191,7 +191,7 @@ def test_a_deep_tree_goes_on_at_the_margin() -> None:
 
 
 def test_a_deep_tree_draws_shared_calls_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nsreason.program.TREE_DEPTH", 2)
+    monkeypatch.setattr("nsreason.programs.program.TREE_DEPTH", 2)
     bindings = "a = extreme[left](scene()); b = union(extreme[front](extreme[left](a)), a); "
     assert parse_program(bindings + "count(union(b, extreme[left](b)))").to_tree().split("\n") == [
         "count",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nsreason.program import Program
+from nsreason.programs.program import Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.query import Query, digest
-from nsreason.surfaces import parse_program
 
 ASKED = Query(3, "What color is it?", "red", "query", {})
 

@@ -21,10 +21,10 @@ from nsreason.data.synthetic import write_dataset
 from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
 from nsreason.picture import Picture
+from nsreason.programs.text_reader import parse_program
 from nsreason.query import Query, Reply, accuracy
 from nsreason.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
 from nsreason.trace import Trace

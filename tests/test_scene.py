@@ -17,7 +17,7 @@ from strategies import World, worlds
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import SceneError
 from nsreason.executors import execute
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.relations import listed
 from nsreason.scenes.scene import ObjectPlace, Scene, converse, members
 

@@ -14,8 +14,8 @@ from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import NsreasonError
 from nsreason.evaluation import evaluate
 from nsreason.executors import execute
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 PLAIN = {"size": "large", "material": "metal", "shape": "cube", "rotation": 3.5, "pixel_coords": [10, 20, 9.5]}
 SCENE: dict[str, Any] = {

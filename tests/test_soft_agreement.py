@@ -28,7 +28,7 @@ from nsreason.executors.algebras import Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft_schedule import Schedule, schedule
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
 Semantics = Logit | Goedel | Product

@@ -28,10 +28,10 @@ from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_so
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.perception.detections import Detections
 from nsreason.probes import probe
-from nsreason.program import Program
+from nsreason.programs.program import Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
 from nsreason.soft_scores import soft_replies
-from nsreason.surfaces import parse_program
 
 Semantics = Logit | Goedel | Product
 CLEVR = load_domain("clevr")

@@ -22,7 +22,7 @@ from nsreason.executors.algebras import Goedel, Logit, Product
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft_schedule import schedule
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 
 Semantics = Logit | Goedel | Product
 

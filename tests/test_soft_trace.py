@@ -16,7 +16,7 @@ from nsreason.executors import trace
 from nsreason.executors.algebras import Goedel, Logit, Product, algebra
 from nsreason.executors.grounding import Grounded, ground_crisp
 from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_soft
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
 Semantics = Logit | Goedel | Product

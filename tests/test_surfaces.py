@@ -14,8 +14,8 @@ from nsreason.dsl.domain import load_domain
 from nsreason.dsl.kinds import Attribute, Concept, Number, Objects
 from nsreason.dsl.ops import OpTable, op
 from nsreason.errors import ConversionError, ProgramError
-from nsreason.program import Call, Program
-from nsreason.surfaces import SURFACES, parse_program, show, show_node
+from nsreason.programs.program import Call, Program
+from nsreason.programs.text_reader import SURFACES, parse_program, show, show_node
 
 CLEVR = load_domain("clevr")
 BOTH = pytest.mark.parametrize("surface", SURFACES)

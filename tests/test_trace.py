@@ -17,7 +17,7 @@ import pytest
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, SceneError
 from nsreason.executors import execute, spell, trace
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace, in_words
 from nsreason.trace_page import lanes

@@ -21,7 +21,7 @@ from nsreason.errors import DataError
 from nsreason.executors import trace
 from nsreason.io.embedded_images import SCREEN, embedded
 from nsreason.io.images import read_rgb
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus

@@ -19,7 +19,7 @@ from nsreason.cli.app import app
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors import trace
-from nsreason.program import Call, Program
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 from nsreason.trace import Trace
 from nsreason.trace_focus import focus

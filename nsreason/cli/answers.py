@@ -13,7 +13,7 @@ from . import checks, output
 from .inputs import Line, Outcome
 
 if TYPE_CHECKING:
-    from ..program import Program
+    from ..programs.program import Program
     from ..scenes.scene import Scene
     from ..trace import Trace
 

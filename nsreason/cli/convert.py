@@ -40,8 +40,8 @@ def convert(
     generator writes it; ns-vqa and ns-cl the tokens and op sequences of those systems. Where a dialect cannot say the
     program, the error names the op.
     """
-    from ..dialects import read_program
     from ..dsl.domain import load_domain
+    from ..programs.dialects.registry import read_program
 
     told = load_domain(domain)
     form = forms.Form(to, canonical=canonical)

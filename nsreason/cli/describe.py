@@ -25,8 +25,8 @@ def describe(
     parsing it gives an equivalent program.
     """
     from ..describe import describe
-    from ..dialects import read_program
     from ..dsl.domain import load_domain
+    from ..programs.dialects.registry import read_program
 
     told = load_domain(domain)
 

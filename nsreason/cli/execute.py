@@ -33,8 +33,8 @@ def execute(
 
     The answer is spelled as CLEVR does: yes, no, 3, red; a set of objects by their numbers.
     """
-    from ..dialects import read_program
     from ..dsl.domain import load_domain
+    from ..programs.dialects.registry import read_program
 
     answers.check_page(html, image_file, png)
     inputs.one_stdin(scene, program)

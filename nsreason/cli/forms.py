@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import ConversionError, did_you_mean
 
 if TYPE_CHECKING:
-    from ..program import Program
+    from ..programs.program import Program
 
 JSON_DIALECTS = frozenset({"clevr", "clevr-raw", "ns-cl"})
 
@@ -25,7 +25,7 @@ class Form:
     ) -> None:
         """Raises ConversionError when there is no such dialect."""
         if to != "nested":
-            from ..dialects import DIALECTS
+            from ..programs.dialects.registry import DIALECTS
 
             if to not in DIALECTS:
                 raise ConversionError(f"no dialect '{to}'{did_you_mean(to, DIALECTS)}")
@@ -38,7 +38,7 @@ class Form:
             ConversionError: the dialect cannot say it.
         """
         if self.canonical:
-            from ..canonical import canonical
+            from ..programs.canonical import canonical
 
             program = canonical(program)
         if self.key == "tree":
@@ -47,7 +47,7 @@ class Form:
             return program.to_dot()
         if self.to == "nested":
             return str(program)
-        from ..dialects import write_program
+        from ..programs.dialects.registry import write_program
 
         return write_program(program, self.to)
 

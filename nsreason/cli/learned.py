@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..concept_data import Example
     from ..concept_learner import ConceptLearner
     from ..probes import Probes
-    from ..program import Program
+    from ..programs.program import Program
     from ..report import Report
     from ..trace import Trace
 

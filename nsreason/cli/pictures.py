@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..image_reasoning import Detecting, ImageReasoner, Looked
     from ..perception.detections import DetectionFile
     from ..perception.familiarity import Familiarity
-    from ..program import Program
+    from ..programs.program import Program
     from ..trace import Trace
 
 By = Literal["scene-parser", "concept-learner"]

@@ -19,14 +19,14 @@ import msgspec
 from ..dsl.domain import Domain
 from ..errors import DataError, ProgramError
 from ..io.json_numbers import as_whole
-from ..program import Program
+from ..programs.program import Program
 from ..scenes.scene_record import not_finite
 from .answers import normalise_answer
 from .records import BadRecord, Record, Records, read_records
 from .scenes import write_records
 
 if TYPE_CHECKING:
-    from ..dialects import ClevrNode
+    from ..programs.dialects.registry import ClevrNode
 
 
 class _Row(msgspec.Struct):
@@ -153,7 +153,7 @@ def decode_program(raw: bytes, domain: Domain | str = "clevr") -> Program:
     Raises:
         ProgramError: the nodes are malformed or do not make a program of the domain.
     """
-    from ..dialects import from_clevr
+    from ..programs.dialects.registry import from_clevr
 
     try:
         nodes = _nodes_decoder()(raw)
@@ -166,7 +166,7 @@ def decode_program(raw: bytes, domain: Domain | str = "clevr") -> Program:
 
 @functools.cache
 def _nodes_decoder() -> Callable[[bytes], list[ClevrNode]]:
-    from ..dialects import ClevrNode  # the dialects bring Lark, which reading questions does not need
+    from ..programs.dialects.registry import ClevrNode  # the dialects bring Lark, which reading questions does not need
 
     return msgspec.json.Decoder(list[ClevrNode]).decode
 

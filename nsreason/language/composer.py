@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DomainError, ProgramError
-from ..program import Program
+from ..programs.program import Program
 from .alike import ALIKE
 from .anaphora import repeated
 from .changes import Changes

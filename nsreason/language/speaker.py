@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ..errors import ConversionError
-from ..program import Program
+from ..programs.program import Program
 from .lexicon import extremes_of, plurals
 
 MAX_DEPTH = 80  # of what is said within what is said; a question of 400 words holds about as much

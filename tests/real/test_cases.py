@@ -23,9 +23,9 @@ from nsreason import execute, load_domain, parse_question
 from nsreason.data.scenes import read_scenes
 from nsreason.errors import ExecutionError, NsreasonError, QuestionError
 from nsreason.executors import spell
-from nsreason.program import Program
+from nsreason.programs.program import Program
+from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
-from nsreason.surfaces import parse_program
 
 CASES = Path(os.environ.get("NSREASON_DATA", "")) / "cases"
 pytestmark = pytest.mark.skipif(

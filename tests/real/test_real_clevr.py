@@ -15,10 +15,10 @@ from typing import Any
 import brute_force
 import pytest
 
-from nsreason.canonical import canonical
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
-from nsreason.program import Call, Program
+from nsreason.programs.canonical import canonical
+from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene, members
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"

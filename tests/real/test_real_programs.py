@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from nsreason.canonical import canonical, equivalent
-from nsreason.dialects import DIALECTS, ClevrNode, from_clevr, read_program, to_clevr, write_program
-from nsreason.program import Program
+from nsreason.programs.canonical import canonical, equivalent
+from nsreason.programs.dialects.registry import DIALECTS, ClevrNode, from_clevr, read_program, to_clevr, write_program
+from nsreason.programs.program import Program
 
 _FILE = Path(os.environ.get("NSREASON_DATA", "/nowhere")) / "clevr" / "CLEVR_train_questions.json"
 pytestmark = pytest.mark.skipif(not _FILE.is_file(), reason="NSREASON_DATA has no CLEVR questions")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.canonical import equivalent
 from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import read_scenes
 from nsreason.describe import describe
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
+from nsreason.programs.canonical import equivalent
 from nsreason.questions import parse_question, readings
 from nsreason.scenes.scene import Scene
 

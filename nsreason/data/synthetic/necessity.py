@@ -23,7 +23,7 @@ from ...dsl.kinds import OBJECTS
 from ...dsl.ops import Op
 from ...executors.interpreter import check_domain, not_unique
 from ...executors.symbolic import Ambiguous, BitTables, Compiled, compiled, tables_of
-from ...program import Program
+from ...programs.program import Program
 from ...scenes.scene import Scene
 
 _ALL_INSTEAD = frozenset({"relate", "relate_any", "same"})

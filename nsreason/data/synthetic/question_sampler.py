@@ -23,7 +23,7 @@ from ...dsl.domain import Domain, Step
 from ...dsl.kinds import NUMBER, OBJECT
 from ...executors.answers import decode, spell
 from ...executors.symbolic import Ambiguous, tables_of
-from ...program import Program
+from ...programs.program import Program
 from ...scenes.scene import Scene, members
 from .families import Family, Word
 from .necessity import Meaning, meaning

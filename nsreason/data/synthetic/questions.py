@@ -17,15 +17,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..._native import native_table
 from ...describe import describe
-from ...dialects import to_clevr
 from ...dsl.domain import Domain
 from ...dsl.kinds import TRUTH, WORD, Kind
 from ...dsl.ops import OPS
 from ...errors import ConversionError
 from ...executors import execute, spell
-from ...program import Call, Program
+from ...programs.dialects.native_names import native_table
+from ...programs.dialects.registry import to_clevr
+from ...programs.program import Call, Program
 from ...scenes.scene import Scene
 from ..questions import QuestionRecord
 from .families import Family, families_of

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, cast
 
-from .dsl.domain import Domain, Step, load_domain
-from .dsl.ops import OPS
-from .errors import ConversionError, DomainError, ProgramError, did_you_mean
+from ..dsl.domain import Domain, Step, load_domain
+from ..dsl.ops import OPS
+from ..errors import ConversionError, DomainError, ProgramError, did_you_mean
 from .program import Program
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from ._native import native_table
-from ._nscl import NsclOp, from_nscl, to_nscl
-from .dsl.domain import Domain, load_domain
-from .errors import ConversionError, ProgramError, did_you_mean
-from .program import Program
-from .surfaces import parse_program, show
+from ...dsl.domain import Domain, load_domain
+from ...errors import ConversionError, ProgramError, did_you_mean
+from ..program import Program
+from ..text_reader import parse_program, show
+from .native_names import native_table
+from .nscl import NsclOp, from_nscl, to_nscl
 
 __all__ = [
     "DIALECTS",

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .dsl.domain import Domain, load_domain
-from .errors import ConversionError, ProgramError, did_you_mean
-from .program import Call, Program
+from ...dsl.domain import Domain, load_domain
+from ...errors import ConversionError, ProgramError, did_you_mean
+from ..program import Call, Program
 
 
 class NsclOp(msgspec.Struct, omit_defaults=True):

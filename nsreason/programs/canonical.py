@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from .errors import ProgramError
+from ..errors import ProgramError
 from .program import Call, Program
 
 MAX_OPERANDS = 200_000  # written out by a canonical form: unions that overlap have more operands than calls

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .dsl.domain import Domain, Step, load_domain
-from .dsl.kinds import WORD, Kind
-from .dsl.ops import Op
-from .errors import DomainError, ProgramError
+from ..dsl.domain import Domain, Step, load_domain
+from ..dsl.kinds import WORD, Kind
+from ..dsl.ops import Op
+from ..errors import DomainError, ProgramError
 
 if TYPE_CHECKING:
     import networkx
@@ -37,7 +37,7 @@ class Call(NamedTuple):
 class Program:
     """A well-typed program of one domain.
 
-    Equality is of structure: the same calls, shared in the same way. `equivalent` (nsreason.canonical) sees
+    Equality is of structure: the same calls, shared in the same way. `equivalent` (nsreason.programs.canonical) sees
     through filter order, operand order and sharing.
     """
 
@@ -146,7 +146,7 @@ class Program:
         return self
 
     def __str__(self) -> str:
-        from .surfaces import show
+        from .text_reader import show
 
         return show(self)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from .dsl.domain import Domain, Step
-from .dsl.kinds import ATTRIBUTE, CONCEPT, WORD
-from .dsl.ops import OPS, Op
-from .errors import ConversionError, DomainError, did_you_mean
-from .program import Program
+from ...dsl.domain import Domain, Step
+from ...dsl.kinds import ATTRIBUTE, CONCEPT, WORD
+from ...dsl.ops import OPS, Op
+from ...errors import ConversionError, DomainError, did_you_mean
+from ..program import Program
 
 Told = tuple[str, tuple[str, ...]]  # a native name and its value inputs
 

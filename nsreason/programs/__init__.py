@@ -1,0 +1,1 @@
+"""Typed programs and every spelling of them."""
