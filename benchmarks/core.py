@@ -20,7 +20,7 @@ from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
-from nsreason.questions import QuestionParser
+from nsreason.language.question_parser import QuestionParser
 
 
 @dataclass(frozen=True)

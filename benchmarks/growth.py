@@ -446,7 +446,7 @@ def program_functions() -> dict[str, Callable[[Program], object]]:
         "surfaces.show_node": lambda program: show_node(program, len(program) - 1),
         "canonical": nsreason.programs.canonical,
         "equivalent": alike,
-        "describe": nsreason.describe,
+        "describe": nsreason.language.describe,
         "describe, seed": lambda program: nsreason.describe(program, 7),
         "execute": run,
         "execute_batch": run_batch,

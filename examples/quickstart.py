@@ -5,7 +5,7 @@ python examples/quickstart.py
 
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, trace
-from nsreason.questions import parse_question
+from nsreason.language.question_parser import parse_question
 from nsreason.scenes.scene import Scene
 
 # Four objects on a table, seen from the front: x grows to the right, y away from the viewer.

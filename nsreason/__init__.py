@@ -14,7 +14,6 @@ from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .describe import describe
     from .dsl.domain import Domain, load_domain
     from .dsl.ops import OPS, op
     from .errors import (
@@ -30,10 +29,11 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .executors import Answer, execute, execute_batch, trace
+    from .language.describe import describe
+    from .language.question_parser import parse_question, readings
     from .programs.canonical import canonical, equivalent
     from .programs.program import Call, Program
     from .programs.text_reader import parse_program
-    from .questions import parse_question, readings
     from .scenes.scene import Scene
 
 __version__ = "0.1.0"
@@ -103,7 +103,7 @@ def ask(question: str, scene: Scene) -> Answer:
         SceneError: the scene does not know a relation that the question asks for.
     """
     from .executors import execute
-    from .questions import parse_question
+    from .language.question_parser import parse_question
 
     return execute(parse_question(question, scene.domain), scene)
 

@@ -144,7 +144,7 @@ class Answerer:
         if self.options.programs == "given":
             program = given
         else:
-            from .questions import parse_question
+            from .language.question_parser import parse_question
 
             try:
                 program, error = parse_question(record.question or "", self.domain), None

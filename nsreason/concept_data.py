@@ -264,7 +264,7 @@ def make_example(
     if programs == "given":
         program = record.given_program(domain)
     else:
-        from .questions import parse_question
+        from .language.question_parser import parse_question
 
         program = parse_question(record.question or "", domain)
     answer = None if program is None else reference_answer(record.answer, domain, program.kind)

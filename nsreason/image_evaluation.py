@@ -292,7 +292,7 @@ def _answered(
 ) -> dict[int, Prediction]:
     """The predictions of one image's questions, by their numbers."""
     from .executors import spell
-    from .questions import parse_question
+    from .language.question_parser import parse_question
 
     lines: dict[int, Prediction] = {}
     ready: list[tuple[int, QuestionRecord, Program]] = []

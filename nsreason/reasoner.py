@@ -198,7 +198,7 @@ def program_of(query: Query, programs: Literal["given", "parsed"], domain: Domai
         return query.program
     if query.text is None:
         raise DataError(f"question {query.index} has no text to parse")
-    from .questions import parse_question
+    from .language.question_parser import parse_question
 
     return parse_question(query.text, domain)
 

@@ -26,10 +26,10 @@ from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dsl.domain import bundled_domains, load_domain
 from nsreason.dsl.ops import OPS
+from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program
 from nsreason.programs.text_reader import parse_program
-from nsreason.questions import parse_question, readings
 from nsreason.reasoner import REASONERS
 from nsreason.tasks import TASKS
 from nsreason.training.model import MODELS
@@ -586,7 +586,7 @@ def test_functions_named_as_their_modules_stay_functions() -> None:
     code = (
         "import sys, nsreason\n"
         "assert not [m for m in sys.modules if m.startswith('nsreason.')]\n"
-        "import nsreason.trace, nsreason.programs.canonical, nsreason.describe\n"
+        "import nsreason.trace, nsreason.programs.canonical, nsreason.language.describe\n"
         "from nsreason import canonical, describe, trace\n"
         "from nsreason.trace import Trace\n"
         "assert all(type(f).__name__ == 'function' for f in (canonical, describe, trace, nsreason.trace))\n"

@@ -17,8 +17,8 @@ from strategies import random_record
 from nsreason.dsl.domain import Domain, load_domain
 from nsreason.errors import ExecutionError, QuestionError
 from nsreason.executors import execute, spell
+from nsreason.language.question_parser import parse_question
 from nsreason.programs.program import Program
-from nsreason.questions import parse_question
 from nsreason.scenes.scene import Scene
 
 TABLES = dict.fromkeys(("typed.txt", "combined.txt", "varied.txt", "scope.txt"), "clevr") | {"kitchen.txt": "kitchen"}

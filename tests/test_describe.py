@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from question_tables import program_text, rows
 from strategies import programs, random_program
 
-from nsreason.describe import MAX_CALLS, describe
 from nsreason.dsl.algebra import Algebra, View
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.dsl.kinds import Objects, T, Truth
 from nsreason.dsl.ops import OPS, op
 from nsreason.errors import ConversionError, DomainError
+from nsreason.language.describe import MAX_CALLS, describe
+from nsreason.language.question_parser import parse_question
 from nsreason.programs.canonical import equivalent
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.questions import parse_question
 
 CLEVR = load_domain("clevr")
 DOMAINS = {
@@ -165,14 +165,14 @@ def test_a_domain_without_questions() -> None:
 def test_shared_calls_are_said_once(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """33 calls that unfold to a tree of 65,536 truths took seconds, and each two more twice as long."""
     said = 0
-    plain = sys.modules["nsreason.describe"]._Asker._two
+    plain = sys.modules["nsreason.language.describe"]._Asker._two
 
     def counted(*given: object) -> list[str]:
         nonlocal said
         said += 1
         return plain(*given)
 
-    monkeypatch.setattr(sys.modules["nsreason.describe"]._Asker, "_two", counted)
+    monkeypatch.setattr(sys.modules["nsreason.language.describe"]._Asker, "_two", counted)
     lines = [f"a{k + 1} = {op}(a{k}, negate(a{k})); " for k in range(100)]
     shared = parse_program("a0 = exist(scene()); " + "".join(lines) + "a100")
     with pytest.raises(ConversionError, match="too long to be said in one question"):

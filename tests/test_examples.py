@@ -10,7 +10,7 @@ import pytest
 
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute
-from nsreason.questions import parse_question
+from nsreason.language.question_parser import parse_question
 from nsreason.scenes.scene import Scene
 
 ROOT = Path(__file__).parent.parent

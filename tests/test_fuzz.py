@@ -286,7 +286,7 @@ QUESTIONS = [
 
 
 def test_question_text() -> None:
-    parse_question = pytest.importorskip("nsreason.questions").parse_question
+    parse_question = pytest.importorskip("nsreason.language.question_parser").parse_question
     rng, counts = Random(5), Counter[str]()
     clevr = load_domain("clevr")
     words = " ".join(QUESTIONS).split()

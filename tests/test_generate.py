@@ -34,10 +34,10 @@ from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
 from nsreason.evaluation import ProgramSource, evaluate
 from nsreason.executors import execute, spell
+from nsreason.language.question_parser import parse_question
 from nsreason.programs.canonical import equivalent
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.questions import parse_question
 from nsreason.scenes.scene import Scene
 
 CLEVR = load_domain("clevr")

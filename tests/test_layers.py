@@ -36,7 +36,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.programs.text_reader",
         "nsreason.trace",
         "nsreason.query",
-        "nsreason.questions",
+        "nsreason.language.question_parser",
         "nsreason",
     ),
     ("nsreason.data", "nsreason.nn", "nsreason.training.model"),

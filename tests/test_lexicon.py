@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from nsreason.dsl.domain import Domain, bundled_domains, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
-from nsreason.language.hints import near_words, phrases_with
-from nsreason.language.items import Item, UnknownWord
 from nsreason.language.lexicon import Lexicon, lexicon_for, plurals
-from nsreason.language.parser import grammar_text
-from nsreason.questions import parse_question
+from nsreason.language.lr_parser import grammar_text
+from nsreason.language.question_parser import parse_question
+from nsreason.language.suggestions import near_words, phrases_with
+from nsreason.language.tokens import Item, UnknownWord
 
 GRAMMAR = grammar_text("clevr_questions.lark")
 CLEVR = lexicon_for(load_domain("clevr"), GRAMMAR)

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from nsreason.errors import DomainError
-from nsreason.language import parser, tables
-from nsreason.language.items import Item
-from nsreason.language.parser import Stopped, Table, grammar_text
+from nsreason.language import lr_parser, tables
+from nsreason.language.lr_parser import Stopped, Table, grammar_text
 from nsreason.language.phrases import Node
+from nsreason.language.tokens import Item
 
 AMBIGUOUS = """
 start: expr
@@ -42,7 +42,7 @@ post: _THAT NOUN
 def table_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     texts: dict[str, str] = {}
     monkeypatch.setenv("NSREASON_CACHE", "off")
-    monkeypatch.setattr(parser, "grammar_text", texts.__getitem__)
+    monkeypatch.setattr(lr_parser, "grammar_text", texts.__getitem__)
 
     def make(grammar: str) -> Table:
         texts["grammar"] = grammar
@@ -80,7 +80,7 @@ def test_derivations_are_counted_by_catalan_numbers(table_of: Any, additions: in
 
 def test_no_more_readings_are_walked_than_are_looked_at(table_of: Any) -> None:
     many = walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * 12)
-    assert len(many) == parser.MAX_READINGS
+    assert len(many) == lr_parser.MAX_READINGS
 
 
 def test_a_clause_belongs_to_the_nearest_noun(table_of: Any) -> None:
@@ -115,7 +115,7 @@ def test_stopped_tells_how_far_any_walk_got(table_of: Any, words: tuple[str, ...
 
 
 def test_steps_are_bounded(table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser, "MAX_STEPS", 1000)
+    monkeypatch.setattr(lr_parser, "MAX_STEPS", 1000)
     words = ["NUMBER", *["_PLUS", "NUMBER"] * 12, "_PLUS"]
     with pytest.raises(Stopped) as caught:
         walks(table_of(AMBIGUOUS), *words)
@@ -124,7 +124,7 @@ def test_steps_are_bounded(table_of: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_dead_ends_are_walked_once(table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them being remembered, this would take 208,012 derivations of the 13 sums."""
-    monkeypatch.setattr(parser, "MAX_STEPS", 1000)
+    monkeypatch.setattr(lr_parser, "MAX_STEPS", 1000)
     with pytest.raises(Stopped) as caught:
         walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * 12, "_PLUS", every=False)
     assert not caught.value.exhausted

@@ -17,13 +17,13 @@ from question_tables import Row, program_text, rows
 from strategies import random_program
 
 import nsreason
-from nsreason.describe import describe
 from nsreason.dsl.domain import Domain, DomainFile, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
+from nsreason.language.describe import describe
+from nsreason.language.question_parser import MAX_WORDS, parse_question, readings
 from nsreason.programs.canonical import equivalent
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.questions import MAX_WORDS, parse_question, readings
 
 CLEVR = load_domain("clevr")
 KITCHEN = load_domain("kitchen")

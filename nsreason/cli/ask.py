@@ -10,7 +10,7 @@ import typer
 from . import answers, checks, inputs, options, output, pictures
 
 if TYPE_CHECKING:
-    from ..questions import QuestionParser
+    from ..language.question_parser import QuestionParser
 
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
@@ -75,7 +75,7 @@ def ask(
     shows to which degree each object belongs to each step.
     """
     from ..dsl.domain import load_domain
-    from ..questions import question_parser
+    from ..language.question_parser import question_parser
 
     answers.check_page(html, image_file, png)
     how: dict[str, Any] = {"trace": trace, "html": html, "png": png, "quiet": quiet}
@@ -150,7 +150,7 @@ def _ask_picture(
     as_json: bool,
 ) -> int:
     """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
-    from ..questions import question_parser
+    from ..language.question_parser import question_parser
 
     reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
     parser = question_parser(reasoner.domain)

@@ -34,7 +34,7 @@ def demo(
     """
     from ..data import QuestionRecord, load_scenes, read_questions
     from ..executors import trace
-    from ..questions import parse_question
+    from ..language.question_parser import parse_question
 
     folder = _folder(out)
     scene = load_scenes(folder / "scene.json").scenes[0]

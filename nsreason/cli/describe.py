@@ -24,8 +24,8 @@ def describe(
     Without --seed the wording is always the plainest; with it, one of several is drawn. The question is checked:
     parsing it gives an equivalent program.
     """
-    from ..describe import describe
     from ..dsl.domain import load_domain
+    from ..language.describe import describe
     from ..programs.dialects.registry import read_program
 
     told = load_domain(domain)

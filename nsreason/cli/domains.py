@@ -58,7 +58,7 @@ def unread_words(domain: Domain) -> Iterator[str]:
         DomainError: a word has two meanings.
     """
     from ..errors import QuestionError
-    from ..questions import question_parser
+    from ..language.question_parser import question_parser
 
     parser = question_parser(domain)  # which reads all words
 

@@ -61,7 +61,7 @@ def parse_questions(
         DataError: there is no question.
     """
     from ..dsl.domain import load_domain
-    from ..questions import question_parser
+    from ..language.question_parser import question_parser
 
     if (to != "nested") + tree + dot > 1:
         raise output.UsageError("choose one of --to, --tree and --dot")

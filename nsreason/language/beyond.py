@@ -6,7 +6,7 @@ The words of each kind are a terminal's list in the grammar file. A domain that 
 
 from __future__ import annotations
 
-from .items import Item
+from .tokens import Item
 
 REASONS = {
     "HIDDEN": "what hides what is not part of a scene, so '{}' cannot be asked",

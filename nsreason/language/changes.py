@@ -10,7 +10,7 @@ from typing import Any
 
 from .lists import LIST
 from .nodes import Node, Word
-from .truths import Truths
+from .yes_no import Truths
 
 
 class Changes(Truths):

@@ -14,13 +14,13 @@ from ..programs.program import Program
 from .alike import ALIKE
 from .anaphora import repeated
 from .changes import Changes
-from .items import REGION
 from .lists import LIST, nearer
 from .nodes import Core, Node, Word
 from .phrases import side_of
 from .predicates import NO_REGIONS
 from .steps import JOINED, Antecedent
-from .truths import OF_BOTH
+from .tokens import REGION
+from .yes_no import OF_BOTH
 
 
 class Composer(Changes):

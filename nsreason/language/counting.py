@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from .alike import ALIKE, Alike
-from .items import REGION
 from .nodes import Core, Node, Word
+from .tokens import REGION
 
 _ORDER = {  # op, and whether its opposite is meant
     "order_more": ("greater", False),

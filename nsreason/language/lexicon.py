@@ -2,7 +2,7 @@
 
 The lexicon of a domain joins the phrases of the grammar's terminals (`_HOW_MANY: "how many" | "what number of"`) with
 the words of the domain file: adjectives and nouns for values, words for attributes, relations and extremes. `read`
-finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in nsreason.language.neighbours.
+finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in nsreason.language.disambiguation.
 
 Case, punctuation (of any script), hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
 """
@@ -20,8 +20,8 @@ from typing import NamedTuple
 from ..dsl.domain import Domain, RelationEntry
 from ..errors import DomainError, QuestionError
 from .beyond import CHECKED, beyond
-from .items import PLURAL, REGION, Item, Sense, UnknownWord
-from .neighbours import settle
+from .disambiguation import settle
+from .tokens import PLURAL, REGION, Item, Sense, UnknownWord
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
 MAX_CHARACTERS = 20_000  # of which most would be spaces, marks and words that say nothing

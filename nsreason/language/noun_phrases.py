@@ -13,10 +13,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from .items import REGION
 from .lists import LIST, nearer
 from .nodes import Core, Node, Word
 from .steps import PRONOUNS, Antecedent, Steps
+from .tokens import REGION
 
 
 class NounPhrases(Steps):

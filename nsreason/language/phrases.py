@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import lists
-from .items import PLURAL, REGION
 from .nodes import Core, Node, Word
+from .tokens import PLURAL, REGION
 
 
 def several(told: Word | tuple[Word, ...]) -> tuple[Word, ...]:

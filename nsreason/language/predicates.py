@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .items import REGION
 from .lists import LIST
 from .nodes import Core, Node, Word
 from .noun_phrases import NounPhrases
+from .tokens import REGION
 
 NO_REGIONS = "which things lie on a side of the picture cannot be asked"
 DENIED = ("pred_same", "pred_alike", "pred_or", "pred_and")  # may speak of a thing that is like itself

@@ -13,11 +13,11 @@ import pytest
 
 from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import read_scenes
-from nsreason.describe import describe
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
+from nsreason.language.describe import describe
+from nsreason.language.question_parser import parse_question, readings
 from nsreason.programs.canonical import equivalent
-from nsreason.questions import parse_question, readings
 from nsreason.scenes.scene import Scene
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"

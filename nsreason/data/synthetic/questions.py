@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...describe import describe
 from ...dsl.domain import Domain
 from ...dsl.kinds import TRUTH, WORD, Kind
 from ...dsl.ops import OPS
 from ...errors import ConversionError
 from ...executors import execute, spell
+from ...language.describe import describe
 from ...programs.dialects.native_names import native_table
 from ...programs.dialects.registry import to_clevr
 from ...programs.program import Call, Program

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 
-from .items import Item, Sense
+from .tokens import Item, Sense
 
 _SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
 _CLAUSE = (

@@ -1,4 +1,4 @@
-"""Questions in English to programs. The way back is `describe`, in nsreason.describe.
+"""Questions in English to programs. The way back is `describe`, in nsreason.language.describe.
 
     parse_question("How many red cubes are left of the ball?", "clevr")
 
@@ -18,17 +18,17 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from .dsl.domain import Domain, load_domain
-from .errors import DomainError, Hints, QuestionError
-from .language.composer import Composer
-from .language.hints import expected_names, near_words, phrases_with
-from .language.items import Item, UnknownWord
-from .language.lexicon import MAX_WORDS, Lexicon, lexicon_for
-from .language.neighbours import settle
-from .language.parser import MAX_STEPS, Stopped, grammar_text, table
-from .language.steps import Unsayable
-from .programs.canonical import canonical
-from .programs.program import Program
+from ..dsl.domain import Domain, load_domain
+from ..errors import DomainError, Hints, QuestionError
+from ..programs.canonical import canonical
+from ..programs.program import Program
+from .composer import Composer
+from .disambiguation import settle
+from .lexicon import MAX_WORDS, Lexicon, lexicon_for
+from .lr_parser import MAX_STEPS, Stopped, grammar_text, table
+from .steps import Unsayable
+from .suggestions import expected_names, near_words, phrases_with
+from .tokens import Item, UnknownWord
 
 MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at: of a long one, fewer readings
 SHOWN = 40  # characters of a wrong word

@@ -12,12 +12,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from .errors import ConversionError, QuestionError
-from .language.lexicon import plurals
-from .language.speaker import Speaker, article, said_once
-from .programs.canonical import equivalent
-from .programs.program import Program
-from .questions import question_parser
+from ..errors import ConversionError, QuestionError
+from ..programs.canonical import equivalent
+from ..programs.program import Program
+from .lexicon import plurals
+from .question_parser import question_parser
+from .realizer import Speaker, article, said_once
 
 MAX_CALLS = 250  # a longer program makes a question that nobody could read
 NATURAL = 60  # words; a longer question has too many readings to find the right one: it gets parentheses at once

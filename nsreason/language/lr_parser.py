@@ -14,10 +14,10 @@ from importlib import resources
 from typing import Any
 
 from ..errors import DomainError
-from .items import Item
 from .nodes import Word
 from .phrases import Phrases
 from .tables import END, maker, table_of
+from .tokens import Item
 
 MAX_READINGS = 256  # that are looked at
 MAX_STEPS = 10_000  # words taken by all walks of one question together; a plain question takes each of its words once

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..dsl.domain import Domain
-from .items import Item
 from .lexicon import Lexicon
 from .tables import END
+from .tokens import Item
 
 MOST_EXPECTED = 7
 MOST_NEAR = 3
