@@ -36,7 +36,7 @@ from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.executors import SceneBatch, execute_values
 from nsreason.programs.dialects.registry import DIALECTS, from_clevr, read_program, to_clevr, write_program
 from nsreason.programs.text_reader import show_node
-from nsreason.trace import Trace
+from nsreason.traces.trace import Trace
 
 SECONDS, MEGABYTES = 1.0, 300.0  # what an input of SIZE may cost
 SIZE = 10_000
@@ -510,7 +510,7 @@ def scene_functions() -> dict[str, Callable[[dict[str, object]], Run]]:
         "SceneBatch": with_scene(lambda scene: SceneBatch([fresh(scene)])),
         "ask": with_scene(lambda scene: nsreason.ask("How many red cubes are left of a ball?", fresh(scene))),
         "evaluate": with_scene(evaluated),
-        "trace, of six programs": each(nsreason.trace),
+        "trace, of six programs": each(nsreason.traces.trace),
         "Trace.to_text, of six programs": each(lambda p, s: nsreason.trace(p, s).to_text(objects=True)),
         "Trace.to_rich, of six programs": each(lambda p, s: nsreason.trace(p, s).to_rich(objects=True)),
         "Trace.to_json, of six programs": each(lambda p, s: nsreason.trace(p, s).to_json()),

@@ -15,7 +15,7 @@ from nsreason.data.synthetic import write_dataset
 from nsreason.errors import NsreasonError
 from nsreason.query import Query, Reply
 from nsreason.reasoner import Executing, Lesson, Reasoner
-from nsreason.trace import Trace
+from nsreason.traces.trace import Trace
 
 
 class AlwaysYes:

@@ -33,7 +33,7 @@ from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
 from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
 from ..scenes.scene import Scene
-from ..trace import Trace
+from ..traces.trace import Trace
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
 from .answers import Answer, spell
 from .grounding import Grounded, own_values

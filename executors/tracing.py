@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..programs.program import Program
 from ..scenes.scene import Scene
-from ..trace import Trace
+from ..traces.trace import Trace
 from .answers import decode
 from .interpreter import execute_values
 

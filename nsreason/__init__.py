@@ -125,8 +125,8 @@ class _Package(_ModuleType):
     """`canonical`, `describe` and `trace` are functions here and modules of that name below.
 
     The import system sets an imported module as an attribute of its package: without this, what
-    `nsreason.trace` is would hang on what was imported before. It is the function; the module is reached by
-    `from nsreason.trace import ...`.
+    `nsreason.traces.trace` is would hang on what was imported before. It is the function; the module is reached by
+    `from nsreason.traces.trace import ...`.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

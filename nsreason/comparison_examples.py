@@ -37,7 +37,7 @@ def drawing(query: Query) -> str | None:
     if "picture" in query.seen:
         return _picture(query.seen["picture"])
     if "scene" in query.seen:
-        from .trace_plan import plan
+        from .traces.scene_plan import plan
 
         return plan(query.seen["scene"]).svg
     return None

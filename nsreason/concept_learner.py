@@ -39,7 +39,7 @@ from .perception.regions import RegionConfig, RegionFeatures, Regions, View
 from .perception.state import StateConfig, StateFeatures
 from .programs.program import Program
 from .scenes.scene import ObjectPlace, Scene
-from .trace import Trace
+from .traces.trace import Trace
 from .training.model import LossOut
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
     from .programs.program import Program
     from .scenes.scene import Scene
-    from .trace import Trace
+    from .traces.trace import Trace
 
 _BATCH = 16  # images that are looked at together
 _KEPT = 64  # images that are kept, of 460 KB each

@@ -25,7 +25,7 @@ from .perception.detections import Detections
 from .perception.fitting import Fit, Size
 from .programs.program import Program
 from .scenes.scene import Scene
-from .trace import Trace
+from .traces.trace import Trace
 
 if TYPE_CHECKING:
     from .concept_learner import ConceptLearner

@@ -24,7 +24,7 @@ from .reasoner import Kind, Lesson, Reasoner, program_of
 from .reasoners.fit import Learned, learn
 from .scenes.scene import Scene
 from .soft_scores import soft_replies
-from .trace import Trace
+from .traces.trace import Trace
 from .training.checkpoint import load_model
 from .training.model import model_class
 from .training.recipe import Recipe, load_recipe

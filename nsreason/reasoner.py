@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .executors import Answer
     from .programs.program import Program
     from .scenes.scene import Scene
-    from .trace import Trace
+    from .traces.trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]
 

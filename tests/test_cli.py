@@ -586,10 +586,10 @@ def test_functions_named_as_their_modules_stay_functions() -> None:
     code = (
         "import sys, nsreason\n"
         "assert not [m for m in sys.modules if m.startswith('nsreason.')]\n"
-        "import nsreason.trace, nsreason.programs.canonical, nsreason.language.describe\n"
+        "import nsreason.traces.trace, nsreason.programs.canonical, nsreason.language.describe\n"
         "from nsreason import canonical, describe, trace\n"
-        "from nsreason.trace import Trace\n"
-        "assert all(type(f).__name__ == 'function' for f in (canonical, describe, trace, nsreason.trace))\n"
+        "from nsreason.traces.trace import Trace\n"
+        "assert all(type(f).__name__ == 'function' for f in (canonical, describe, trace, nsreason.traces.trace))\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

@@ -16,7 +16,7 @@ from nsreason.comparison_figures import Figures
 from nsreason.comparison_page import page
 from nsreason.comparison_words import interval, percent
 from nsreason.scenes.scene import Scene
-from nsreason.trace_plan import plan
+from nsreason.traces.scene_plan import plan
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -34,7 +34,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.programs.program",
         "nsreason.programs.canonical",
         "nsreason.programs.text_reader",
-        "nsreason.trace",
+        "nsreason.traces.trace",
         "nsreason.query",
         "nsreason.language.question_parser",
         "nsreason",

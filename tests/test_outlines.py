@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from nsreason.errors import SceneError
-from nsreason.outlines import LARGEST, borders, outline, read_mask, simplified, svg_path
+from nsreason.traces.mask_outlines import LARGEST, borders, outline, read_mask, simplified, svg_path
 
 coco = pytest.importorskip("pycocotools.mask")
 
@@ -198,6 +198,6 @@ def test_paths_say_the_points() -> None:
 
 def test_no_torch_is_loaded() -> None:
     heavy = "('torch', 'PIL', 'pycocotools')"
-    code = f"import sys; import nsreason.outlines; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys; import nsreason.traces.mask_outlines; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -27,7 +27,7 @@ from nsreason.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, re
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
-from nsreason.trace import Trace
+from nsreason.traces.trace import Trace
 
 NETWORK = """
 model = "relation-network"

@@ -19,10 +19,10 @@ from nsreason.errors import DataError, ExecutionError, NotUnique, SceneError
 from nsreason.executors import execute, spell, trace
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
-from nsreason.trace import Trace, in_words
-from nsreason.trace_page import lanes
-from nsreason.trace_picture import picture
-from nsreason.trace_plan import look, plan
+from nsreason.traces.html import lanes
+from nsreason.traces.image_overlay import picture
+from nsreason.traces.scene_plan import look, plan
+from nsreason.traces.trace import Trace, in_words
 
 DIRECTIONS = {
     "left": [-1.0, 0.0, 0.0],

@@ -23,10 +23,10 @@ from nsreason.io.embedded_images import SCREEN, embedded
 from nsreason.io.images import read_rgb
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
-from nsreason.trace import Trace
-from nsreason.trace_focus import focus
-from nsreason.trace_panel import ON_PHOTO
-from nsreason.trace_picture import picture, regions
+from nsreason.traces.focus import focus
+from nsreason.traces.image_overlay import picture, regions
+from nsreason.traces.png_panel import ON_PHOTO
+from nsreason.traces.trace import Trace
 
 WIDE, HIGH = 120, 80
 SIDES = {"right": [[], [0], [0, 1], [0, 1, 2]]}  # per object, those that are right of it

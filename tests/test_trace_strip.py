@@ -21,9 +21,9 @@ from nsreason.errors import DataError
 from nsreason.executors import trace
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
-from nsreason.trace import Trace
-from nsreason.trace_focus import focus
-from nsreason.trace_panel import (
+from nsreason.traces.focus import focus
+from nsreason.traces.png import GAP, MARGIN, PANEL, _things, columns_for, fitted
+from nsreason.traces.png_panel import (
     FLOOR,
     ON_PHOTO,
     ON_PLAN,
@@ -36,7 +36,7 @@ from nsreason.trace_panel import (
     on_plan,
     panel,
 )
-from nsreason.trace_strip import GAP, MARGIN, PANEL, _things, columns_for, fitted
+from nsreason.traces.trace import Trace
 
 DIRECTIONS = {"left": [-1, 0, 0], "right": [1, 0, 0], "front": [0, -1, 0], "behind": [0, 1, 0]}
 RED = ("red", "blue", "red", "green")

@@ -11,7 +11,7 @@ from nsreason.errors import DataError
 from nsreason.query import Query, Reply
 from nsreason.reasoner import Lesson
 from nsreason.tasks import TaskSplit
-from nsreason.trace import Trace
+from nsreason.traces.trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]
 

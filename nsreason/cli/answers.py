@@ -15,7 +15,7 @@ from .inputs import Line, Outcome
 if TYPE_CHECKING:
     from ..programs.program import Program
     from ..scenes.scene import Scene
-    from ..trace import Trace
+    from ..traces.trace import Trace
 
 
 @dataclass

@@ -12,7 +12,7 @@ from ..errors import DataError
 from . import answers, options, output
 
 if TYPE_CHECKING:
-    from ..trace import Trace
+    from ..traces.trace import Trace
 
 EXAMPLES = ("nsreason demo", "nsreason demo --out elsewhere --json")
 FILES = {  # as written, as bundled

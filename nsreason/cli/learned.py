@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..probes import Probes
     from ..programs.program import Program
     from ..report import Report
-    from ..trace import Trace
+    from ..traces.trace import Trace
 
 BATCH = 1024  # questions at once
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..perception.detections import DetectionFile
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
-    from ..trace import Trace
+    from ..traces.trace import Trace
 
 By = Literal["scene-parser", "concept-learner"]
 

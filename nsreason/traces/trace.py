@@ -18,11 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
-from .errors import ExecutionError, NotUnique
-from .programs.program import Program
-from .programs.text_reader import show
-from .scenes.scene import Scene
+from ..dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
+from ..errors import ExecutionError, NotUnique
+from ..programs.program import Program
+from ..programs.text_reader import show
+from ..scenes.scene import Scene
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -243,7 +243,7 @@ class Trace:
         Raises:
             DataError: the image cannot be read, or is neither PNG nor JPEG.
         """
-        from .trace_page import page
+        from .html import page
 
         return page(self, image)
 
@@ -256,7 +256,7 @@ class Trace:
         Raises:
             DataError: the image cannot be read, or the program has too many calls for a picture.
         """
-        from .trace_strip import strip
+        from .png import strip
 
         return strip(self, image)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .dsl.kinds import OBJECT, OBJECTS, WORD
-from .errors import NotUnique
+from ..dsl.kinds import OBJECT, OBJECTS, WORD
+from ..errors import NotUnique
 from .trace import Trace, TraceStep, how_many
 
 

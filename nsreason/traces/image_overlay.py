@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import SceneError
-from .io.embedded_images import embedded
-from .scenes.scene import ObjectPlace, Scene
-from .trace_plan import Drawing, Spot, svg_element
+from ..errors import SceneError
+from ..io.embedded_images import embedded
+from ..scenes.scene import ObjectPlace, Scene
+from .scene_plan import Drawing, Spot, svg_element
 
 if TYPE_CHECKING:
-    from .outlines import Outline
+    from .mask_outlines import Outline
 
 _LAYERS = ("wash", "ring a", "ring b", "mark", "ring got", "ring bad")  # from below, all of the same outline
 _RING = 13.0  # radius around an object of which only the middle is known, where a picture is 480 wide
@@ -102,7 +102,7 @@ _NOWHERE = Region(Spot(0, 0, 0))
 
 
 def _of_mask(mask: object, width: float, height: float) -> Region:
-    from .outlines import outline
+    from .mask_outlines import outline
 
     told = outline(mask).fitted(width, height)
     return Region(Spot(*told.inside, math.sqrt(told.area / math.pi)), outline=told)
@@ -127,7 +127,7 @@ def _of_point(place: ObjectPlace, width: float) -> Region | None:
 def _shape(region: Region) -> str:
     """The outline as an SVG element, without its brackets."""
     if region.outline is not None:
-        from .outlines import svg_path
+        from .mask_outlines import svg_path
 
         return f'path fill-rule="evenodd" clip-rule="evenodd" d="{svg_path(region.outline.rings)}"'
     spot = region.spot

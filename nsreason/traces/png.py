@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .dsl.kinds import OBJECT
-from .errors import DataError, NotUnique
-from .programs.text_reader import show
+from ..dsl.kinds import OBJECT
+from ..errors import DataError, NotUnique
+from ..programs.text_reader import show
+from .focus import focus
+from .png_panel import GRID, INK, LINE, ON_PLAN, PAPER, SOFT, font, on_photo, on_plan, panel
 from .trace import Trace, TraceStep, how_many
-from .trace_focus import focus
-from .trace_panel import GRID, INK, LINE, ON_PLAN, PAPER, SOFT, font, on_photo, on_plan, panel
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from .dsl.kinds import OBJECT, OBJECTS
-from .errors import DataError, NotUnique
-from .programs.text_reader import show
+from ..dsl.kinds import OBJECT, OBJECTS
+from ..errors import DataError, NotUnique
+from ..programs.text_reader import show
+from .focus import Focus, focus, start
+from .scene_plan import Drawing, Look, from_above, look, plan
 from .trace import Trace, TraceStep, how_many
-from .trace_focus import Focus, focus, start
-from .trace_plan import Drawing, Look, from_above, look, plan
 
 _MOST = 24  # objects listed in a panel; the others are counted
 _MOST_CALLS, _MOST_OBJECTS = 10_000, 5_000  # of a page that a browser can still step through
@@ -130,7 +130,7 @@ def _drawings(trace: Trace, image: Path | None) -> dict[str, Drawing]:
     """The picture where there is one, and the plan where it says more: objects in rows add nothing to a picture."""
     if image is None:
         return {"plan": plan(trace.scene)}
-    from .trace_picture import picture
+    from .image_overlay import picture
 
     shown = {"picture": picture(trace.scene, image)}
     if from_above(trace.scene) is not None or None in shown["picture"].spots:

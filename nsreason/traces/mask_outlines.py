@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SceneError
+from ..errors import SceneError
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .scenes.scene import Scene, Vector
+from ..scenes.scene import Scene, Vector
 
 WIDTH, HEIGHT, MARGIN = 600.0, 470.0, 56.0
 _CROWD = 40  # more objects than this are drawn smaller, with thinner outlines and without names

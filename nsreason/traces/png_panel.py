@@ -1,7 +1,7 @@
 """One panel of a strip: the scene at one call, drawn by Pillow on its picture or on a plan.
 
 Lengths are pixels of the panel. What has edges is drawn `FINE` times as large and scaled down, so that it is smooth.
-Shapes are rings of points, filled by the even-odd rule, as `nsreason.outlines` has them.
+Shapes are rings of points, filled by the even-odd rule, as `nsreason.traces.mask_outlines` has them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .scenes.scene import Scene
-from .trace_focus import Focus
-from .trace_plan import HEIGHT, WIDTH, Look, Spot, look, plan
+from ..scenes.scene import Scene
+from .focus import Focus
+from .scene_plan import HEIGHT, WIDTH, Look, Spot, look, plan
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-    from .trace_picture import Region
+    from .image_overlay import Region
 
 Point = tuple[float, float]
 Ring = Sequence[Point]
@@ -91,8 +91,8 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     """
     from PIL import Image, ImageEnhance
 
-    from .io.images import read_rgb
-    from .trace_picture import regions
+    from ..io.images import read_rgb
+    from .image_overlay import regions
 
     photo = read_rgb(image)
     scale = min(width / photo.width, width * 1.25 / photo.height)
