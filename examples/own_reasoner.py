@@ -13,7 +13,7 @@ from nsreason import Scene
 from nsreason.compare import compare
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import NsreasonError
-from nsreason.query import Query, Reply
+from nsreason.queries.query import Query, Reply
 from nsreason.reasoner import Executing, Lesson, Reasoner
 from nsreason.traces.trace import Trace
 

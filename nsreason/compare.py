@@ -30,7 +30,7 @@ from .errors import DataError, NsreasonError, RecipeError, did_you_mean
 from .io.decoding import valid_text
 from .io.files import sweep
 from .io.locks import locked_folder
-from .query import Query, digest
+from .queries.query import Query, digest
 from .reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
 from .training.failures import unexpected

@@ -7,10 +7,10 @@ import io
 from typing import TYPE_CHECKING
 
 from .comparison import Comparison
-from .query import Query
+from .queries.query import Query
 
 if TYPE_CHECKING:
-    from .picture import Picture
+    from .queries.image import Picture
 
 _SIDE = 360  # pixels: pictures are not shown larger
 

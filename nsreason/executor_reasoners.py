@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .dsl.domain import Domain, load_domain
 from .errors import DataError, NsreasonError
-from .query import Query, Reply
+from .queries.query import Query, Reply
 from .reasoner import Executing, Kind, Lesson, Reasoner, program_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, R
 from .losses import encode_answer
 from .neural_data import visible
 from .programs.program import Program
-from .query import Query, Reply
+from .queries.query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
 from .reasoners.fit import Learned, learn
 from .scenes.scene import Scene

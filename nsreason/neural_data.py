@@ -11,7 +11,7 @@ from typing import Any
 
 from .baselines.neural import Neural, NeuralConfig, settled
 from .errors import DataError, NsreasonError
-from .query import Query
+from .queries.query import Query
 from .tasks import TaskSplit, make_task
 
 

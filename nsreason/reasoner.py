@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from .errors import DataError, NsreasonError, RecipeError
-from .query import Query, Reply
+from .queries.query import Query, Reply
 from .registry import named
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from .executors.grounding import Grounded
 from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
 from .executors.soft_schedule import schedule
 from .programs.program import Program
-from .query import Reply
+from .queries.query import Reply
 
 
 @torch.no_grad()

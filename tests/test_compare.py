@@ -12,7 +12,7 @@ import pytest
 from nsreason.compare import Plan, compare
 from nsreason.comparison import Comparison
 from nsreason.errors import DataError, RecipeError
-from nsreason.query import accuracy
+from nsreason.queries.query import accuracy
 from nsreason.reasoner import Budget, read_budget
 from nsreason.tasks import make_task
 

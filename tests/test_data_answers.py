@@ -16,7 +16,7 @@ from nsreason.dsl.kinds import NUMBER, OBJECTS
 from nsreason.errors import DataError
 from nsreason.evaluation import evaluate
 from nsreason.queries.answer_text import same_answer
-from nsreason.query import Query, Reply
+from nsreason.queries.query import Query, Reply
 
 CLEVR = load_domain("clevr")
 

@@ -27,9 +27,9 @@ from nsreason.executors.quasi_symbolic import QuasiSymbolic
 from nsreason.image_reasoning import Looked
 from nsreason.perception.detections import Detections
 from nsreason.perception.fitting import Fit
-from nsreason.picture import Picture
 from nsreason.programs.text_reader import parse_program
-from nsreason.query import Query
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
 from nsreason.reasoner import Budget, Executing, Lesson
 from nsreason.scenes.scene import Scene
 from nsreason.soft_scores import how_many, soft_replies

@@ -16,7 +16,7 @@ from nsreason.errors import DataError
 from nsreason.io.embedded_images import embedded
 from nsreason.io.images import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
 from nsreason.perception.images import ImageFolder, find_images, read_image
-from nsreason.picture import Picture
+from nsreason.queries.image import Picture
 
 ROOT = Path(__file__).parent.parent
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(hostile) print\nshowpage\n%%EOF\n"

@@ -35,12 +35,12 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.programs.canonical",
         "nsreason.programs.text_reader",
         "nsreason.traces.trace",
-        "nsreason.query",
+        "nsreason.queries.query",
         "nsreason.language.question_parser",
         "nsreason",
     ),
     ("nsreason.data", "nsreason.nn", "nsreason.training.model"),
-    ("nsreason.perception", "nsreason.picture"),
+    ("nsreason.perception", "nsreason.queries.image"),
     ("nsreason.executors", "nsreason.baselines"),
     ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
     (
@@ -235,7 +235,7 @@ def test_reading_a_program_loads_its_parser_only() -> None:
 
 QUERIES = """
 import sys
-import nsreason.data.links, nsreason.picture, nsreason.query, nsreason.reasoner, nsreason.tasks
+import nsreason.data.links, nsreason.queries.image, nsreason.queries.query, nsreason.reasoner, nsreason.tasks
 import nsreason.tasks.babi, nsreason.tasks.sort_of_clevr, nsreason.tasks.springs
 heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib"]
 print([name for name in heavy if name in sys.modules])

@@ -17,9 +17,9 @@ from toy_models import examples as points
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.learned_reasoners import Answering, Concepts, Descriptions, Executed, Network
-from nsreason.picture import Picture
 from nsreason.programs.text_reader import parse_program
-from nsreason.query import Query, Reply, accuracy
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners import fit
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget

@@ -292,7 +292,7 @@ def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
 
 def told(config: NeuralConfig) -> list[Any]:
     """Queries as the recipe's task has them, as far as settings depend on them."""
-    from nsreason.query import Query
+    from nsreason.queries.query import Query
 
     features = 13 if config.asks != "nothing" else 100 if config.exchange else 33  # of springs, the last two
     seen = {"rows": np.zeros((10, features), np.float32), "sentences": ("a b",), "bits": np.zeros(11), "picture": None}

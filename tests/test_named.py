@@ -19,7 +19,7 @@ from toy_models import Toy, ToyConfig
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWarning
 from nsreason.language.question_parser import question_parser
-from nsreason.query import Query
+from nsreason.queries.query import Query
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners.fit import learn
 from nsreason.registry import named

@@ -17,8 +17,8 @@ from nsreason.baselines.neural import NeuralBatch, NeuralConfig, linked, settled
 from nsreason.baselines.rivals import LstmModel, MlpModel, RelationNetworkModel
 from nsreason.data.links import read_links
 from nsreason.errors import DataError, RecipeError
-from nsreason.picture import Picture
-from nsreason.query import Query
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
 
 
 def query(answer: str | None = "cube", text: str | None = "Say cube", kind: str = "echo", **seen: Any) -> Query:

@@ -14,8 +14,8 @@ from nsreason.baselines.rivals import CnnMlpModel
 from nsreason.errors import DataError
 from nsreason.neural_data import NeuralData, visible
 from nsreason.perception.images import write_png
-from nsreason.picture import Picture
-from nsreason.query import Query
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
 from nsreason.tasks import TaskSplit
 
 CONFIG = NeuralConfig(sees="picture", grid=GridConfig(channels=(8,), size=16))

@@ -10,7 +10,7 @@ import torch
 
 from nsreason.errors import DataError
 from nsreason.perception.images import write_png
-from nsreason.picture import Picture
+from nsreason.queries.image import Picture
 
 
 def test_pixels_are_a_picture() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.query import Query, digest
+from nsreason.queries.query import Query, digest
 
 ASKED = Query(3, "What color is it?", "red", "query", {})
 

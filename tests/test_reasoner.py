@@ -20,9 +20,9 @@ import torch
 from nsreason.data.synthetic import write_dataset
 from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
-from nsreason.picture import Picture
 from nsreason.programs.text_reader import parse_program
-from nsreason.query import Query, Reply, accuracy
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
@@ -243,9 +243,9 @@ def test_names_that_are_not_reasoners() -> None:
     with pytest.raises(RecipeError, match=r"cannot import nsreason\.nowhere"):
         reasoner_class("nsreason.nowhere:Exact")
     with pytest.raises(RecipeError, match="has no class Nothing"):
-        reasoner_class("nsreason.query:Nothing")
+        reasoner_class("nsreason.queries.query:Nothing")
     with pytest.raises(RecipeError, match="makes no reasoners, it lacks made, learns, kind"):
-        reasoner_class("nsreason.query:Query")
+        reasoner_class("nsreason.queries.query:Query")
 
 
 @pytest.mark.parametrize("wrong", [{}, {"seconds": 0}, {"examples": -1}, {"seconds": 1, "examples": 1}])
@@ -258,7 +258,7 @@ def test_budgets_that_are_none(wrong: dict[str, Any]) -> None:
 
 
 def test_the_table_is_read_without_torch() -> None:
-    code = "import sys, nsreason.reasoner, nsreason.query, nsreason.executor_reasoners; print('torch' in sys.modules)"
+    code = "import sys, nsreason.reasoner, nsreason.queries.query, nsreason.executor_reasoners; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("False\n", "")
 

@@ -15,7 +15,7 @@ from nsreason.baselines.neural import Neural
 from nsreason.baselines.perceptron import parameters
 from nsreason.baselines.relation_network import RelationNetwork
 from nsreason.baselines.rivals import MlpModel
-from nsreason.query import Query
+from nsreason.queries.query import Query
 from nsreason.training.checkpoint import load_model
 from nsreason.training.model import MODELS, model_class
 from nsreason.training.recipe import load_recipe, parse_recipe

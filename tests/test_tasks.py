@@ -17,8 +17,8 @@ from nsreason.data.synthetic.sort_of_clevr import read_sort_of_clevr, write_sort
 from nsreason.errors import DataError, RecipeError
 from nsreason.executors import execute, spell
 from nsreason.perception.images import write_png
-from nsreason.picture import Picture
-from nsreason.query import Query
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
 from nsreason.tasks import TASKS, TaskSplit, cut_valid, make_task, task_class
 from nsreason.training.recipe import load_recipe
 

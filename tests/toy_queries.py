@@ -10,8 +10,8 @@ from nsreason.baselines.encoders import GridConfig, QuestionConfig, SentenceConf
 from nsreason.baselines.neural import NeuralConfig, settled
 from nsreason.baselines.relation_network import RelationNetworkConfig
 from nsreason.data.links import spell_links
-from nsreason.picture import Picture
-from nsreason.query import Query
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
 
 RED, SHAPES = 2, ("cube", "sphere")
 RELATION = RelationNetworkConfig(g=(32, 32), f=(32,), dropout=0.0, classes=1)

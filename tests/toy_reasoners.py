@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from nsreason.errors import DataError
-from nsreason.query import Query, Reply
+from nsreason.queries.query import Query, Reply
 from nsreason.reasoner import Lesson
 from nsreason.tasks import TaskSplit
 from nsreason.traces.trace import Trace

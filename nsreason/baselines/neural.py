@@ -24,7 +24,7 @@ from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, c
 
 from ..data.links import NONE, read_links, spell_links
 from ..errors import DataError, RecipeError
-from ..query import Query, Reply
+from ..queries.query import Query, Reply
 from ..training.model import LossOut
 from .encoders import GridConfig, GridEncoder, QuestionConfig, QuestionEncoder, SentenceConfig, SentenceEncoder
 from .relation_network import RelationNetworkConfig

@@ -115,7 +115,7 @@ def _typical(recipe: Recipe) -> Any:
     import numpy as np
 
     from ..baselines.neural import settled
-    from ..query import Query
+    from ..queries.query import Query
 
     settings: Any = recipe.data.get("settings", {})
     words, answers, rows, bits = _SIZES[recipe.data["task"]]

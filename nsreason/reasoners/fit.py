@@ -25,7 +25,7 @@ import torch
 from ..errors import CheckpointError, DataError, RecipeError, TrainingError
 from ..io.decoding import Count, Seconds, check_plain, decode_file
 from ..io.files import atomic_write
-from ..query import digest
+from ..queries.query import digest
 from ..reasoner import Budget, Lesson
 from ..training.checkpoint import check_recipe, differences, load_checkpoint, load_weights
 from ..training.curriculum import Curriculum

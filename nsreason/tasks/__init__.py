@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DataError, NsreasonError, RecipeError
-from ..query import Query
+from ..queries.query import Query
 from ..registry import named
 
 

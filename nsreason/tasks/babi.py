@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..data.babi import NAMES, TASKS, Story, hold_out, load_babi
 from ..errors import DataError
-from ..query import Query
+from ..queries.query import Query
 from . import TaskSplit
 
 

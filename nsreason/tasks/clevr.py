@@ -13,8 +13,8 @@ from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
-from ..picture import Picture
-from ..query import Query
+from ..queries.image import Picture
+from ..queries.query import Query
 from ..scenes.scene import Scene
 from . import TaskSplit, cut_valid
 

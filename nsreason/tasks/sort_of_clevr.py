@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.synthetic import sort_of_clevr as data
-from ..picture import Picture
-from ..query import Query
+from ..queries.image import Picture
+from ..queries.query import Query
 from . import TaskSplit, cut_valid
 
 

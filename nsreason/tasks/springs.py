@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..data.links import spell_links
 from ..data.synthetic import springs as data
-from ..query import Query
+from ..queries.query import Query
 from . import TaskSplit, cut_valid
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.compare import compare
-from nsreason.query import accuracy
+from nsreason.queries.query import accuracy
 from nsreason.reasoner import Budget, Lesson, reasoner_class
 from nsreason.tasks import make_task
 

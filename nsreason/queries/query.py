@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .queries.answer_text import same_answer
+from .answer_text import same_answer
 
 if TYPE_CHECKING:
-    from .errors import NsreasonError
-    from .programs.program import Program
+    from ..errors import NsreasonError
+    from ..programs.program import Program
 
 SEEN: dict[str, str] = {
     "scene": "a Scene: what is annotated",
