@@ -14,10 +14,10 @@ import torch
 
 from nsreason.concept_data import ConceptData, load_concept_data
 from nsreason.dsl.domain import load_domain
-from nsreason.executors.algebras import Logit
-from nsreason.executors.grounding import Grounded
-from nsreason.executors.quasi_symbolic import QuasiSymbolic
-from nsreason.executors.soft_schedule import schedule
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.grounding import Grounded
+from nsreason.executors.soft.schedule import schedule
 from nsreason.losses import answer_losses
 from nsreason.perception.concepts import ConceptEmbeddings
 from nsreason.perception.state import StateConfig

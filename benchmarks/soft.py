@@ -17,10 +17,10 @@ from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute, spell
-from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic
-from nsreason.executors.soft_schedule import Schedule, schedule
+from nsreason.executors.soft.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
+from nsreason.executors.soft.schedule import Schedule, schedule
 from nsreason.programs.program import Program
 from nsreason.scenes.scene import Scene
 

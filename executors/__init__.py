@@ -1,8 +1,8 @@
 """Executors: exact execution of programs on scenes, one at a time or in batches. Imports no torch."""
 
 from .answers import Answer, spell
+from .batch import SceneBatch, execute_batch
 from .interpreter import execute, execute_values
-from .schedule import SceneBatch, execute_batch
 from .tracing import trace
 
 __all__ = ["Answer", "SceneBatch", "execute", "execute_batch", "execute_values", "spell", "trace"]

@@ -11,7 +11,7 @@ from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
 from ..scenes.scene import Scene, members
 from .answers import Answer, decode
-from .symbolic import Ambiguous, Compiled, compiled, tables_of
+from .bitsets import Ambiguous, Compiled, compiled, tables_of
 
 _COMPILED: dict[Op, Compiled] = {}
 

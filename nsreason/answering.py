@@ -187,7 +187,7 @@ class Answerer:
 
     def _leniently(self, asked: _Asked) -> str | None:
         from .executors import spell
-        from .executors.policies import execute_leniently
+        from .executors.lenient import execute_leniently
 
         assert asked.program is not None
         try:

@@ -26,12 +26,12 @@ from .concept_data import Described, Example, Viewed, describe_scenes
 from .dsl.domain import Domain, load_domain
 from .dsl.kinds import WORD
 from .errors import DataError, ExecutionError
-from .executors.algebras import Logit, algebra
 from .executors.answers import Answer
-from .executors.grounding import Grounded
-from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, trace_soft
-from .executors.soft_faults import check_tables
-from .executors.soft_schedule import Schedule, schedule
+from .executors.soft.algebras import Logit, algebra
+from .executors.soft.executor import QuasiSymbolic, SoftAnswers, trace_soft
+from .executors.soft.faults import check_tables
+from .executors.soft.grounding import Grounded
+from .executors.soft.schedule import Schedule, schedule
 from .losses import answer_losses, right_answers
 from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
 from .perception.detections import Detections

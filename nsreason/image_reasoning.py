@@ -211,8 +211,8 @@ class ConceptReasoner:
         self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
         """See `ImageReasoner.answer`; only where nothing was detected may there be none."""
-        from .executors.algebras import algebra
-        from .executors.quasi_symbolic import QuasiSymbolic
+        from .executors.soft.algebras import algebra
+        from .executors.soft.executor import QuasiSymbolic
 
         if not programs:
             return []

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from .dsl.domain import Domain
-from .executors.algebras import Goedel
-from .executors.grounding import Grounded, ground_crisp
-from .executors.soft_faults import check_tables
+from .executors.soft.algebras import Goedel
+from .executors.soft.faults import check_tables
+from .executors.soft.grounding import Grounded, ground_crisp
 from .scenes.scene import Scene
 
 if TYPE_CHECKING:

@@ -281,7 +281,7 @@ def _executed(
 
 def _lenient(program: Program, scene: Scene, error: NsreasonError) -> Reply:
     from .executors import spell
-    from .executors.policies import execute_leniently
+    from .executors.lenient import execute_leniently
 
     try:
         answer = execute_leniently(program, scene)

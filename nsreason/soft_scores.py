@@ -27,9 +27,9 @@ from torch import Tensor
 from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from .errors import ExecutionError
 from .executors.answers import Answer, spell
-from .executors.grounding import Grounded
-from .executors.quasi_symbolic import QuasiSymbolic, SoftAnswers, SoftValues
-from .executors.soft_schedule import schedule
+from .executors.soft.executor import QuasiSymbolic, SoftAnswers, SoftValues
+from .executors.soft.grounding import Grounded
+from .executors.soft.schedule import schedule
 from .programs.program import Program
 from .queries.query import Reply
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from nsreason.dsl.domain import Domain
-from nsreason.executors.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
-from nsreason.executors.grounding import Grounded
+from nsreason.executors.soft.algebras import ALGEBRAS, Goedel, Logit, Product, algebra
+from nsreason.executors.soft.grounding import Grounded
 from nsreason.programs.program import Program
 
 QUANTISATIONS = ("none", "standard", "everything")

@@ -38,7 +38,7 @@ from nsreason.dsl.ops import OPS
 from nsreason.errors import NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values
 from nsreason.executors.answers import decode
-from nsreason.executors.symbolic import PLAIN, Ambiguous, BitView, compiled, tables_of
+from nsreason.executors.bitsets import PLAIN, Ambiguous, BitView, compiled, tables_of
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 

@@ -13,7 +13,7 @@ from soft_worlds import SEMANTICS, SOFT, label
 from torch import Tensor
 
 from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
-from nsreason.executors.algebras import ALGEBRAS, PAD, Goedel, Logit, LogitConfig, Product, algebra, hardened
+from nsreason.executors.soft.algebras import ALGEBRAS, PAD, Goedel, Logit, LogitConfig, Product, algebra, hardened
 
 Semantics = Logit | Goedel | Product
 

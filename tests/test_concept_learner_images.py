@@ -14,8 +14,8 @@ from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likel
 from nsreason.data.synthetic import generate_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
-from nsreason.executors.algebras import Logit
-from nsreason.executors.grounding import ground_crisp
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.image_data import load_image_data
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.regions import RegionConfig

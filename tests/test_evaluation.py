@@ -18,7 +18,7 @@ from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import DataError, DomainError, NsreasonError
 from nsreason.evaluation import Unanswered, evaluate
 from nsreason.executors import execute
-from nsreason.executors.policies import execute_leniently
+from nsreason.executors.lenient import execute_leniently
 from nsreason.programs.text_reader import parse_program
 from nsreason.report import Report, wilson
 from nsreason.scenes.scene import Scene

@@ -21,9 +21,9 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executor_reasoners import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
 from nsreason.executors import execute, spell
-from nsreason.executors.algebras import Logit
-from nsreason.executors.grounding import ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.image_reasoning import Looked
 from nsreason.perception.detections import Detections
 from nsreason.perception.fitting import Fit

@@ -16,7 +16,7 @@ from strategies import random_domain, random_program, random_world
 from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError, SceneError
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values, spell, trace
-from nsreason.executors.symbolic import tables_of
+from nsreason.executors.bitsets import tables_of
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 
@@ -306,7 +306,7 @@ def _answer(asked: Program, scene: Scene) -> Any:
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 9])
 def test_each_chunk_of_a_batch_runs_on_its_own_scenes(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nsreason.executors.schedule.CHUNK", 3)
+    monkeypatch.setattr("nsreason.executors.batch.CHUNK", 3)
     rng = Random(count)
     scenes = [Scene.of("clevr", [RED_CUBE] * (k % 4) + [BLUE_BALL] * (k + 1)) for k in range(count)]
     programs = [program(("scene",), ("count", 0)), program(("scene",), ("filter", "blue", 0), ("count", 1))]

@@ -10,8 +10,8 @@ from soft_worlds import SOFT, label, tables_of, uncertain
 from strategies import random_domain, random_world
 
 from nsreason.errors import ExecutionError, SceneError
-from nsreason.executors.algebras import Goedel, Logit, Product
-from nsreason.executors.grounding import Grounded, ground_crisp, self_masked
+from nsreason.executors.soft.algebras import Goedel, Logit, Product
+from nsreason.executors.soft.grounding import Grounded, ground_crisp, self_masked
 from nsreason.scenes.scene import Scene, members
 
 Semantics = Logit | Goedel | Product

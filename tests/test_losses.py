@@ -11,9 +11,9 @@ from torch import Tensor
 from nsreason.dsl.domain import load_domain
 from nsreason.dsl.kinds import NUMBER, OBJECTS, TRUTH, WORD
 from nsreason.errors import DataError
-from nsreason.executors.algebras import algebra
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
+from nsreason.executors.soft.algebras import algebra
+from nsreason.executors.soft.executor import QuasiSymbolic, SoftAnswers
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene

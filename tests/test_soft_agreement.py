@@ -24,10 +24,10 @@ from nsreason.dsl.kinds import INTEGER, NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Co
 from nsreason.dsl.ops import OPS, OpTable, op
 from nsreason.errors import ExecutionError, NotUnique
 from nsreason.executors import execute
-from nsreason.executors.algebras import Goedel, Logit, Product, algebra
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
-from nsreason.executors.soft_schedule import Schedule, schedule
+from nsreason.executors.soft.algebras import Goedel, Logit, Product, algebra
+from nsreason.executors.soft.executor import QuasiSymbolic, SoftAnswers
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
+from nsreason.executors.soft.schedule import Schedule, schedule
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 

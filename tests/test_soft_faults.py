@@ -22,9 +22,9 @@ from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from nsreason.dsl.ops import OPS
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError
 from nsreason.executors import execute, execute_batch, spell
-from nsreason.executors.algebras import Goedel, Logit, Product
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.algebras import Goedel, Logit, Product
+from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.perception.detections import Detections
 from nsreason.probes import probe

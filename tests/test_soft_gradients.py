@@ -18,10 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nsreason.dsl.domain import Domain
 from nsreason.dsl.kinds import NUMBER, TRUTH, WORD
 from nsreason.dsl.ops import OPS
-from nsreason.executors.algebras import Goedel, Logit, Product
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic, SoftAnswers
-from nsreason.executors.soft_schedule import schedule
+from nsreason.executors.soft.algebras import Goedel, Logit, Product
+from nsreason.executors.soft.executor import QuasiSymbolic, SoftAnswers
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
+from nsreason.executors.soft.schedule import schedule
 from nsreason.programs.program import Call, Program
 
 Semantics = Logit | Goedel | Product

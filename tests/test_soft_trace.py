@@ -13,9 +13,9 @@ from strategies import random_domain, random_program, random_world
 from nsreason.dsl.kinds import OBJECT, OBJECTS
 from nsreason.errors import ExecutionError, NotUnique
 from nsreason.executors import trace
-from nsreason.executors.algebras import Goedel, Logit, Product, algebra
-from nsreason.executors.grounding import Grounded, ground_crisp
-from nsreason.executors.quasi_symbolic import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.algebras import Goedel, Logit, Product, algebra
+from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 

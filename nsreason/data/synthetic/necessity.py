@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 from ...dsl.domain import Step
 from ...dsl.kinds import OBJECTS
 from ...dsl.ops import Op
+from ...executors.bitsets import Ambiguous, BitTables, Compiled, compiled, tables_of
 from ...executors.interpreter import check_domain, not_unique
-from ...executors.symbolic import Ambiguous, BitTables, Compiled, compiled, tables_of
 from ...programs.program import Program
 from ...scenes.scene import Scene
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from ...dsl.domain import Domain, Step
 from ...dsl.kinds import NUMBER, OBJECT
 from ...executors.answers import decode, spell
-from ...executors.symbolic import Ambiguous, tables_of
+from ...executors.bitsets import Ambiguous, tables_of
 from ...programs.program import Program
 from ...scenes.scene import Scene, members
 from .families import Family, Word

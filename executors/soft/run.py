@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..dsl.kinds import NUMBER, OBJECTS
+from ...dsl.kinds import NUMBER, OBJECTS
 from .algebras import Goedel, Logit, Product
 from .grounding import TABLE_OF, Grounded, own_values
-from .soft_schedule import Group, Read, Schedule, facts_of
+from .schedule import Group, Read, Schedule, facts_of
 
 
 class _Tables:

@@ -28,7 +28,7 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from ..dsl.kinds import NUMBER, OBJECT, WORD, Kind
+from ...dsl.kinds import NUMBER, OBJECT, WORD, Kind
 
 Quantisation = Literal["none", "standard", "everything"]
 

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dsl.domain import Domain
-from ..errors import ExecutionError, NotUnique
-from ..programs.program import Program
-from ..programs.text_reader import show_node
+from ...dsl.domain import Domain
+from ...errors import ExecutionError, NotUnique
+from ...programs.program import Program
+from ...programs.text_reader import show_node
 from .grounding import TABLE_OF, Grounded
-from .soft_schedule import Schedule, facts_of
+from .schedule import Schedule, facts_of
 
 _ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..1
 

@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dsl.domain import Domain
-from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
-from ..dsl.ops import Op
-from ..errors import ExecutionError
-from ..programs.program import Program
-from .schedule import I64, MAX_LITERALS, numbered_op, record_of, record_width
+from ...dsl.domain import Domain
+from ...dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ...dsl.ops import Op
+from ...errors import ExecutionError
+from ...programs.program import Program
+from ..batch import I64, MAX_LITERALS, numbered_op, record_of, record_width
 
 
 class Read(NamedTuple):

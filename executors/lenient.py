@@ -20,8 +20,8 @@ from ..dsl.kinds import OBJECT, WORD
 from ..programs.program import Program
 from ..scenes.scene import Scene
 from .answers import Answer, decode
+from .bitsets import BitSets, BitView, tables_of
 from .interpreter import check_domain
-from .symbolic import BitSets, BitView, tables_of
 
 ABSENT = -1
 

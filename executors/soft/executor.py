@@ -28,18 +28,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dsl.domain import Domain, Step
-from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
-from ..errors import ExecutionError, NotUnique
-from ..programs.program import Program
-from ..scenes.scene import Scene
-from ..traces.trace import Trace
+from ...dsl.domain import Domain, Step
+from ...dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ...errors import ExecutionError, NotUnique
+from ...programs.program import Program
+from ...scenes.scene import Scene
+from ...traces.trace import Trace
+from ..answers import Answer, spell
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
-from .answers import Answer, spell
+from .faults import faults_of
 from .grounding import Grounded, own_values
-from .soft_faults import faults_of
-from .soft_run import Run, on_device
-from .soft_schedule import Schedule, schedule
+from .run import Run, on_device
+from .schedule import Schedule, schedule
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from ..errors import ExecutionError, NsreasonError
 from ..programs.program import Program
 from ..scenes.scene import Scene
 from .answers import Answer, decode
+from .bitsets import combines, tables_of
 from .interpreter import check_domain, execute
-from .symbolic import combines, tables_of
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]

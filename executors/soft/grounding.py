@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dsl.domain import Domain
-from ..errors import ExecutionError
-from ..scenes.scene import Scene
+from ...dsl.domain import Domain
+from ...errors import ExecutionError
+from ...scenes.scene import Scene
+from ..batch import MAX_OBJECTS, U64, SceneBatch
 from .algebras import SoftAlgebra
-from .schedule import MAX_OBJECTS, U64, SceneBatch
 
 TABLE_OF = {
     "concept": "concepts",

@@ -1,0 +1,1 @@
+"""Differentiable execution: the ops on tensors of degrees."""
