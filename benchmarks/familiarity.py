@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from nsreason import __version__
-from nsreason.data.synthetic import write_dataset
 from nsreason.errors import NsreasonError
+from nsreason.generators import write_dataset
 from nsreason.image_reasoning import FRAME
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detector import Detector

@@ -44,8 +44,8 @@ def rendering(passes: int = 5) -> Iterator[tuple[str, str]]:
     """Pictures a second on one core: the median of some passes, and the best."""
     import torch
 
-    from nsreason.data.synthetic.clevr import generate_views
-    from nsreason.data.synthetic.pictures import picture_of
+    from nsreason.generators.clevr.images import picture_of
+    from nsreason.generators.clevr.scenes import generate_views
 
     torch.set_num_threads(1)
     views = list(generate_views(30, 3))

@@ -31,7 +31,7 @@ def main() -> None:
 
 def rendered(folder: Path, scenes: int, seed: int, jobs: int) -> None:
     """Rendered images with ten questions each."""
-    from nsreason.data.synthetic import write_dataset
+    from nsreason.generators import write_dataset
 
     if (folder / "instances.json").exists():
         return
@@ -41,7 +41,7 @@ def rendered(folder: Path, scenes: int, seed: int, jobs: int) -> None:
 
 def real(out: Path) -> None:
     """The released images with masks, in two parts."""
-    from nsreason.data.synthetic.released import annotate
+    from nsreason.generators.clevr.released import annotate
 
     data = os.environ.get("NSREASON_DATA")
     if data is None:

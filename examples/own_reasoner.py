@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from nsreason import Scene
 from nsreason.compare import compare
-from nsreason.data.synthetic import write_dataset
 from nsreason.errors import NsreasonError
+from nsreason.generators import write_dataset
 from nsreason.queries.query import Query, Reply
 from nsreason.reasoner import Executing, Lesson, Reasoner
 from nsreason.traces.trace import Trace

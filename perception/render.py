@@ -1,6 +1,6 @@
 """Pictures of scenes in CLEVR's look, by ray casting: images, masks, depth.
 
-    view = Camera.at(location, rules)             # nsreason.data.synthetic.placement
+    view = Camera.at(location, rules)             # nsreason.generators.clevr.placement
     drawn = render(things, view, clevr_look())
     drawn.image, drawn.masks, drawn.depth, drawn.boxes()
 

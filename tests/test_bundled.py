@@ -13,11 +13,11 @@ from torch import Tensor
 import nsreason
 from benchmarks.bundle_weights import main
 from nsreason.data.scenes import load_scenes
-from nsreason.data.synthetic import generate_questions
-from nsreason.data.synthetic.clevr import generate_views
-from nsreason.data.synthetic.pictures import picture_of
 from nsreason.errors import CheckpointError, NsreasonError
 from nsreason.executors import spell
+from nsreason.generators import generate_questions
+from nsreason.generators.clevr.images import picture_of
+from nsreason.generators.clevr.scenes import generate_views
 from nsreason.image_reasoning import ConceptReasoner, SceneParserReasoner
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled

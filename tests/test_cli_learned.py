@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.data.synthetic import write_dataset
+from nsreason.generators import write_dataset
 from nsreason.training.checkpoint import load_model
 
 RECIPE = "clevr-state-quick"

@@ -271,7 +271,7 @@ def test_accuracy_of_nothing_is_nothing() -> None:
 
 
 def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
-    from nsreason.data.synthetic import write_dataset
+    from nsreason.generators import write_dataset
 
     write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
     found = compare(
@@ -294,7 +294,7 @@ def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
 
 
 def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
-    from nsreason.data.synthetic import write_dataset
+    from nsreason.generators import write_dataset
 
     write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
     plan: dict[str, Any] = {"task_settings": {"test": 0.5}, "budget": Budget(examples=30)}
@@ -328,7 +328,7 @@ def test_memory_that_ran_out_is_told_in_words(
 def test_networks_that_read_learn_on_machines_of_either_kind(
     bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from nsreason.data.synthetic import write_dataset
+    from nsreason.generators import write_dataset
 
     monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     caplog.set_level("INFO", "nsreason")

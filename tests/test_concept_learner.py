@@ -23,10 +23,10 @@ from nsreason.concept_data import (
 from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, pad
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
-from nsreason.data.synthetic import generate_scenes, write_dataset
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, NsreasonError
 from nsreason.executors import execute
+from nsreason.generators import generate_scenes, write_dataset
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.state import StateConfig
 from nsreason.probes import probe

@@ -11,11 +11,11 @@ from painted import view, write_painted
 
 from nsreason.concept_data import ConceptData, Examples, Split, Viewed, describe_scenes
 from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
-from nsreason.data.synthetic import generate_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
+from nsreason.generators import generate_scenes
 from nsreason.image_data import load_image_data
 from nsreason.perception.concepts import ConceptConfig
 from nsreason.perception.regions import RegionConfig

@@ -21,10 +21,10 @@ from nsreason.data.arrays import read_settings
 from nsreason.data.dataset_folder import MANIFEST, new_dataset, refuse_incomplete
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
-from nsreason.data.synthetic import write_dataset
-from nsreason.data.synthetic.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
-from nsreason.data.synthetic.springs import read_springs
 from nsreason.errors import DataError, DomainError, LockError
+from nsreason.generators import write_dataset
+from nsreason.generators.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
+from nsreason.generators.springs.generate import read_springs
 from nsreason.io.locks import locked_folder
 from nsreason.perception.detections import read_detections
 from nsreason.perception.images import ImageFolder, find_images
@@ -151,7 +151,7 @@ def test_what_the_former_data_set_had_goes(tmp_path: Path) -> None:
 def test_one_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, 1)
     before = held(tmp_path)
-    monkeypatch.setattr("nsreason.data.synthetic.clevr.TRIES", 5)
+    monkeypatch.setattr("nsreason.generators.clevr.scenes.TRIES", 5)
     with pytest.raises(DomainError):
         write_dataset(tmp_path, scenes=2, objects=(60, 60), overwrite=True)
     with pytest.raises(KeyError), new_dataset(tmp_path, {}, generator="nsreason", overwrite=True) as made:
@@ -193,7 +193,7 @@ def counted(name):
     setattr(pathlib.Path, name, call)
 for name in ("replace", "unlink", "mkdir", "rmdir"):
     counted(name)
-from nsreason.data.synthetic import write_dataset
+from nsreason.generators import write_dataset
 size = (48, 32) if images else None
 write_dataset(folder, scenes=scenes, questions_per_scene=2, seed=seed, images=size, overwrite=True)
 print("ended", done)

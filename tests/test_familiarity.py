@@ -18,9 +18,9 @@ from typer.testing import CliRunner, Result
 
 import nsreason
 from nsreason.cli.app import app
-from nsreason.data.synthetic.clevr import generate_views
-from nsreason.data.synthetic.pictures import picture_of
 from nsreason.errors import CheckpointError
+from nsreason.generators.clevr.images import picture_of
+from nsreason.generators.clevr.scenes import generate_views
 from nsreason.image_reasoning import SceneParserReasoner
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections import Detections

@@ -16,7 +16,11 @@ from typer.testing import CliRunner
 
 from nsreason.cli.app import app
 from nsreason.data import QuestionRecord, load_scenes, read_questions
-from nsreason.data.synthetic import (
+from nsreason.dsl.domain import Domain, load_domain, parse_domain
+from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
+from nsreason.evaluation import ProgramSource, evaluate
+from nsreason.executors import execute, spell
+from nsreason.generators import (
     SHAPES,
     Balance,
     choose_families,
@@ -29,11 +33,7 @@ from nsreason.data.synthetic import (
     read_families,
     write_dataset,
 )
-from nsreason.data.synthetic.placement import Camera, clevr_rules, directions
-from nsreason.dsl.domain import Domain, load_domain, parse_domain
-from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
-from nsreason.evaluation import ProgramSource, evaluate
-from nsreason.executors import execute, spell
+from nsreason.generators.clevr.placement import Camera, clevr_rules, directions
 from nsreason.language.question_parser import parse_question
 from nsreason.programs.canonical import equivalent
 from nsreason.programs.program import Call, Program
@@ -158,7 +158,7 @@ def test_scene_options_that_cannot_be() -> None:
 
 
 def test_a_crowd_that_finds_no_room_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nsreason.data.synthetic.clevr.TRIES", 20)
+    monkeypatch.setattr("nsreason.generators.clevr.scenes.TRIES", 20)
     with pytest.raises(DomainError, match="scene 7: 30 objects found no room"):
         next(generate_scenes(1, 0, start=7, objects=(30, 30)))
 
@@ -567,7 +567,7 @@ def test_the_same_options_make_the_same_bytes(tmp_path: Path) -> None:
 def test_a_run_that_fails_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dataset(tmp_path, scenes=2, questions_per_scene=2)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    monkeypatch.setattr("nsreason.data.synthetic.clevr.TRIES", 5)
+    monkeypatch.setattr("nsreason.generators.clevr.scenes.TRIES", 5)
     with pytest.raises(DomainError, match="found no room"):
         write_dataset(tmp_path, scenes=2, questions_per_scene=2, objects=(40, 40), overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

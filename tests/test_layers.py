@@ -68,7 +68,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.image_reasoning",
         "nsreason.perception_report",
     ),
-    ("nsreason.data.synthetic",),  # it executes the questions that it makes
+    ("nsreason.generators",),  # it executes the questions that it makes
     (
         "nsreason.training.trainer",
         "nsreason.evaluation",

@@ -14,8 +14,8 @@ import pytest
 import torch
 from toy_models import examples as points
 
-from nsreason.data.synthetic import write_dataset
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
+from nsreason.generators import write_dataset
 from nsreason.learned_reasoners import Answering, Concepts, Descriptions, Executed, Network
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture

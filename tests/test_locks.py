@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.data.synthetic import write_dataset
 from nsreason.errors import DataError, LockError, NsreasonError, NsreasonWarning
 from nsreason.evaluation import evaluate
+from nsreason.generators import write_dataset
 from nsreason.io.locks import locked_file, locked_folder
 
 ROOT = Path(__file__).parent.parent

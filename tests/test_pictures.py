@@ -11,13 +11,13 @@ import pytest
 
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
-from nsreason.data.synthetic import write_dataset
-from nsreason.data.synthetic.clevr import generate_scenes, generate_views
-from nsreason.data.synthetic.pictures import annotated, detections_of, fitted_camera, picture_of, things_of
-from nsreason.data.synthetic.placement import clevr_rules
-from nsreason.data.synthetic.released import annotate
 from nsreason.errors import DataError
 from nsreason.executors import execute, spell
+from nsreason.generators import write_dataset
+from nsreason.generators.clevr.images import annotated, detections_of, fitted_camera, picture_of, things_of
+from nsreason.generators.clevr.placement import clevr_rules
+from nsreason.generators.clevr.released import annotate
+from nsreason.generators.clevr.scenes import generate_scenes, generate_views
 from nsreason.perception.detections import decode_masks, read_detections
 from nsreason.perception.images import read_image
 from nsreason.scenes.scene import Scene

@@ -8,12 +8,12 @@ import io
 import pytest
 import torch
 
-from nsreason.data.synthetic import generate_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import execute
 from nsreason.executors.soft.algebras import Goedel, Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
+from nsreason.generators import generate_scenes
 from nsreason.probes import calibrate, probe
 from nsreason.programs.text_reader import parse_program
 

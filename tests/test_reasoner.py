@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 
-from nsreason.data.synthetic import write_dataset
 from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
+from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query, Reply, accuracy

@@ -10,8 +10,8 @@ import torch
 from painted import view
 from torch import Tensor
 
-from nsreason.data.synthetic import generate_scenes
 from nsreason.errors import DataError
+from nsreason.generators import generate_scenes
 from nsreason.perception.detections import Detections, encode_masks
 from nsreason.perception.region_backbones import (
     POOLED,

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nsreason.data.synthetic.placement import Camera, clevr_rules
 from nsreason.errors import DomainError
+from nsreason.generators.clevr.placement import Camera, clevr_rules
 from nsreason.perception.look import Thing, clevr_look
 from nsreason.perception.render import Rendering, frames, jittered_look, render
 from nsreason.perception.solids import FAR, Frames, covers, distances, hits

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from painted import HEIGHT, WIDTH, detections, painted, view, write_painted
 
-from nsreason.data.synthetic.placement import Camera, clevr_rules
 from nsreason.errors import CheckpointError, DataError
+from nsreason.generators.clevr.placement import Camera, clevr_rules
 from nsreason.perception.detections import Detections, encode_masks, write_detections
 from nsreason.perception.ground import GroundCamera, unproject
 from nsreason.perception.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares

@@ -13,7 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.data.synthetic.sort_of_clevr import (
+from nsreason.errors import DataError
+from nsreason.generators.sort_of_clevr import (
     ANSWERS,
     COLORS,
     PLAIN,
@@ -34,7 +35,6 @@ from nsreason.data.synthetic.sort_of_clevr import (
     states,
     write_sort_of_clevr,
 )
-from nsreason.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from nsreason.cli.app import app
-from nsreason.data.synthetic.springs import (
+from nsreason.errors import DataError
+from nsreason.generators.springs.draw import frame_picture, write_animation, write_strip
+from nsreason.generators.springs.generate import (
     BALLS,
     FRAMES,
     NONE,
@@ -35,9 +37,7 @@ from nsreason.data.synthetic.springs import (
     simulate,
     write_springs,
 )
-from nsreason.data.synthetic.springs_picture import frame_picture, write_animation, write_strip
-from nsreason.data.synthetic.springs_scores import connection_scores, count_accuracy
-from nsreason.errors import DataError
+from nsreason.generators.springs.scores import connection_scores, count_accuracy
 
 physics = pytest.mark.skipif(find_spec("mujoco") is None, reason="MuJoCo (the extra `physics`) is not installed")
 

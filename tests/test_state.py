@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from nsreason.data.synthetic import generate_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import SceneError
+from nsreason.generators import generate_scenes
 from nsreason.perception.state import StateConfig, StateFeatures, columns, palette, rotation, state_rows
 from nsreason.scenes.scene import Scene
 

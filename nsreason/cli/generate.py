@@ -85,7 +85,7 @@ def clevr(
         options.refuse(context, ("family",), "is of questions, of which --questions-per-scene 0 makes none")
     checks.new_folder(out, "--out")
     pixels = _size(size) if images else None
-    from ..data.synthetic import write_dataset
+    from ..generators import write_dataset
 
     with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
         summary = write_dataset(
@@ -129,7 +129,7 @@ def sort_of_clevr(
     """
     _withheld(validation, scenes)
     checks.new_folder(out, "--out")
-    from ..data.synthetic.sort_of_clevr import write_sort_of_clevr
+    from ..generators.sort_of_clevr import write_sort_of_clevr
 
     with output.step(f"wrote {out}"):
         told = write_sort_of_clevr(
@@ -169,7 +169,7 @@ def springs(
     if not max_links:
         options.refuse(context, ("stiffness",), "is of springs, of which --max-links 0 makes none")
     low, high = _range(stiffness)
-    from ..data.synthetic.springs import Table, write_springs
+    from ..generators.springs.generate import Table, write_springs
 
     try:
         table = Table(links=(0, max_links), stiffness=(low, high))

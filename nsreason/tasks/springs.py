@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..data.links import spell_links
-from ..data.synthetic import springs as data
+from ..generators.springs import generate as data
 from ..queries.query import Query
 from . import TaskSplit, cut_valid
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nsreason.data.synthetic import generate_questions, generate_scenes
-from nsreason.data.synthetic.placement import Camera, clevr_rules, directions, visible_pixels
-from nsreason.data.synthetic.questions import Balance
+from nsreason.generators import generate_questions, generate_scenes
+from nsreason.generators.clevr.placement import Camera, clevr_rules, directions, visible_pixels
+from nsreason.generators.clevr.questions import Balance
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 SCENES, QUESTIONS = DATA / "CLEVR_train_scenes.json", DATA / "CLEVR_train_questions.json"
@@ -149,7 +149,7 @@ def test_every_official_shape_of_program_is_generated() -> None:
 def test_official_questions_have_needless_words_and_ours_have_not(records: list[dict[str, Any]]) -> None:
     """The difference that a model trained on ours will meet: it is one of wording, not of shape."""
     from nsreason.data import QuestionRecord, read_questions
-    from nsreason.data.synthetic import idle_calls
+    from nsreason.generators import idle_calls
     from nsreason.scenes.scene import Scene
 
     scenes = {r["image_index"]: Scene.from_dict(r) for r in records}

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
-from nsreason.data.synthetic.pictures import annotated, fitted_camera, picture_of
-from nsreason.data.synthetic.released import annotate
+from nsreason.generators.clevr.images import annotated, fitted_camera, picture_of
+from nsreason.generators.clevr.released import annotate
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections import decode_masks
 from nsreason.perception.familiarity import Familiarity

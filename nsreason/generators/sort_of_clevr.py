@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import read_arrays, read_settings, write_arrays, write_settings
-from ..dataset_folder import new_dataset
+from ..data.arrays import read_arrays, read_settings, write_arrays, write_settings
+from ..data.dataset_folder import new_dataset
 from .seeds import generator
 
 SIZE = 75  # of a picture, in pixels
@@ -265,7 +265,7 @@ def write_sort_of_clevr(
         DataError: the folder is not empty, or cannot be written. LockError: another process writes there.
         ValueError: there are fewer scenes than are to be withheld, or a number is negative.
     """
-    from ... import __version__
+    from .. import __version__
 
     if not 0 <= validation <= scenes:
         raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
@@ -312,7 +312,7 @@ def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
     names = {name[:-4]: name for name in _FILES}
     if split not in names:
         raise ValueError(f"no split '{split}'; there are {', '.join(names)}")
-    from ...errors import DataError
+    from ..errors import DataError
 
     told = read_settings(Path(folder) / "settings.json")
     for key, known in (("colors", COLORS), ("shapes", SHAPES), ("answers", ANSWERS)):
@@ -333,7 +333,7 @@ def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int 
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    from ...io.files import atomic_write
+    from ..io.files import atomic_write
 
     side, line, margin = SIZE * scale, 22, 16
     rows = [

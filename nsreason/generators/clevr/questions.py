@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain
 from ...dsl.kinds import TRUTH, WORD, Kind
 from ...dsl.ops import OPS
@@ -27,10 +28,9 @@ from ...programs.dialects.native_names import native_table
 from ...programs.dialects.registry import to_clevr
 from ...programs.program import Call, Program
 from ...scenes.scene import Scene
-from ..questions import QuestionRecord
+from ..seeds import generator
 from .families import Family, families_of
 from .question_sampler import Sampler
-from .seeds import generator
 
 DRAWS = 25  # of one family on one scene, before the next family has its turn
 PASSED = 0.25  # of a question, for each time that a family gave none: rare families cost most of the draws

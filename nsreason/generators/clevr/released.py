@@ -16,15 +16,15 @@ from pathlib import Path
 
 import msgspec
 
+from ...data.dataset_folder import IMAGES, INSTANCES, new_dataset
+from ...data.image_names import bare_name
+from ...data.questions import QuestionRecord, read_questions
+from ...data.scenes import load_scenes
 from ...dsl.domain import load_domain
 from ...errors import DataError, NsreasonError
 from ...scenes.scene import Scene
-from ..dataset_folder import IMAGES, INSTANCES, new_dataset
-from ..image_names import bare_name
-from ..questions import QuestionRecord, read_questions
-from ..scenes import load_scenes
 from .dataset import QUESTIONS, SCENES, write_instances, write_list
-from .pictures import annotated, fitted_camera, instance_records, picture_of
+from .images import annotated, fitted_camera, instance_records, picture_of
 from .placement import clevr_rules
 
 

@@ -27,16 +27,16 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from ...answering import QuestionTypes
+from ...data.dataset_folder import IMAGES, INSTANCES, new_dataset
+from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
 from ...io.files import atomic_write
 from ...scenes.scene import Scene
-from ..dataset_folder import IMAGES, INSTANCES, new_dataset
-from ..questions import QuestionRecord
-from .clevr import generate_scenes, generate_views
 from .families import choose_families, families_of
 from .placement import clevr_rules
 from .questions import Balance, generate_questions
+from .scenes import generate_scenes, generate_views
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -296,7 +296,7 @@ def _block_scenes(plan: Plan, start: int, part: Part) -> Iterator[Scene]:
     if plan.images is None:
         yield from generate_scenes(count, plan.seed, **wanted)  # type: ignore[arg-type]
         return
-    from .pictures import Painter
+    from .images import Painter
 
     painter = Painter(plan.seed, plan.images, Path(plan.folder))
     for scene, _ in generate_views(count, plan.seed, accept=painter.accept, **wanted):  # type: ignore[arg-type]

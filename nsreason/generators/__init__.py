@@ -1,16 +1,16 @@
 """Synthetic data sets: scenes made by a data set's own rules, and questions asked of them. Imports no torch.
 
-from nsreason.data.synthetic import generate_questions, generate_scenes, write_dataset
+from nsreason.generators import generate_questions, generate_scenes, write_dataset
 
 for scene in generate_scenes(100, seed=7):
     records = generate_questions(scene, 10, seed=7)
 """
 
-from .clevr import generate_scenes
-from .dataset import Summary, write_dataset
-from .families import SHAPES, Family, choose_families, families_of, read_families
-from .necessity import idle_calls
-from .questions import Asked, Balance, draw_questions, generate_questions, probe_questions
+from .clevr.dataset import Summary, write_dataset
+from .clevr.families import SHAPES, Family, choose_families, families_of, read_families
+from .clevr.necessity import idle_calls
+from .clevr.questions import Asked, Balance, draw_questions, generate_questions, probe_questions
+from .clevr.scenes import generate_scenes
 
 __all__ = [
     "SHAPES",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...io.files import atomic_write
-from .springs import BALLS, FRAMES, NONE, RGB, ROD, Springs
+from .generate import BALLS, FRAMES, NONE, RGB, ROD, Springs
 
 if TYPE_CHECKING:
     from PIL.Image import Image

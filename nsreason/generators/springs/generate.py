@@ -33,10 +33,10 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.arrays import read_arrays, read_settings, write_arrays, write_settings
+from ...data.dataset_folder import new_dataset
 from ...errors import DataError
-from ..arrays import read_arrays, read_settings, write_arrays, write_settings
-from ..dataset_folder import new_dataset
-from .seeds import generator
+from ..seeds import generator
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -371,7 +371,7 @@ def write_springs(
 
 def _written(folder: Path, made: Springs, settings: dict[str, Any], radius: float) -> dict[str, Any]:
     """Write scenes to a folder; returns the settings with what there is of each kind."""
-    from .springs_picture import write_strip
+    from .draw import write_strip
 
     systems = np.bincount(made.systems, minlength=BALLS + 1)[1:]
     settings |= {

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from ...dsl.domain import load_domain
 from ...errors import DomainError, did_you_mean
 from ...scenes.scene import ObjectPlace, Scene
+from ..seeds import generator
 from .placement import Camera, SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels
-from .seeds import generator
 
 TRIES = 4_000  # beginnings of one scene
 PATIENT = 100  # after so many, an object is tried at twice as many places, and so on: only crowds need it

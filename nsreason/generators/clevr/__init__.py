@@ -1,0 +1,1 @@
+"""CLEVR made anew: scenes, images, questions."""

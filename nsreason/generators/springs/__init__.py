@@ -1,0 +1,1 @@
+"""Balls joined by springs and rods, simulated."""
