@@ -19,8 +19,8 @@ from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import Grounded
 from nsreason.executors.soft.schedule import schedule
 from nsreason.losses import answer_losses
-from nsreason.perception.concepts import ConceptEmbeddings
-from nsreason.perception.state import StateConfig
+from nsreason.perception.features.concept_embeddings import ConceptEmbeddings
+from nsreason.perception.features.state_descriptions import StateConfig
 
 from .core import Row, per_second, rate
 

@@ -28,9 +28,9 @@ from .data.scenes import SceneFile, load_scenes
 from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .losses import encode_answer
-from .perception.detections import Detections
-from .perception.regions import Cut
-from .perception.state import StateConfig, state_rows
+from .perception.detections.readers import Detections
+from .perception.features.regions import Cut
+from .perception.features.state_descriptions import StateConfig, state_rows
 from .programs.program import Program
 from .scenes.scene import Scene
 

@@ -33,10 +33,10 @@ from .executors.soft.faults import check_tables
 from .executors.soft.grounding import Grounded
 from .executors.soft.schedule import Schedule, schedule
 from .losses import answer_losses, right_answers
-from .perception.concepts import ConceptConfig, ConceptEmbeddings, Tables
-from .perception.detections import Detections
-from .perception.regions import RegionConfig, RegionFeatures, Regions, View
-from .perception.state import StateConfig, StateFeatures
+from .perception.detections.readers import Detections
+from .perception.features.concept_embeddings import ConceptConfig, ConceptEmbeddings, Tables
+from .perception.features.regions import RegionConfig, RegionFeatures, Regions, View
+from .perception.features.state_descriptions import StateConfig, StateFeatures
 from .programs.program import Program
 from .scenes.scene import ObjectPlace, Scene
 from .traces.trace import Trace

@@ -147,7 +147,7 @@ def _crossed(names: Sequence[Name], dots: Sequence[tuple[float, float]]) -> bool
 
 def hues(map_: Map) -> dict[str, str]:
     """A colour for each value of a map: its name where that is the name of a colour, else one of a wheel."""
-    from .perception.state import palette
+    from .perception.features.state_descriptions import palette
 
     names = [p.value for p in map_.points if p.concept]
     known = palette()

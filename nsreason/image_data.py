@@ -24,9 +24,9 @@ from .data.questions import QuestionRecord, read_questions
 from .data.scenes import load_scenes
 from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
-from .perception.detections import DetectionFile, Detections, read_detections
+from .perception.detections.readers import DetectionFile, Detections, read_detections
+from .perception.features.regions import RegionConfig, cut_masks, resized
 from .perception.images import ImageFolder, read_image
-from .perception.regions import RegionConfig, cut_masks, resized
 from .scenes.scene import Scene
 
 READERS = 4  # threads; decoding a PNG does not hold the others up

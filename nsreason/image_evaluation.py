@@ -31,15 +31,15 @@ from .image_reasoning import ImageReasoner, Looked
 from .io.files import atomic_write
 from .io.locks import locked_file
 from .perception.images import read_image, read_transparent, transparency
+from .perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from .perception_report import PerceptionReport
 from .programs.program import Program
 from .report import EXAMPLES, Failures, Report
-from .scene_parser_data import SceneParserData, annotated, scenes_of
 from .scenes.scene import Scene
 
 if TYPE_CHECKING:
-    from .perception.detections import DetectionFile, Detections
-    from .perception.scene_parser import SceneParser
+    from .perception.detections.readers import DetectionFile, Detections
+    from .perception.scene_parser.parser import SceneParser
 
 Progress = Callable[[int, int | None], None]
 Part = Literal["all", "held-out"]

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
-from .perception.detections import Detections
-from .perception.fitting import Fit, Size
+from .perception.detections.readers import Detections
+from .perception.letterbox import Fit, Size
 from .programs.program import Program
 from .scenes.scene import Scene
 from .traces.trace import Trace
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .concept_learner import ConceptLearner
     from .executors import Answer
     from .perception.familiarity import Familiarity
-    from .perception.scene_parser import SceneParser
+    from .perception.scene_parser.parser import SceneParser
 
 FRAME: Size = (480, 320)  # CLEVR's images; a scene parser's config names its own
 

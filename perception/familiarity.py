@@ -33,8 +33,8 @@ from ..errors import CheckpointError
 from .bundled import WEIGHTS, bundled
 
 if TYPE_CHECKING:
-    from .detections import Detections
-    from .detector import Detector
+    from .detections.readers import Detections
+    from .detector.detector import Detector
 
 FILE = WEIGHTS / "familiarity.safetensors"
 DIRECTIONS, REST = 40, 10  # K, and as how many of them the rest counts

@@ -49,7 +49,7 @@ from nsreason.comparison_report import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
 from nsreason.io.toml import write_toml
-from nsreason.perception.detections import read_detections
+from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.images import read_image
 from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners.fit import learn

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nsreason.data.scenes import load_scenes
 from nsreason.generators import write_dataset
-from nsreason.perception.detections import Detections, encode_masks
+from nsreason.perception.detections.readers import Detections, encode_masks
 from nsreason.perception.images import write_png
 from nsreason.scenes.scene import Scene
 

@@ -22,7 +22,7 @@ from nsreason.image_reasoning import ConceptReasoner, SceneParserReasoner
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.images import read_image
-from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
+from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
 

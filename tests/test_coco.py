@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from test_detections import make, write
 
 from nsreason.errors import DataError
-from nsreason.perception.coco import coco_records, xywh
-from nsreason.perception.detections import (
+from nsreason.perception.detections.coco import coco_records, xywh
+from nsreason.perception.detections.readers import (
     DetectionFile,
     Detections,
     encode_masks,

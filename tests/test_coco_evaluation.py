@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_detections import make, write
 
 from nsreason.errors import DataError
-from nsreason.perception.detections import (
+from nsreason.perception.detections.readers import (
     CocoFigures,
     Detections,
     encode_masks,

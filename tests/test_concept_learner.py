@@ -27,8 +27,8 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, NsreasonError
 from nsreason.executors import execute
 from nsreason.generators import generate_scenes, write_dataset
-from nsreason.perception.concepts import ConceptConfig
-from nsreason.perception.state import StateConfig
+from nsreason.perception.features.concept_embeddings import ConceptConfig
+from nsreason.perception.features.state_descriptions import StateConfig
 from nsreason.probes import probe
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene

@@ -17,8 +17,8 @@ from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.generators import generate_scenes
 from nsreason.image_data import load_image_data
-from nsreason.perception.concepts import ConceptConfig
-from nsreason.perception.regions import RegionConfig
+from nsreason.perception.features.concept_embeddings import ConceptConfig
+from nsreason.perception.features.regions import RegionConfig
 from nsreason.programs.text_reader import parse_program
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.recipe import load_recipe, new_model, parse_recipe

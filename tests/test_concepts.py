@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
-from nsreason.perception.concepts import SELF, ConceptConfig, ConceptEmbeddings, Tables
+from nsreason.perception.features.concept_embeddings import SELF, ConceptConfig, ConceptEmbeddings, Tables
 
 S, N, D, E = 3, 4, 10, 6
 NOTHING = -1e4

@@ -26,7 +26,7 @@ from nsreason.generators import write_dataset
 from nsreason.generators.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
 from nsreason.generators.springs.generate import read_springs
 from nsreason.io.locks import locked_folder
-from nsreason.perception.detections import read_detections
+from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.images import ImageFolder, find_images
 
 ROOT = Path(__file__).parent.parent

@@ -13,13 +13,13 @@ from toy_pictures import TINY, write_folder
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.detection_data import DetectionData, load_detection_data, read_folder
 from nsreason.detection_report import evaluate_detector, report
 from nsreason.errors import DataError
-from nsreason.perception.detections import Detections, read_detections, write_detections
-from nsreason.perception.detector import Detector
-from nsreason.perception.detector_batch import make_batch
-from nsreason.perception.detector_output import outlined, write_nscl
+from nsreason.perception.detections.readers import Detections, read_detections, write_detections
+from nsreason.perception.detections.writers import outlined, write_nscl
+from nsreason.perception.detector.batch import make_batch
+from nsreason.perception.detector.data import DetectionData, load_detection_data, read_folder
+from nsreason.perception.detector.detector import Detector
 from nsreason.perception.images import read_image, write_png
 from nsreason.training.checkpoint import save_checkpoint
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import NsreasonError
-from nsreason.perception.detections import evaluate_files, read_detections
+from nsreason.perception.detections.readers import evaluate_files, read_detections
 
 POLYGONS = [[1, 1, 9, 1, 9, 9], [2, 2, 5, 2, 5, 5]]
 RLE = {"size": [30, 40], "counts": [10, 20, 1170]}

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception import detections as module
-from nsreason.perception.detections import Detections, decode_masks, encode_masks, read_detections
+from nsreason.perception.detections import readers as module
+from nsreason.perception.detections.readers import Detections, decode_masks, encode_masks, read_detections
 
 
 def make(

@@ -14,9 +14,9 @@ from torch import Tensor
 from toy_pictures import TINY, draw, examples
 
 from nsreason.errors import CheckpointError, RecipeError
-from nsreason.perception.detector import Detector, DetectorConfig, SmallConfig, distinct
-from nsreason.perception.detector_networks import put_weights, read_weights
-from nsreason.perception.small_backbone import SmallBackbone
+from nsreason.perception.detector.detector import Detector, DetectorConfig, SmallConfig, distinct
+from nsreason.perception.detector.networks import put_weights, read_weights
+from nsreason.perception.detector.small_backbone import SmallBackbone
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import MODELS, model_class
 from nsreason.training.recipe import load_recipe, new_model
@@ -293,7 +293,7 @@ def test_the_preset_with_a_resnet(tmp_path: Path) -> None:
 
 LOADED = """
 import sys
-import nsreason.perception.detector
+import nsreason.perception.detector.detector
 assert "torch._dynamo" not in sys.modules and "sympy" not in sys.modules
 import torch._dynamo.utils
 from torchvision.ops.roi_align import is_compile_supported

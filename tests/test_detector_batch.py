@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from toy_pictures import draw, examples
 
 from nsreason.errors import DataError
-from nsreason.perception.detections import mask_boxes
-from nsreason.perception.detector_batch import (
+from nsreason.perception.detections.readers import mask_boxes
+from nsreason.perception.detector.batch import (
     Augmentation,
     ImageCache,
     boxes_of,

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.perception.detections import Detections
-from nsreason.perception.detector_labels import Box, names_of, places
-from nsreason.perception.detector_output import outlined
+from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.writers import outlined
+from nsreason.perception.detector.labels import Box, names_of, places
 
 
 def apart(found: list[Box], frame: tuple[float, float]) -> None:

@@ -25,8 +25,8 @@ from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.image_reasoning import Looked
-from nsreason.perception.detections import Detections
-from nsreason.perception.fitting import Fit
+from nsreason.perception.detections.readers import Detections
+from nsreason.perception.letterbox import Fit
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query

@@ -23,7 +23,7 @@ from nsreason.generators.clevr.images import picture_of
 from nsreason.generators.clevr.scenes import generate_views
 from nsreason.image_reasoning import SceneParserReasoner
 from nsreason.perception.bundled import bundled
-from nsreason.perception.detections import Detections
+from nsreason.perception.detections.readers import Detections
 from nsreason.perception.familiarity import FACTOR, UNLIKE, Familiarity, Made, Norms, digest, features_of, statistics
 from nsreason.perception.images import read_transparent, transparency
 from nsreason.training.checkpoint import load_model

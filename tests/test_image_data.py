@@ -18,9 +18,9 @@ from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.image_data import folders_of, load_image_data
-from nsreason.perception.detections import Detections, read_detections, write_detections
+from nsreason.perception.detections.readers import Detections, read_detections, write_detections
+from nsreason.perception.features.regions import RegionConfig, Regions
 from nsreason.perception.images import read_image
-from nsreason.perception.regions import RegionConfig, Regions
 
 CLEVR = load_domain("clevr")
 SMALL = RegionConfig(size=(160, 240))

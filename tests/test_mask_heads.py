@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.perception import mask_heads
-from nsreason.perception.mask_heads import Scaled, paste_masks, pasted, widened
-from nsreason.perception.small_backbone import STRIDES, SmallBackbone
+from nsreason.perception.detector import mask_heads
+from nsreason.perception.detector.mask_heads import Scaled, paste_masks, pasted, widened
+from nsreason.perception.detector.small_backbone import STRIDES, SmallBackbone
 
 
 def test_widened_boxes_keep_their_centers() -> None:

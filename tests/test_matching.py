@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_detections import make
 
 from nsreason.errors import DataError
-from nsreason.perception.detections import Detections, box_ious, encode_masks, ious, mask_boxes, match
+from nsreason.perception.detections.readers import Detections, box_ious, encode_masks, ious, mask_boxes, match
 
 
 def masked(masks: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], labels: list[int] | None = None) -> Detections:

@@ -23,12 +23,12 @@ from nsreason.baselines.neural import NeuralConfig, settled
 from nsreason.concept_data import ConceptData, load_concept_data
 from nsreason.concept_learner import ConceptLearnerConfig
 from nsreason.dsl.domain import load_domain
-from nsreason.perception.concepts import ConceptConfig
-from nsreason.perception.detector import DetectorConfig
-from nsreason.perception.regions import RegionConfig
-from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
-from nsreason.perception.state import StateConfig
-from nsreason.scene_parser_data import load_parser_data
+from nsreason.perception.detector.detector import DetectorConfig
+from nsreason.perception.features.concept_embeddings import ConceptConfig
+from nsreason.perception.features.regions import RegionConfig
+from nsreason.perception.features.state_descriptions import StateConfig
+from nsreason.perception.scene_parser.data import load_parser_data
+from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import MODELS, model_class
 from nsreason.training.recipe import bundled_recipes, config_class, load_recipe, new_model

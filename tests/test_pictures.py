@@ -18,7 +18,7 @@ from nsreason.generators.clevr.images import annotated, detections_of, fitted_ca
 from nsreason.generators.clevr.placement import clevr_rules
 from nsreason.generators.clevr.released import annotate
 from nsreason.generators.clevr.scenes import generate_scenes, generate_views
-from nsreason.perception.detections import decode_masks, read_detections
+from nsreason.perception.detections.readers import decode_masks, read_detections
 from nsreason.perception.images import read_image
 from nsreason.scenes.scene import Scene
 

@@ -11,7 +11,7 @@ import pytest
 from test_detections import write
 
 from nsreason.errors import DataError
-from nsreason.perception.detections import DetectionFile, Rle, encode_masks, read_detections
+from nsreason.perception.detections.readers import DetectionFile, Rle, encode_masks, read_detections
 
 
 def rectangle(left: int, top: int, right: int, bottom: int, size: tuple[int, int] = (30, 20)) -> Rle:

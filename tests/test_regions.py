@@ -12,8 +12,8 @@ from torch import Tensor
 
 from nsreason.errors import DataError
 from nsreason.generators import generate_scenes
-from nsreason.perception.detections import Detections, encode_masks
-from nsreason.perception.region_backbones import (
+from nsreason.perception.detections.readers import Detections, encode_masks
+from nsreason.perception.features.region_backbones import (
     POOLED,
     ResNetRegions,
     coverage,
@@ -23,7 +23,7 @@ from nsreason.perception.region_backbones import (
     samples,
     trunk,
 )
-from nsreason.perception.regions import Preset, RegionConfig, RegionFeatures, Regions, View, resized
+from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions, View, resized
 
 PRESETS: tuple[Preset, ...] = ("patches", "resnet18")
 STILL = {"brightness": 0.0, "contrast": 0.0, "tint": 0.0, "noise": 0.0, "jitter": 0.0, "mask_dropout": 0.0}

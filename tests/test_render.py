@@ -17,9 +17,9 @@ from torch import Tensor
 
 from nsreason.errors import DomainError
 from nsreason.generators.clevr.placement import Camera, clevr_rules
-from nsreason.perception.look import Thing, clevr_look
-from nsreason.perception.render import Rendering, frames, jittered_look, render
-from nsreason.perception.solids import FAR, Frames, covers, distances, hits
+from nsreason.perception.rendering.ray_casting import FAR, Frames, covers, distances, hits
+from nsreason.perception.rendering.render import Rendering, frames, jittered_look, render
+from nsreason.perception.rendering.style import Thing, clevr_look
 
 RULES = clevr_rules()
 CAMERA = Camera.at(RULES.camera.location, RULES.camera)

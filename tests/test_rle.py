@@ -13,7 +13,16 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
 from nsreason.errors import DataError
-from nsreason.perception.rle import Masks, Rle, as_rle, decode_masks, encode_masks, mask_areas, mask_boxes, run_lengths
+from nsreason.perception.detections.rle import (
+    Masks,
+    Rle,
+    as_rle,
+    decode_masks,
+    encode_masks,
+    mask_areas,
+    mask_boxes,
+    run_lengths,
+)
 
 MASKS = st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)).flatmap(lambda s: arrays(np.bool_, s))
 

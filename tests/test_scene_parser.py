@@ -16,11 +16,11 @@ from painted import HEIGHT, WIDTH, detections, painted, view, write_painted
 
 from nsreason.errors import CheckpointError, DataError
 from nsreason.generators.clevr.placement import Camera, clevr_rules
-from nsreason.perception.detections import Detections, encode_masks, write_detections
-from nsreason.perception.ground import GroundCamera, unproject
-from nsreason.perception.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
-from nsreason.perception.scene_parser import SceneParser, SceneParserConfig
-from nsreason.scene_parser_data import SceneParserData, load_parser_data
+from nsreason.perception.detections.readers import Detections, encode_masks, write_detections
+from nsreason.perception.scene_parser.data import SceneParserData, load_parser_data
+from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.perception.scene_parser.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
+from nsreason.perception.scene_parser.unproject import GroundCamera, unproject
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
 from nsreason.training.model import model_class

@@ -26,7 +26,7 @@ from nsreason.executors.soft.algebras import Goedel, Logit, Product
 from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
-from nsreason.perception.detections import Detections
+from nsreason.perception.detections.readers import Detections
 from nsreason.probes import probe
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program

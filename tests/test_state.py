@@ -9,7 +9,14 @@ import torch
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import SceneError
 from nsreason.generators import generate_scenes
-from nsreason.perception.state import StateConfig, StateFeatures, columns, palette, rotation, state_rows
+from nsreason.perception.features.state_descriptions import (
+    StateConfig,
+    StateFeatures,
+    columns,
+    palette,
+    rotation,
+    state_rows,
+)
 from nsreason.scenes.scene import Scene
 
 CLEVR, KITCHEN = load_domain("clevr"), load_domain("kitchen")

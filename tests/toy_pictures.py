@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nsreason.perception.detections import Detections, encode_masks, mask_boxes, write_detections
-from nsreason.perception.detector import DetectorConfig, SmallConfig
-from nsreason.perception.detector_batch import Augmentation, DetectionExample, ImageCache
+from nsreason.perception.detections.readers import Detections, encode_masks, mask_boxes, write_detections
+from nsreason.perception.detector.batch import Augmentation, DetectionExample, ImageCache
+from nsreason.perception.detector.detector import DetectorConfig, SmallConfig
 from nsreason.perception.images import write_png
 
 SHAPES = ("cube", "sphere")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..detection_report import DetectionReport
-    from ..perception.detections import DetectionFile, Detections
-    from ..perception.detector import Detector
+    from ..perception.detections.readers import DetectionFile, Detections
+    from ..perception.detector.detector import Detector
     from ..perception.familiarity import Familiarity
 
 Format = Literal["coco", "results", "nscl"]
@@ -159,7 +159,7 @@ def load_detector(
     """
     place = pictures.torch_device(device)
     from ..perception.bundled import bundled
-    from ..perception.detector import Detector
+    from ..perception.detector.detector import Detector
     from ..training.checkpoint import load_model
 
     if checkpoint is None:
@@ -229,8 +229,8 @@ def _warnings(
 ) -> dict[str, list[str]]:
     """By image, why what is found may mean nothing."""
     from ..image_reasoning import FRAME
-    from ..perception.fitting import Fit
     from ..perception.images import transparency
+    from ..perception.letterbox import Fit
 
     inside = [Fit.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
     told = [None] * len(images) if known is None else known.warnings(inside, found, features)
@@ -239,7 +239,7 @@ def _warnings(
 
 
 def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
-    from ..perception.detections import read_detections
+    from ..perception.detections.readers import read_detections
 
     truth = read_detections(path)
     if truth.bad:
@@ -251,7 +251,7 @@ def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
 
 def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], categories: Sequence[str]) -> None:
     from ..data.image_names import parts
-    from ..perception.detector_output import outlined
+    from ..perception.detections.writers import outlined
     from ..perception.images import write_png
 
     for image, one in zip(images, found, strict=True):
@@ -262,8 +262,8 @@ def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], c
 def _write(
     path: str, layout: Format, found: Sequence[Detections], detector: Detector, truth: DetectionFile | None
 ) -> None:
-    from ..perception.detections import write_detections, write_results
-    from ..perception.detector_output import write_nscl
+    from ..perception.detections.readers import write_detections, write_results
+    from ..perception.detections.writers import write_nscl
 
     if layout == "nscl":
         write_nscl(path, found)
@@ -278,8 +278,8 @@ def _write(
 def _figures(
     found: Sequence[Detections], truth: DetectionFile, score: float, detector: Detector, seconds: float
 ) -> DetectionReport:
-    from ..detection_data import labelled
     from ..detection_report import report
+    from ..perception.detector.data import labelled
 
     told = [labelled(truth.by_image(one.image), truth.categories, detector.categories) for one in found]
     return report(found, told, score=score, classes=len(detector.categories), seconds=seconds, bad=len(truth.bad))

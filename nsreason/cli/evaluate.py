@@ -237,8 +237,8 @@ def _evaluate_model(
     batch_size: int | None,
 ) -> int:
     place = pictures.torch_device(device)
-    from ..perception.detector import Detector
-    from ..perception.scene_parser import SceneParser
+    from ..perception.detector.detector import Detector
+    from ..perception.scene_parser.parser import SceneParser
     from ..training.checkpoint import load_model
 
     with output.step(f"loaded {checkpoint} on {place}"):
@@ -272,7 +272,7 @@ def _evaluate_model(
 
 def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | None, batch_size: int | None) -> Any:
     """The report of a model of perception."""
-    from ..perception.scene_parser import SceneParser
+    from ..perception.scene_parser.parser import SceneParser
 
     if isinstance(model, SceneParser):
         from ..image_evaluation import evaluate_parser

@@ -17,7 +17,7 @@ from .inputs import Outcome
 
 if TYPE_CHECKING:
     from ..image_reasoning import Detecting, ImageReasoner, Looked
-    from ..perception.detections import DetectionFile
+    from ..perception.detections.readers import DetectionFile
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
     from ..traces.trace import Trace
@@ -89,7 +89,7 @@ def load_reasoner(
 
 def _familiarity(found: Any, device: str) -> Familiarity:
     """What tells of images that are unlike those of the bundled weights; `found` may be their detector."""
-    from ..perception.detector import Detector
+    from ..perception.detector.detector import Detector
     from ..perception.familiarity import Familiarity
 
     return Familiarity.of_bundled(found if isinstance(found, Detector) else _load(None, "detector", device, False))
@@ -147,7 +147,7 @@ def _load(
 
 
 def _kind(model: Any) -> By | None:
-    from ..perception.scene_parser import SceneParser
+    from ..perception.scene_parser.parser import SceneParser
 
     if isinstance(model, SceneParser):
         return "scene-parser"
@@ -162,7 +162,7 @@ def load_detections(path: str | None) -> DetectionFile | None:
     """
     if path is None:
         return None
-    from ..perception.detections import read_detections
+    from ..perception.detections.readers import read_detections
 
     found = read_detections(path)
     if found.bad and not any(map(len, found.detections)):

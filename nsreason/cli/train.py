@@ -34,12 +34,12 @@ DATA: dict[str, str] = {
     "cnn-lstm-sa": _NEURAL,
     "cnn-mlp": _NEURAL,
     "concept-learner": "nsreason.concept_data:ConceptData",
-    "detector": "nsreason.detection_data:DetectionData",
+    "detector": "nsreason.perception.detector.data:DetectionData",
     "lstm": _NEURAL,
     "mlp": _NEURAL,
     "question-type": _NEURAL,
     "relation-network": _NEURAL,
-    "scene-parser": "nsreason.scene_parser_data:SceneParserData",
+    "scene-parser": "nsreason.perception.scene_parser.data:SceneParserData",
 }
 """What each model learns from: the dataclass of a recipe's `[data]`, as `module:Class`. Its `load(model, folder)`
 gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question. One with

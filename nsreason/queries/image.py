@@ -55,7 +55,7 @@ class Picture:
             DataError: as `tensor`.
         """
         if side not in self._squares:
-            from ..perception.regions import resized
+            from ..perception.features.regions import resized
 
             self._squares[side] = resized(self.tensor(), (side, side))
         return self._squares[side]

@@ -94,15 +94,15 @@ class _Seen:
     """What there is to see of each scene of a folder: made once for all its questions."""
 
     def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
+        from ..perception.features.state_descriptions import StateConfig
         from ..perception.images import ImageFolder
-        from ..perception.state import StateConfig
 
         self._config = StateConfig(frame=frame)
         self._files = ImageFolder(folder / "images")
         self._held: dict[int, dict[str, Any]] = {}
 
     def of(self, scene: Scene) -> dict[str, Any]:
-        from ..perception.state import state_rows
+        from ..perception.features.state_descriptions import state_rows
 
         if id(scene) not in self._held:
             seen: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}

@@ -67,12 +67,12 @@ MODELS: dict[str, str] = {
     "cnn-lstm-sa": "nsreason.baselines.rivals:StackedAttentionModel",
     "cnn-mlp": "nsreason.baselines.rivals:CnnMlpModel",
     "concept-learner": "nsreason.concept_learner:ConceptLearner",
-    "detector": "nsreason.perception.detector:Detector",
+    "detector": "nsreason.perception.detector.detector:Detector",
     "lstm": "nsreason.baselines.rivals:LstmModel",
     "mlp": "nsreason.baselines.rivals:MlpModel",
     "question-type": "nsreason.baselines.rivals:QuestionTypeModel",
     "relation-network": "nsreason.baselines.rivals:RelationNetworkModel",
-    "scene-parser": "nsreason.perception.scene_parser:SceneParser",
+    "scene-parser": "nsreason.perception.scene_parser.parser:SceneParser",
 }
 """Name -> `module:Class`. Literal, so that a search for a name finds its file."""
 

@@ -253,13 +253,13 @@ def answer_spellings(folder: Path) -> None:
 
 
 def results(folder: Path, name: str = "results.json") -> Any:
-    from nsreason.perception.detections import read_detections
+    from nsreason.perception.detections.readers import read_detections
 
     return read_detections(folder / name, instances=folder / "instances.json")
 
 
 def precision(folder: Path, name: str = "results.json") -> float:
-    from nsreason.perception.detections import evaluate_files
+    from nsreason.perception.detections.readers import evaluate_files
 
     return float(evaluate_files(folder / name, folder / "instances.json", "bbox").AP or 0.0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsreason.perception.detections import (
+from nsreason.perception.detections.readers import (
     as_rle,
     decode_masks,
     evaluate_detections,
@@ -24,7 +24,7 @@ from nsreason.perception.detections import (
     write_detections,
     write_results,
 )
-from nsreason.perception.rle import run_lengths
+from nsreason.perception.detections.rle import run_lengths
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "coco"
 TRUTH = DATA / "gts_val2014_100images_bbox.json"

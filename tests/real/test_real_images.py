@@ -15,10 +15,10 @@ from nsreason.data.scenes import load_scenes
 from nsreason.generators.clevr.images import annotated, fitted_camera, picture_of
 from nsreason.generators.clevr.released import annotate
 from nsreason.perception.bundled import bundled
-from nsreason.perception.detections import decode_masks
+from nsreason.perception.detections.readers import decode_masks
 from nsreason.perception.familiarity import Familiarity
 from nsreason.perception.images import read_image
-from nsreason.perception.look import clevr_look
+from nsreason.perception.rendering.style import clevr_look
 from nsreason.training.checkpoint import load_model
 
 DATA = os.environ.get("NSREASON_DATA")

@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 
 from ...errors import DataError
-from ...perception.detections import Detections, encode_masks
+from ...perception.detections.readers import Detections, encode_masks
+from ...perception.features.state_descriptions import palette
 from ...perception.images import write_png
-from ...perception.look import Look, Thing
-from ...perception.render import Rendering, jittered_look, render
-from ...perception.state import palette
+from ...perception.rendering.render import Rendering, jittered_look, render
+from ...perception.rendering.style import Look, Thing
 from ...scenes.scene import ObjectPlace, Scene
 from .placement import Camera, SceneRules, clevr_rules
 

@@ -1,0 +1,1 @@
+"""What a detector found, its file formats and its scores."""

@@ -1,0 +1,1 @@
+"""Mask R-CNN, and a smaller one for CPUs."""

@@ -1,0 +1,308 @@
+"""The detector: Mask R-CNN of torchvision, which finds objects in images with a box, a mask and a score each.
+
+    detector = Detector(DetectorConfig())                      # to be trained: nsreason train detector
+    detector = load_model("runs/detector-small/best.json")     # nsreason.training.checkpoint
+    found = detector.detect([read_image("photo.png")], ["photo.png"])
+
+Two presets: `small` is made for scenes such as CLEVR's and trained from nothing on two cores; `resnet50-fpn-v2` is
+torchvision's, for those with a GPU, and takes torchvision's weights from a local file. Nothing is ever downloaded.
+
+B images of H x W pixels, N objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...dsl.domain import load_domain
+from ...errors import did_you_mean
+from ...training.model import LossOut
+from ..detections.readers import Detections, Rle, encode_masks
+from .batch import (
+    Augmentation,
+    DetectionBatch,
+    DetectionExample,
+    boxes_of,
+    make_batch,
+    mask_iou,
+    match_masks,
+    target_of,
+    vary,
+)
+from .mask_heads import pasted, widened
+from .networks import build, put_weights, read_weights
+from .small_backbone import check_channels
+
+ANY = "object"  # the one class of a detector that tells none apart
+
+
+@dataclass(frozen=True)
+class SmallConfig:
+    """The preset `small`.
+
+    channels: of the stem and of the stages of strides 4, 8 and 16; 16 or more of all but the last.
+    blocks: residual blocks of the stages.
+    pyramid: channels of the feature pyramid and of the heads.
+    anchors: sides in pixels of what is proposed from the maps of strides 8 and 16.
+    ratios: height by width of it.
+    proposals: at most so many regions of an image while training, and else.
+    hidden: width of the box head.
+    cells: what the mask head sees of a region; its masks have twice as many cells in each direction.
+    mask_layers: convolutions of the mask head.
+    """
+
+    channels: tuple[int, int, int, int] = (32, 64, 96, 128)
+    blocks: tuple[int, int, int] = (2, 2, 2)
+    pyramid: int = 64
+    anchors: tuple[tuple[int, ...], tuple[int, ...]] = ((16, 26, 40), (60, 90, 130))
+    ratios: tuple[float, ...] = (0.6, 1.0, 1.6)
+    proposals: tuple[int, int] = (128, 64)
+    hidden: int = 256
+    cells: int = 14
+    mask_layers: int = 3
+
+    def __post_init__(self) -> None:
+        numbers = (*self.channels, *self.blocks, self.pyramid, *self.proposals, self.hidden, self.cells)
+        if min(numbers, default=0) < 1 or self.mask_layers < 1:
+            raise ValueError("small: channels, blocks and all sizes are whole numbers from 1")
+        check_channels(self.channels)
+        if not all(self.anchors) or min(min(a) for a in self.anchors) < 1 or not self.ratios or min(self.ratios) <= 0:
+            raise ValueError(f"small.anchors, small.ratios: sizes above 0 for both maps, got {self.anchors}")
+        if len(self.anchors[0]) != len(self.anchors[1]):
+            raise ValueError(f"small.anchors: as many for one map as for the other, got {self.anchors}")
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Settings of a detector.
+
+    preset: `small` or `resnet50-fpn-v2`.
+    classes: `object` tells no classes apart; else an attribute of the domain, whose values are the classes.
+    domain: a bundled domain's name, or the path of a domain file.
+    weights: a local file of torchvision's weights to begin with, `.pth` or `.safetensors`; empty begins from nothing.
+    shortest: images are scaled so that their shorter side is this long; 0 leaves them as large as they are; -1 is
+        the preset's own: 0 for small, 800 for resnet50-fpn-v2.
+    longest: but their longer side no longer than this; -1 is the preset's own: 480, or 1333.
+    score: what `detect` reports has at least this score.
+    nms: of two boxes of a class with a larger IoU one is dropped.
+    overlap: and of two masks with a larger IoU, whatever their class.
+    covered: a mask is dropped of which better ones, taken together, cover a larger share: it is around two objects.
+        On 160 released images of CLEVR this left no detection that was of no object.
+    threshold: a pixel belongs to a mask from this probability.
+    most: objects of an image.
+    margin: of the small preset: masks are predicted in boxes that are larger by this share, and boxes are then those
+        of the masks.
+    """
+
+    preset: Literal["small", "resnet50-fpn-v2"] = "small"
+    classes: str = ANY
+    domain: str = "clevr"
+    weights: str = ""
+    shortest: int = -1
+    longest: int = -1
+    score: float = 0.3
+    nms: float = 0.6
+    overlap: float = 0.7
+    covered: float = 0.8
+    threshold: float = 0.5
+    most: int = 50
+    margin: float = 0.2
+    small: SmallConfig = field(default_factory=SmallConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        for name in ("score", "nms", "overlap", "covered", "threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: a number from 0 to 1, got {getattr(self, name)}")
+        if self.most < 1 or self.longest < -1 or self.longest == 0 or self.shortest < -1 or self.margin < 0:
+            raise ValueError("most from 1; longest from 1 and shortest from 0, or -1; margin from 0")
+
+    @property
+    def scales(self) -> tuple[int, int]:
+        """`shortest` and `longest`, those of the preset in place of -1."""
+        own = (0, 480) if self.preset == "small" else (800, 1333)
+        return own[0] if self.shortest < 0 else self.shortest, own[1] if self.longest < 0 else self.longest
+
+
+class Detector(nn.Module):
+    """Mask R-CNN.
+
+    Attributes:
+        categories: the names of its classes; label i is categories[i - 1].
+        left_out: layers that `config.weights` had for other classes and that begin from nothing.
+    """
+
+    Config = DetectorConfig
+
+    def __init__(self, config: DetectorConfig | None = None) -> None:
+        """
+        Raises:
+            DomainError: there is no such domain.
+            CheckpointError: `weights` cannot be read, or are of another network.
+            ValueError: the domain has no such attribute.
+        """
+        super().__init__()
+        self.config = config = config or DetectorConfig()
+        self.categories: tuple[str, ...] = (ANY,)
+        if config.classes != ANY:
+            domain = load_domain(config.domain)
+            if config.classes not in domain.attributes:
+                known = (ANY, *domain.attributes)
+                raise ValueError(f"classes: no '{config.classes}'{did_you_mean(config.classes, known)}")
+            self.categories = tuple(domain.values(config.classes))
+        self.network = build(config, len(self.categories))
+        self.left_out: list[str] = []
+        if config.weights:
+            self.left_out = put_weights(self.network, read_weights(config.weights), config.weights)
+            self.config = replace(config, weights="")  # a checkpoint of it does not need that file
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
+    # --- training -------------------------------------------------------------------------------------------
+
+    def collate(self, examples: Sequence[DetectionExample]) -> DetectionBatch:
+        """A batch on the CPU; images are read here.
+
+        Raises:
+            DataError: there is no example, or an image cannot be read.
+        """
+        return make_batch(examples)
+
+    def loss(self, batch: DetectionBatch) -> LossOut:
+        """While training the sum of Mask R-CNN's five losses, on images that are varied at random.
+
+        In evaluation mode nothing is varied; the loss is then 1 - `quality`, of the batch. Metrics are, over all
+        images: `quality` (panoptic quality: the IoU of matched masks, summed, over the mean number of objects found
+        and annotated), `found` (annotated objects of which a mask has an IoU of .5), `precision` (such masks among
+        those reported), `mask_iou` (of matched ones), `all_found` (images in which all objects and nothing else is
+        found), and with classes `labels` (right ones among the matched).
+        """
+        images = [image.float() / 255 for image in batch.images]
+        if not self.training:
+            return self._measure(batch, images)
+        targets = []
+        for i, (masks, labels) in enumerate(zip(batch.masks, batch.labels, strict=True)):
+            images[i], masks = vary(images[i], masks, self.config.augmentation)
+            targets.append(target_of(masks, labels))
+        losses = self.network(images, targets)
+        return LossOut(sum(losses.values()), len(batch), {k: v.detach() * len(batch) for k, v in losses.items()})
+
+    def _measure(self, batch: DetectionBatch, images: list[Tensor]) -> LossOut:
+        sums = dict.fromkeys(("iou", "matched", "found", "truth", "whole", "right"), 0.0)
+        for (masks, _, labels), truth, wanted in zip(self._find(images), batch.masks, batch.labels, strict=True):
+            iou, which = match_masks(masks, truth)
+            hit = which >= 0
+            matched = int(hit.sum())
+            sums["iou"] += float(iou.sum())
+            sums["matched"] += matched
+            sums["found"] += len(masks)
+            sums["truth"] += len(truth)
+            sums["whole"] += matched == len(truth) == len(masks)
+            sums["right"] += int((labels[which[hit]] == wanted[hit]).sum())
+        mean = (sums["found"] + sums["truth"]) / 2
+        metrics: dict[str, Any] = {
+            "quality": (sums["iou"], mean),
+            "found": (sums["matched"], sums["truth"]),
+            "precision": (sums["matched"], sums["found"]),
+            "mask_iou": (sums["iou"], sums["matched"]),
+            "all_found": (sums["whole"], len(batch)),
+        }
+        if len(self.categories) > 1:
+            metrics["labels"] = (sums["right"], sums["matched"])
+        quality = sums["iou"] / mean if mean else 1.0
+        return LossOut(torch.tensor(1 - quality, device=self.device), len(batch), metrics)
+
+    # --- detection ------------------------------------------------------------------------------------------
+
+    def predict(self, batch: DetectionBatch) -> list[Detections]:
+        """What is found in each image of a batch."""
+        return self.detect(batch.images, batch.names, batch_size=max(1, len(batch)))
+
+    @torch.inference_mode()
+    def detect(
+        self,
+        images: Sequence[Tensor],
+        names: Sequence[str] | None = None,
+        *,
+        batch_size: int = 8,
+        score: float | None = None,
+    ) -> list[Detections]:
+        """Find the objects of images, in each the best first.
+
+        Args:
+            images: (3, H, W) uint8 each, of any sizes.
+            names: file names, for `Detections.image`; else `image 0` and so on.
+            score: the least, instead of the config's.
+
+        Raises:
+            ValueError: an image is of another shape or type.
+        """
+        for i, image in enumerate(images):
+            if image.dim() != 3 or image.shape[0] != 3 or image.dtype != torch.uint8 or not image.numel():
+                raise ValueError(f"image {i}: (3, H, W) of uint8, got {list(image.shape)} of {image.dtype}")
+        names = [f"image {i}" for i in range(len(images))] if names is None else names
+        found: list[Detections] = []
+        with _evaluating(self):
+            for at in range(0, len(images), batch_size):
+                part = [image.to(self.device).float() / 255 for image in images[at : at + batch_size]]
+                for image, one in zip(part, self._find(part, score), strict=True):
+                    found.append(_told(one, names[len(found)], (image.shape[2], image.shape[1])))
+        return found
+
+    def _find(self, images: list[Tensor], score: float | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """For each image masks (N, H, W) bool, scores (N,) and labels (N,), the best first."""
+        config = self.config
+        least = config.score if score is None else score
+        for image, one in zip(images, self.network(images), strict=True):
+            keep = one["scores"] >= least
+            scores, labels, soft = one["scores"][keep], one["labels"][keep], one["masks"][keep]
+            where = widened(one["boxes"][keep], self.network.roi_heads.margin)
+            size = (image.shape[1], image.shape[2])
+            parts = list(pasted(soft, where, size, config.threshold))
+            masks = torch.cat(parts) if parts else torch.zeros((0, *size), dtype=torch.bool, device=image.device)
+            kept = distinct(masks, config.overlap, config.covered)
+            yield masks[kept], scores[kept], labels[kept]
+
+
+def distinct(masks: Tensor, overlap: float, covered: float = 1.0) -> Tensor:
+    """The numbers of masks (N, H, W), the best first, that are not empty, nor mostly a better one's, nor covered by
+    better ones together.
+    """
+    iou = mask_iou(masks, masks).cpu()
+    areas = masks.flatten(1).sum(1).tolist()
+    taken = torch.zeros_like(masks[0]) if len(masks) else masks
+    kept: list[int] = []
+    for i, area in enumerate(areas):
+        if not area or any(iou[i, j] > overlap for j in kept) or int((masks[i] & taken).sum()) > covered * area:
+            continue
+        kept.append(i)
+        taken = taken | masks[i]
+    return torch.tensor(kept, dtype=torch.int64, device=masks.device)
+
+
+def _told(found: tuple[Tensor, Tensor, Tensor], name: str, size: tuple[int, int]) -> Detections:
+    masks, scores, labels = found
+    rles: list[Rle] = list(encode_masks(masks.cpu().numpy())) if len(masks) else []
+    boxes = boxes_of(masks).cpu().numpy() if len(masks) else np.zeros((0, 4), np.float32)
+    return Detections(name, size, boxes, scores.float().cpu().numpy(), labels.cpu().numpy().astype(np.int64), rles)
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode for a while."""
+    before = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(before)

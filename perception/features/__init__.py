@@ -1,0 +1,1 @@
+"""Features of objects and pairs, and the concepts read in them."""

@@ -1,0 +1,286 @@
+"""Features of what was detected in images: of each object, and of each ordered pair.
+
+    regions = Regions.of([(read_image("a.png"), detections)], masks=True)
+    objects, pairs = RegionFeatures(RegionConfig())(regions)      # (S, N, D), (S, N, N, E)
+
+`resnet34` and `resnet18` are the layers of NS-CL (Mao et al., ICLR 2019) over a residual network of torchvision;
+`patches` looks at a square around each object instead, and learns on a CPU in minutes.
+
+S images, N objects (padded), K objects of all images, P ordered pairs of all images, D object features, E pair
+features. Boxes are left, top, right, bottom in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from ..detections.readers import Detections
+from ..detections.rle import decode_masks
+from .region_backbones import Patches, ResNetRegions, Seen, load_trunk
+
+Preset = Literal["patches", "resnet18", "resnet34"]
+View = tuple[Tensor, Detections]  # (3, H, W) uint8, and what was found there
+Cut = tuple[int, int, Tensor]  # top, left, and a mask (h, w) bool from there on
+
+SIZES = {"patches": (320, 480), "resnet18": (256, 384), "resnet34": (256, 384)}
+WIDTHS = {"patches": (128, 64), "resnet18": (256, 256), "resnet34": (256, 256)}
+
+
+@dataclass(frozen=True)
+class RegionConfig:
+    """What of an image becomes features. None takes the preset's value.
+
+    preset: `patches`, or NS-CL's layers over a `resnet34` or `resnet18`.
+    size: height and width that images are brought to (patches: 320 x 480, CLEVR's own; resnets: 256 x 384).
+    width: object features D (128; resnets: 256). pairs: pair features E (64; resnets: 256).
+    masks: whether masks are looked at where detections have them. Without, a box stands for its object.
+    crop: pixels across and down of the square that `patches` sees of an object.
+    margin: side of that square over the longer side of the box; what is around an object shows its shadow and ground.
+    weights: a file of torchvision's weights for the residual network (`.safetensors`, or `.pth` with nothing but
+        tensors in it), read by `load_weights` before a training begins. A checkpoint does not need it.
+    frozen: the residual network does not learn.
+    brightness, contrast, tint: while training, how far each image may be changed: 0.2 is a factor from 0.8 to 1.2,
+        for `tint` one for each of red, green and blue.
+    noise: while training, standard deviation of what is added to each pixel, of pixels from 0 to 1.
+    jitter: while training, standard deviation of the sides of each box, as a part of its width and height.
+    mask_dropout: while training, how many objects are seen without their mask.
+    mirror: whether squares are mirrored at random while training. Positions are not: left stays left.
+    """
+
+    preset: Preset = "patches"
+    size: tuple[int, int] | None = None
+    width: int | None = None
+    pairs: int | None = None
+    masks: bool = True
+    crop: int = 32
+    margin: float = 1.2
+    weights: str | None = None
+    frozen: bool = False
+    brightness: float = 0.15
+    contrast: float = 0.15
+    tint: float = 0.05
+    noise: float = 0.02
+    jitter: float = 0.03
+    mask_dropout: float = 0.1
+    mirror: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("pairs", 1), ("crop", 16)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name}: a whole number from {least}, got {value}")
+        if self.crop % 8:
+            raise ValueError(f"crop: a multiple of 8, got {self.crop}")
+        if self.size is not None and min(self.size) < 16:
+            raise ValueError(f"size: height and width from 16, got {self.size}")
+        for name in ("brightness", "contrast", "tint", "noise", "jitter", "mask_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}: from 0 to below 1, got {getattr(self, name)}")
+        if not 0.5 <= self.margin <= 10:
+            raise ValueError(f"margin: from 0.5 to 10, got {self.margin}")
+
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of images."""
+        return SIZES[self.preset] if self.size is None else self.size
+
+    def widths(self) -> tuple[int, int]:
+        """Widths D of objects and E of pairs."""
+        width, pairs = WIDTHS[self.preset]
+        return width if self.width is None else self.width, pairs if self.pairs is None else self.pairs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """Images of one size and the objects in them, padded to the most objects.
+
+    Attributes:
+        images: (S, 3, H, W) uint8.
+        boxes: (S, N, 4) float32, zeros where there is no object.
+        masks: (S, N, H, W) bool, or None where only boxes are known.
+        present: (S, N) bool, where there is an object.
+    """
+
+    images: Tensor
+    boxes: Tensor
+    masks: Tensor | None
+    present: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        views: Sequence[View],
+        *,
+        masks: bool,
+        size: tuple[int, int] | None = None,
+        cuts: Sequence[Sequence[Cut] | None] | None = None,
+    ) -> Regions:
+        """Images with their detections, side by side.
+
+        Args:
+            masks: whether to decode masks; where one image of them has none, all go without.
+            size: height and width that images, boxes and masks are brought to; None takes the first image's.
+            cuts: masks that have been decoded before, by `cut_masks` for the image's own size; they are taken where
+                that is the size. None for an image decodes.
+
+        Raises:
+            ValueError: there is no image.
+            DataError: a mask is damaged.
+        """
+        if not views:
+            raise ValueError("there is no image")
+        h, w = size = size or (views[0][0].shape[1], views[0][0].shape[2])
+        most = max(1, *(len(found) for _, found in views))
+        images = torch.empty(len(views), 3, h, w, dtype=torch.uint8)
+        boxes = torch.zeros(len(views), most, 4)
+        present = torch.zeros(len(views), most, dtype=torch.bool)
+        masked = masks and all(found.masks is not None for _, found in views)
+        # Numpy's zeros are of no memory until something is written there, unlike torch's.
+        outlines = torch.from_numpy(np.zeros((len(views), most, h, w), dtype=np.bool_)) if masked else None
+        for s, (image, found) in enumerate(views):
+            n, (across, down) = len(found), found.known_size
+            images[s] = resized(image, size)
+            boxes[s, :n] = torch.from_numpy(found.boxes) * torch.tensor([w / across, h / down] * 2)
+            present[s, :n] = True
+            if outlines is not None and n:
+                ready = cuts[s] if cuts and tuple(image.shape[1:]) == tuple(size) else None
+                for i, (top, left, mask) in enumerate(ready or cut_masks(found, size)):
+                    outlines[s, i, top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        return cls(images, boxes, outlines, present)
+
+    def to(self, device: torch.device | str) -> Regions:
+        """The same on a device."""
+        masks = None if self.masks is None else self.masks.to(device, non_blocking=True)
+        images, boxes, present = (t.to(device, non_blocking=True) for t in (self.images, self.boxes, self.present))
+        return Regions(images, boxes, masks, present)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """A (3, H, W) uint8 image of another size; itself if it has that size."""
+    if tuple(image.shape[1:]) == tuple(size):
+        return image
+    small = F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].round_().clamp_(0, 255).to(torch.uint8)
+
+
+def cut_masks(found: Detections, size: tuple[int, int]) -> list[Cut]:
+    """Decoded masks in an image of a size, no larger than what they cover; none where only boxes are known.
+
+    Raises:
+        DataError: a mask is damaged.
+    """
+    if found.masks is None or not len(found):
+        return []
+    masks = torch.from_numpy(decode_masks(found.masks))
+    if tuple(masks.shape[1:]) != tuple(size):
+        masks = F.interpolate(masks[None].to(torch.uint8), size, mode="nearest-exact")[0].bool()
+    cuts: list[Cut] = []
+    for mask in masks:
+        rows, columns = mask.any(1).nonzero()[:, 0].tolist(), mask.any(0).nonzero()[:, 0].tolist()
+        if rows:
+            cuts.append((rows[0], columns[0], mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].clone()))
+        else:
+            cuts.append((0, 0, mask[:0, :0].clone()))
+    return cuts
+
+
+class RegionFeatures(nn.Module):
+    """Images and what was found in them to features of objects and of pairs.
+
+    Args:
+        relations: whether pairs are needed.
+    """
+
+    def __init__(self, config: RegionConfig | None = None, *, relations: bool = True) -> None:
+        super().__init__()
+        self.config = config = config or RegionConfig()
+        self.relations = relations
+        width, pairs = config.widths()
+        self.net: Patches | ResNetRegions
+        if config.preset == "patches":
+            self.net = Patches(width, pairs if relations else 0, crop=config.crop, margin=config.margin)
+        else:
+            self.net = ResNetRegions(config.preset, width, pairs if relations else 0, frozen=config.frozen)
+
+    def load_weights(self) -> None:
+        """Begin with the residual network of the settings' file of weights, if they name one.
+
+        Raises:
+            DataError: the file cannot be read, or its tensors do not fit.
+            ValueError: the preset has no residual network.
+        """
+        if self.config.weights is None:
+            return
+        if not isinstance(self.net, ResNetRegions):
+            raise ValueError(f"weights: the preset '{self.config.preset}' has no residual network to put them in")
+        load_trunk(self.net.trunk, self.config.weights)
+
+    def forward(self, regions: Regions) -> tuple[Tensor, Tensor | None]:
+        """Features of objects (S, N, D) and of ordered pairs (S, N, N, E), the first index the reference; zeros where
+        there is no object. No pairs without relations.
+        """
+        config, there = self.config, regions.present
+        s, n = there.shape
+        width, pair_width = config.widths()
+        seen = self._seen(regions)
+        if not len(seen.boxes):
+            zeros = torch.zeros(s, n, width, device=there.device)
+            return zeros, torch.zeros(s, n, n, pair_width, device=there.device) if self.relations else None
+        found, linked = self.net(seen)
+        objects = found.new_zeros(s, n, width)
+        objects[there] = found
+        if linked is None:
+            return objects, None
+        pairs = linked.new_zeros(s, n, n, pair_width)
+        pairs[there[:, :, None] & there[:, None, :]] = linked
+        return objects, pairs
+
+    def _seen(self, regions: Regions) -> Seen:
+        config, there = self.config, regions.present
+        which, slot = there.nonzero(as_tuple=True)  # (K,) the image of each object, and its place there
+        boxes = regions.boxes[which, slot]
+        numbers = torch.zeros_like(there, dtype=torch.int64)
+        numbers[which, slot] = torch.arange(len(which), device=there.device)
+        image, first, second = (there[:, :, None] & there[:, None, :]).nonzero(as_tuple=True)  # (P,)
+        masks = regions.masks if config.masks else None
+        kept = None
+        if self.training and config.jitter:
+            sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+            moved = boxes + config.jitter * sides * torch.randn_like(boxes)
+            boxes = torch.where((moved[:, 2:] - moved[:, :2] > 1).all(1, keepdim=True), moved, boxes)
+        if self.training and config.mask_dropout and masks is not None:
+            kept = torch.rand(len(boxes), device=boxes.device) >= config.mask_dropout
+        return Seen(
+            regions.images,
+            self._light(len(regions), boxes.device),
+            boxes,
+            which,
+            slot,
+            masks,
+            kept,
+            (numbers[image, first], numbers[image, second]),
+            config.noise if self.training else 0.0,
+            self.training and config.mirror,
+        )
+
+    def _light(self, s: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """(S, 3, 1, 1) factors and shifts of the pixels from 0 to 1 of each image, drawn at random."""
+        config = self.config
+        if not self.training or not (config.brightness or config.contrast or config.tint):
+            return None
+
+        def factor(most: float, channels: int) -> Tensor:
+            return 1 + most * (2 * torch.rand(s, channels, 1, 1, device=device) - 1)
+
+        bright, contrast = factor(config.brightness, 1), factor(config.contrast, 1)
+        scale = bright * factor(config.tint, 3)
+        return scale * contrast, 0.45 * (1 - contrast)  # contrast is around CLEVR's gray

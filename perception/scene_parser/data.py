@@ -1,0 +1,261 @@
+"""What a scene parser learns from: images whose objects are annotated, in one folder or several.
+
+    nsreason train scene-parser --recipe scene-parser --data drawn,photographs
+
+A folder holds `images/` and a scene file in the official layout, each object with its `mask` (COCO's run-length
+encoding) or its `bbox`, as `nsreason generate clevr --images` writes them. Where it also holds `detections.json`
+(of `nsreason detect`), the regions are those that were detected, each matched to an annotated object: the parser
+then learns from what it will see. A folder that is named twice counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import torch
+
+from ...data.scenes import load_scenes
+from ...errors import DataError, NsreasonError
+from ...io.images import read_header
+from ...scenes.scene import Scene
+from ..detections.readers import Detections, Rle, mask_boxes, match, read_detections
+from ..images import ImageFolder, read_image
+from .parser import ParserExample, SceneParser, patches_of
+
+if TYPE_CHECKING:
+    from ..detections.matching import By
+
+DETECTIONS = "detections.json"
+
+
+@dataclass(frozen=True)
+class SceneParserData:
+    """A recipe's `[data]`.
+
+    split: of several scene files in a folder, the one with this in its name; empty takes the only one.
+    held_out: the last part of each folder's scenes, in file order, is not learned from.
+    least_iou: the least overlap at which a detection is that of an annotated object.
+    """
+
+    split: str = ""
+    held_out: float = 0.1
+    least_iou: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.held_out < 1 and 0 < self.least_iou <= 1):
+            raise ValueError(f"0 <= held_out < 1 and 0 < least_iou <= 1, got {self.held_out} and {self.least_iou}")
+
+    def load(self, model: SceneParser, folder: str | Path) -> ParserSplit:
+        """The examples of a folder, or of several with commas between their names.
+
+        Raises:
+            DataError: a folder lacks its images or its scenes, or nothing in one can be learned from.
+        """
+        return load_parser_data(folder, model, self)
+
+
+@dataclass(frozen=True)
+class ParserSplit:
+    """Images to learn from and others, and why others cannot be used."""
+
+    train: list[ParserExample]
+    held_out: list[ParserExample]
+    bad: list[NsreasonError]
+    unit: str = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An image file, what is annotated in it, and the regions to look at; `objects[i]` is the scene's object that
+    region i shows.
+    """
+
+    path: Path
+    scene: Scene
+    regions: Detections
+    objects: tuple[int, ...]
+
+
+def load_parser_data(folders: str | Path, parser: SceneParser, config: SceneParserData | None = None) -> ParserSplit:
+    """The examples of folders; see `SceneParserData.load`."""
+    config = config or SceneParserData()
+    names = [folders] if isinstance(folders, Path) else [name for name in folders.split(",") if name.strip()]
+    if not names:
+        raise DataError("no folder of images is named")
+    made: dict[Path, tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]] = {}
+    split = ParserSplit([], [], [])
+    for folder in (Path(str(name).strip()) for name in names):
+        again = folder in made
+        if not again:
+            made[folder] = _load(folder, parser, config)
+        train, held_out, bad = made[folder]
+        split.train.extend(train)
+        if not again:
+            split.held_out.extend(held_out)
+            split.bad.extend(bad)
+    return split
+
+
+def _load(
+    folder: Path, parser: SceneParser, config: SceneParserData
+) -> tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]:
+    train: list[ParserExample] = []
+    held_out: list[ParserExample] = []
+    bad: list[NsreasonError] = []
+    scenes, rest = scenes_of(folder, parser, config.split)
+    bad += rest
+    cut = len(scenes) - round(config.held_out * len(scenes))
+    place = {id(s): i for i, s in enumerate(scenes)}
+    for found in annotated(folder, scenes, least_iou=config.least_iou):
+        try:
+            if isinstance(found, NsreasonError):
+                raise found
+            if found.objects:
+                into = train if place[id(found.scene)] < cut else held_out
+                into.append(example(found, parser))
+        except NsreasonError as error:
+            bad.append(error)
+    if not train:
+        why = f"; the first: {bad[0]}" if bad else ""
+        raise DataError(f"{folder}: none of {len(scenes)} images can be learned from{why}")
+    return train, held_out, bad
+
+
+def scenes_of(folder: Path, parser: SceneParser, split: str = "") -> tuple[list[Scene], list[NsreasonError]]:
+    """The scenes of a folder, and why others are none.
+
+    Raises:
+        DataError: there is no scene file, or there are several.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    found = sorted(p for p in folder.iterdir() if p.name.endswith(_SCENES) and split in p.name)
+    if not found and (folder / "scenes").is_dir():  # of files of one scene each
+        found = [folder / "scenes"]
+    if len(found) != 1:
+        names = f": {', '.join(p.name for p in found)}; set data.split to tell them apart" if found else ""
+        raise DataError(f"{folder}: {'several files' if found else 'no file'} of scenes{names}")
+    held = load_scenes(found[0], parser.domain)
+    return held.scenes, [b.error for b in held.bad]
+
+
+_SCENES = ("scenes.json", "scenes.jsonl", "scenes.json.gz", "scenes.jsonl.gz")
+
+
+def annotated(folder: Path, scenes: Sequence[Scene], *, least_iou: float = 0.5) -> Iterator[Annotated | NsreasonError]:
+    """Each scene with its image file and its regions, in order; or why it has none."""
+    images = ImageFolder(folder)
+    paths = dict(zip(map(id, scenes), images.paths(scene.image or "" for scene in scenes), strict=True))
+    detected = read_detections(folder / DETECTIONS) if (folder / DETECTIONS).exists() else None
+    for scene in scenes:
+        try:
+            if scene.image is None:
+                raise DataError(f"{folder}: scene {scene.index} names no image")
+            path = paths[id(scene)]
+            if isinstance(path, DataError):
+                raise path
+            header = read_header(path)
+            truth = annotated_regions(scene, (header.width, header.height))
+            if detected is None:
+                yield Annotated(path, scene, truth, tuple(range(len(truth))))
+                continue
+            found = detected.by_image(scene.image)
+            by: By = "mask" if found.masks is not None and truth.masks is not None else "box"
+            pairs = match(found, truth, least_iou=least_iou, by=by)
+            kept = np.array([i for i, _ in pairs], dtype=np.int64)
+            masks = None if found.masks is None else [found.masks[i] for i in kept]
+            regions = Detections(
+                found.image, found.size, found.boxes[kept], found.scores[kept], found.labels[kept], masks
+            )
+            yield Annotated(path, scene, regions, tuple(j for _, j in pairs))
+        except NsreasonError as error:
+            yield error
+
+
+def annotated_regions(scene: Scene, size: tuple[int, int]) -> Detections:
+    """The annotated objects of a scene as detections: their masks, or their boxes where not all have masks.
+
+    Raises:
+        DataError: an object has neither.
+    """
+    masks: list[Rle] | None = []
+    boxes = np.zeros((len(scene), 4), dtype=np.float32)
+    for i, place in enumerate(scene.places):
+        if masks is not None and place.mask is not None:
+            masks.append(_rle(place.mask, scene, i, size))
+        else:
+            masks = None
+        if place.bbox is not None:
+            boxes[i] = place.bbox
+        elif place.mask is not None:
+            boxes[i] = mask_boxes([_rle(place.mask, scene, i, size)])[0]
+        else:
+            given = "" if place.other is None or "bbox" not in place.other else _NO_BOX
+            raise DataError(f"scene {scene.index}, object {i}: neither a mask nor a bbox says where it is seen{given}")
+    ones = np.ones(len(scene), dtype=np.float32)
+    return Detections(scene.image or "", size, boxes, ones, ones.astype(np.int64), masks)
+
+
+_NO_BOX = "; its bbox is not left, top, right, bottom in pixels"
+
+
+def _rle(mask: object, scene: Scene, i: int, size: tuple[int, int]) -> Rle:
+    try:
+        found = msgspec.convert(mask, Rle)
+    except msgspec.ValidationError as error:
+        raise DataError(f"scene {scene.index}, object {i}: its mask is no run-length encoding: {error}") from None
+    if found["size"] != [size[1], size[0]]:
+        height, width = found["size"]
+        told = f"its mask is of {width} x {height} pixels, the image of {size[0]} x {size[1]}"
+        raise DataError(f"scene {scene.index}, object {i}: {told}")
+    return found
+
+
+def example(found: Annotated, parser: SceneParser) -> ParserExample:
+    """What a parser learns from one image.
+
+    Raises:
+        DataError: the image cannot be read or is of another size than the parser takes; or the scene's directions
+            are not those of the parser's camera.
+    """
+    scene, config, chosen = found.scene, parser.config, list(found.objects)
+    check_directions(scene, config.camera.directions())
+    image = read_image(found.path)
+    patches, boxes = patches_of(image, found.regions, (config.camera.width, config.camera.height), config)
+    columns = [
+        [column[i] - scene.domain.concept_index[scene.domain.values(a)[0]] for i in chosen]
+        for a, column in zip(scene.domain.attributes, scene.values, strict=True)
+    ]
+    nowhere = (float("nan"),) * 3
+    coords = [scene.places[i].coords or nowhere for i in chosen]
+    pixels = [(scene.places[i].pixel_coords or nowhere)[:2] for i in chosen]
+    return ParserExample(
+        found.path.name,
+        patches,
+        boxes,
+        torch.tensor(columns, dtype=torch.int64).T.contiguous(),
+        torch.tensor(coords, dtype=torch.float32),
+        torch.tensor(pixels, dtype=torch.float32),
+    )
+
+
+def check_directions(scene: Scene, known: Mapping[str, Iterable[float]]) -> None:
+    """Refuse a scene whose directions are those of another camera: its 'left' would not be the parser's.
+
+    Raises:
+        DataError: the message has both.
+    """
+    for name, vector in scene.directions.items():
+        told = tuple(known.get(name, vector))
+        if max(abs(a - b) for a, b in zip(told, vector, strict=True)) > _ALIKE:
+            here, there = (", ".join(f"{x:.3f}" for x in v) for v in (told, vector))
+            hint = "set model_config.camera.location to the camera's"
+            raise DataError(f"scene {scene.index}: '{name}' is ({there}) there, ({here}) for the parser; {hint}")
+
+
+_ALIKE = 0.01
