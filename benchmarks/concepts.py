@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from nsreason.concept_data import ConceptData, load_concept_data
 from nsreason.dsl.domain import load_domain
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import Grounded
 from nsreason.executors.soft.schedule import schedule
-from nsreason.losses import answer_losses
+from nsreason.models.nscl.data import ConceptData, load_concept_data
+from nsreason.models.nscl.losses import answer_losses
 from nsreason.perception.features.concept_embeddings import ConceptEmbeddings
 from nsreason.perception.features.state_descriptions import StateConfig
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
+from nsreason.models.answer_networks.relation_network import RelationNetwork, RelationNetworkConfig
 from nsreason.training.recipe import load_recipe
 
 from .__main__ import machine

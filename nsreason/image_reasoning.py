@@ -28,8 +28,8 @@ from .scenes.scene import Scene
 from .traces.trace import Trace
 
 if TYPE_CHECKING:
-    from .concept_learner import ConceptLearner
     from .executors import Answer
+    from .models.nscl.learner import ConceptLearner
     from .perception.familiarity import Familiarity
     from .perception.scene_parser.parser import SceneParser
 
@@ -229,7 +229,7 @@ class ConceptReasoner:
 
     def scene(self, view: Looked) -> Scene:
         """See `ImageReasoner.scene`: each object with its likeliest values."""
-        from .concept_learner import likeliest_scene
+        from .models.nscl.learner import likeliest_scene
 
         return _outward(likeliest_scene(self.learner.see_images([(view.image, view.found)]), view.found), view)
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
 from .answering import QuestionTypes
-from .baselines.neural import Neural, NeuralConfig, settled
-from .baselines.perceptron import parameters
-from .concept_data import Described, Example, Examples, describe_scenes, nodes
-from .concept_learner import ConceptLearner, ConceptLearnerConfig
 from .data.questions import QuestionRecord
 from .dsl.domain import load_domain
 from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
-from .losses import encode_answer
-from .neural_data import visible
+from .models.answer_networks.data import visible
+from .models.answer_networks.mlp import parameters
+from .models.answer_networks.network import Neural, NeuralConfig, settled
+from .models.nscl.data import Described, Example, Examples, describe_scenes, nodes
+from .models.nscl.learner import ConceptLearner, ConceptLearnerConfig
+from .models.nscl.losses import encode_answer
 from .programs.program import Program
 from .queries.query import Query, Reply
 from .reasoner import Kind, Lesson, Reasoner, program_of
@@ -36,7 +36,7 @@ _BATCH = 256  # queries that are answered together
 
 
 class Network:
-    """Networks that answer by classes: each model of `nsreason.baselines.rivals`."""
+    """Networks that answer by classes: each model of `nsreason.models.answer_networks.models`."""
 
     learns: ClassVar[bool] = True
     kind: ClassVar[Kind] = "neural"

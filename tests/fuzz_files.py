@@ -41,7 +41,6 @@ from toy_models import examples
 from toy_queries import network_config, queries
 from toy_run import RECIPE
 
-from nsreason.baselines.rivals import QuestionTypeModel
 from nsreason.compare import compare
 from nsreason.comparison import Comparison
 from nsreason.comparison_page import page
@@ -49,6 +48,7 @@ from nsreason.comparison_report import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
 from nsreason.io.toml import write_toml
+from nsreason.models.answer_networks.models import QuestionTypeModel
 from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.images import read_image
 from nsreason.reasoner import Budget, Lesson

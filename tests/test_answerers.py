@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from nsreason.baselines.answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
-from nsreason.baselines.perceptron import matched_width, parameters, perceptron, perceptron_parameters
-from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
 from nsreason.errors import DataError, RecipeError
+from nsreason.models.answer_networks.heads import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
+from nsreason.models.answer_networks.mlp import matched_width, parameters, perceptron, perceptron_parameters
+from nsreason.models.answer_networks.relation_network import RelationNetwork, RelationNetworkConfig
 
 
 def test_the_most_frequent_answer_of_a_type() -> None:

@@ -12,8 +12,8 @@ from torch import nn
 from toy_models import PartConfig, Toy, ToyConfig
 from toy_queries import network_config
 
-from nsreason.baselines.neural import NeuralConfig
 from nsreason.errors import RecipeError
+from nsreason.models.answer_networks.network import NeuralConfig
 from nsreason.training import building
 from nsreason.training.building import build
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from painted import view, write_painted
 
-from nsreason.concept_data import ConceptData, Examples, Split, Viewed, describe_scenes
-from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.generators import generate_scenes
-from nsreason.image_data import load_image_data
+from nsreason.models.nscl.data import ConceptData, Examples, Split, Viewed, describe_scenes
+from nsreason.models.nscl.image_data import load_image_data
+from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.perception.features.concept_embeddings import ConceptConfig
 from nsreason.perception.features.regions import RegionConfig
 from nsreason.programs.text_reader import parse_program

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from stylesheets import contrast, themes
 
-from nsreason import concepts_map
-from nsreason.concept_data import Described, describe_scenes
-from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig
-from nsreason.concepts_map import DOT, ROW, Box, layout, to_png, to_svg
-from nsreason.concepts_page import Knowledge, page
-from nsreason.embedding_view import Map, Objects, Point, belonging, deciding, maps, nearest, objects_of
-from nsreason.probes import probe
+from nsreason.models.nscl import concepts_map
+from nsreason.models.nscl.concepts_map import DOT, ROW, Box, layout, to_png, to_svg
+from nsreason.models.nscl.concepts_page import Knowledge, page
+from nsreason.models.nscl.data import Described, describe_scenes
+from nsreason.models.nscl.embedding_maps import Map, Objects, Point, belonging, deciding, maps, nearest, objects_of
+from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig
+from nsreason.models.nscl.probes import probe
 from nsreason.scenes.scene import Scene
 
 

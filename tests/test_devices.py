@@ -116,7 +116,7 @@ def test_a_processor_without_bfloat16_trains_recurrent_networks() -> None:
     """The math library made to do without, in a process of its own."""
     script = """
 import torch
-from nsreason.baselines.encoders import QuestionConfig, QuestionEncoder
+from nsreason.models.answer_networks.encoders import QuestionConfig, QuestionEncoder
 from nsreason.training.devices import native_bf16
 assert not native_bf16("cpu")
 encoder = QuestionEncoder(QuestionConfig(8, 8), 5)

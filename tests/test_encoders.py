@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.baselines.encoders import (
+from nsreason.errors import DataError
+from nsreason.models.answer_networks.encoders import (
     GridConfig,
     GridEncoder,
     QuestionConfig,
@@ -18,8 +19,7 @@ from nsreason.baselines.encoders import (
     SentenceEncoder,
     last_states,
 )
-from nsreason.baselines.words import Words, tokens
-from nsreason.errors import DataError
+from nsreason.models.answer_networks.vocabulary import Words, tokens
 
 TEXTS = ["Is the red cube left of the sphere?", "How many things are red; or blue?", "Mary's ball."]
 

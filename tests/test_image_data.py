@@ -13,11 +13,11 @@ import pytest
 import torch
 from painted import write_painted
 
-from nsreason.concept_data import ConceptData, Examples, Viewed
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
-from nsreason.image_data import folders_of, load_image_data
+from nsreason.models.nscl.data import ConceptData, Examples, Viewed
+from nsreason.models.nscl.image_data import folders_of, load_image_data
 from nsreason.perception.detections.readers import Detections, read_detections, write_detections
 from nsreason.perception.features.regions import RegionConfig, Regions
 from nsreason.perception.images import read_image

@@ -14,7 +14,7 @@ from nsreason.errors import DataError
 from nsreason.executors.soft.algebras import algebra
 from nsreason.executors.soft.executor import QuasiSymbolic, SoftAnswers
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
-from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
+from nsreason.models.nscl.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
 

@@ -19,10 +19,10 @@ from toy_pictures import TINY as TINY_DETECTOR
 from toy_pictures import examples as detection_examples
 from toy_queries import network_config, queries
 
-from nsreason.baselines.neural import NeuralConfig, settled
-from nsreason.concept_data import ConceptData, load_concept_data
-from nsreason.concept_learner import ConceptLearnerConfig
 from nsreason.dsl.domain import load_domain
+from nsreason.models.answer_networks.network import NeuralConfig, settled
+from nsreason.models.nscl.data import ConceptData, load_concept_data
+from nsreason.models.nscl.learner import ConceptLearnerConfig
 from nsreason.perception.detector.detector import DetectorConfig
 from nsreason.perception.features.concept_embeddings import ConceptConfig
 from nsreason.perception.features.regions import RegionConfig

@@ -162,7 +162,18 @@ def test_a_model_that_the_caller_names_needs_no_trust(hostile: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "name", ["os:system", "nsreason.baselines.rivals:LstmModel", "lstmm", "", ":", "a:", ":b", "x" * 10_000, "a b:c"]
+    "name",
+    [
+        "os:system",
+        "nsreason.models.answer_networks.models:LstmModel",
+        "lstmm",
+        "",
+        ":",
+        "a:",
+        ":b",
+        "x" * 10_000,
+        "a b:c",
+    ],
 )
 def test_names_that_are_none_of_the_table_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError) as caught:

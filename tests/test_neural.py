@@ -12,11 +12,11 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from toy_queries import KINDS, TINY, network_config, queries
 
-from nsreason.baselines.encoders import GridConfig
-from nsreason.baselines.neural import NeuralBatch, NeuralConfig, linked, settled, unordered
-from nsreason.baselines.rivals import LstmModel, MlpModel, RelationNetworkModel
 from nsreason.data.links import read_links
 from nsreason.errors import DataError, RecipeError
+from nsreason.models.answer_networks.encoders import GridConfig
+from nsreason.models.answer_networks.models import LstmModel, MlpModel, RelationNetworkModel
+from nsreason.models.answer_networks.network import NeuralBatch, NeuralConfig, linked, settled, unordered
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
 

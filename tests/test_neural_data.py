@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsreason import neural_data
-from nsreason.baselines.encoders import GridConfig
-from nsreason.baselines.neural import NeuralConfig, settled
-from nsreason.baselines.rivals import CnnMlpModel
 from nsreason.errors import DataError
-from nsreason.neural_data import NeuralData, visible
+from nsreason.models.answer_networks import data
+from nsreason.models.answer_networks.data import NeuralData, visible
+from nsreason.models.answer_networks.encoders import GridConfig
+from nsreason.models.answer_networks.models import CnnMlpModel
+from nsreason.models.answer_networks.network import NeuralConfig, settled
 from nsreason.perception.images import write_png
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
@@ -45,7 +45,7 @@ def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Quer
 
 def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatch: pytest.MonkeyPatch) -> None:
     split = TaskSplit(queries, queries[2:6], queries[:2], [DataError("a record")])
-    monkeypatch.setattr(neural_data, "_load", lambda data, folder: split)
+    monkeypatch.setattr(data, "_load", lambda data, folder: split)
     model = CnnMlpModel(settled(CONFIG, queries))
     loaded = NeuralData("clevr").load(model, "folder")
     assert [len(part) for part in (loaded.train, loaded.valid, loaded.test)] == [4, 2, 2]

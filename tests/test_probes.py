@@ -14,7 +14,7 @@ from nsreason.executors.soft.algebras import Goedel, Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.generators import generate_scenes
-from nsreason.probes import calibrate, probe
+from nsreason.models.nscl.probes import calibrate, probe
 from nsreason.programs.text_reader import parse_program
 
 CLEVR = load_domain("clevr")

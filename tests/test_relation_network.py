@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nsreason.baselines.perceptron import parameters, perceptron
-from nsreason.baselines.relation_network import RelationNetwork, RelationNetworkConfig
 from nsreason.errors import DataError, RecipeError
+from nsreason.models.answer_networks.mlp import parameters, perceptron
+from nsreason.models.answer_networks.relation_network import RelationNetwork, RelationNetworkConfig
 
 SMALL = RelationNetworkConfig(objects=5, condition=4, classes=3, g=(8, 7, 6), f=(9,), dropout=0.0)
 

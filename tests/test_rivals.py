@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from toy_queries import network_config, queries
 
-from nsreason.baselines.neural import Neural
-from nsreason.baselines.perceptron import parameters
-from nsreason.baselines.relation_network import RelationNetwork
-from nsreason.baselines.rivals import MlpModel
+from nsreason.models.answer_networks.mlp import parameters
+from nsreason.models.answer_networks.models import MlpModel
+from nsreason.models.answer_networks.network import Neural
+from nsreason.models.answer_networks.relation_network import RelationNetwork
 from nsreason.queries.query import Query
 from nsreason.training.checkpoint import load_model
 from nsreason.training.model import MODELS, model_class
@@ -52,7 +52,9 @@ def changed(found: list[Query], rows: Any = None, **changes: Any) -> list[Query]
 
 
 def test_the_rivals_are_the_models_of_their_file() -> None:
-    assert set(RIVALS) == {name for name, path in MODELS.items() if path.startswith("nsreason.baselines.rivals")}
+    assert set(RIVALS) == {
+        name for name, path in MODELS.items() if path.startswith("nsreason.models.answer_networks.models")
+    }
 
 
 # What a model may look at: the order of objects, the objects, the words of the question, its type.

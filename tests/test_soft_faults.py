@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from soft_worlds import SEMANTICS, SOFT, label, ops_of, tables_of, uncertain
 from strategies import _Grower, domains, random_domain, random_program, random_world
 
-from nsreason.concept_data import Described, Example
-from nsreason.concept_learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.data.questions import QuestionRecord
 from nsreason.dsl.domain import Domain, load_domain
 from nsreason.dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
@@ -25,9 +23,11 @@ from nsreason.executors import execute, execute_batch, spell
 from nsreason.executors.soft.algebras import Goedel, Logit, Product
 from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
-from nsreason.losses import MISMATCH, answer_losses, encode_answer, right_answers
+from nsreason.models.nscl.data import Described, Example
+from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
+from nsreason.models.nscl.losses import MISMATCH, answer_losses, encode_answer, right_answers
+from nsreason.models.nscl.probes import probe
 from nsreason.perception.detections.readers import Detections
-from nsreason.probes import probe
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from nsreason.baselines.encoders import GridConfig, QuestionConfig, SentenceConfig
-from nsreason.baselines.neural import NeuralConfig, settled
-from nsreason.baselines.relation_network import RelationNetworkConfig
 from nsreason.data.links import spell_links
+from nsreason.models.answer_networks.encoders import GridConfig, QuestionConfig, SentenceConfig
+from nsreason.models.answer_networks.network import NeuralConfig, settled
+from nsreason.models.answer_networks.relation_network import RelationNetworkConfig
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
 

@@ -11,9 +11,9 @@ from . import checks, options, output
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..concept_learner import ConceptLearner
-    from ..concepts_page import Knowledge
-    from ..probes import Probes
+    from ..models.nscl.concepts_page import Knowledge
+    from ..models.nscl.learner import ConceptLearner
+    from ..models.nscl.probes import Probes
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 40 --out taught",
@@ -57,9 +57,9 @@ def concepts(
     checks.checkpoint(checkpoint, "concept-learner")
     if data is not None:
         checks.folder(data, "--data")
-    from ..concepts_map import to_png
-    from ..concepts_page import Knowledge, page
-    from ..embedding_view import belonging, deciding, maps, nearest, objects_of
+    from ..models.nscl.concepts_map import to_png
+    from ..models.nscl.concepts_page import Knowledge, page
+    from ..models.nscl.embedding_maps import belonging, deciding, maps, nearest, objects_of
     from . import learned
 
     learner = learned.load_learner(checkpoint, device, trust=trust)

@@ -11,9 +11,9 @@ from ..errors import CheckpointError, DataError, NsreasonError
 from . import answers, options, output
 
 if TYPE_CHECKING:
-    from ..concept_data import Example
-    from ..concept_learner import ConceptLearner
-    from ..probes import Probes
+    from ..models.nscl.data import Example
+    from ..models.nscl.learner import ConceptLearner
+    from ..models.nscl.probes import Probes
     from ..programs.program import Program
     from ..report import Report
     from ..traces.trace import Trace
@@ -43,7 +43,7 @@ def learner_of(found: Any, path: str) -> ConceptLearner:
     Raises:
         CheckpointError: it is another one.
     """
-    from ..concept_learner import ConceptLearner
+    from ..models.nscl.learner import ConceptLearner
     from ..reasoner import REASONERS
     from ..training.checkpoint import load_checkpoint
 
@@ -85,7 +85,7 @@ def evaluated(
 
 def probed(learner: ConceptLearner, examples: list[Example]) -> Probes | None:
     """The concept probes on the scenes of the examples; None for images of which only detections are known."""
-    from ..probes import probe
+    from ..models.nscl.probes import probe
 
     seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
     if not seen:
@@ -99,7 +99,7 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     Raises:
         DataError: the folder lacks a file, or nothing in it can be used.
     """
-    from ..concept_data import ConceptData
+    from ..models.nscl.data import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
     found = config.load(learner, folder)

@@ -107,14 +107,14 @@ def parameters(name: str, model: str | None = None) -> int:
 
 def _typical(recipe: Recipe) -> Any:
     """The settings of a recipe's model, with as many words, answers and columns as the task's usual data have."""
-    from ..baselines.neural import NeuralConfig
+    from ..models.answer_networks.network import NeuralConfig
 
     config = recipe.model_config
     if not isinstance(config, NeuralConfig):
         return config
     import numpy as np
 
-    from ..baselines.neural import settled
+    from ..models.answer_networks.network import settled
     from ..queries.query import Query
 
     settings: Any = recipe.data.get("settings", {})

@@ -28,12 +28,12 @@ EXAMPLES = (
 )
 
 
-_NEURAL = "nsreason.neural_data:NeuralData"
+_NEURAL = "nsreason.models.answer_networks.data:NeuralData"
 DATA: dict[str, str] = {
     "cnn-lstm": _NEURAL,
     "cnn-lstm-sa": _NEURAL,
     "cnn-mlp": _NEURAL,
-    "concept-learner": "nsreason.concept_data:ConceptData",
+    "concept-learner": "nsreason.models.nscl.data:ConceptData",
     "detector": "nsreason.perception.detector.data:DetectionData",
     "lstm": _NEURAL,
     "mlp": _NEURAL,

@@ -63,15 +63,15 @@ class Model(Protocol[E, B]):
 
 
 MODELS: dict[str, str] = {
-    "cnn-lstm": "nsreason.baselines.rivals:CnnLstmModel",
-    "cnn-lstm-sa": "nsreason.baselines.rivals:StackedAttentionModel",
-    "cnn-mlp": "nsreason.baselines.rivals:CnnMlpModel",
-    "concept-learner": "nsreason.concept_learner:ConceptLearner",
+    "cnn-lstm": "nsreason.models.answer_networks.models:CnnLstmModel",
+    "cnn-lstm-sa": "nsreason.models.answer_networks.models:StackedAttentionModel",
+    "cnn-mlp": "nsreason.models.answer_networks.models:CnnMlpModel",
+    "concept-learner": "nsreason.models.nscl.learner:ConceptLearner",
     "detector": "nsreason.perception.detector.detector:Detector",
-    "lstm": "nsreason.baselines.rivals:LstmModel",
-    "mlp": "nsreason.baselines.rivals:MlpModel",
-    "question-type": "nsreason.baselines.rivals:QuestionTypeModel",
-    "relation-network": "nsreason.baselines.rivals:RelationNetworkModel",
+    "lstm": "nsreason.models.answer_networks.models:LstmModel",
+    "mlp": "nsreason.models.answer_networks.models:MlpModel",
+    "question-type": "nsreason.models.answer_networks.models:QuestionTypeModel",
+    "relation-network": "nsreason.models.answer_networks.models:RelationNetworkModel",
     "scene-parser": "nsreason.perception.scene_parser.parser:SceneParser",
 }
 """Name -> `module:Class`. Literal, so that a search for a name finds its file."""

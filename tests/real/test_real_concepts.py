@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.concept_data import ConceptData, Split, load_concept_data
-from nsreason.concept_learner import ConceptLearner
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
+from nsreason.models.nscl.data import ConceptData, Split, load_concept_data
+from nsreason.models.nscl.learner import ConceptLearner
+from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.state_descriptions import StateConfig, state_rows
-from nsreason.probes import probe
 from nsreason.training.recipe import load_recipe, new_model, to_dataclass
 from nsreason.training.trainer import train
 

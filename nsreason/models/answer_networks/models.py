@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..training.model import LossOut
-from .answerers import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
-from .neural import Neural, NeuralBatch, NeuralConfig, unordered
-from .perceptron import matched_width, parameters
+from ...training.model import LossOut
+from .heads import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
+from .mlp import matched_width, parameters
+from .network import Neural, NeuralBatch, NeuralConfig, unordered
 from .relation_network import RelationNetwork
 
 

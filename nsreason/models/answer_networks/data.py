@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .baselines.neural import Neural, NeuralConfig, settled
-from .errors import DataError, NsreasonError
-from .queries.query import Query
-from .tasks import TaskSplit, make_task
+from ...errors import DataError, NsreasonError
+from ...queries.query import Query
+from ...tasks import TaskSplit, make_task
+from .network import Neural, NeuralConfig, settled
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from .dsl.domain import Domain
-from .dsl.kinds import NUMBER, TRUTH, WORD, Kind
-from .errors import DataError
-from .executors.soft.algebras import Logit
-from .executors.soft.executor import SoftAnswers, SoftValues
+from ...dsl.domain import Domain
+from ...dsl.kinds import NUMBER, TRUTH, WORD, Kind
+from ...errors import DataError
+from ...executors.soft.algebras import Logit
+from ...executors.soft.executor import SoftAnswers, SoftValues
 
 MISMATCH = 10.0  # NS-CL's loss of an answer of the wrong kind: a word where the reference is a number
 

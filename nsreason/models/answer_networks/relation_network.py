@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ..errors import DataError, RecipeError
-from .again import computed_again
+from ...errors import DataError, RecipeError
+from .mlp import perceptron
 from .pairs import Listed, PairAttention, candidates, listed
-from .perceptron import perceptron
+from .recompute import computed_again
 
 
 @dataclass(frozen=True)

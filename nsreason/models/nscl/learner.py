@@ -5,7 +5,7 @@ from how wrong the answers are (Mao et al., NS-CL, ICLR 2019). Features of objec
 what a detector found in images.
 
     learner = ConceptLearner(ConceptLearnerConfig(features="regions"))
-    batch = learner.collate(examples)             # nsreason.concept_data, nsreason.image_data
+    batch = learner.collate(examples)             # nsreason.models.nscl.data, nsreason.models.nscl.image_data
     learner.loss(batch).loss.backward()
     learner.predict(batch)                        # answers, as `execute` gives them
     learner.trace_image(program, (image, detections))
@@ -22,25 +22,25 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .concept_data import Described, Example, Viewed, describe_scenes
-from .dsl.domain import Domain, load_domain
-from .dsl.kinds import WORD
-from .errors import DataError, ExecutionError
-from .executors.answers import Answer
-from .executors.soft.algebras import Logit, algebra
-from .executors.soft.executor import QuasiSymbolic, SoftAnswers, trace_soft
-from .executors.soft.faults import check_tables
-from .executors.soft.grounding import Grounded
-from .executors.soft.schedule import Schedule, schedule
+from ...dsl.domain import Domain, load_domain
+from ...dsl.kinds import WORD
+from ...errors import DataError, ExecutionError
+from ...executors.answers import Answer
+from ...executors.soft.algebras import Logit, algebra
+from ...executors.soft.executor import QuasiSymbolic, SoftAnswers, trace_soft
+from ...executors.soft.faults import check_tables
+from ...executors.soft.grounding import Grounded
+from ...executors.soft.schedule import Schedule, schedule
+from ...perception.detections.readers import Detections
+from ...perception.features.concept_embeddings import ConceptConfig, ConceptEmbeddings, Tables
+from ...perception.features.regions import RegionConfig, RegionFeatures, Regions, View
+from ...perception.features.state_descriptions import StateConfig, StateFeatures
+from ...programs.program import Program
+from ...scenes.scene import ObjectPlace, Scene
+from ...traces.trace import Trace
+from ...training.model import LossOut
+from .data import Described, Example, Viewed, describe_scenes
 from .losses import answer_losses, right_answers
-from .perception.detections.readers import Detections
-from .perception.features.concept_embeddings import ConceptConfig, ConceptEmbeddings, Tables
-from .perception.features.regions import RegionConfig, RegionFeatures, Regions, View
-from .perception.features.state_descriptions import StateConfig, StateFeatures
-from .programs.program import Program
-from .scenes.scene import ObjectPlace, Scene
-from .traces.trace import Trace
-from .training.model import LossOut
 
 
 @dataclass(frozen=True)

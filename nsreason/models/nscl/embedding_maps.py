@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .concept_data import Described, Viewed
-from .concept_learner import ConceptLearner
-from .scenes.scene import Scene
+from ...scenes.scene import Scene
+from .data import Described, Viewed
+from .learner import ConceptLearner
 
 MOST = 400  # objects in a map
 SHARP = 0.4  # of the softmax over an object's cosines: low enough to see how sure, high enough to see of what

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from ...dsl.domain import Domain
 from . import concepts_map
-from .dsl.domain import Domain
-from .embedding_view import OTHERS, Map
+from .embedding_maps import OTHERS, Map
 
 if TYPE_CHECKING:
     from .probes import Probes

@@ -18,16 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .answering import QuestionTypes
-from .concept_data import ConceptData, Examples, Split, Viewed, find_file, make_example
-from .data.questions import QuestionRecord, read_questions
-from .data.scenes import load_scenes
-from .dsl.domain import Domain
-from .errors import DataError, NsreasonError
-from .perception.detections.readers import DetectionFile, Detections, read_detections
-from .perception.features.regions import RegionConfig, cut_masks, resized
-from .perception.images import ImageFolder, read_image
-from .scenes.scene import Scene
+from ...answering import QuestionTypes
+from ...data.questions import QuestionRecord, read_questions
+from ...data.scenes import load_scenes
+from ...dsl.domain import Domain
+from ...errors import DataError, NsreasonError
+from ...perception.detections.readers import DetectionFile, Detections, read_detections
+from ...perception.features.regions import RegionConfig, cut_masks, resized
+from ...perception.images import ImageFolder, read_image
+from ...scenes.scene import Scene
+from .data import ConceptData, Examples, Split, Viewed, find_file, make_example
 
 READERS = 4  # threads; decoding a PNG does not hold the others up
 

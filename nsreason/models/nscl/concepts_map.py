@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from .embedding_view import Map, Point
+from .embedding_maps import Map, Point
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -147,7 +147,7 @@ def _crossed(names: Sequence[Name], dots: Sequence[tuple[float, float]]) -> bool
 
 def hues(map_: Map) -> dict[str, str]:
     """A colour for each value of a map: its name where that is the name of a colour, else one of a wheel."""
-    from .perception.features.state_descriptions import palette
+    from ...perception.features.state_descriptions import palette
 
     names = [p.value for p in map_.points if p.concept]
     known = palette()

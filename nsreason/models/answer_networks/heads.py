@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError
-from .perceptron import perceptron
+from ...errors import DataError
+from .mlp import perceptron
 from .relation_network import RelationNetworkConfig
 
 

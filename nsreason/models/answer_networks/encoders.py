@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError, RecipeError
-from .words import PAD
+from ...errors import DataError, RecipeError
+from .vocabulary import PAD
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Networks that answer queries by classes, as models to be trained: encoders below, an answerer on top.
 
     config = settled(recipe.model_config, queries)    # the words and answers of what is to be learned from
-    model = RelationNetworkModel(config)              # nsreason.baselines.rivals has those it is compared with
+    model = RelationNetworkModel(config)              # nsreason.models.answer_networks.models has those it is compared with
     model.loss(model.collate(queries)).loss.backward()
     model.predict(model.collate(queries))             # a Reply for each
 
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, cross_entropy, grid_sample
 
-from ..data.links import NONE, read_links, spell_links
-from ..errors import DataError, RecipeError
-from ..queries.query import Query, Reply
-from ..training.model import LossOut
+from ...data.links import NONE, read_links, spell_links
+from ...errors import DataError, RecipeError
+from ...queries.query import Query, Reply
+from ...training.model import LossOut
 from .encoders import GridConfig, GridEncoder, QuestionConfig, QuestionEncoder, SentenceConfig, SentenceEncoder
 from .relation_network import RelationNetworkConfig
-from .words import Words
+from .vocabulary import Words
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .dsl.domain import Domain
-from .executors.soft.algebras import Goedel
-from .executors.soft.faults import check_tables
-from .executors.soft.grounding import Grounded, ground_crisp
-from .scenes.scene import Scene
+from ...dsl.domain import Domain
+from ...executors.soft.algebras import Goedel
+from ...executors.soft.faults import check_tables
+from ...executors.soft.grounding import Grounded, ground_crisp
+from ...scenes.scene import Scene
 
 if TYPE_CHECKING:
     from rich.console import Group

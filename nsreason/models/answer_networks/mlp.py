@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from ..errors import RecipeError
+from ...errors import RecipeError
 
 
 def perceptron(into: int, hidden: Sequence[int], out: int, dropout: float = 0.0) -> nn.Sequential:

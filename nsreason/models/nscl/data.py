@@ -21,21 +21,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .answering import QuestionTypes
-from .data.answers import reference_answer
-from .data.questions import QuestionRecord, read_questions
-from .data.scenes import SceneFile, load_scenes
-from .dsl.domain import Domain
-from .errors import DataError, NsreasonError
+from ...answering import QuestionTypes
+from ...data.answers import reference_answer
+from ...data.questions import QuestionRecord, read_questions
+from ...data.scenes import SceneFile, load_scenes
+from ...dsl.domain import Domain
+from ...errors import DataError, NsreasonError
+from ...perception.detections.readers import Detections
+from ...perception.features.regions import Cut
+from ...perception.features.state_descriptions import StateConfig, state_rows
+from ...programs.program import Program
+from ...scenes.scene import Scene
 from .losses import encode_answer
-from .perception.detections.readers import Detections
-from .perception.features.regions import Cut
-from .perception.features.state_descriptions import StateConfig, state_rows
-from .programs.program import Program
-from .scenes.scene import Scene
 
 if TYPE_CHECKING:
-    from .concept_learner import ConceptLearner
+    from .learner import ConceptLearner
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ def make_example(
     if programs == "given":
         program = record.given_program(domain)
     else:
-        from .language.question_parser import parse_question
+        from ...language.question_parser import parse_question
 
         program = parse_question(record.question or "", domain)
     answer = None if program is None else reference_answer(record.answer, domain, program.kind)

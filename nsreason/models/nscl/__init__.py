@@ -1,0 +1,1 @@
+"""The neuro-symbolic concept learner."""
