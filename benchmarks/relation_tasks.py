@@ -22,7 +22,7 @@ from typing import Any
 from nsreason.cli.compare import write_report
 from nsreason.compare import compare
 from nsreason.comparison import Comparison, Run
-from nsreason.reasoner import read_budget
+from nsreason.reasoners.reasoner import read_budget
 from nsreason.report import wilson
 
 HERE = Path(__file__).resolve().parent

@@ -14,7 +14,7 @@ from nsreason.compare import compare
 from nsreason.errors import NsreasonError
 from nsreason.generators import write_dataset
 from nsreason.queries.query import Query, Reply
-from nsreason.reasoner import Executing, Lesson, Reasoner
+from nsreason.reasoners.reasoner import Executing, Lesson, Reasoner
 from nsreason.traces.trace import Trace
 
 

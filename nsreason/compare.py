@@ -31,7 +31,7 @@ from .io.decoding import valid_text
 from .io.files import sweep
 from .io.locks import locked_folder
 from .queries.query import Query, digest
-from .reasoner import Budget, Lesson, Reasoner, reasoner_class
+from .reasoners.reasoner import Budget, Lesson, Reasoner, reasoner_class
 from .tasks import TaskSplit, make_task
 from .training.failures import unexpected
 
@@ -104,7 +104,7 @@ def compare(
 
     Args:
         task: a name of `nsreason.tasks.TASKS`, or `module:Class`; task_settings: as its class has them.
-        reasoners: names of `nsreason.reasoner.REASONERS`, or `module:Class`.
+        reasoners: names of `nsreason.reasoners.reasoner.REASONERS`, or `module:Class`.
         out: the comparison's folder.
         sizes: how many training questions each learns from, the first ones; more than there are, or none given, takes
             all of them.

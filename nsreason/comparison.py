@@ -17,7 +17,7 @@ import msgspec
 from .errors import DataError
 from .io.decoding import Count, Seconds, Whole, check_plain, decode
 from .queries.answer_text import same_answer
-from .reasoner import Kind
+from .reasoners.reasoner import Kind
 
 REMEDY = "remove it, to have it made anew"
 

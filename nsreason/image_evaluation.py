@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from .answering import OnError, ProgramSource, QuestionTypes
-from .asked_images import Asked, AskedImages
 from .data.answers import reference_answer
 from .data.predictions import Prediction
 from .data.questions import QuestionRecord, read_questions
@@ -27,13 +26,14 @@ from .data.scenes import SceneFile, load_scenes
 from .dsl.domain import Domain
 from .errors import DataError, NsreasonError
 from .evaluation import evaluate
-from .image_reasoning import ImageReasoner, Looked
 from .io.files import atomic_write
 from .io.locks import locked_file
 from .perception.images import read_image, read_transparent, transparency
 from .perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from .perception_report import PerceptionReport
 from .programs.program import Program
+from .reasoners.asked_images import Asked, AskedImages
+from .reasoners.image_pipeline import ImageReasoner, Looked
 from .report import EXAMPLES, Failures, Report
 from .scenes.scene import Scene
 

@@ -51,8 +51,8 @@ from nsreason.io.toml import write_toml
 from nsreason.models.answer_networks.models import QuestionTypeModel
 from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.images import read_image
-from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners.fit import learn
+from nsreason.reasoners.reasoner import Budget, Lesson
 from nsreason.training import trainer
 from nsreason.training.building import build
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint

@@ -18,11 +18,11 @@ from nsreason.executors import spell
 from nsreason.generators import generate_questions
 from nsreason.generators.clevr.images import picture_of
 from nsreason.generators.clevr.scenes import generate_views
-from nsreason.image_reasoning import ConceptReasoner, SceneParserReasoner
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.images import read_image
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.reasoners.image_pipeline import ConceptReasoner, SceneParserReasoner
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
 

@@ -30,7 +30,7 @@ from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program
 from nsreason.programs.text_reader import parse_program
-from nsreason.reasoner import REASONERS
+from nsreason.reasoners.reasoner import REASONERS
 from nsreason.tasks import TASKS
 from nsreason.training.model import MODELS
 

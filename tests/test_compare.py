@@ -13,7 +13,7 @@ from nsreason.compare import Plan, compare
 from nsreason.comparison import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.queries.query import accuracy
-from nsreason.reasoner import Budget, read_budget
+from nsreason.reasoners.reasoner import Budget, read_budget
 from nsreason.tasks import make_task
 
 TASK = "toy_reasoners:Sums"

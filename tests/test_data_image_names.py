@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nsreason.asked_images import AskedImages
 from nsreason.data import image_names
 from nsreason.data.image_names import ImageNames, number_at_end
 from nsreason.data.questions import QuestionRecord
@@ -19,6 +18,7 @@ from nsreason.errors import DataError
 from nsreason.perception.detections.readers import evaluate_files, read_detections, write_detections
 from nsreason.perception.detector.data import read_folder
 from nsreason.perception.images import ImageFolder
+from nsreason.reasoners.asked_images import AskedImages
 
 NAMES = ["cam1/7.png", "cam2/7.png", "8.png", "a/b/9.png", None, "twice.png", "twice.png"]
 

@@ -19,20 +19,20 @@ from soft_worlds import SOFT, label, uncertain
 
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, ExecutionError, NotUnique, NsreasonError, SceneError
-from nsreason.executor_reasoners import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
 from nsreason.executors import execute, spell
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import ground_crisp
-from nsreason.image_reasoning import Looked
 from nsreason.perception.detections.readers import Detections
 from nsreason.perception.letterbox import Fit
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
-from nsreason.reasoner import Budget, Executing, Lesson
+from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
+from nsreason.reasoners.image_pipeline import Looked
+from nsreason.reasoners.reasoner import Budget, Executing, Lesson
+from nsreason.reasoners.soft_scores import how_many, soft_replies
 from nsreason.scenes.scene import Scene
-from nsreason.soft_scores import how_many, soft_replies
 
 CLEVR, KITCHEN = load_domain("clevr"), load_domain("kitchen")
 LOOKS = {"size": "large", "material": "metal", "shape": "cube"}

@@ -42,7 +42,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.data", "nsreason.nn", "nsreason.training.model"),
     ("nsreason.perception", "nsreason.queries.image"),
     ("nsreason.executors", "nsreason.models.answer_networks"),
-    ("nsreason.reasoner", "nsreason.answering", "nsreason.report"),
+    ("nsreason.reasoners.reasoner", "nsreason.answering", "nsreason.report"),
     (
         "nsreason.comparison",
         "nsreason.comparison_examples",
@@ -54,7 +54,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.comparison_words",
         "nsreason.pages.svg_plot",
     ),
-    ("nsreason.models.nscl.losses", "nsreason.models.nscl.probes", "nsreason.soft_scores"),
+    ("nsreason.models.nscl.losses", "nsreason.models.nscl.probes", "nsreason.reasoners.soft_scores"),
     (
         "nsreason.models.nscl.data",
         "nsreason.perception.detector.data",
@@ -65,7 +65,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.models.nscl.concepts_page",
         "nsreason.models.nscl.embedding_maps",
         "nsreason.perception.scene_parser.data",
-        "nsreason.image_reasoning",
+        "nsreason.reasoners.image_pipeline",
         "nsreason.perception_report",
     ),
     ("nsreason.generators",),  # it executes the questions that it makes
@@ -73,7 +73,7 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.training.trainer",
         "nsreason.evaluation",
         "nsreason.image_evaluation",
-        "nsreason.asked_images",
+        "nsreason.reasoners.asked_images",
         "nsreason.compare",
         "nsreason.training.failures",
         "nsreason.training.recipe",
@@ -93,8 +93,8 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.tasks",
         "nsreason.models.answer_networks.data",
         "nsreason.reasoners.fit",
-        "nsreason.executor_reasoners",
-        "nsreason.learned_reasoners",
+        "nsreason.reasoners.annotated_scenes",
+        "nsreason.reasoners.concepts",
     ),
     ("nsreason.cli", "nsreason.__main__"),
 ]
@@ -181,7 +181,11 @@ SOFT = tuple(f"nsreason.executors.{m}" for m in SOFT_MODULES)
 
 @pytest.mark.parametrize(
     "module",
-    [m for m in ALL if layer(m) <= layer("nsreason.programs.program") or "executors" in m or m == "nsreason.reasoner"],
+    [
+        m
+        for m in ALL
+        if layer(m) <= layer("nsreason.programs.program") or "executors" in m or m == "nsreason.reasoners.reasoner"
+    ],
 )
 def test_the_core_names_no_torch_at_its_top(module: str) -> None:
     """Soft executors are the one place of the executors that computes with torch; nothing here may be."""
@@ -235,7 +239,7 @@ def test_reading_a_program_loads_its_parser_only() -> None:
 
 QUERIES = """
 import sys
-import nsreason.data.links, nsreason.queries.image, nsreason.queries.query, nsreason.reasoner, nsreason.tasks
+import nsreason.data.links, nsreason.queries.image, nsreason.queries.query, nsreason.reasoners.reasoner, nsreason.tasks
 import nsreason.tasks.babi, nsreason.tasks.sort_of_clevr, nsreason.tasks.springs
 heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib"]
 print([name for name in heavy if name in sys.modules])

@@ -16,13 +16,13 @@ from toy_models import examples as points
 
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.generators import write_dataset
-from nsreason.learned_reasoners import Answering, Concepts, Descriptions, Executed, Network
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query, Reply, accuracy
-from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners import fit
+from nsreason.reasoners.concepts import Answering, Concepts, Descriptions, Executed, Network
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
+from nsreason.reasoners.reasoner import Budget, Lesson
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr

@@ -20,8 +20,8 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWarning
 from nsreason.language.question_parser import question_parser
 from nsreason.queries.query import Query
-from nsreason.reasoner import Budget, Lesson
 from nsreason.reasoners.fit import learn
+from nsreason.reasoners.reasoner import Budget, Lesson
 from nsreason.registry import named
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import MODELS, model_class
@@ -119,7 +119,7 @@ def test_the_console_script_finds_a_module_beside_it(tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "my_pkg").mkdir(parents=True)
     (work / "my_pkg" / "__init__.py").write_text("")
-    own = "from nsreason.executor_reasoners import Exact\nclass Mine(Exact): pass\n"
+    own = "from nsreason.reasoners.annotated_scenes import Exact\nclass Mine(Exact): pass\n"
     (work / "my_pkg" / "answers.py").write_text(own)
     (work / "json.py").write_text("raise SystemExit('shadowed')\n")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -23,7 +23,7 @@ from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query, Reply, accuracy
-from nsreason.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
+from nsreason.reasoners.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
@@ -258,7 +258,7 @@ def test_budgets_that_are_none(wrong: dict[str, Any]) -> None:
 
 
 def test_the_table_is_read_without_torch() -> None:
-    code = "import sys, nsreason.reasoner, nsreason.queries.query, nsreason.executor_reasoners; print('torch' in sys.modules)"
+    code = "import sys, nsreason.reasoners.reasoner, nsreason.queries.query, nsreason.reasoners.annotated_scenes; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("False\n", "")
 

@@ -30,8 +30,8 @@ from nsreason.models.nscl.probes import probe
 from nsreason.perception.detections.readers import Detections
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
+from nsreason.reasoners.soft_scores import soft_replies
 from nsreason.scenes.scene import Scene
-from nsreason.soft_scores import soft_replies
 
 Semantics = Logit | Goedel | Product
 CLEVR = load_domain("clevr")

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from nsreason.errors import DataError
 from nsreason.queries.query import Query, Reply
-from nsreason.reasoner import Lesson
+from nsreason.reasoners.reasoner import Lesson
 from nsreason.tasks import TaskSplit
 from nsreason.traces.trace import Trace
 

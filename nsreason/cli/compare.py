@@ -22,7 +22,7 @@ EXAMPLES = (
     "    --train --budget 2000q --sizes 200,800 --out learned",
 )
 
-# nsreason.reasoner and nsreason.tasks have the tables; naming them again keeps `--help` light. A test compares them.
+# nsreason.reasoners.reasoner and nsreason.tasks have the tables; naming them again keeps `--help` light. A test compares them.
 TASKS = "babi, clevr, sort-of-clevr, springs"
 REASONERS = (
     "cnn-lstm, cnn-lstm-sa, cnn-mlp, concept-learner, exact, exact-parsed, image-concepts, lstm, mlp, "
@@ -96,8 +96,8 @@ def compare(
     Exits with 1 when a reasoner failed; the report is written all the same, and names it in its headline.
     """
     from ..io.locks import locked_folder
-    from ..reasoner import REASONERS as KNOWN
-    from ..reasoner import read_budget
+    from ..reasoners.reasoner import REASONERS as KNOWN
+    from ..reasoners.reasoner import read_budget
     from ..tasks import TASKS as TOLD
 
     names = list(dict.fromkeys(name.strip() for name in reasoners.split(",") if name.strip()))

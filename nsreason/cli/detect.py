@@ -214,7 +214,7 @@ def _familiarity(detector: Detector) -> Familiarity:
 
 def _watching(known: Familiarity | None, images: Sequence[Tensor]) -> AbstractContextManager[list[Tensor]]:
     """Collects the detector's features of images that need not be fitted into the frame."""
-    from ..image_reasoning import FRAME
+    from ..reasoners.image_pipeline import FRAME
 
     fit = all((image.shape[2], image.shape[1]) == FRAME for image in images)
     return known.watching() if known is not None and fit else nullcontext([])
@@ -228,9 +228,9 @@ def _warnings(
     features: Sequence[Tensor],
 ) -> dict[str, list[str]]:
     """By image, why what is found may mean nothing."""
-    from ..image_reasoning import FRAME
     from ..perception.images import transparency
     from ..perception.letterbox import Fit
+    from ..reasoners.image_pipeline import FRAME
 
     inside = [Fit.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
     told = [None] * len(images) if known is None else known.warnings(inside, found, features)

@@ -44,7 +44,7 @@ def learner_of(found: Any, path: str) -> ConceptLearner:
         CheckpointError: it is another one.
     """
     from ..models.nscl.learner import ConceptLearner
-    from ..reasoner import REASONERS
+    from ..reasoners.reasoner import REASONERS
     from ..training.checkpoint import load_checkpoint
 
     if not isinstance(found, ConceptLearner):

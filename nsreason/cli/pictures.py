@@ -16,10 +16,10 @@ from . import answers, options, output
 from .inputs import Outcome
 
 if TYPE_CHECKING:
-    from ..image_reasoning import Detecting, ImageReasoner, Looked
     from ..perception.detections.readers import DetectionFile
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
+    from ..reasoners.image_pipeline import Detecting, ImageReasoner, Looked
     from ..traces.trace import Trace
 
 By = Literal["scene-parser", "concept-learner"]
@@ -71,7 +71,7 @@ def load_reasoner(
         CheckpointError: a checkpoint cannot be read or is of another model, or no weights are bundled.
     """
     place = torch_device(device)
-    from ..image_reasoning import ConceptReasoner, SceneParserReasoner
+    from ..reasoners.image_pipeline import ConceptReasoner, SceneParserReasoner
 
     finds = load_detector(detector, place, trust=trust) if detects else None
     model = _load(checkpoint, by or "scene-parser", place, trust)

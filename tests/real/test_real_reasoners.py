@@ -12,7 +12,7 @@ import pytest
 
 from nsreason.compare import compare
 from nsreason.queries.query import accuracy
-from nsreason.reasoner import Budget, Lesson, reasoner_class
+from nsreason.reasoners.reasoner import Budget, Lesson, reasoner_class
 from nsreason.tasks import make_task
 
 DATA = Path(os.environ.get("NSREASON_DATA", ""))

@@ -8,26 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
-from .answering import QuestionTypes
-from .data.questions import QuestionRecord
-from .dsl.domain import load_domain
-from .errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
-from .models.answer_networks.data import visible
-from .models.answer_networks.mlp import parameters
-from .models.answer_networks.network import Neural, NeuralConfig, settled
-from .models.nscl.data import Described, Example, Examples, describe_scenes, nodes
-from .models.nscl.learner import ConceptLearner, ConceptLearnerConfig
-from .models.nscl.losses import encode_answer
-from .programs.program import Program
-from .queries.query import Query, Reply
+from ..answering import QuestionTypes
+from ..data.questions import QuestionRecord
+from ..dsl.domain import load_domain
+from ..errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from ..models.answer_networks.data import visible
+from ..models.answer_networks.mlp import parameters
+from ..models.answer_networks.network import Neural, NeuralConfig, settled
+from ..models.nscl.data import Described, Example, Examples, describe_scenes, nodes
+from ..models.nscl.learner import ConceptLearner, ConceptLearnerConfig
+from ..models.nscl.losses import encode_answer
+from ..programs.program import Program
+from ..queries.query import Query, Reply
+from ..scenes.scene import Scene
+from ..traces.trace import Trace
+from ..training.checkpoint import load_model
+from ..training.model import model_class
+from ..training.recipe import Recipe, load_recipe
+from .fit import Learned, learn
 from .reasoner import Kind, Lesson, Reasoner, program_of
-from .reasoners.fit import Learned, learn
-from .scenes.scene import Scene
 from .soft_scores import soft_replies
-from .traces.trace import Trace
-from .training.checkpoint import load_model
-from .training.model import model_class
-from .training.recipe import Recipe, load_recipe
 
 __all__ = ["Answering", "Concepts", "Executed", "Learned", "Network"]
 

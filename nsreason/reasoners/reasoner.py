@@ -19,16 +19,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from .errors import DataError, NsreasonError, RecipeError
-from .queries.query import Query, Reply
-from .registry import named
+from ..errors import DataError, NsreasonError, RecipeError
+from ..queries.query import Query, Reply
+from ..registry import named
 
 if TYPE_CHECKING:
-    from .dsl.domain import Domain
-    from .executors import Answer
-    from .programs.program import Program
-    from .scenes.scene import Scene
-    from .traces.trace import Trace
+    from ..dsl.domain import Domain
+    from ..executors import Answer
+    from ..programs.program import Program
+    from ..scenes.scene import Scene
+    from ..traces.trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]
 
@@ -142,18 +142,18 @@ class Made(Protocol):
 
 
 REASONERS: dict[str, str] = {
-    "cnn-lstm": "nsreason.learned_reasoners:Network",
-    "cnn-lstm-sa": "nsreason.learned_reasoners:Network",
-    "cnn-mlp": "nsreason.learned_reasoners:Network",
-    "concept-learner": "nsreason.learned_reasoners:Concepts",
-    "exact": "nsreason.executor_reasoners:Exact",
-    "exact-parsed": "nsreason.executor_reasoners:ExactParsed",
-    "image-concepts": "nsreason.executor_reasoners:ImageConcepts",
-    "lstm": "nsreason.learned_reasoners:Network",
-    "mlp": "nsreason.learned_reasoners:Network",
-    "question-type": "nsreason.learned_reasoners:Network",
-    "relation-network": "nsreason.learned_reasoners:Network",
-    "scene-parser": "nsreason.executor_reasoners:ImageScenes",
+    "cnn-lstm": "nsreason.reasoners.concepts:Network",
+    "cnn-lstm-sa": "nsreason.reasoners.concepts:Network",
+    "cnn-mlp": "nsreason.reasoners.concepts:Network",
+    "concept-learner": "nsreason.reasoners.concepts:Concepts",
+    "exact": "nsreason.reasoners.annotated_scenes:Exact",
+    "exact-parsed": "nsreason.reasoners.annotated_scenes:ExactParsed",
+    "image-concepts": "nsreason.reasoners.annotated_scenes:ImageConcepts",
+    "lstm": "nsreason.reasoners.concepts:Network",
+    "mlp": "nsreason.reasoners.concepts:Network",
+    "question-type": "nsreason.reasoners.concepts:Network",
+    "relation-network": "nsreason.reasoners.concepts:Network",
+    "scene-parser": "nsreason.reasoners.annotated_scenes:ImageScenes",
 }
 """Name -> `module:Class`. Literal, so that a search for a name finds its file."""
 
@@ -198,7 +198,7 @@ def program_of(query: Query, programs: Literal["given", "parsed"], domain: Domai
         return query.program
     if query.text is None:
         raise DataError(f"question {query.index} has no text to parse")
-    from .language.question_parser import parse_question
+    from ..language.question_parser import parse_question
 
     return parse_question(query.text, domain)
 
@@ -222,7 +222,7 @@ class Executing:
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`."""
-        from .executors import spell
+        from ..executors import spell
 
         replies: dict[int, Reply] = {}
         place: dict[int, int] = {}
@@ -252,7 +252,7 @@ class Executing:
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        from .executors import trace
+        from ..executors import trace
 
         [scene] = self.builder.scenes([query])
         if isinstance(scene, NsreasonError):
@@ -263,7 +263,7 @@ class Executing:
 def _executed(
     programs: Sequence[Program], scenes: Sequence[Scene], which: Sequence[int]
 ) -> Sequence[Answer | NsreasonError]:
-    from .executors import execute, execute_batch
+    from ..executors import execute, execute_batch
 
     if not programs:
         return []
@@ -280,8 +280,8 @@ def _executed(
 
 
 def _lenient(program: Program, scene: Scene, error: NsreasonError) -> Reply:
-    from .executors import spell
-    from .executors.lenient import execute_leniently
+    from ..executors import spell
+    from ..executors.lenient import execute_leniently
 
     try:
         answer = execute_leniently(program, scene)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .dsl.domain import Domain, load_domain
-from .errors import DataError, NsreasonError
-from .queries.query import Query, Reply
+from ..dsl.domain import Domain, load_domain
+from ..errors import DataError, NsreasonError
+from ..queries.query import Query, Reply
 from .reasoner import Executing, Kind, Lesson, Reasoner, program_of
 
 if TYPE_CHECKING:
-    from .image_reasoning import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
-    from .programs.program import Program
-    from .scenes.scene import Scene
-    from .traces.trace import Trace
+    from ..programs.program import Program
+    from ..scenes.scene import Scene
+    from ..traces.trace import Trace
+    from .image_pipeline import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
 
 _BATCH = 16  # images that are looked at together
 _KEPT = 64  # images that are kept, of 460 KB each
@@ -199,9 +199,9 @@ class ImageScenes:
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
-        from .image_reasoning import SceneParserReasoner
-        from .perception.bundled import bundled
-        from .training.checkpoint import load_model
+        from ..perception.bundled import bundled
+        from ..training.checkpoint import load_model
+        from .image_pipeline import SceneParserReasoner
 
         detector = load_model(bundled("detector"))
         parser = load_model(lesson.checkpoint or bundled("scene-parser"), "scene-parser")
@@ -223,9 +223,9 @@ class ImageConcepts:
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
-        from .image_reasoning import ConceptReasoner
-        from .perception.bundled import bundled
-        from .training.checkpoint import load_model
+        from ..perception.bundled import bundled
+        from ..training.checkpoint import load_model
+        from .image_pipeline import ConceptReasoner
 
         detector = load_model(bundled("detector"))
         learner = load_model(lesson.checkpoint or bundled("concept-learner"), "concept-learner")

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import msgspec
 from torch import Tensor
 
-from .dsl.domain import Domain
-from .errors import DataError, NsreasonError
-from .perception.detections.readers import Detections
-from .perception.letterbox import Fit, Size
-from .programs.program import Program
-from .scenes.scene import Scene
-from .traces.trace import Trace
+from ..dsl.domain import Domain
+from ..errors import DataError, NsreasonError
+from ..perception.detections.readers import Detections
+from ..perception.letterbox import Fit, Size
+from ..programs.program import Program
+from ..scenes.scene import Scene
+from ..traces.trace import Trace
 
 if TYPE_CHECKING:
-    from .executors import Answer
-    from .models.nscl.learner import ConceptLearner
-    from .perception.familiarity import Familiarity
-    from .perception.scene_parser.parser import SceneParser
+    from ..executors import Answer
+    from ..models.nscl.learner import ConceptLearner
+    from ..perception.familiarity import Familiarity
+    from ..perception.scene_parser.parser import SceneParser
 
 FRAME: Size = (480, 320)  # CLEVR's images; a scene parser's config names its own
 
@@ -169,13 +169,13 @@ class SceneParserReasoner:
         self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
         """See `ImageReasoner.answer`."""
-        from .executors import execute_batch
+        from ..executors import execute_batch
 
         return list(execute_batch(programs, [self.scene(v) for v in views], which))
 
     def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
         """See `ImageReasoner.trace`."""
-        from .executors import trace
+        from ..executors import trace
 
         return trace(program, self.scene(view), question)
 
@@ -211,8 +211,8 @@ class ConceptReasoner:
         self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
         """See `ImageReasoner.answer`; only where nothing was detected may there be none."""
-        from .executors.soft.algebras import algebra
-        from .executors.soft.executor import QuasiSymbolic
+        from ..executors.soft.algebras import algebra
+        from ..executors.soft.executor import QuasiSymbolic
 
         if not programs:
             return []
@@ -229,7 +229,7 @@ class ConceptReasoner:
 
     def scene(self, view: Looked) -> Scene:
         """See `ImageReasoner.scene`: each object with its likeliest values."""
-        from .models.nscl.learner import likeliest_scene
+        from ..models.nscl.learner import likeliest_scene
 
         return _outward(likeliest_scene(self.learner.see_images([(view.image, view.found)]), view.found), view)
 

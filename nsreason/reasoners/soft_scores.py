@@ -24,14 +24,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
-from .errors import ExecutionError
-from .executors.answers import Answer, spell
-from .executors.soft.executor import QuasiSymbolic, SoftAnswers, SoftValues
-from .executors.soft.grounding import Grounded
-from .executors.soft.schedule import schedule
-from .programs.program import Program
-from .queries.query import Reply
+from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
+from ..errors import ExecutionError
+from ..executors.answers import Answer, spell
+from ..executors.soft.executor import QuasiSymbolic, SoftAnswers, SoftValues
+from ..executors.soft.grounding import Grounded
+from ..executors.soft.schedule import schedule
+from ..programs.program import Program
+from ..queries.query import Reply
 
 
 @torch.no_grad()
