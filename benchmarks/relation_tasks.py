@@ -22,8 +22,8 @@ from typing import Any
 from nsreason.cli.compare import write_report
 from nsreason.compare import compare
 from nsreason.comparison import Comparison, Run
+from nsreason.evaluation.report import wilson
 from nsreason.reasoners.reasoner import read_budget
-from nsreason.report import wilson
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "relation_tasks_results.md"

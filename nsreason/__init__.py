@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         QuestionError,
         SceneError,
     )
-    from .evaluation import evaluate
+    from .evaluation.evaluator import evaluate
     from .executors import Answer, execute, execute_batch, trace
     from .language.describe import describe
     from .language.question_parser import parse_question, readings

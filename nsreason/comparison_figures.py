@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from .comparison import Comparison, Example, Question, Run
-from .report import TYPES, Score
+from .evaluation.report import TYPES, Score
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention
 MOST_BINS = 12  # points of a curve; where a fact has more values, neighbours share one

@@ -28,9 +28,9 @@ from .comparison_sheets import (
     told_facts,
 )
 from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
+from .evaluation.report import Score
 from .pages import svg_plot
 from .pages.svg_plot import Plot, Point, Series
-from .report import Score
 
 _escape = html.escape
 _LONG = 18  # letters of a name, from which on it may be broken

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from .comparison_figures import Figures, RunFigures
 from .comparison_words import NONE, duration, percent, questions, span, trained_on
-from .report import Score
+from .evaluation.report import Score
 
 MOST_TYPES = 8  # columns; of more types, each is a row and the reasoners are the columns
 

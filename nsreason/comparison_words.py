@@ -7,7 +7,7 @@ from typing import Any
 
 from .comparison import Comparison, Run
 from .comparison_figures import Bin, Figures, RunFigures
-from .report import Score
+from .evaluation.report import Score
 
 NONE = "–"
 _SHOWN = 3  # failures that the headline names

@@ -19,13 +19,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import nsreason
-from nsreason.answering import OnError, ProgramSource
 from nsreason.cli import checks, compare, evaluate, options, output, parsing, train
 from nsreason.cli.app import app
 from nsreason.cli.forms import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dsl.domain import bundled_domains, load_domain
 from nsreason.dsl.ops import OPS
+from nsreason.evaluation.answerer import OnError, ProgramSource
 from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program

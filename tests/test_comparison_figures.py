@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nsreason.comparison import Comparison, Question, Run
 from nsreason.comparison_figures import MOST_BINS, Agreement, Figures, bins_of, figures_json
-from nsreason.report import Score, wilson
+from nsreason.evaluation.report import Score, wilson
 
 FACTS = st.lists(st.integers(0, 60), min_size=1, max_size=300)
 

@@ -15,7 +15,7 @@ from nsreason.comparison_figures import Figures
 from nsreason.comparison_report import table, to_markdown
 from nsreason.comparison_sheets import accuracy, cost, runs, sheets
 from nsreason.comparison_words import budget, cut, duration, failures, interval, percent, words
-from nsreason.report import Score, wilson
+from nsreason.evaluation.report import Score, wilson
 
 
 def printed(found: Comparison, width: int) -> str:

@@ -14,7 +14,7 @@ from nsreason.data.answers import normalise_answer, reference_answer
 from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.dsl.kinds import NUMBER, OBJECTS
 from nsreason.errors import DataError
-from nsreason.evaluation import evaluate
+from nsreason.evaluation.evaluator import evaluate
 from nsreason.queries.answer_text import same_answer
 from nsreason.queries.query import Query, Reply
 

@@ -13,8 +13,8 @@ from toy_pictures import TINY, write_folder
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.detection_report import evaluate_detector, report
 from nsreason.errors import DataError
+from nsreason.evaluation.detection_report import evaluate_detector, report
 from nsreason.perception.detections.readers import Detections, read_detections, write_detections
 from nsreason.perception.detections.writers import outlined, write_nscl
 from nsreason.perception.detector.batch import make_batch

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nsreason import evaluation
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import DataError, DomainError, NsreasonError
-from nsreason.evaluation import Unanswered, evaluate
+from nsreason.evaluation import evaluator
+from nsreason.evaluation.evaluator import Unanswered, evaluate
+from nsreason.evaluation.report import Report, wilson
 from nsreason.executors import execute
 from nsreason.executors.lenient import execute_leniently
 from nsreason.programs.text_reader import parse_program
-from nsreason.report import Report, wilson
 from nsreason.scenes.scene import Scene
 
 RED = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
@@ -145,7 +145,7 @@ def test_parsed_programs_are_compared_with_the_given(files: tuple[Path, Path], t
 
 def test_a_chunk_boundary_changes_nothing(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate(*files)
-    monkeypatch.setattr(evaluation, "CHUNK", {"given": 3, "parsed": 3})
+    monkeypatch.setattr(evaluator, "CHUNK", {"given": 3, "parsed": 3})
     seen: list[tuple[int, int | None]] = []
     assert counts(evaluate(*files, progress=lambda done, total: seen.append((done, total)))) == counts(whole)
     assert seen == [(0, 11), (3, 11), (6, 11), (9, 11), (11, 11)]
@@ -153,9 +153,9 @@ def test_a_chunk_boundary_changes_nothing(files: tuple[Path, Path], monkeypatch:
 
 @pytest.mark.parametrize("programs", ["given", "parsed"])
 def test_processes_change_nothing(
-    programs: evaluation.ProgramSource, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    programs: evaluator.ProgramSource, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "CHUNK", {"given": 2, "parsed": 2})
+    monkeypatch.setattr(evaluator, "CHUNK", {"given": 2, "parsed": 2})
     one = evaluate(*files, programs=programs, out=tmp_path / "one.jsonl")
     two = evaluate(*files, programs=programs, out=tmp_path / "two.jsonl", jobs=2)
     assert counts(one) == counts(two)
@@ -167,7 +167,7 @@ def _die(*_: object) -> None:
 
 
 def test_a_dead_worker_is_reported(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "_work", _die)
+    monkeypatch.setattr(evaluator, "_work", _die)
     with pytest.raises(DataError, match="a worker process ended before its time"):
         evaluate(*files, jobs=2)
 
@@ -226,7 +226,7 @@ class _StopError(Exception):
 
 def interrupted(files: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """What an evaluation leaves that ends after its second chunk of three questions."""
-    monkeypatch.setattr(evaluation, "CHUNK", {"given": 3, "parsed": 3})
+    monkeypatch.setattr(evaluator, "CHUNK", {"given": 3, "parsed": 3})
 
     def stop(done: int, total: int | None) -> None:
         if done == 6:

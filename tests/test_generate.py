@@ -18,7 +18,7 @@ from nsreason.cli.app import app
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
-from nsreason.evaluation import ProgramSource, evaluate
+from nsreason.evaluation.evaluator import ProgramSource, evaluate
 from nsreason.executors import execute, spell
 from nsreason.generators import (
     SHAPES,

@@ -21,13 +21,13 @@ from nsreason.cli import pictures
 from nsreason.cli.app import app
 from nsreason.data.questions import read_questions
 from nsreason.errors import CheckpointError, DataError
-from nsreason.image_evaluation import evaluate_images, images_of
+from nsreason.evaluation.images import evaluate_images, images_of
+from nsreason.evaluation.perception_report import PerceptionReport, match_places
 from nsreason.language.question_parser import parse_question
 from nsreason.perception.detections.readers import Detections, decode_masks, encode_masks, write_detections
 from nsreason.perception.images import read_image, write_png
 from nsreason.perception.letterbox import Fit
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
-from nsreason.perception_report import PerceptionReport, match_places
 from nsreason.reasoners.image_pipeline import Looked, SceneParserReasoner, fitted
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import save_checkpoint

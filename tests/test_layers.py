@@ -42,7 +42,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("nsreason.data", "nsreason.nn", "nsreason.training.model"),
     ("nsreason.perception", "nsreason.queries.image"),
     ("nsreason.executors", "nsreason.models.answer_networks"),
-    ("nsreason.reasoners.reasoner", "nsreason.answering", "nsreason.report"),
+    ("nsreason.reasoners.reasoner", "nsreason.evaluation.answerer", "nsreason.evaluation.report"),
     (
         "nsreason.comparison",
         "nsreason.comparison_examples",
@@ -58,7 +58,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         "nsreason.models.nscl.data",
         "nsreason.perception.detector.data",
-        "nsreason.detection_report",
+        "nsreason.evaluation.detection_report",
         "nsreason.models.nscl.image_data",
         "nsreason.models.nscl.learner",
         "nsreason.models.nscl.concepts_map",
@@ -66,13 +66,13 @@ LAYERS: list[tuple[str, ...]] = [
         "nsreason.models.nscl.embedding_maps",
         "nsreason.perception.scene_parser.data",
         "nsreason.reasoners.image_pipeline",
-        "nsreason.perception_report",
+        "nsreason.evaluation.perception_report",
     ),
     ("nsreason.generators",),  # it executes the questions that it makes
     (
         "nsreason.training.trainer",
-        "nsreason.evaluation",
-        "nsreason.image_evaluation",
+        "nsreason.evaluation.evaluator",
+        "nsreason.evaluation.images",
         "nsreason.reasoners.asked_images",
         "nsreason.compare",
         "nsreason.training.failures",

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.errors import DataError, LockError, NsreasonError, NsreasonWarning
-from nsreason.evaluation import evaluate
+from nsreason.evaluation.evaluator import evaluate
 from nsreason.generators import write_dataset
 from nsreason.io.locks import locked_file, locked_folder
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import NsreasonError
-from nsreason.evaluation import evaluate
+from nsreason.evaluation.evaluator import evaluate
 from nsreason.executors import execute
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene

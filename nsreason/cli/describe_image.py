@@ -64,7 +64,7 @@ def describe_image(
     given = pictures.load_detections(detections)
     reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
     from ..data.image_names import called
-    from ..image_evaluation import AT_ONCE, views
+    from ..evaluation.images import AT_ONCE, views
 
     bad: list[NsreasonError] = []
     names = called(paths)

@@ -18,7 +18,7 @@ from . import checks, options, output, pictures, progress
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..detection_report import DetectionReport
+    from ..evaluation.detection_report import DetectionReport
     from ..perception.detections.readers import DetectionFile, Detections
     from ..perception.detector.detector import Detector
     from ..perception.familiarity import Familiarity
@@ -278,7 +278,7 @@ def _write(
 def _figures(
     found: Sequence[Detections], truth: DetectionFile, score: float, detector: Detector, seconds: float
 ) -> DetectionReport:
-    from ..detection_report import report
+    from ..evaluation.detection_report import report
     from ..perception.detector.data import labelled
 
     told = [labelled(truth.by_image(one.image), truth.categories, detector.categories) for one in found]

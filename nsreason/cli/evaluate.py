@@ -13,9 +13,9 @@ import typer
 from . import checks, options, output, pictures, progress
 
 if TYPE_CHECKING:
-    from ..evaluation import Report
+    from ..evaluation.evaluator import Report
 
-# nsreason.answering has these; naming them here again keeps `--help` from importing it. A test compares them.
+# nsreason.evaluation.answerer has these; naming them here again keeps `--help` from importing it. A test compares them.
 ProgramSource = Literal["given", "parsed"]
 OnError = Literal["answer", "skip", "raise"]
 
@@ -156,7 +156,7 @@ def evaluate(
         return 2 if report.bad.count and report.bad.count == report.questions else 0
     assert scenes is not None
 
-    from ..evaluation import evaluate
+    from ..evaluation.evaluator import evaluate
 
     if resume and out in (None, "-"):
         raise output.UsageError("--resume needs the --out FILE of the interrupted run")
@@ -206,7 +206,7 @@ def _evaluate_images(
 ) -> Report:
     given = pictures.load_detections(detections)
     reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
-    from ..image_evaluation import evaluate_images
+    from ..evaluation.images import evaluate_images
 
     with progress.counted("looking at", "images") as looked:
         report, seen = evaluate_images(
@@ -275,10 +275,10 @@ def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | 
     from ..perception.scene_parser.parser import SceneParser
 
     if isinstance(model, SceneParser):
-        from ..image_evaluation import evaluate_parser
+        from ..evaluation.images import evaluate_parser
 
         return evaluate_parser(model, data, part, limit=limit)
-    from ..detection_report import evaluate_detector
+    from ..evaluation.detection_report import evaluate_detector
 
     with progress.counted("looking at", "images") as looked:
         return evaluate_detector(model, data, part, limit=limit, batch_size=batch_size or 8, progress=looked)

@@ -11,11 +11,11 @@ from ..errors import CheckpointError, DataError, NsreasonError
 from . import answers, options, output
 
 if TYPE_CHECKING:
+    from ..evaluation.report import Report
     from ..models.nscl.data import Example
     from ..models.nscl.learner import ConceptLearner
     from ..models.nscl.probes import Probes
     from ..programs.program import Program
-    from ..report import Report
     from ..traces.trace import Trace
 
 BATCH = 1024  # questions at once
@@ -58,10 +58,10 @@ def evaluated(
     learner: ConceptLearner, examples: list[Example], name: str, programs: str, batch_size: int | None = None
 ) -> Report:
     """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
-    from ..answering import QuestionTypes
     from ..data.predictions import Prediction, Status
+    from ..evaluation.answerer import QuestionTypes
+    from ..evaluation.report import Report
     from ..executors import spell
-    from ..report import Report
 
     began = perf_counter()
     types = QuestionTypes(learner.domain)

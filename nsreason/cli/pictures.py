@@ -178,7 +178,7 @@ def look_at(path: str, reasoner: ImageReasoner) -> Looked:
     Raises:
         DataError: it cannot be read.
     """
-    from ..image_evaluation import with_transparency
+    from ..evaluation.images import with_transparency
     from ..perception.images import read_transparent
 
     with output.step(f"looked at {path}"):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
-from ..answering import QuestionTypes
 from ..data.questions import QuestionRecord
 from ..dsl.domain import load_domain
 from ..errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
+from ..evaluation.answerer import QuestionTypes
 from ..models.answer_networks.data import visible
 from ..models.answer_networks.mlp import parameters
 from ..models.answer_networks.network import Neural, NeuralConfig, settled

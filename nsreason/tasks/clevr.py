@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..answering import QuestionTypes
 from ..data.answers import reference_answer
 from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
+from ..evaluation.answerer import QuestionTypes
 from ..models.nscl.data import find_files, nodes
 from ..queries.image import Picture
 from ..queries.query import Query

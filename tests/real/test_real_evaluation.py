@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.data import QuestionRecord, load_scenes, read_questions, write_questions, write_scenes
-from nsreason.evaluation import ProgramSource, evaluate
+from nsreason.evaluation.evaluator import ProgramSource, evaluate
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 QUESTIONS, SCENES = DATA / "CLEVR_train_questions.json", DATA / "CLEVR_train_scenes.json"

@@ -26,11 +26,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from ...answering import QuestionTypes
 from ...data.dataset_folder import IMAGES, INSTANCES, new_dataset
 from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
+from ...evaluation.answerer import QuestionTypes
 from ...io.files import atomic_write
 from ...scenes.scene import Scene
 from .families import choose_families, families_of

@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...answering import QuestionTypes
 from ...data.answers import reference_answer
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import SceneFile, load_scenes
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
+from ...evaluation.answerer import QuestionTypes
 from ...perception.detections.readers import Detections
 from ...perception.features.regions import Cut
 from ...perception.features.state_descriptions import StateConfig, state_rows

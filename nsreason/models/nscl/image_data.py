@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...answering import QuestionTypes
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import load_scenes
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
+from ...evaluation.answerer import QuestionTypes
 from ...perception.detections.readers import DetectionFile, Detections, read_detections
 from ...perception.features.regions import RegionConfig, cut_masks, resized
 from ...perception.images import ImageFolder, read_image

@@ -32,16 +32,16 @@ from typing import get_args
 
 import msgspec
 
-from .answering import Answerer, OnError, Options, ProgramSource, Unanswered
-from .data.predictions import Journal, Stream
-from .data.questions import QuestionRecord
-from .data.records import Records, read_records
-from .data.scenes import PackedScenes, SceneFile, load_scenes
-from .dsl.domain import Domain, load_domain
-from .errors import DataError
-from .io.locks import locked_file
+from ..data.predictions import Journal, Stream
+from ..data.questions import QuestionRecord
+from ..data.records import Records, read_records
+from ..data.scenes import PackedScenes, SceneFile, load_scenes
+from ..dsl.domain import Domain, load_domain
+from ..errors import DataError
+from ..io.locks import locked_file
+from ..scenes.scene import Scene
+from .answerer import Answerer, OnError, Options, ProgramSource, Unanswered
 from .report import EXAMPLES, Failures, Report
-from .scenes.scene import Scene
 
 __all__ = ["OnError", "ProgramSource", "Report", "Unanswered", "evaluate"]
 
@@ -177,7 +177,7 @@ def _journal(
         return _Nowhere()
     if str(out) == "-":
         return Stream()
-    from . import __version__
+    from .. import __version__
 
     run = {
         "version": __version__,

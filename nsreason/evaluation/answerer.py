@@ -11,16 +11,16 @@ from typing import Literal
 
 import msgspec
 
-from .data.answers import reference_answer
-from .data.predictions import Prediction
-from .data.questions import QuestionRecord, decode_program, decode_question
-from .data.records import Records
-from .data.scenes import SceneFile
-from .dsl.domain import Domain
-from .dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
-from .errors import DataError, ExecutionError, NsreasonError
-from .io.decoding import valid_text
-from .programs.program import Program
+from ..data.answers import reference_answer
+from ..data.predictions import Prediction
+from ..data.questions import QuestionRecord, decode_program, decode_question
+from ..data.records import Records
+from ..data.scenes import SceneFile
+from ..dsl.domain import Domain
+from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
+from ..errors import DataError, ExecutionError, NsreasonError
+from ..io.decoding import valid_text
+from ..programs.program import Program
 from .report import Report
 
 ProgramSource = Literal["given", "parsed"]
@@ -144,7 +144,7 @@ class Answerer:
         if self.options.programs == "given":
             program = given
         else:
-            from .language.question_parser import parse_question
+            from ..language.question_parser import parse_question
 
             try:
                 program, error = parse_question(record.question or "", self.domain), None
@@ -169,7 +169,7 @@ class Answerer:
         return True
 
     def _execute(self, asked: list[_Asked]) -> None:
-        from .executors import SceneBatch, execute_batch, spell
+        from ..executors import SceneBatch, execute_batch, spell
 
         ready = [a for a in asked if a.program is not None]
         # A batch of this chunk's scenes alone: a scene that lacks a relation then slows its own chunk only.
@@ -186,8 +186,8 @@ class Answerer:
                 a.told.prediction = spell(answer)
 
     def _leniently(self, asked: _Asked) -> str | None:
-        from .executors import spell
-        from .executors.lenient import execute_leniently
+        from ..executors import spell
+        from ..executors.lenient import execute_leniently
 
         assert asked.program is not None
         try:
@@ -218,7 +218,7 @@ def _unanswered(record: QuestionRecord, error: NsreasonError) -> Unanswered:
 
 
 def _equivalent(a: Program, b: Program) -> bool:
-    from .programs.canonical import equivalent
+    from ..programs.canonical import equivalent
 
     return a == b or equivalent(a, b)
 

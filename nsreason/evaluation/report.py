@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .data.predictions import Prediction
+from ..data.predictions import Prediction
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -17,29 +17,29 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from .answering import OnError, ProgramSource, QuestionTypes
-from .data.answers import reference_answer
-from .data.predictions import Prediction
-from .data.questions import QuestionRecord, read_questions
-from .data.records import BadRecord
-from .data.scenes import SceneFile, load_scenes
-from .dsl.domain import Domain
-from .errors import DataError, NsreasonError
-from .evaluation import evaluate
-from .io.files import atomic_write
-from .io.locks import locked_file
-from .perception.images import read_image, read_transparent, transparency
-from .perception.scene_parser.data import SceneParserData, annotated, scenes_of
+from ..data.answers import reference_answer
+from ..data.predictions import Prediction
+from ..data.questions import QuestionRecord, read_questions
+from ..data.records import BadRecord
+from ..data.scenes import SceneFile, load_scenes
+from ..dsl.domain import Domain
+from ..errors import DataError, NsreasonError
+from ..io.files import atomic_write
+from ..io.locks import locked_file
+from ..perception.images import read_image, read_transparent, transparency
+from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
+from ..programs.program import Program
+from ..reasoners.asked_images import Asked, AskedImages
+from ..reasoners.image_pipeline import ImageReasoner, Looked
+from ..scenes.scene import Scene
+from .answerer import OnError, ProgramSource, QuestionTypes
+from .evaluator import evaluate
 from .perception_report import PerceptionReport
-from .programs.program import Program
-from .reasoners.asked_images import Asked, AskedImages
-from .reasoners.image_pipeline import ImageReasoner, Looked
 from .report import EXAMPLES, Failures, Report
-from .scenes.scene import Scene
 
 if TYPE_CHECKING:
-    from .perception.detections.readers import DetectionFile, Detections
-    from .perception.scene_parser.parser import SceneParser
+    from ..perception.detections.readers import DetectionFile, Detections
+    from ..perception.scene_parser.parser import SceneParser
 
 Progress = Callable[[int, int | None], None]
 Part = Literal["all", "held-out"]
@@ -291,8 +291,8 @@ def _answered(
     programs: ProgramSource,
 ) -> dict[int, Prediction]:
     """The predictions of one image's questions, by their numbers."""
-    from .executors import spell
-    from .language.question_parser import parse_question
+    from ..executors import spell
+    from ..language.question_parser import parse_question
 
     lines: dict[int, Prediction] = {}
     ready: list[tuple[int, QuestionRecord, Program]] = []

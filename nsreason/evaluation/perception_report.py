@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .dsl.domain import Domain
-from .errors import NsreasonError, SceneError
+from ..dsl.domain import Domain
+from ..errors import NsreasonError, SceneError
+from ..scenes.scene import Scene
 from .report import Score
-from .scenes.scene import Scene
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -183,8 +183,8 @@ def match_places(seen: Scene, truth: Scene, size: tuple[int, int]) -> list[tuple
     Raises:
         DataError: a mask is damaged. SceneError: the annotation does not say where its objects are seen.
     """
-    from .perception.detections.readers import match
-    from .perception.scene_parser.data import annotated_regions
+    from ..perception.detections.readers import match
+    from ..perception.scene_parser.data import annotated_regions
 
     if not len(seen) or not len(truth):
         return []

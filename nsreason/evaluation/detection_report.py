@@ -12,15 +12,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import DataError
-from .perception.detections.readers import CocoFigures, Detections, evaluate_detections, match
-from .perception.detector.data import DetectionData, load_detection_data
+from ..errors import DataError
+from ..perception.detections.readers import CocoFigures, Detections, evaluate_detections, match
+from ..perception.detector.data import DetectionData, load_detection_data
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from .perception.detector.batch import DetectionExample
-    from .perception.detector.detector import Detector
+    from ..perception.detector.batch import DetectionExample
+    from ..perception.detector.detector import Detector
 
 LEAST = 0.05  # average precision needs what is found with little certainty, too
 Part = Literal["all", "held-out"]

@@ -1,0 +1,1 @@
+"""One reasoner, one report."""
