@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from nsreason.cli.compare import write_report
-from nsreason.compare import compare
-from nsreason.comparison import Comparison, Run
+from nsreason.comparison.comparer import compare
+from nsreason.comparison.results import Comparison, Run
 from nsreason.evaluation.report import wilson
 from nsreason.reasoners.reasoner import read_budget
 

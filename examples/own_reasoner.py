@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nsreason import Scene
-from nsreason.compare import compare
+from nsreason.comparison.comparer import compare
 from nsreason.errors import NsreasonError
 from nsreason.generators import write_dataset
 from nsreason.queries.query import Query, Reply

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from nsreason.comparison import Comparison, Example, Kind, Question, Run
+from nsreason.comparison.results import Comparison, Example, Kind, Question, Run
 
 TYPES = {"count": 12, "exist": 2, "compare number": 2, "compare attribute": 2, "query": 8}  # type -> answers
 SIZES = (1_000, 10_000, 100_000)

@@ -41,10 +41,10 @@ from toy_models import examples
 from toy_queries import network_config, queries
 from toy_run import RECIPE
 
-from nsreason.compare import compare
-from nsreason.comparison import Comparison
-from nsreason.comparison_page import page
-from nsreason.comparison_report import figures_json, to_markdown
+from nsreason.comparison.comparer import compare
+from nsreason.comparison.html import page
+from nsreason.comparison.results import Comparison
+from nsreason.comparison.text import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
 from nsreason.io.toml import write_toml

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.comparison import Comparison
+from nsreason.comparison.results import Comparison
 
 TASK = "toy_reasoners:Sums"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from nsreason.compare import Plan, compare
-from nsreason.comparison import Comparison
+from nsreason.comparison.comparer import Plan, compare
+from nsreason.comparison.results import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.queries.query import accuracy
 from nsreason.reasoners.reasoner import Budget, read_budget

@@ -9,7 +9,7 @@ from pathlib import Path
 import comparisons
 import pytest
 
-from nsreason.comparison import Comparison, Question, Run
+from nsreason.comparison.results import Comparison, Question, Run
 from nsreason.errors import DataError
 
 

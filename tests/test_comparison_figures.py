@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.comparison import Comparison, Question, Run
-from nsreason.comparison_figures import MOST_BINS, Agreement, Figures, bins_of, figures_json
+from nsreason.comparison.results import Comparison, Question, Run
+from nsreason.comparison.statistics import MOST_BINS, Agreement, Figures, bins_of, figures_json
 from nsreason.evaluation.report import Score, wilson
 
 FACTS = st.lists(st.integers(0, 60), min_size=1, max_size=300)

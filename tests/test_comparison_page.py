@@ -11,10 +11,10 @@ from pathlib import Path
 import comparisons
 import pytest
 
-from nsreason.comparison import Comparison, Example, Question, Run
-from nsreason.comparison_figures import Figures
-from nsreason.comparison_page import page
-from nsreason.comparison_words import interval, percent
+from nsreason.comparison.html import page
+from nsreason.comparison.results import Comparison, Example, Question, Run
+from nsreason.comparison.statistics import Figures
+from nsreason.comparison.wording import interval, percent
 from nsreason.scenes.scene import Scene
 from nsreason.traces.scene_plan import plan
 

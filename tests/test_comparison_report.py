@@ -10,11 +10,11 @@ import comparisons
 import pytest
 from rich.console import Console
 
-from nsreason.comparison import Comparison, Example, Run
-from nsreason.comparison_figures import Figures
-from nsreason.comparison_report import table, to_markdown
-from nsreason.comparison_sheets import accuracy, cost, runs, sheets
-from nsreason.comparison_words import budget, cut, duration, failures, interval, percent, words
+from nsreason.comparison.results import Comparison, Example, Run
+from nsreason.comparison.statistics import Figures
+from nsreason.comparison.tables import accuracy, cost, runs, sheets
+from nsreason.comparison.text import table, to_markdown
+from nsreason.comparison.wording import budget, cut, duration, failures, interval, percent, words
 from nsreason.evaluation.report import Score, wilson
 
 

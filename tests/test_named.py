@@ -272,7 +272,7 @@ def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Pat
 
 def test_a_comparison_that_was_handed_on_imports_nothing(hostile: Path, tmp_path: Path) -> None:
     """Each text in its files that could name a module names one: it is compared with what is asked for, no more."""
-    from nsreason.compare import compare
+    from nsreason.comparison.comparer import compare
     from nsreason.generators import write_dataset
 
     write_dataset(tmp_path / "data", scenes=3, questions_per_scene=2, seed=1)

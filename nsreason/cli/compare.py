@@ -13,7 +13,7 @@ import typer
 from . import checks, options, output
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
+    from ..comparison.results import Comparison
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 100 --out small",
@@ -113,7 +113,7 @@ def compare(
     checks.data(data, "--data")
     checks.new_folder(out, "--out")
     overrides = options.set_by(context, KEYS, {"device": device, "batch_size": batch_size}, set_ or [])
-    from ..compare import compare as run
+    from ..comparison.comparer import compare as run
 
     plan: dict[str, Any] = {
         "task_settings": _settings(with_ or []),
@@ -135,16 +135,16 @@ def compare(
             found = run(task, data, names, out, progress=progress, **plan)
         write_report(found, out)
     if as_json:
-        from ..comparison_report import figures_json
+        from ..comparison.text import figures_json
 
         output.put_json({"folder": out, **figures_json(found)})
     else:
-        from ..comparison_report import table
+        from ..comparison.text import table
 
         output.put_table(table(found))
         output.remark(f"{out}/report.html has plots, agreement and examples")
     if found.failed:
-        from ..comparison_words import failures
+        from ..comparison.wording import failures
 
         output.complain(failures(found))
     return 1 if found.failed else 0
@@ -206,8 +206,8 @@ def write_report(found: Comparison, out: str | Path) -> None:
     """
     import json
 
-    from ..comparison_page import page
-    from ..comparison_report import figures_json, to_markdown
+    from ..comparison.html import page
+    from ..comparison.text import figures_json, to_markdown
     from ..io.files import atomic_write
 
     told = {

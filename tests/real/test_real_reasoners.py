@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.compare import compare
+from nsreason.comparison.comparer import compare
 from nsreason.queries.query import accuracy
 from nsreason.reasoners.reasoner import Budget, Lesson, reasoner_class
 from nsreason.tasks import make_task

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from .comparison import REMEDY, Run
-from .errors import DataError
-from .io.decoding import Whole, check_plain, decode_file
-from .io.files import atomic_write
+from ..errors import DataError
+from ..io.decoding import Whole, check_plain, decode_file
+from ..io.files import atomic_write
+from .results import REMEDY, Run
 
 
 def write_record(path: Path, told: Any) -> None:

@@ -3,7 +3,7 @@
     found = Comparison.from_json(path.read_bytes(), path)
     found.runs[0].accuracy(found.queries)
 
-No torch is imported here. `nsreason.compare` makes it, `nsreason.comparison_report` tells it.
+No torch is imported here. `nsreason.comparison.comparer` makes it, `nsreason.comparison.text` tells it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from .errors import DataError
-from .io.decoding import Count, Seconds, Whole, check_plain, decode
-from .queries.answer_text import same_answer
-from .reasoners.reasoner import Kind
+from ..errors import DataError
+from ..io.decoding import Count, Seconds, Whole, check_plain, decode
+from ..queries.answer_text import same_answer
+from ..reasoners.reasoner import Kind
 
 REMEDY = "remove it, to have it made anew"
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from .comparison import Comparison, Example, Question, Run
-from .evaluation.report import TYPES, Score
+from ..evaluation.report import TYPES, Score
+from .results import Comparison, Example, Question, Run
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention
 MOST_BINS = 12  # points of a curve; where a fact has more values, neighbours share one

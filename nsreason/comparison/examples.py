@@ -6,11 +6,11 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
-from .comparison import Comparison
-from .queries.query import Query
+from ..queries.query import Query
+from .results import Comparison
 
 if TYPE_CHECKING:
-    from .queries.image import Picture
+    from ..queries.image import Picture
 
 _SIDE = 360  # pixels: pictures are not shown larger
 
@@ -37,7 +37,7 @@ def drawing(query: Query) -> str | None:
     if "picture" in query.seen:
         return _picture(query.seen["picture"])
     if "scene" in query.seen:
-        from .traces.scene_plan import plan
+        from ..traces.scene_plan import plan
 
         return plan(query.seen["scene"]).svg
     return None
@@ -46,7 +46,7 @@ def drawing(query: Query) -> str | None:
 def _picture(picture: Picture) -> str | None:
     from PIL import Image
 
-    from .errors import NsreasonError
+    from ..errors import NsreasonError
 
     try:
         pixels = picture.tensor().permute(1, 2, 0).numpy()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .comparison import Comparison, Run
-from .comparison_figures import Bin, Figures, RunFigures
-from .evaluation.report import Score
+from ..evaluation.report import Score
+from .results import Comparison, Run
+from .statistics import Bin, Figures, RunFigures
 
 NONE = "–"
 _SHOWN = 3  # failures that the headline names

@@ -11,26 +11,13 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from .comparison import Comparison, Example
-from .comparison_figures import Bin, Figures
-from .comparison_sheets import (
-    Cell,
-    Head,
-    Row,
-    Sheet,
-    accuracy,
-    agreement,
-    beside,
-    cost,
-    fact,
-    is_wide,
-    runs,
-    told_facts,
-)
-from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
-from .evaluation.report import Score
-from .pages import svg_plot
-from .pages.svg_plot import Plot, Point, Series
+from ..evaluation.report import Score
+from ..pages import svg_plot
+from ..pages.svg_plot import Plot, Point, Series
+from .results import Comparison, Example
+from .statistics import Bin, Figures
+from .tables import Cell, Head, Row, Sheet, accuracy, agreement, beside, cost, fact, is_wide, runs, told_facts
+from .wording import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
 
 _escape = html.escape
 _LONG = 18  # letters of a name, from which on it may be broken

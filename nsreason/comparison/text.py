@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .comparison import Comparison, Example
-from .comparison_figures import Figures, figures_json
-from .comparison_sheets import Cell, Head, Row, Sheet, sheets
-from .comparison_words import NONE, about, cut, heading, interval, lead, notes, percent, reply, words
+from .results import Comparison, Example
+from .statistics import Figures, figures_json
+from .tables import Cell, Head, Row, Sheet, sheets
+from .wording import NONE, about, cut, heading, interval, lead, notes, percent, reply, words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -23,17 +23,17 @@ from typing import Any
 
 import msgspec
 
-from .comparison import Comparison, Example, Question, Run
-from .comparison_examples import choose, drawing, story
-from .comparison_files import read_plan, read_run, write_record
-from .errors import DataError, NsreasonError, RecipeError, did_you_mean
-from .io.decoding import valid_text
-from .io.files import sweep
-from .io.locks import locked_folder
-from .queries.query import Query, digest
-from .reasoners.reasoner import Budget, Lesson, Reasoner, reasoner_class
-from .tasks import TaskSplit, make_task
-from .training.failures import unexpected
+from ..errors import DataError, NsreasonError, RecipeError, did_you_mean
+from ..io.decoding import valid_text
+from ..io.files import sweep
+from ..io.locks import locked_folder
+from ..queries.query import Query, digest
+from ..reasoners.reasoner import Budget, Lesson, Reasoner, reasoner_class
+from ..tasks import TaskSplit, make_task
+from ..training.failures import unexpected
+from .examples import choose, drawing, story
+from .files import read_plan, read_run, write_record
+from .results import Comparison, Example, Question, Run
 
 _TRACE = 56  # columns of a trace: what stands beside the answers without being moved sideways
 
@@ -372,13 +372,13 @@ def _rounded(score: float | None) -> float | None:
 
 
 def _version() -> str:
-    from . import __version__
+    from .. import __version__
 
     return __version__
 
 
 def _machine() -> str:
-    from .training.run_log import machine
+    from ..training.run_log import machine
 
     told = machine()
     accelerators = "".join(f", {name}" for name in told["accelerators"])

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .comparison_figures import Figures, RunFigures
-from .comparison_words import NONE, duration, percent, questions, span, trained_on
-from .evaluation.report import Score
+from ..evaluation.report import Score
+from .statistics import Figures, RunFigures
+from .wording import NONE, duration, percent, questions, span, trained_on
 
 MOST_TYPES = 8  # columns; of more types, each is a row and the reasoners are the columns
 

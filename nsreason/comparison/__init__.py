@@ -1,0 +1,1 @@
+"""Several reasoners, one table."""
