@@ -25,13 +25,13 @@ def main() -> None:
 
 def _parse(arguments: list[str]) -> int:
     """`nsreason parse`, without typer where its arguments are plain."""
-    from .cli import exits, parsing
+    from .cli import exit_codes, parsing
 
     told = None if "_NSREASON_COMPLETE" in os.environ else parsing.plain(arguments)
     if told is None:
         return _any()
     questions, options = told
-    return exits.ended(
+    return exit_codes.ended(
         lambda: parsing.parse_questions(questions, **options),  # type: ignore[arg-type] # each of its own type
         as_json=bool(options.get("as_json")),
     )

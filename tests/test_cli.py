@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 import nsreason
 from nsreason.cli import checks, compare, evaluate, options, output, parsing, train
 from nsreason.cli.app import app
-from nsreason.cli.forms import JSON_DIALECTS
+from nsreason.cli.formats import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dsl.domain import bundled_domains, load_domain
 from nsreason.dsl.ops import OPS

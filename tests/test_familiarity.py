@@ -278,7 +278,7 @@ def test_ask_and_evaluate_warn(folder: Path) -> None:
 
 
 def test_what_weights_of_ones_own_have_learned_is_not_known(folder: Path, familiarity: Familiarity) -> None:
-    from nsreason.cli.pictures import load_reasoner
+    from nsreason.cli.image_inputs import load_reasoner
 
     own = str(bundled("scene-parser"))
     assert load_reasoner(None, own, str(bundled("detector")))[0].familiarity is None  # type: ignore[attr-defined]

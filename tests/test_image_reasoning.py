@@ -17,7 +17,7 @@ from painted import HEIGHT, WIDTH, view, write_painted
 from torch import Tensor
 from typer.testing import CliRunner, Result
 
-from nsreason.cli import pictures
+from nsreason.cli import image_inputs
 from nsreason.cli.app import app
 from nsreason.data.questions import read_questions
 from nsreason.errors import CheckpointError, DataError
@@ -244,7 +244,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def finds(scenes: list[Scene], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "load_detector", lambda checkpoint, device="cpu", *, trust=False: Finds(scenes))
+    monkeypatch.setattr(image_inputs, "load_detector", lambda checkpoint, device="cpu", *, trust=False: Finds(scenes))
 
 
 def run(*args: str) -> Result:
@@ -315,20 +315,20 @@ def test_misuse_is_told(args: Sequence[str], message: str) -> None:
 @pytest.mark.usefixtures("finds")
 def test_a_checkpoint_of_another_model_is_refused(checkpoint: str) -> None:
     with pytest.raises(CheckpointError, match="holds a SceneParser, not a concept-learner"):
-        pictures.load_reasoner("concept-learner", checkpoint, None)
+        image_inputs.load_reasoner("concept-learner", checkpoint, None)
 
 
 def test_a_page_gets_a_picture_that_it_can_show(tmp_path: Path) -> None:
     image = torch.zeros(3, 4, 6, dtype=torch.uint8)
     write_png(tmp_path / "a.png", image)
-    with pictures.page_picture(str(tmp_path / "a.png")) as shown:
+    with image_inputs.page_picture(str(tmp_path / "a.png")) as shown:
         assert shown == str(tmp_path / "a.png")
     from PIL import Image
 
     Image.new("RGB", (6, 4)).save(tmp_path / "a.bmp")
-    with pictures.page_picture(str(tmp_path / "a.bmp")) as shown:
+    with image_inputs.page_picture(str(tmp_path / "a.bmp")) as shown:
         assert shown is not None and shown.endswith("a.png") and read_image(shown).shape == (3, 4, 6)
-    with pictures.page_picture("absent", wanted=False) as shown:
+    with image_inputs.page_picture("absent", wanted=False) as shown:
         assert shown is None
-    with pytest.raises(DataError, match="no such file"), pictures.page_picture(str(tmp_path / "absent.png")):
+    with pytest.raises(DataError, match="no such file"), image_inputs.page_picture(str(tmp_path / "absent.png")):
         pass

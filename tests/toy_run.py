@@ -14,7 +14,7 @@ import time
 
 from toy_models import examples
 
-from nsreason.cli.exits import ended
+from nsreason.cli.exit_codes import ended
 from nsreason.training.recipe import new_model, parse_recipe
 from nsreason.training.run_log import Status
 from nsreason.training.trainer import train

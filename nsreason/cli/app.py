@@ -23,7 +23,7 @@ from . import (
     domains,
     evaluate,
     execute,
-    exits,
+    exit_codes,
     generate,
     models,
     ops,
@@ -77,10 +77,10 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise exits.ClosedPipe from None
+            raise exit_codes.ClosedPipe from None
         except SystemExit as error:
             if error.code == 1:  # what rich makes of a closed pipe, although 1 is taken
-                raise exits.ClosedPipe from None
+                raise exit_codes.ClosedPipe from None
             raise  # a run that SIGTERM ended says 143
 
     def main(
@@ -108,7 +108,7 @@ class Commands(TyperGroup):
                 return _misused(error, as_json)
 
         with output.notes():
-            code = exits.ended(run, as_json=as_json)
+            code = exit_codes.ended(run, as_json=as_json)
         if standalone_mode:
             sys.exit(code)
         return code

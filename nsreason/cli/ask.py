@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import answers, checks, inputs, options, output, pictures
+from . import answers, checks, image_inputs, inputs, options, output
 
 if TYPE_CHECKING:
     from ..language.question_parser import QuestionParser
@@ -49,9 +49,9 @@ def ask(
     ] = None,
     index: options.Index = None,
     domain: options.Domain = "clevr",
-    by: pictures.WithBy = None,
-    checkpoint: pictures.Checkpoint = None,
-    detector: pictures.Detector = None,
+    by: image_inputs.WithBy = None,
+    checkpoint: image_inputs.Checkpoint = None,
+    detector: image_inputs.Detector = None,
     device: options.Device = "cpu",
     trust: options.Trust = False,
     trace: options.WithTrace = False,
@@ -111,10 +111,10 @@ def ask(
     lines = answers.one_page(inputs.question_lines(questions), html, png)
     answer = answers.Answering(held, image_file=image_file, **how)
     if checkpoint is not None and not _no_question(lines, parser):
-        from . import learned
+        from . import concept_learners
 
-        learner = learned.load_learner(checkpoint, device, trust=trust)
-        answer = learned.Learned(held, image_file=image_file, **how, learner=learner)
+        learner = concept_learners.load_learner(checkpoint, device, trust=trust)
+        answer = concept_learners.Learned(held, image_file=image_file, **how, learner=learner)
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
 
 
@@ -142,7 +142,7 @@ def _ask_picture(
     image: str,
     lines: Iterable[inputs.Line],
     how: dict[str, Any],
-    by: pictures.By | None,
+    by: image_inputs.By | None,
     checkpoint: str | None,
     detector: str | None,
     device: options.DeviceName,
@@ -152,10 +152,10 @@ def _ask_picture(
     """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
     from ..language.question_parser import question_parser
 
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
+    reasoner, _ = image_inputs.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
     parser = question_parser(reasoner.domain)
-    view = pictures.look_at(image, reasoner)
-    pictures.warn(view)
-    with pictures.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
-        answer = pictures.Pictured(**how, image_file=shown, reasoner=reasoner, view=view)
+    view = image_inputs.look_at(image, reasoner)
+    image_inputs.warn(view)
+    with image_inputs.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
+        answer = image_inputs.Pictured(**how, image_file=shown, reasoner=reasoner, view=view)
         return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

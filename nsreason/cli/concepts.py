@@ -60,10 +60,10 @@ def concepts(
     from ..models.nscl.concepts_map import to_png
     from ..models.nscl.concepts_page import Knowledge, page
     from ..models.nscl.embedding_maps import belonging, deciding, maps, nearest, objects_of
-    from . import learned
+    from . import concept_learners
 
-    learner = learned.load_learner(checkpoint, device, trust=trust)
-    examples = [] if data is None else learned.examples_of(learner, data, "all", "", "given")
+    learner = concept_learners.load_learner(checkpoint, device, trust=trust)
+    examples = [] if data is None else concept_learners.examples_of(learner, data, "all", "", "given")
     about = {"checkpoint": checkpoint} | ({} if data is None else {"data": data})
     seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
     objects = objects_of(learner, seen)
@@ -73,12 +73,12 @@ def concepts(
         nearest(learner),
         belonging(learner),
         {} if objects is None else deciding(learner, objects),
-        learned.probed(learner, examples) if examples else None,
+        concept_learners.probed(learner, examples) if examples else None,
         about,
     )
     if plot is not None:
         html = plot.lower().endswith(".html")
-        learned.write_file(plot, page(known).encode() if html else to_png(known.maps))
+        concept_learners.write_file(plot, page(known).encode() if html else to_png(known.maps))
         output.remark(f"wrote {plot}")
     if as_json:
         told: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import forms, inputs, options
+from . import formats, inputs, options
 
 EXAMPLES = (
     'nsreason convert "count(filter[red](scene()))" --to clevr',
@@ -44,7 +44,7 @@ def convert(
     from ..programs.dialects.registry import read_program
 
     told = load_domain(domain)
-    form = forms.Form(to, canonical=canonical)
+    form = formats.Form(to, canonical=canonical)
 
     def run(text: str) -> inputs.Outcome:
         written = form.write(read_program(text, source, told))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import checks, options, output, pictures, progress
+from . import checks, image_inputs, options, output, progress
 
 if TYPE_CHECKING:
     from ..scenes.scene import Scene
@@ -26,10 +26,10 @@ def describe_image(
     out: Annotated[
         str | None, typer.Option("--out", metavar="SCENES.json", help="Write a scene file in CLEVR's layout.")
     ] = None,
-    by: pictures.WithBy = None,
-    checkpoint: pictures.Checkpoint = None,
-    detector: pictures.Detector = None,
-    detections: pictures.Detections = None,
+    by: image_inputs.WithBy = None,
+    checkpoint: image_inputs.Checkpoint = None,
+    detector: image_inputs.Detector = None,
+    detections: image_inputs.Detections = None,
     domain: options.Domain = "clevr",
     device: options.Device = "cpu",
     trust: options.Trust = False,
@@ -61,8 +61,10 @@ def describe_image(
         checks.image(str(paths[0]))
     told = domain if "domain" in options.given(context) else None
     checks.domain_of(told, checks.looking(by, checkpoint, detector), "images")
-    given = pictures.load_detections(detections)
-    reasoner, _ = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
+    given = image_inputs.load_detections(detections)
+    reasoner, _ = image_inputs.load_reasoner(
+        by, checkpoint, detector, detects=given is None, device=device, trust=trust
+    )
     from ..data.image_names import called
     from ..evaluation.images import AT_ONCE, views
 
@@ -81,7 +83,7 @@ def describe_image(
                 held.append(scene)
             elif as_json:
                 output.put_json(scene.to_dict() | ({"warnings": list(view.warnings)} if view.warnings else {}))
-            pictures.warn(view)
+            image_inputs.warn(view)
             if not as_json:
                 output.put("\n".join(_lines(view.name, scene)))
     worst = 0

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import CheckpointError, DataError, NsreasonError
 from ..io.locks import locked_file, locked_folder
-from . import checks, options, output, pictures, progress
+from . import checks, image_inputs, options, output, progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -157,7 +157,7 @@ def load_detector(
         CheckpointError: there is none, or it holds another model.
         UsageError: there is no such device here.
     """
-    place = pictures.torch_device(device)
+    place = image_inputs.torch_device(device)
     from ..perception.bundled import bundled
     from ..perception.detector.detector import Detector
     from ..training.checkpoint import load_model

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import checks, options, output, pictures, progress
+from . import checks, image_inputs, options, output, progress
 
 if TYPE_CHECKING:
     from ..evaluation.evaluator import Report
@@ -49,13 +49,13 @@ def evaluate(
         str | None,
         typer.Option("--images", metavar="DIR", help="Answer from the pixels of these images, named in the questions."),
     ] = None,
-    by: pictures.WithBy = None,
+    by: image_inputs.WithBy = None,
     sees: Annotated[
         str | None,
         typer.Option("--checkpoint", metavar="FILE", help="For --images: a trained model, not the bundled one."),
     ] = None,
-    detector: pictures.Detector = None,
-    detections: pictures.Detections = None,
+    detector: image_inputs.Detector = None,
+    detections: image_inputs.Detections = None,
     part: Annotated[
         Literal["all", "held-out"],
         typer.Option("--part", help="Of --data or --images: all, or the last tenth, which training holds out."),
@@ -194,7 +194,7 @@ def _refuse_for(model: str, context: typer.Context) -> None:
 def _evaluate_images(
     questions: str,
     images: str,
-    by: pictures.By | None,
+    by: image_inputs.By | None,
     checkpoint: str | None,
     detector: str | None,
     detections: str | None,
@@ -204,8 +204,10 @@ def _evaluate_images(
     trust: bool,
     as_json: bool,
 ) -> Report:
-    given = pictures.load_detections(detections)
-    reasoner, kind = pictures.load_reasoner(by, checkpoint, detector, detects=given is None, device=device, trust=trust)
+    given = image_inputs.load_detections(detections)
+    reasoner, kind = image_inputs.load_reasoner(
+        by, checkpoint, detector, detects=given is None, device=device, trust=trust
+    )
     from ..evaluation.images import evaluate_images
 
     with progress.counted("looking at", "images") as looked:
@@ -236,7 +238,7 @@ def _evaluate_model(
     device: options.DeviceName,
     batch_size: int | None,
 ) -> int:
-    place = pictures.torch_device(device)
+    place = image_inputs.torch_device(device)
     from ..perception.detector.detector import Detector
     from ..perception.scene_parser.parser import SceneParser
     from ..training.checkpoint import load_model
@@ -253,12 +255,12 @@ def _evaluate_model(
             output.put_table(seen.table())
         return 0
 
-    from . import learned
+    from . import concept_learners
 
-    learner = learned.learner_of(model, checkpoint)
-    examples = learned.examples_of(learner, data, part, "", programs)[:limit]
-    report = learned.evaluated(learner, examples, checkpoint, programs, batch_size)
-    probes = learned.probed(learner, examples)
+    learner = concept_learners.learner_of(model, checkpoint)
+    examples = concept_learners.examples_of(learner, data, part, "", programs)[:limit]
+    report = concept_learners.evaluated(learner, examples, checkpoint, programs, batch_size)
+    probes = concept_learners.probed(learner, examples)
     if markdown is not None:
         _write(markdown, report.to_markdown())
     if as_json:

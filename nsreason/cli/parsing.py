@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import forms, inputs, output
+from . import formats, inputs, output
 
 FLAGS = {
     "--tree": "tree",
@@ -65,7 +65,7 @@ def parse_questions(
 
     if (to != "nested") + tree + dot > 1:
         raise output.UsageError("choose one of --to, --tree and --dot")
-    form = forms.Form(to, "tree" if tree else "dot" if dot else "program", canonical=canonical)
+    form = formats.Form(to, "tree" if tree else "dot" if dot else "program", canonical=canonical)
     parser = question_parser(load_domain(domain))
     lines = inputs.question_lines(questions)
     headed = (tree or dot or all_parses) and not (isinstance(lines, list) and len(lines) == 1)

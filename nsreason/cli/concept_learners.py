@@ -28,7 +28,7 @@ def load_learner(path: str, device: options.DeviceName = "cpu", *, trust: bool =
         CheckpointError: there is none, or it holds another model.
         UsageError: there is no such device here.
     """
-    from .pictures import torch_device
+    from .image_inputs import torch_device
 
     place = torch_device(device)
     from ..training.checkpoint import load_model

@@ -1,0 +1,1 @@
+"""All that is learned above pixels: one folder a family of models."""
