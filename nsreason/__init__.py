@@ -7,10 +7,8 @@ The names of `__all__` are looked up when they are first used, so that `import n
 
 from __future__ import annotations
 
-import sys as _sys
 from importlib import import_module as _import_module
 from pathlib import Path as _Path
-from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,24 +68,24 @@ __all__ = [
 ]
 
 _NAMES = {
-    "canonical": ("canonical", "equivalent"),
-    "describe": ("describe",),
-    "domain": ("Domain", "load_domain"),
+    "dsl.domain": ("Domain", "load_domain"),
+    "dsl.ops": ("OPS", "op"),
     "errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
-    "evaluation": ("evaluate",),
+    "evaluation.evaluator": ("evaluate",),
     "executors": ("Answer", "execute", "execute_batch", "trace"),
-    "ops": ("OPS", "op"),
-    "program": ("Call", "Program"),
-    "questions": ("parse_question", "readings"),
-    "scene": ("Scene",),
-    "surfaces": ("parse_program",),
+    "language.describe": ("describe",),
+    "language.question_parser": ("parse_question", "readings"),
+    "programs.canonical": ("canonical", "equivalent"),
+    "programs.program": ("Call", "Program"),
+    "programs.text_reader": ("parse_program",),
+    "scenes.scene": ("Scene",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-# In a checkout, executors/ and grammars/ lie beside this package, not inside it.
-_root = _Path(__file__).resolve().parent.parent
-if not (_root / "nsreason" / "executors").is_dir() and (_root / "executors").is_dir():
-    __path__.append(str(_root))
+# In a checkout, executors/, perception/ and grammars/ lie beside this package; .typings/nsreason links to them.
+_links = _Path(__file__).resolve().parent.parent / ".typings" / "nsreason"
+if not (_Path(__file__).parent / "executors").is_dir() and _links.is_dir():
+    __path__.append(str(_links))
 
 
 def ask(question: str, scene: Scene) -> Answer:
@@ -120,18 +118,3 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
-
-class _Package(_ModuleType):
-    """`canonical`, `describe` and `trace` are functions here and modules of that name below.
-
-    The import system sets an imported module as an attribute of its package: without this, what
-    `nsreason.traces.trace` is would hang on what was imported before. It is the function; the module is reached by
-    `from nsreason.traces.trace import ...`.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, _ModuleType)):
-            super().__setattr__(name, value)
-
-
-_sys.modules[__name__].__class__ = _Package

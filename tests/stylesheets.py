@@ -10,7 +10,7 @@ Colour = tuple[float, float, float]
 
 def themes(name: str) -> list[dict[str, Colour]]:
     """The colours of a page by name, without their dashes: by day, and by night."""
-    text = resources.files("nsreason").joinpath(name).read_text(encoding="utf-8")
+    text = resources.files(f"nsreason.{'traces' if name == 'trace.html' else 'comparison'}").joinpath(name).read_text(encoding="utf-8")
     style = text[text.index("<style>") : text.index("</style>")]
     day, night = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", block)) for block in style.split(":root {")[1:3])
     return [{k: rgb(v) for k, v in found.items()} for found in (day, day | night)]

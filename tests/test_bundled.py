@@ -120,7 +120,7 @@ def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
 def test_the_demos_picture_is_answered_as_its_scene() -> None:
     reasoner = SceneParserReasoner(load_model(bundled("detector")), load_model(bundled("scene-parser")))
     package = Path(nsreason.__file__).parent
-    view = reasoner.look([("picture.png", read_image(package / "demo_picture.png"))])[0]
-    told = load_scenes(package / "demo_scene.json").scenes[0]
+    view = reasoner.look([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
+    told = load_scenes(package / "cli" / "demo_scene.json").scenes[0]
     seen = reasoner.scene(view)
     assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(told.describe, range(len(told))))

@@ -29,7 +29,7 @@ from nsreason.reasoners.image_pipeline import SceneParserReasoner
 from nsreason.training.checkpoint import load_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-DEMO = Path(nsreason.__file__).parent / "demo_picture.png"
+DEMO = Path(nsreason.__file__).parent / "cli" / "demo_picture.png"
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_kitchen(row: Row) -> None:
     check(row, KITCHEN)
 
 
-DEMO = json.loads((Path(nsreason.__file__).parent / "demo_scene.json").read_text(encoding="utf-8"))["scenes"][0]
+DEMO = json.loads((Path(nsreason.__file__).parent / "cli" / "demo_scene.json").read_text(encoding="utf-8"))["scenes"][0]
 
 
 @pytest.mark.parametrize("row", table("scope.txt"))

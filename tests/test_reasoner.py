@@ -258,7 +258,8 @@ def test_budgets_that_are_none(wrong: dict[str, Any]) -> None:
 
 
 def test_the_table_is_read_without_torch() -> None:
-    code = "import sys, nsreason.reasoners.reasoner, nsreason.queries.query, nsreason.reasoners.annotated_scenes; print('torch' in sys.modules)"
+    rooms = "nsreason.reasoners.reasoner, nsreason.reasoners.annotated_scenes, nsreason.queries.query"
+    code = f"import sys, {rooms}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("False\n", "")
 

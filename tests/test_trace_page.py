@@ -368,7 +368,7 @@ def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_
 
 def number(pattern: str) -> float:
     """The one number of the style sheet behind a pattern."""
-    style = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
+    style = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
     (found,) = re.findall(pattern + r"([\d.]+)", style)
     return float(found)
 
@@ -380,7 +380,7 @@ def test_what_a_call_is_not_about_can_be_told_from_its_ground() -> None:
         assert contrast(colours["ink"], colours["floor"]) >= 4.5  # its number, which has a rim of the floor's colour
         for name in ("mark", "a", "b", "bad"):
             assert contrast(colours[name], colours["floor"]) >= 3
-    style = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
+    style = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
     assert f"--got: {ON_PHOTO.got}; --from-a: {ON_PHOTO.a}; --from-b: {ON_PHOTO.b};" in style
     white, veil, rim = rgb("#ffffff"), rgb("#0a0f14"), rgb("#000000")
     dark = number(r"\.veiled \.veil \{ opacity: ")

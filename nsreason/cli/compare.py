@@ -22,7 +22,7 @@ EXAMPLES = (
     "    --train --budget 2000q --sizes 200,800 --out learned",
 )
 
-# nsreason.reasoners.reasoner and nsreason.tasks have the tables; naming them again keeps `--help` light. A test compares them.
+# The tables are in nsreason.reasoners and nsreason.tasks; naming them again keeps `--help` light. A test compares them.
 TASKS = "babi, clevr, sort-of-clevr, springs"
 REASONERS = (
     "cnn-lstm, cnn-lstm-sa, cnn-mlp, concept-learner, exact, exact-parsed, image-concepts, lstm, mlp, "

@@ -64,7 +64,7 @@ def _folder(out: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be made: {error.strerror}; choose another with --out") from None
-    bundled = {folder / name: resources.files("nsreason").joinpath(b).read_bytes() for name, b in FILES.items()}
+    bundled = {folder / name: resources.files("nsreason.cli").joinpath(b).read_bytes() for name, b in FILES.items()}
     for path, data in bundled.items():
         if path.exists() and not (path.is_file() and path.read_bytes() == data):
             raise DataError(f"{path} is there already and is not the demo's; choose another folder with --out")

@@ -9,7 +9,7 @@ import typer
 
 from . import output
 
-# nsreason.programs.dialects.registry has the table; naming it here again keeps `--help` from importing it. A test compares them.
+# The table is in nsreason.programs.dialects; naming it again keeps `--help` from importing it. A test compares them.
 DIALECTS = "nested, postfix, clevr, clevr-raw, ns-vqa, ns-cl"
 
 

@@ -39,16 +39,16 @@ def page(comparison: Comparison) -> str:
         "sections": "".join(sections),
     }
     # One pass: what is put in is not looked at again, whatever a question says.
-    return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], _template("comparison.html"))
+    return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], _template("nsreason.comparison", "comparison.html"))
 
 
-def _template(name: str) -> str:
-    return resources.files("nsreason").joinpath(name).read_text(encoding="utf-8")
+def _template(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _defs() -> str:
     """The shades of solids that plans of scenes refer to: those of a trace's page."""
-    found = re.search(r'<svg class="defs".*?</svg>', _template("trace.html"), re.DOTALL)
+    found = re.search(r'<svg class="defs".*?</svg>', _template("nsreason.traces", "trace.html"), re.DOTALL)
     return found[0] if found else ""
 
 

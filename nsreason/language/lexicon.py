@@ -2,7 +2,7 @@
 
 The lexicon of a domain joins the phrases of the grammar's terminals (`_HOW_MANY: "how many" | "what number of"`) with
 the words of the domain file: adjectives and nouns for values, words for attributes, relations and extremes. `read`
-finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in nsreason.language.disambiguation.
+finds the longest phrases; what `and`, `or`, `both`, `one` or `made of` are is judged in `disambiguation`.
 
 Case, punctuation (of any script), hyphens, curly quotes and spacing do not matter, nor does number ('how many cube').
 """

@@ -62,7 +62,7 @@ def page(trace: Trace, image: Path | None = None) -> str:
         "table": "".join(_table_row(trace, step) for step in trace.steps),
         "data": _data(trace, drawings),
     }
-    template = resources.files("nsreason").joinpath("trace.html").read_text(encoding="utf-8")
+    template = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
     # One pass: what is put in is not looked at again, whatever a question says.
     return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], template)
 

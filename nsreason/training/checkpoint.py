@@ -381,8 +381,8 @@ def load_model(path: str | Path, name: str | None = None, *, trust: bool = False
 
     Args:
         name: of the model that is expected.
-        trust: let the checkpoint name a model that is none of `nsreason.training.model.MODELS`, as `module:Class`: the module
-            is imported, which runs its code, with a TrustWarning. One that `name` names needs no trust.
+        trust: let the checkpoint name a model that is none of `training.model.MODELS`, as `module:Class`: the
+            module is imported, which runs its code, with a TrustWarning. One that `name` names needs no trust.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, does not fit its model's class, is of another model, or of

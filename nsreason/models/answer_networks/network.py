@@ -1,7 +1,7 @@
 """Networks that answer queries by classes, as models to be trained: encoders below, an answerer on top.
 
     config = settled(recipe.model_config, queries)    # the words and answers of what is to be learned from
-    model = RelationNetworkModel(config)              # nsreason.models.answer_networks.models has those it is compared with
+    model = RelationNetworkModel(config)              # `models` has those it is compared with
     model.loss(model.collate(queries)).loss.backward()
     model.predict(model.collate(queries))             # a Reply for each
 

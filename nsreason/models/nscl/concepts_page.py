@@ -91,7 +91,7 @@ def page(known: Knowledge) -> str:
         "defs": "",
         "sections": "".join([_maps(known), _concepts(known), _taken(known)]),
     }
-    template = resources.files("nsreason").joinpath("comparison.html").read_text(encoding="utf-8")
+    template = resources.files("nsreason.comparison").joinpath("comparison.html").read_text(encoding="utf-8")
     return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], template)
 
 
