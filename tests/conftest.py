@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,9 +35,11 @@ def bfloat16() -> Iterator[None]:
         yield
 
 
+TESTS = Path(__file__).parent
 SMOKE = (
-    *("test_ops", "test_domain", "test_scene", "test_program", "test_surfaces", "test_dialects", "test_executors"),
-    *("test_lexicon", "test_questions", "test_packaging", "test_errors", "test_files", "test_cli_smoke"),
+    *("dsl/test_ops", "dsl/test_domain", "scenes/test_scene", "programs/test_program", "programs/test_text_reader"),
+    *("programs/dialects/test_dialects", "executors/test_executors", "language/test_lexicon", "io/test_files"),
+    *("language/test_question_parser", "test_packaging", "test_errors", "cli/test_smoke"),
 )
 """The files of `pytest -m smoke`: the core, and each command once. Together under a minute on two cores."""
 LARGE = ("ten_thousand", "deep", "long", "mutated", "threads")
@@ -48,7 +51,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark what is run by `-m smoke`; what is slow is not."""
     for item in items:
         large = any(word in item.name.partition("[")[0] for word in LARGE)
-        if item.path.stem in SMOKE and not large and item.get_closest_marker("slow") is None:
+        core = item.path.relative_to(TESTS).with_suffix("").as_posix() in SMOKE
+        if core and not large and item.get_closest_marker("slow") is None:
             item.add_marker("smoke")
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from strategies import random_program, random_world
 
 from nsreason.dsl.domain import Domain, bundled_domains, load_domain
 from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, RELATION, WORD
 from nsreason.dsl.ops import OPS
 from nsreason.executors import execute_values
 from nsreason.programs.program import Program
+from tests.support.strategies import random_program, random_world
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
 DOMAINS = [*bundled_domains(), *map(str, EXAMPLES)]
@@ -93,9 +93,8 @@ def test_every_admitted_op_runs_in_the_domain(domain: Domain) -> None:
 @pytest.mark.parametrize("name", OPS)
 def test_every_op_can_be_drawn_as_an_answer(name: str) -> None:
     """Its result is of a kind that an executor can answer with, and its call can be read back from its text."""
-    from strategies import ANSWERS
-
     from nsreason.programs.text_reader import parse_program
+    from tests.support.strategies import ANSWERS
 
     assert OPS[name].result in ANSWERS
     domain = load_domain("clevr")

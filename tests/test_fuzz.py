@@ -19,7 +19,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from strategies import random_program, random_record
 
 from nsreason.dsl.domain import bundled_domains, load_domain, parse_domain
 from nsreason.errors import NsreasonError
@@ -27,6 +26,7 @@ from nsreason.executors import execute, execute_batch, spell
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
+from tests.support.strategies import random_program, random_record
 
 DEADLINE = 10  # seconds for one input; all of them take milliseconds
 

@@ -1,6 +1,6 @@
 """Damaged files and settings: a thousand of all kinds in each run of the tests, more of them in the slow ones.
 
-`python tests/fuzz_files.py --number 100000` tries as many as one likes, and says how they ended.
+`python -m tests.support.fuzz_files --number 100000` tries as many as one likes, and says how they ended.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fuzz_files import FAMILIES, ODD, changed_bytes, changed_data, fuzz
+
+from tests.support.fuzz_files import FAMILIES, ODD, changed_bytes, changed_data, fuzz
 
 QUICK, SLOW = 400, 12_000
 

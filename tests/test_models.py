@@ -13,11 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric.utilities import move_data_to_device
-from painted import write_painted
 from torch import Tensor, nn
-from toy_pictures import TINY as TINY_DETECTOR
-from toy_pictures import examples as detection_examples
-from toy_queries import network_config, queries
 
 from nsreason.dsl.domain import load_domain
 from nsreason.models.answer_networks.network import NeuralConfig, settled
@@ -32,6 +28,10 @@ from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConf
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import MODELS, model_class
 from nsreason.training.recipe import bundled_recipes, config_class, load_recipe, new_model
+from tests.support.painted_images import write_painted
+from tests.support.toy_images import TINY as TINY_DETECTOR
+from tests.support.toy_images import examples as detection_examples
+from tests.support.toy_queries import network_config, queries
 
 
 @dataclass(frozen=True)

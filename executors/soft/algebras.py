@@ -15,8 +15,8 @@ Product    [0, 1], 0.5 is even    a b, a + b - a b, 1 - x                       
 `equal` compares two words, by the probability that they are the same, where NS-CL compares two objects by how alike
 they are.
 
-On crisp scenes each algebra gives the exact answer for every op: tests/test_soft_agreement.py. Values are finite in
-float16 and bfloat16 too; numbers are float32 at least.
+On crisp scenes each algebra gives the exact answer for every op: tests/executors/soft/test_agreement.py. Values are
+finite in float16 and bfloat16 too; numbers are float32 at least.
 """
 
 from __future__ import annotations

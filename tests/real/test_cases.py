@@ -2,7 +2,7 @@
 
 Needs NSREASON_DATA, the folder that holds cases/. Each case with right or wrong is printed by
 
-    PYTHONPATH=.:tests python tests/real/test_cases.py
+    python -m tests.real.test_cases
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from english_sets import random_world, record
 
 from nsreason import execute, load_domain, parse_question
 from nsreason.data.scenes import read_scenes
@@ -26,6 +25,7 @@ from nsreason.executors import spell
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
+from tests.support.english_sets import random_world, record
 
 CASES = Path(os.environ.get("NSREASON_DATA", "")) / "cases"
 pytestmark = pytest.mark.skipif(

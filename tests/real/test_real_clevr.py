@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import brute_force
 import pytest
 
 from nsreason.dsl.domain import load_domain
@@ -20,6 +19,7 @@ from nsreason.executors import SceneBatch, execute, execute_batch, spell
 from nsreason.programs.canonical import canonical
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene, members
+from tests.support import brute_force
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 SCENES, QUESTIONS = DATA / "CLEVR_train_scenes.json", DATA / "CLEVR_train_questions.json"

@@ -1,0 +1,1 @@
+"""The tests of nsreason, room by room as the package; `support` holds what they share."""

@@ -1,0 +1,201 @@
+"""The concept learner on images: what it sees, how it learns, how its traces name what was detected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nsreason.dsl.domain import load_domain
+from nsreason.errors import DataError
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.grounding import ground_crisp
+from nsreason.generators import generate_scenes
+from nsreason.models.nscl.data import ConceptData, Examples, Split, Viewed, describe_scenes
+from nsreason.models.nscl.image_data import load_image_data
+from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
+from nsreason.perception.features.concept_embeddings import ConceptConfig
+from nsreason.perception.features.regions import RegionConfig
+from nsreason.programs.text_reader import parse_program
+from nsreason.training.checkpoint import load_model, save_checkpoint
+from nsreason.training.recipe import load_recipe, new_model, parse_recipe
+from nsreason.training.trainer import train
+from tests.support.painted_images import view, write_painted
+
+CLEVR = load_domain("clevr")
+REGIONS = RegionConfig(width=24, pairs=16, crop=16)
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """12 painted images with 4 questions each, 3 of them held out."""
+    place = tmp_path_factory.mktemp("painted")
+    write_painted(place, scenes=12, questions=4, seed=2)
+    return load_image_data(place, CLEVR, REGIONS, ConceptData(held_out=0.25))
+
+
+def learner(**config: object) -> ConceptLearner:
+    torch.manual_seed(0)
+    told = ConceptLearnerConfig(features="regions", regions=REGIONS, concepts=ConceptConfig(space=16))
+    return ConceptLearner(replace(told, **config))  # type: ignore[arg-type]
+
+
+def views_of(examples: Examples) -> list[Viewed]:
+    found = {id(e.described): e.described for e in examples}
+    return [v for v in found.values() if isinstance(v, Viewed)]
+
+
+@pytest.mark.parametrize("algebra", ["logit", "product"])
+def test_it_goes_downhill(split: Split, algebra: str) -> None:
+    made = learner(algebra=algebra)
+    optimizer = torch.optim.Adam(made.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(25):
+        out = made.loss(made.collate(split.train))
+        optimizer.zero_grad()
+        out.loss.backward()
+        optimizer.step()
+        losses.append(out.loss.item())
+    assert losses[-1] < 0.85 * losses[0]
+
+
+@pytest.mark.parametrize("algebra", ["logit", "product"])
+def test_mixed_precision_learns_from_images_too(split: Split, algebra: str) -> None:
+    """Pixels go through in half precision; concepts and execution do not."""
+    made = learner(algebra=algebra, regions=replace(REGIONS, noise=0.0, mask_dropout=0.0)).eval()
+    batch = made.collate(split.train)
+    exact = made.loss(batch).loss
+    with torch.autocast("cpu", torch.bfloat16):
+        found = made.loss(batch).loss
+    found.backward()
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(exact.item(), rel=0.05)
+    grads = [p.grad for p in made.parameters() if p.grad is not None]
+    assert grads and all(g.isfinite().all() for g in grads)
+
+
+def test_nscl_layers_answer_and_learn(split: Split) -> None:
+    made = learner(regions=RegionConfig(preset="resnet18", size=(96, 144), width=16, pairs=16))
+    batch = made.collate(split.train[:6])
+    assert batch.regions is not None and batch.regions.images.shape[2:] == (96, 144)
+    made.loss(batch).loss.backward()
+    for name, parameter in made.perception.features.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_a_batch_sees_each_image_once(split: Split) -> None:
+    made = learner().eval()
+    batch = made.collate(split.train)
+    assert batch.rows is None and batch.regions is not None and len(batch.regions) == len(views_of(split.train)) == 9
+    one_by_one = [made.predict(made.collate([e]))[0] for e in split.train]
+    assert made.predict(batch) == one_by_one
+    moved = batch.to("cpu")
+    assert moved.regions is not None and made.predict(moved) == one_by_one
+
+
+def test_seeing_images_is_what_batches_see(split: Split) -> None:
+    made = learner().eval()
+    views = views_of(split.held_out)
+    seen = made.see_images([(v.image, v.detections) for v in views])
+    assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
+    assert torch.equal(seen.concepts, made.look(views).concepts) and not seen.concepts.requires_grad
+    bare = replace(views[0].detections, masks=None)
+    assert len(made.see_images([(views[0].image, bare)])) == 1
+
+
+def test_a_trace_names_what_was_detected(split: Split) -> None:
+    made = learner().eval()
+    image, found = view(next(generate_scenes(1, seed=77)))
+    trace = made.trace_image(parse_program("count(filter[large](scene()))"), (image, found), "How many?")
+    assert trace.question == "How many?" and isinstance(trace.answer, int)
+    degrees = trace.steps[1].degrees
+    assert degrees is not None and len(degrees) == len(found)
+    scene = trace.scene
+    assert scene.image == found.image and len(scene) == len(found)
+    assert [p.bbox for p in scene.places] == [tuple(b) for b in found.boxes.tolist()]
+    assert found.masks is not None and scene.places[0].mask == found.masks[0] and scene.places[0].score == 1
+    degree = made.see_images([(image, found)]).words[0]
+    size = CLEVR.attributes.index("size")
+    first = CLEVR.concept_index[CLEVR.values("size")[0]]
+    for i in range(len(scene)):
+        likeliest = int(degree[size, i, first : first + 2].argmax())
+        assert scene.value(i, "size") == CLEVR.values("size")[likeliest]
+
+
+def test_the_likeliest_scene_of_what_is_known_is_the_scene() -> None:
+    """Values and relations come back from the tables of an annotated scene."""
+    for scene in generate_scenes(4, seed=9):
+        _, found = view(scene)
+        told = likeliest_scene(ground_crisp([scene], Logit()), found)
+        assert told.values == scene.values
+        for number in range(len(CLEVR.relations)):
+            assert told.relation(number) == scene.relation(number)
+
+
+def test_a_checkpoint_sees_alike(split: Split, tmp_path: Path) -> None:
+    made = learner().train()
+    made.loss(made.collate(split.train))  # statistics of a batch are part of what was learned
+    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made.eval(), step=1)
+    loaded = load_model(path)
+    assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
+    views = views_of(split.held_out)
+    assert torch.equal(loaded.look(views).concepts, made.look(views).concepts)
+
+
+def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
+    """A recipe names it, a checkpoint does without."""
+    from torchvision.models import resnet18
+
+    weights = tmp_path / "resnet18.pth"
+    torch.manual_seed(3)
+    whole = resnet18(weights=None).state_dict()
+    torch.save(whole, weights)
+    text = f"""
+    model = "concept-learner"
+    [model_config]
+    features = "regions"
+    regions = {{ preset = "resnet18", width = 8, pairs = 8, weights = "{weights}", frozen = true }}
+    """
+    made = new_model(parse_recipe(text))
+    first = "perception.features.net.trunk.conv1.weight"
+    assert torch.equal(made.state_dict()[first], whole["conv1.weight"])
+    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made, step=1)
+    weights.unlink()
+    assert torch.equal(load_model(path).state_dict()[first], whole["conv1.weight"])
+    with pytest.raises(DataError, match="no such file of weights"):
+        new_model(parse_recipe(text))
+
+
+def test_training_by_recipe(split: Split, tmp_path: Path) -> None:
+    """The bundled recipe runs: its lessons admit examples, its settings are of this model."""
+    small = (
+        "training.epochs=2",
+        "training.batch_size=12",
+        "model_config.regions.crop=16",
+        "model_config.regions.width=24",
+        "model_config.regions.pairs=16",
+    )
+    recipe = load_recipe("clevr-image-quick", overrides=small)
+    assert recipe.model_config.features == "regions"
+    recipe = replace(recipe, curriculum=None)
+    result = train(new_model(recipe), split.train, split.held_out, recipe, tmp_path / "run")
+    assert result.stopped == "finished" and 0 <= float(result.metrics["val/accuracy"]) <= 1
+
+
+def test_what_is_of_the_other_kind_is_refused(split: Split) -> None:
+    scene = next(generate_scenes(1, seed=1))
+    sees, knows = learner(), ConceptLearner()
+    with pytest.raises(DataError, match=r"sees images .*, not scenes"):
+        sees.see([scene])
+    with pytest.raises(DataError, match=r"knows state descriptions .*, an example is an image"):
+        knows.collate(split.train[:1])
+    with pytest.raises(DataError, match=r"sees images .*, an example is a state description"):
+        sees.look(describe_scenes([scene], knows.config.state))
+    with pytest.raises(DataError, match="knows state descriptions"):
+        knows.see_images([view(scene)])
+    with pytest.raises(DataError, match="no scene to look at"):
+        sees.see_images([])

@@ -1,0 +1,280 @@
+"""Reasoners that execute programs: what cannot be executed, what is looked at how often, how sure soft answers are."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsreason.dsl.domain import load_domain
+from nsreason.errors import DataError, ExecutionError, NotUnique, NsreasonError, SceneError
+from nsreason.executors import execute, spell
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.grounding import ground_crisp
+from nsreason.perception.detections.readers import Detections
+from nsreason.perception.letterbox import Fit
+from nsreason.programs.text_reader import parse_program
+from nsreason.queries.image import Picture
+from nsreason.queries.query import Query
+from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
+from nsreason.reasoners.image_pipeline import Looked
+from nsreason.reasoners.reasoner import Budget, Executing, Lesson
+from nsreason.reasoners.soft_scores import how_many, soft_replies
+from nsreason.scenes.scene import Scene
+from tests.support.soft_worlds import SOFT, label, uncertain
+
+CLEVR, KITCHEN = load_domain("clevr"), load_domain("kitchen")
+LOOKS = {"size": "large", "material": "metal", "shape": "cube"}
+
+
+def of_colors(*colors: str) -> Scene:
+    """Cubes that are in no relation."""
+    nothing: list[list[int]] = [[] for _ in colors]
+    return Scene.of(
+        CLEVR, [LOOKS | {"color": c} for c in colors], relationships=dict.fromkeys(CLEVR.relations, nothing)
+    )
+
+
+SCENE = of_colors("red", "red", "blue")
+SILENT = Scene.of(CLEVR, [LOOKS | {"color": "blue"}])  # says nothing of relations
+MUG = {"fill": "full", "state": "clean", "color": "white", "material": "steel", "kind": "cup"}
+TABLE = Scene.of(KITCHEN, [MUG, MUG | {"kind": "plate"}])
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def ask(program: str, scene: Scene = SCENE, domain: str = "clevr", text: str | None = None) -> Query:
+    return Query(7, text, None, "query", {"scene": scene}, program=parse_program(program, domain))
+
+
+def lesson(domain: str = "clevr") -> Lesson:
+    return Lesson("clevr", [], [], Path("nowhere"), Budget(examples=1), domain=domain)
+
+
+# --- exact execution ------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_exact_answer_is_answered_leniently_beside_its_error() -> None:
+    red = "query[color](unique(filter[red](scene())))"
+    nothing = "query[color](unique(filter[green](scene())))"
+    several, one, none = Executing(Annotated()).answer([ask(red), ask(red.replace("red", "blue")), ask(nothing)])
+    assert (several.answer, one.answer, none.answer) == ("red", "blue", None)
+    assert isinstance(several.error, NotUnique) and one.error is None and isinstance(none.error, NotUnique)
+    assert (several.scores, none.scores) == ({"red": 1.0}, {})
+
+
+def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
+    """Neither exact execution nor the lenient rule can do anything for it."""
+    asked = ask("count(relate[left](unique(filter[blue](scene()))))", SILENT)
+    found = Executing(Annotated()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
+    assert [r.answer for r in found] == ["3", None, "2"]
+    assert isinstance(found[1].error, SceneError)
+
+
+def test_programs_and_scenes_of_another_domain() -> None:
+    kitchen = ask("count(filter[cup](scene()))", TABLE, "kitchen")
+    crossed = replace(kitchen, seen={"scene": SCENE})
+    found = Executing(Annotated()).answer([ask("count(scene())"), crossed, kitchen, ask("count(filter[red](scene()))")])
+    assert [r.answer for r in found] == ["3", None, "1", "2"]
+    assert isinstance(found[1].error, ExecutionError) and "'kitchen'" in str(found[1].error)
+
+
+def test_a_lesson_of_another_domain() -> None:
+    reasoner = ExactParsed.made("exact-parsed", lesson("kitchen"))
+    text = "How many cups are clean?"
+    [reply] = reasoner.answer([Query(0, text, "1", "count", {"scene": TABLE})])
+    assert reply.answer == "1" and reply.error is None
+    found = reasoner.trace(Query(0, text, "1", "count", {"scene": TABLE}))
+    assert found is not None and found.answer == 1
+    with pytest.raises(NsreasonError, match="no domain 'kitchn'; did you mean 'kitchen'"):
+        Exact.made("exact", lesson("kitchn"))
+    with pytest.raises(DataError, match="know the domain 'clevr', the task is of 'kitchen'"):
+        ImageScenes.made("scene-parser", lesson("kitchen"))
+
+
+def test_what_a_query_lacks_is_named() -> None:
+    queries = [replace(ask("count(scene())"), seen={"rows": 1}), replace(ask("count(scene())"), program=None)]
+    first, second = Executing(Annotated()).answer(queries)
+    assert str(first.error) == "question 7: no scene is annotated; a 'scene' is looked for, there is rows"
+    assert "comes without a program" in str(second.error)
+    [third] = Executing(Annotated(), "parsed").answer([ask("count(scene())")])
+    assert "has no text to parse" in str(third.error)
+
+
+# --- images ---------------------------------------------------------------------------------------------------
+
+
+class Eye:
+    """Sees a scene of as many objects as the picture is bright, or as many as were detected; `calls` is what it saw."""
+
+    crisp, domain = True, CLEVR
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def look(
+        self, images: Sequence[tuple[str, torch.Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[Looked]:
+        self.calls.append([name for name, _ in images])
+        views = []
+        for i, (name, image) in enumerate(images):
+            size = (image.shape[2], image.shape[1])
+            if found is not None and found[i].size != size:
+                raise DataError(f"{name}: the detections are of another size")
+            held = detections(0, size) if found is None else found[i]
+            number = int(image[0, 0, 0]) if found is None else len(held)
+            scene = of_colors(*["red"] * number)
+            views.append(Looked(name, image, held, Fit.of(size, size), scene))
+        return views
+
+    def scene(self, view: Looked) -> Scene:
+        assert view.scene is not None
+        return view.scene
+
+
+def detections(number: int, size: tuple[int, int] = (4, 2)) -> Detections:
+    ones = np.ones(number, np.float32)
+    return Detections("a.png", size, np.zeros((number, 4), np.float32), ones, ones.astype(np.int64), None)
+
+
+def bright(number: int, **seen: Any) -> Query:
+    picture = Picture(None, pixels=np.full((2, 4, 3), number, np.uint8), name=f"{number}.png")
+    return Query(number, "How many things are there?", str(number), "count", {"picture": picture, **seen})
+
+
+def test_each_picture_is_looked_at_once() -> None:
+    eye = Eye()
+    reasoner = Executing(ReadScenes(eye), "parsed")  # type: ignore[arg-type]
+    queries = [bright(n) for n in range(20)]
+    twice = [*queries, *(replace(q, text="Is there a red cube?") for q in queries)]
+    found = reasoner.answer(twice)
+    assert [r.answer for r in found] == [*map(str, range(20)), "no", *["yes"] * 19]
+    assert [len(call) for call in eye.calls] == [16, 4]
+    reasoner.answer(queries)
+    assert len(eye.calls) == 2
+
+
+def test_pictures_that_are_gone_are_not_taken_for_others() -> None:
+    """Ids of things come again when they are gone."""
+    reasoner = Executing(ReadScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    for n in itertools.chain(range(9), range(9)):
+        assert [r.answer for r in reasoner.answer([bright(n)])] == [str(n)]
+
+
+def test_pictures_that_cannot_be_seen_do_not_cost_the_others(tmp_path: Path) -> None:
+    eye = Eye()
+    missing = Query(1, "How many things are there?", None, "count", {"picture": Picture(tmp_path / "no.png")})
+    queries = [bright(3), missing, bright(4, detections=detections(2)), bright(5, detections=detections(1, (9, 9)))]
+    found = Executing(ReadScenes(eye), "parsed").answer(queries)  # type: ignore[arg-type]
+    assert [r.answer for r in found] == ["3", None, "2", None]  # given detections are taken, here two
+    assert "no.png" in str(found[1].error) and "another size" in str(found[3].error)
+
+
+def test_the_same_picture_with_and_without_detections() -> None:
+    reasoner = Executing(ReadScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    plain = bright(3)
+    told = replace(plain, seen={**plain.seen, "detections": detections(1)})
+    assert [r.answer for r in reasoner.answer([plain, told, plain])] == ["3", "1", "3"]
+
+
+class Learner:
+    """Grounds what was read, for sure."""
+
+    executor = QuasiSymbolic(Logit())
+
+    def see_images(self, views: Sequence[tuple[torch.Tensor, Detections]]) -> Any:
+        scenes = [of_colors(*["red"] * int(image[0, 0, 0])) for image, _ in views]
+        return ground_crisp(scenes, self.executor.algebra)
+
+
+class LearnersEye(Eye):
+    learner = Learner()
+
+
+def test_programs_by_degrees_on_pictures(tmp_path: Path) -> None:
+    eye = LearnersEye()
+    reasoner = Grounding(eye, CLEVR)  # type: ignore[arg-type]
+    missing = Query(1, "How many things are there?", None, "count", {"picture": Picture(tmp_path / "no.png")})
+    queries = [bright(n) for n in range(1, 20)]
+    unread = replace(queries[0], text="Wherefore?")
+    found = reasoner.answer([*queries, unread, missing, *queries])
+    answers = [str(n) for n in range(1, 20)]
+    assert [r.answer for r in found] == [*answers, None, None, *answers]
+    assert all(r.scores[r.answer] > 0.98 for r in found if r.answer is not None)
+    looks = len(eye.calls)
+    assert reasoner.answer(queries)[3].answer == "4" and len(eye.calls) == looks  # kept
+    many = [bright(n % 9) for n in range(100)]
+    reasoner.answer(many)
+    assert len(reasoner._held) == 64
+
+
+# --- scores ---------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_how_many_members(shares: list[float]) -> None:
+    expected = [0.0] * (len(shares) + 1)
+    for chosen in itertools.product((0, 1), repeat=len(shares)):
+        expected[sum(chosen)] += math.prod(p if c else 1 - p for p, c in zip(shares, chosen, strict=True))
+    found = how_many(torch.tensor([shares], dtype=torch.float64))[0].tolist()
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+PROGRAMS = [
+    "count(filter[red](scene()))",
+    "exist(filter[green](scene()))",
+    "query[color](unique(filter[blue](scene())))",
+    "less(count(filter[red](scene())), count(scene()))",
+    "equal(query[color](unique(filter[blue](scene()))), query[color](unique(filter[blue](scene()))))",
+    "unique(filter[blue](scene()))",
+    "filter[red](scene())",
+]
+
+
+@pytest.mark.parametrize("k", SOFT, ids=label)
+def test_what_is_certain_scores_high(k: Any) -> None:
+    programs = [parse_program(p) for p in PROGRAMS]
+    found = soft_replies(QuasiSymbolic(k), programs, ground_crisp([SCENE], k), [0] * len(programs))
+    for program, reply in zip(programs, found, strict=True):
+        assert reply.answer == spell(execute(program, SCENE))
+        assert reply.scores[reply.answer] > 0.85 and reply.error is None
+    assert soft_replies(QuasiSymbolic(k), [], ground_crisp([SCENE], k), []) == []
+
+
+@pytest.mark.parametrize("k", SOFT, ids=label)
+def test_what_is_uncertain_scores_less_and_the_answer_most(k: Any) -> None:
+    programs = [parse_program(p) for p in PROGRAMS] * 20
+    grounded = uncertain(Random(3), CLEVR, k, [3, 5] * 10, dtype=torch.float32)
+    which = [i // len(PROGRAMS) for i in range(len(programs))]
+    found = soft_replies(QuasiSymbolic(k), programs, grounded, which)
+    decoded = QuasiSymbolic(k).evaluation()(programs, grounded, which).decode()
+    assert [r.answer for r in found] == [spell(a) for a in decoded]
+    for reply in found:
+        assert reply.answer is not None and reply.scores[reply.answer] == max(reply.scores.values())
+        assert all(0 <= p <= 1 for p in reply.scores.values())
+    own = [r.scores[r.answer] for r in found if r.answer is not None]
+    assert min(own) < 0.6 and max(own) > 0.6
+    whole = [sum(r.scores.values()) for r in found if len(r.scores) > 1]
+    assert whole == pytest.approx([1.0] * len(whole), abs=1e-4)
+
+
+def test_a_count_of_unlikely_members() -> None:
+    """Three objects that are red with 0.6 each: counted they are three, which has the probability 0.216."""
+    grounded = ground_crisp([SCENE], Logit())
+    logit = math.log(0.6 / 0.4)
+    concepts = grounded.concepts.clone()
+    concepts[0, CLEVR.concept_index["red"]] = logit
+    [reply] = soft_replies(QuasiSymbolic(), [parse_program(PROGRAMS[0])], replace(grounded, concepts=concepts), [0])
+    assert reply.answer == "3" and reply.scores == {"3": pytest.approx(0.216, abs=1e-3)}

@@ -1,0 +1,1 @@
+"""What tests share: strategies, toys, tables of questions, damage."""

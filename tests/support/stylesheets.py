@@ -1,0 +1,44 @@
+"""Colours of the pages' style sheets, and how well one can be told from another (WCAG 2, contrast ratio)."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+Colour = tuple[float, float, float]
+
+
+def themes(name: str) -> list[dict[str, Colour]]:
+    """The colours of a page by name, without their dashes: by day, and by night."""
+    package = "nsreason.traces" if name == "trace.html" else "nsreason.comparison"
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    style = text[text.index("<style>") : text.index("</style>")]
+    day, night = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", block)) for block in style.split(":root {")[1:3])
+    return [{k: rgb(v) for k, v in found.items()} for found in (day, day | night)]
+
+
+def rgb(colour: str) -> Colour:
+    """`#1d2125` or `#fff` as numbers from 0 to 1."""
+    digits = colour.removeprefix("#")
+    if len(digits) == 3:
+        digits = "".join(2 * d for d in digits)
+    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return red, green, blue
+
+
+def over(top: Colour, ground: Colour, opacity: float) -> Colour:
+    """A colour that lies half transparent on another."""
+    red, green, blue = (opacity * t + (1 - opacity) * g for t, g in zip(top, ground, strict=True))
+    return red, green, blue
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance of an sRGB colour."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(a: Colour, b: Colour) -> float:
+    """From 1 to 21."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
