@@ -133,7 +133,7 @@ def check_domain(program: Program, scene: Scene) -> None:
 
 def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:
     """The error of a call that met a set without exactly one member."""
-    from ..programs.text_reader import show_node
+    from ..programs.text_writer import show_node
 
     found = members(bits)
     listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from nsreason.dsl.domain import load_domain
 from nsreason.models.answer_networks.network import NeuralConfig, settled
-from nsreason.models.nscl.data import ConceptData, load_concept_data
+from nsreason.models.nscl.data import load_concept_data
+from nsreason.models.nscl.examples import ConceptData
 from nsreason.models.nscl.learner import ConceptLearnerConfig
 from nsreason.perception.detector.detector import DetectorConfig
 from nsreason.perception.features.concept_embeddings import ConceptConfig

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...dsl.domain import Domain
 from ...errors import ExecutionError, NotUnique
 from ...programs.program import Program
-from ...programs.text_reader import show_node
+from ...programs.text_writer import show_node
 from .grounding import TABLE_OF, Grounded
 from .schedule import Schedule, facts_of
 

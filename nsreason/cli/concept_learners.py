@@ -12,7 +12,7 @@ from . import answers, options, output
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
-    from ..models.nscl.data import Example
+    from ..models.nscl.examples import Example
     from ..models.nscl.learner import ConceptLearner
     from ..models.nscl.probes import Probes
     from ..programs.program import Program
@@ -59,9 +59,9 @@ def evaluated(
 ) -> Report:
     """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
     from ..data.predictions import Prediction, Status
-    from ..evaluation.answerer import QuestionTypes
     from ..evaluation.report import Report
     from ..executors import spell
+    from ..programs.question_types import QuestionTypes
 
     began = perf_counter()
     types = QuestionTypes(learner.domain)
@@ -99,7 +99,7 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     Raises:
         DataError: the folder lacks a file, or nothing in it can be used.
     """
-    from ..models.nscl.data import ConceptData
+    from ..models.nscl.examples import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
     found = config.load(learner, folder)

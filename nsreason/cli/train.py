@@ -33,7 +33,7 @@ DATA: dict[str, str] = {
     "cnn-lstm": _NEURAL,
     "cnn-lstm-sa": _NEURAL,
     "cnn-mlp": _NEURAL,
-    "concept-learner": "nsreason.models.nscl.data:ConceptData",
+    "concept-learner": "nsreason.models.nscl.examples:ConceptData",
     "detector": "nsreason.perception.detector.data:DetectionData",
     "lstm": _NEURAL,
     "mlp": _NEURAL,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from ..evaluation.report import Score
+from ..evaluation.scores import Score
 from ..pages import svg_plot
 from ..pages.svg_plot import Plot, Point, Series
 from .results import Comparison, Example

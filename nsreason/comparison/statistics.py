@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from ..evaluation.report import TYPES, Score
+from ..evaluation.report import TYPES
+from ..evaluation.scores import Score
 from .results import Comparison, Example, Question, Run
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..evaluation.report import Score
+from ..evaluation.scores import Score
 from .statistics import Figures, RunFigures
 from .wording import NONE, duration, percent, questions, span, trained_on
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..evaluation.report import Score
+from ..evaluation.scores import Score
 from .results import Comparison, Run
 from .statistics import Bin, Figures, RunFigures
 

@@ -17,10 +17,10 @@ from ..data.questions import QuestionRecord, decode_program, decode_question
 from ..data.records import Records
 from ..data.scenes import SceneFile
 from ..dsl.domain import Domain
-from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD
 from ..errors import DataError, ExecutionError, NsreasonError
 from ..io.decoding import valid_text
 from ..programs.program import Program
+from ..programs.question_types import QuestionTypes
 from .report import Report
 
 ProgramSource = Literal["given", "parsed"]
@@ -221,39 +221,3 @@ def _equivalent(a: Program, b: Program) -> bool:
     from ..programs.canonical import equivalent
 
     return a == b or equivalent(a, b)
-
-
-class QuestionTypes:
-    """The type of a question, after CLEVR's grouping, and its finer native op: both from its last call."""
-
-    def __init__(self, domain: Domain) -> None:
-        self._native = {(op, attribute): native for native, op, attribute in domain.native_ops()}
-        self._known: dict[tuple[str, str | None], tuple[str, str]] = {}
-
-    def __call__(self, program: Program) -> tuple[str, str]:
-        """(type, op), such as ("query", "query_color")."""
-        last = program.steps[-1]
-        unit = last.unit
-        if unit is None and program.inputs[-1]:
-            unit = program.steps[program.inputs[-1][0]].unit  # the attribute that `equal` compares
-        key = last.op.name, unit
-        found = self._known.get(key)
-        if found is None:
-            native = self._native.get(key) or self._native.get((key[0], None)) or key[0]
-            found = self._known[key] = _group(program), native
-        return found
-
-
-def _group(program: Program) -> str:
-    op, kind = program.steps[-1].op.name, program.kind
-    if kind is NUMBER:
-        return "count"
-    if kind is WORD:
-        return "query"
-    if kind is OBJECT or kind is OBJECTS:
-        return kind.name
-    if kind is TRUTH and op == "exist":
-        return "exist"
-    if op in ("equal_integer", "less", "greater"):
-        return "compare number"
-    return "compare attribute" if op == "equal" else "logic"

@@ -29,10 +29,11 @@ from ..io.locks import locked_file
 from ..perception.images import read_image, read_transparent, transparency
 from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from ..programs.program import Program
+from ..programs.question_types import QuestionTypes
 from ..reasoners.asked_images import Asked, AskedImages
 from ..reasoners.image_pipeline import ImageReasoner, Looked
 from ..scenes.scene import Scene
-from .answerer import OnError, ProgramSource, QuestionTypes
+from .answerer import OnError, ProgramSource
 from .evaluator import evaluate
 from .perception_report import PerceptionReport
 from .report import EXAMPLES, Failures, Report

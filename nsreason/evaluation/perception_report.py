@@ -20,7 +20,7 @@ import numpy as np
 from ..dsl.domain import Domain
 from ..errors import NsreasonError, SceneError
 from ..scenes.scene import Scene
-from .report import Score
+from .scores import Score
 
 if TYPE_CHECKING:
     from rich.console import Group

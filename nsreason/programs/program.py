@@ -146,7 +146,7 @@ class Program:
         return self
 
     def __str__(self) -> str:
-        from .text_reader import show
+        from .text_writer import show
 
         return show(self)
 

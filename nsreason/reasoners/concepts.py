@@ -11,14 +11,14 @@ from typing import ClassVar, TypeVar
 from ..data.questions import QuestionRecord
 from ..dsl.domain import load_domain
 from ..errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError, did_you_mean
-from ..evaluation.answerer import QuestionTypes
 from ..models.answer_networks.data import visible
 from ..models.answer_networks.mlp import parameters
 from ..models.answer_networks.network import Neural, NeuralConfig, settled
-from ..models.nscl.data import Described, Example, Examples, describe_scenes, nodes
+from ..models.nscl.examples import Described, Example, Examples, describe_scenes
 from ..models.nscl.learner import ConceptLearner, ConceptLearnerConfig
 from ..models.nscl.losses import encode_answer
 from ..programs.program import Program
+from ..programs.question_types import QuestionTypes, nodes
 from ..queries.query import Query, Reply
 from ..scenes.scene import Scene
 from ..traces.trace import Trace

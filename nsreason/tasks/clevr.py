@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data.answers import reference_answer
+from ..data.folders import find_files
 from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
-from ..evaluation.answerer import QuestionTypes
-from ..models.nscl.data import find_files, nodes
+from ..programs.question_types import QuestionTypes, nodes
 from ..queries.image import Picture
 from ..queries.query import Query
 from ..scenes.scene import Scene

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..dsl.kinds import OBJECT, OBJECTS
 from ..errors import DataError, NotUnique
-from ..programs.text_reader import show
+from ..programs.text_writer import show
 from .focus import Focus, focus, start
 from .scene_plan import Drawing, Look, from_above, look, plan
 from .trace import Trace, TraceStep, how_many

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..dsl.kinds import OBJECT
 from ..errors import DataError, NotUnique
-from ..programs.text_reader import show
+from ..programs.text_writer import show
 from .focus import focus
 from .png_panel import GRID, INK, LINE, ON_PLAN, PAPER, SOFT, font, on_photo, on_plan, panel
 from .trace import Trace, TraceStep, how_many

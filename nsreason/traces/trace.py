@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
 from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
-from ..programs.text_reader import show
+from ..programs.text_writer import show
 from ..scenes.scene import Scene
 
 if TYPE_CHECKING:

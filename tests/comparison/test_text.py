@@ -14,7 +14,7 @@ from nsreason.comparison.statistics import Figures
 from nsreason.comparison.tables import accuracy, cost, runs, sheets
 from nsreason.comparison.text import table, to_markdown
 from nsreason.comparison.wording import budget, cut, duration, failures, interval, percent, words
-from nsreason.evaluation.report import Score, wilson
+from nsreason.evaluation.scores import Score, wilson
 from tests.support import comparisons
 
 

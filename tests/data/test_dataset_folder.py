@@ -21,10 +21,11 @@ from nsreason.data.arrays import read_settings
 from nsreason.data.dataset_folder import MANIFEST, new_dataset, refuse_incomplete
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
+from nsreason.data.sort_of_clevr import read_sort_of_clevr
+from nsreason.data.springs import read_springs
 from nsreason.errors import DataError, DomainError, LockError
 from nsreason.generators import write_dataset
-from nsreason.generators.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
-from nsreason.generators.springs.generate import read_springs
+from nsreason.generators.sort_of_clevr import write_sort_of_clevr
 from nsreason.io.locks import locked_folder
 from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.images import ImageFolder, find_images

@@ -17,7 +17,8 @@ from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import DataError, DomainError, NsreasonError
 from nsreason.evaluation import evaluator
 from nsreason.evaluation.evaluator import Unanswered, evaluate
-from nsreason.evaluation.report import Report, wilson
+from nsreason.evaluation.report import Report
+from nsreason.evaluation.scores import wilson
 from nsreason.executors import execute
 from nsreason.executors.lenient import execute_leniently
 from nsreason.programs.text_reader import parse_program

@@ -13,8 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nsreason.cli.app import app
-from nsreason.errors import DataError
-from nsreason.generators.sort_of_clevr import (
+from nsreason.data.sort_of_clevr import (
     ANSWERS,
     COLORS,
     PLAIN,
@@ -22,17 +21,20 @@ from nsreason.generators.sort_of_clevr import (
     RGB,
     SHAPES,
     SortOfClevr,
+    question_bits,
+    question_text,
+    read_question,
+    read_sort_of_clevr,
+    states,
+)
+from nsreason.errors import DataError
+from nsreason.generators.sort_of_clevr import (
     answer_of,
     draw_objects,
     furthest,
     generate_sort_of_clevr,
     nearest,
-    question_bits,
-    question_text,
-    read_question,
-    read_sort_of_clevr,
     settled,
-    states,
     write_sort_of_clevr,
 )
 

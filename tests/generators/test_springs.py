@@ -19,24 +19,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from nsreason.cli.app import app
+from nsreason.data.springs import BALLS, FRAMES, NONE, RGB, ROD, SPRING, Springs, count_systems, read_springs
 from nsreason.errors import DataError
 from nsreason.generators.springs.draw import frame_picture, write_animation, write_strip
-from nsreason.generators.springs.generate import (
-    BALLS,
-    FRAMES,
-    NONE,
-    RGB,
-    ROD,
-    SPRING,
-    Springs,
-    Table,
-    count_systems,
-    generate_springs,
-    make_scene,
-    read_springs,
-    simulate,
-    write_springs,
-)
+from nsreason.generators.springs.generate import Table, generate_springs, make_scene, simulate, write_springs
 from nsreason.generators.springs.scores import connection_scores, count_accuracy
 
 physics = pytest.mark.skipif(find_spec("mujoco") is None, reason="MuJoCo (the extra `physics`) is not installed")

@@ -15,7 +15,8 @@ from nsreason.errors import NotUnique, ProgramError
 from nsreason.executors import execute
 from nsreason.programs.canonical import canonical, equivalent
 from nsreason.programs.program import Call, Program
-from nsreason.programs.text_reader import parse_program, show
+from nsreason.programs.text_reader import parse_program
+from nsreason.programs.text_writer import show
 from nsreason.scenes.scene import Scene
 from tests.support.strategies import programs, programs_for, worlds
 

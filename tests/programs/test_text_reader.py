@@ -14,7 +14,8 @@ from nsreason.dsl.kinds import Attribute, Concept, Number, Objects
 from nsreason.dsl.ops import OpTable, op
 from nsreason.errors import ConversionError, ProgramError
 from nsreason.programs.program import Call, Program
-from nsreason.programs.text_reader import SURFACES, parse_program, show, show_node
+from nsreason.programs.text_reader import SURFACES, parse_program
+from nsreason.programs.text_writer import show, show_node
 from tests.support.strategies import domains, programs
 
 CLEVR = load_domain("clevr")

@@ -12,7 +12,8 @@ import pytest
 
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
-from nsreason.models.nscl.data import ConceptData, Split, load_concept_data
+from nsreason.models.nscl.data import load_concept_data
+from nsreason.models.nscl.examples import ConceptData, Split
 from nsreason.models.nscl.learner import ConceptLearner
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.state_descriptions import StateConfig, state_rows

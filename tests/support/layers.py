@@ -52,8 +52,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "nsreason": ("*",),  # `nsreason/__init__.py`: the names that users import
     "__main__": ("*",),
 }
-"""Room -> the rooms (or single modules of them) that it may import from, besides itself. A room is a folder of nsreason,
-or executors/ or perception/; a module that is in none of them fails tests/test_layers.py.
+"""Room -> the rooms (or single modules of them) that it may import from, besides itself. A room is a folder of
+nsreason, or executors/ or perception/; a module that is in none of them fails tests/test_layers.py.
 """
 
 
@@ -90,7 +90,7 @@ def imports(module: str, path: Path) -> set[str]:
 
 def room(module: str) -> str:
     """The room of a module: the first part of its name below nsreason, or `nsreason` of the package itself."""
-    return (module.split(".") + ["nsreason"])[1] if "." in module else "nsreason"
+    return module.split(".")[1] if "." in module else "nsreason"
 
 
 def allowed(module: str, target: str) -> bool:
@@ -166,7 +166,7 @@ def report(root: Path = ROOT) -> str:
     known, drawn = modules(root), graph(root)
     lines = {m: len(p.read_text(encoding="utf-8").splitlines()) for m, p in known.items()}
     by_room = rooms(drawn)
-    counts, weight = Counter(map(room, known)), Counter({r: 0 for r in by_room})
+    counts, weight = Counter(map(room, known)), Counter(dict.fromkeys(by_room, 0))
     for module, n in lines.items():
         weight[room(module)] += n
     measured = [f for module, path in known.items() for f in functions(module, path)]

@@ -12,10 +12,11 @@ import pytest
 
 from nsreason.data.links import read_links
 from nsreason.data.scenes import load_scenes
+from nsreason.data.sort_of_clevr import read_sort_of_clevr
 from nsreason.errors import DataError, RecipeError
 from nsreason.executors import execute, spell
 from nsreason.generators import write_dataset
-from nsreason.generators.sort_of_clevr import read_sort_of_clevr, write_sort_of_clevr
+from nsreason.generators.sort_of_clevr import write_sort_of_clevr
 from nsreason.perception.images import write_png
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
@@ -219,7 +220,8 @@ def test_babi(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(find_spec("mujoco") is None, reason="MuJoCo (the extra `physics`) is not installed")
 def test_springs(tmp_path: Path) -> None:
-    from nsreason.generators.springs.generate import read_springs, write_springs
+    from nsreason.data.springs import read_springs
+    from nsreason.generators.springs.generate import write_springs
 
     write_springs(tmp_path, scenes=10, validation=2, seed=1)
     split = make_task("springs", {"valid": 0.25}).load(tmp_path)

@@ -30,8 +30,8 @@ from ...data.dataset_folder import IMAGES, INSTANCES, new_dataset
 from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
-from ...evaluation.answerer import QuestionTypes
 from ...io.files import atomic_write
+from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
 from .families import choose_families, families_of
 from .placement import clevr_rules

@@ -9,8 +9,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...data.springs import BALLS, FRAMES, NONE, RGB, ROD, Springs
 from ...io.files import atomic_write
-from .generate import BALLS, FRAMES, NONE, RGB, ROD, Springs
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ...scenes.scene import Scene
-from .data import Described, Viewed
+from .examples import Described, Viewed
 from .learner import ConceptLearner
 
 MOST = 400  # objects in a map

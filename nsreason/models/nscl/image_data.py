@@ -18,16 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...data.folders import find_file
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import load_scenes
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
-from ...evaluation.answerer import QuestionTypes
 from ...perception.detections.readers import DetectionFile, Detections, read_detections
 from ...perception.features.regions import RegionConfig, cut_masks, resized
 from ...perception.images import ImageFolder, read_image
+from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
-from .data import ConceptData, Examples, Split, Viewed, find_file, make_example
+from .examples import ConceptData, Examples, Split, Viewed, make_example
 
 READERS = 4  # threads; decoding a PNG does not hold the others up
 

@@ -27,7 +27,8 @@ from ...dsl.kinds import WORD
 from ...errors import DataError, ExecutionError
 from ...executors.answers import Answer
 from ...executors.soft.algebras import Logit, algebra
-from ...executors.soft.executor import QuasiSymbolic, SoftAnswers, trace_soft
+from ...executors.soft.executor import QuasiSymbolic, SoftAnswers
+from ...executors.soft.explain import trace_soft
 from ...executors.soft.faults import check_tables
 from ...executors.soft.grounding import Grounded
 from ...executors.soft.schedule import Schedule, schedule
@@ -39,7 +40,7 @@ from ...programs.program import Program
 from ...scenes.scene import ObjectPlace, Scene
 from ...traces.trace import Trace
 from ...training.model import LossOut
-from .data import Described, Example, Viewed, describe_scenes
+from .examples import Described, Example, Viewed, describe_scenes
 from .losses import answer_losses, right_answers
 
 

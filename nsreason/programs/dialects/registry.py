@@ -22,7 +22,8 @@ import msgspec
 from ...dsl.domain import Domain, load_domain
 from ...errors import ConversionError, ProgramError, did_you_mean
 from ..program import Program
-from ..text_reader import parse_program, show
+from ..text_reader import parse_program
+from ..text_writer import show
 from .native_names import native_table
 from .nscl import NsclOp, from_nscl, to_nscl
 

@@ -12,7 +12,8 @@ from nsreason.dsl.kinds import OBJECT, OBJECTS
 from nsreason.errors import ExecutionError, NotUnique
 from nsreason.executors import trace
 from nsreason.executors.soft.algebras import Goedel, Logit, Product, algebra
-from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.explain import influence, trace_soft
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene

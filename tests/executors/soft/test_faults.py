@@ -19,9 +19,10 @@ from nsreason.dsl.ops import OPS
 from nsreason.errors import ExecutionError, NotUnique, NsreasonError
 from nsreason.executors import execute, execute_batch, spell
 from nsreason.executors.soft.algebras import Goedel, Logit, Product
-from nsreason.executors.soft.executor import QuasiSymbolic, influence, trace_soft
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.explain import influence, trace_soft
 from nsreason.executors.soft.grounding import Grounded, ground_crisp
-from nsreason.models.nscl.data import Described, Example
+from nsreason.models.nscl.examples import Described, Example
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.models.nscl.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.models.nscl.probes import probe

@@ -16,8 +16,8 @@ from PIL import Image
 from nsreason.models.nscl import concepts_map
 from nsreason.models.nscl.concepts_map import DOT, ROW, Box, layout, to_png, to_svg
 from nsreason.models.nscl.concepts_page import Knowledge, page
-from nsreason.models.nscl.data import Described, describe_scenes
 from nsreason.models.nscl.embedding_maps import Map, Objects, Point, belonging, deciding, maps, nearest, objects_of
+from nsreason.models.nscl.examples import Described, describe_scenes
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig
 from nsreason.models.nscl.probes import probe
 from nsreason.scenes.scene import Scene

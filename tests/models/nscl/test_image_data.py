@@ -15,7 +15,7 @@ import torch
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
-from nsreason.models.nscl.data import ConceptData, Examples, Viewed
+from nsreason.models.nscl.examples import ConceptData, Examples, Viewed
 from nsreason.models.nscl.image_data import folders_of, load_image_data
 from nsreason.perception.detections.readers import Detections, read_detections, write_detections
 from nsreason.perception.features.regions import RegionConfig, Regions

@@ -10,26 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from nsreason.data.folders import find_files
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, NsreasonError
 from nsreason.executors import execute
 from nsreason.generators import generate_scenes, write_dataset
-from nsreason.models.nscl.data import (
-    ConceptData,
-    Examples,
-    Split,
-    describe_scenes,
-    find_files,
-    load_concept_data,
-    make_examples,
-    nodes,
-)
+from nsreason.models.nscl.data import load_concept_data, make_examples
+from nsreason.models.nscl.examples import ConceptData, Examples, Split, describe_scenes
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, pad
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.concept_embeddings import ConceptConfig
 from nsreason.perception.features.state_descriptions import StateConfig
+from nsreason.programs.question_types import nodes
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model

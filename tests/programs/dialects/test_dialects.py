@@ -28,7 +28,8 @@ from nsreason.programs.dialects.registry import (
     write_program,
 )
 from nsreason.programs.program import Call, Program
-from nsreason.programs.text_reader import parse_program, show
+from nsreason.programs.text_reader import parse_program
+from nsreason.programs.text_writer import show
 from nsreason.scenes.scene import Scene
 from tests.support.strategies import programs
 

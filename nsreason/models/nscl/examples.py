@@ -1,0 +1,179 @@
+"""What the concept learner learns from: questions with the scenes or images that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...data.answers import reference_answer
+from ...data.questions import QuestionRecord
+from ...dsl.domain import Domain
+from ...errors import DataError, NsreasonError
+from ...perception.detections.readers import Detections
+from ...perception.features.regions import Cut
+from ...perception.features.state_descriptions import StateConfig, state_rows
+from ...programs.program import Program
+from ...programs.question_types import QuestionTypes, nodes
+from ...scenes.scene import Scene
+from .data import load_concept_data
+from .losses import encode_answer
+
+if TYPE_CHECKING:
+    from .learner import ConceptLearner
+
+
+@dataclass(frozen=True)
+class ConceptData:
+    """A recipe's `[data]`.
+
+    split: of several files in a folder, those with this in their names; empty takes any.
+    programs: `given` by the questions' file, or `parsed` from their texts.
+    held_out: the last part of the scenes (or images), in file order, is not learned from.
+    held_out_of: with images of several folders, whether `each` holds a part out, or the `last` alone.
+    fraction: the first part of the other scenes that is.
+    """
+
+    split: str = ""
+    programs: Literal["given", "parsed"] = "given"
+    held_out: float = 0.1
+    held_out_of: Literal["each", "last"] = "each"
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
+            raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
+
+    def load(self, model: ConceptLearner, folder: str | Path) -> Split:
+        """The examples of a folder, as a learner wants them: of scenes, or of images.
+
+        Raises:
+            DataError: the folder lacks a file, or nothing in it can be learned from.
+        """
+        if model.config.features == "regions":
+            from .image_data import load_image_data
+
+            return load_image_data(folder, model.domain, model.config.regions, self)
+        return load_concept_data(folder, model.domain, model.config.state, self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """A scene and its description (N, K)."""
+
+    scene: Scene
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewed:
+    """An image (3, H, W) uint8 and what was detected in it.
+
+    Attributes:
+        scene: what is annotated of the same objects in the same order, where that is known: for probes of what was
+            learned, never to learn from.
+        cuts: the masks, decoded for the size of the image; None decodes them whenever they are looked at.
+    """
+
+    image: Tensor
+    detections: Detections
+    scene: Scene | None = None
+    cuts: Sequence[Cut] | None = None
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A question on a scene, and how hard it is.
+
+    Attributes:
+        target: the encoded answer (`losses.encode_answer`); NaN where it is of another kind than the program's.
+        n_nodes: calls of the program, shared ones counted each time, as the CLEVR files list them.
+        family: the file's name of its question family, or its type.
+        type: `count`, `exist`, `query`, ... as in the reports of `evaluate`.
+    """
+
+    described: Described | Viewed
+    program: Program
+    target: float
+    type: str
+    n_objects: int
+    n_nodes: int
+    family: str
+    ops: tuple[str, ...]
+    record: QuestionRecord = field(repr=False)
+
+
+class Examples(list[Example]):
+    """Examples in file order."""
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """The number of each example's scene: the training loop keeps the questions of a scene in one batch."""
+        number: dict[int, int] = {}
+        told = (number.setdefault(id(e.described), len(number)) for e in self)
+        return np.fromiter(told, dtype=np.int64, count=len(self))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples to learn from and others, and the questions of the file that cannot be used."""
+
+    train: Examples
+    held_out: Examples
+    bad: list[NsreasonError]
+
+
+def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Described]:
+    """Scenes with their descriptions.
+
+    Raises:
+        SceneError: an object has no coordinates in the frame that is asked for.
+    """
+    return [Described(s, torch.from_numpy(state_rows(s, config))) for s in scenes]
+
+
+def make_example(
+    record: QuestionRecord, described: Described | Viewed, domain: Domain, types: QuestionTypes, programs: str
+) -> Example:
+    """A question on what is seen of its scene; `programs` as in `ConceptData`.
+
+    Raises:
+        DataError: it has no program or no answer, its answer is none of the domain's, or is of a kind that cannot be
+            learned from.
+        ProgramError, QuestionError: its program or its text is not of the domain.
+    """
+    if programs == "given":
+        program = record.given_program(domain)
+    else:
+        from ...language.question_parser import parse_question
+
+        program = parse_question(record.question or "", domain)
+    answer = None if program is None else reference_answer(record.answer, domain, program.kind)
+    if program is None or answer is None:
+        raise DataError(f"question {record.index} has no {'program' if program is None else 'answer'}")
+    record = msgspec.structs.replace(record, answer=answer)
+    kind = types(program)[0]
+    return Example(
+        described,
+        program,
+        encode_answer(answer, program.kind, domain),
+        kind,
+        len(described),
+        nodes(program),
+        str(record.template_filename or kind).removesuffix(".json"),
+        tuple(dict.fromkeys(step.op.name for step in program.steps)),
+        record,
+    )
