@@ -17,8 +17,7 @@ from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import Grounded
 from nsreason.executors.soft.schedule import schedule
-from nsreason.models.nscl.data import load_concept_data
-from nsreason.models.nscl.examples import ConceptData
+from nsreason.models.nscl.data import ConceptData, load_concept_data
 from nsreason.models.nscl.losses import answer_losses
 from nsreason.perception.features.concept_embeddings import ConceptEmbeddings
 from nsreason.perception.features.state_descriptions import StateConfig

@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from nsreason import __version__
+from nsreason.data.image_folder import find_images
 from nsreason.errors import NsreasonError
 from nsreason.generators import write_dataset
+from nsreason.io.image_tensors import read_image
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detector.detector import Detector
 from nsreason.perception.familiarity import FILE, Familiarity, Made, Norms, features_of, statistics
-from nsreason.perception.images import find_images, read_image
 from nsreason.perception.letterbox import Fit
 from nsreason.reasoners.image_pipeline import FRAME
 from nsreason.training.checkpoint import load_model

@@ -23,7 +23,7 @@ from nsreason.cli.compare import write_report
 from nsreason.comparison.comparer import compare
 from nsreason.comparison.results import Comparison, Run
 from nsreason.evaluation.scores import wilson
-from nsreason.reasoners.reasoner import read_budget
+from nsreason.training.budget import read_budget
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "relation_tasks_results.md"

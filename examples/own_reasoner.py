@@ -14,7 +14,8 @@ from nsreason.comparison.comparer import compare
 from nsreason.errors import NsreasonError
 from nsreason.generators import write_dataset
 from nsreason.queries.query import Query, Reply
-from nsreason.reasoners.reasoner import Executing, Lesson, Reasoner
+from nsreason.reasoners.executing import Executing
+from nsreason.reasoners.reasoner import Lesson, Reasoner
 from nsreason.traces.trace import Trace
 
 

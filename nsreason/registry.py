@@ -16,6 +16,44 @@ from typing import Any
 
 from .errors import NsreasonError, RecipeError, TrustWarning, did_you_mean
 
+MODELS: dict[str, str] = {
+    "cnn-lstm": "nsreason.models.answer_networks.models:CnnLstmModel",
+    "cnn-lstm-sa": "nsreason.models.answer_networks.models:StackedAttentionModel",
+    "cnn-mlp": "nsreason.models.answer_networks.models:CnnMlpModel",
+    "concept-learner": "nsreason.models.nscl.learner:ConceptLearner",
+    "detector": "nsreason.perception.detector.detector:Detector",
+    "lstm": "nsreason.models.answer_networks.models:LstmModel",
+    "mlp": "nsreason.models.answer_networks.models:MlpModel",
+    "question-type": "nsreason.models.answer_networks.models:QuestionTypeModel",
+    "relation-network": "nsreason.models.answer_networks.models:RelationNetworkModel",
+    "scene-parser": "nsreason.perception.scene_parser.parser:SceneParser",
+}
+
+TASKS: dict[str, str] = {
+    "babi": "nsreason.tasks.babi:Babi",
+    "clevr": "nsreason.tasks.clevr:Clevr",
+    "sort-of-clevr": "nsreason.tasks.sort_of_clevr:SortOfClevr",
+    "springs": "nsreason.tasks.springs:Springs",
+}
+
+REASONERS: dict[str, str] = {
+    "cnn-lstm": "nsreason.reasoners.networks:Network",
+    "cnn-lstm-sa": "nsreason.reasoners.networks:Network",
+    "cnn-mlp": "nsreason.reasoners.networks:Network",
+    "concept-learner": "nsreason.reasoners.concepts:Concepts",
+    "exact": "nsreason.reasoners.annotated_scenes:Exact",
+    "exact-parsed": "nsreason.reasoners.annotated_scenes:ExactParsed",
+    "image-concepts": "nsreason.reasoners.images:ImageConcepts",
+    "lstm": "nsreason.reasoners.networks:Network",
+    "mlp": "nsreason.reasoners.networks:Network",
+    "question-type": "nsreason.reasoners.networks:Network",
+    "relation-network": "nsreason.reasoners.networks:Network",
+    "scene-parser": "nsreason.reasoners.images:ImageScenes",
+}
+"""The tables: name -> `module:Class`. Literal, so that a search for a name finds its file; together, so that whoever
+only lists names imports nothing else.
+"""
+
 
 def named(kind: str, name: str, table: Mapping[str, str], *, classes: bool = True) -> Any:
     """What a name in a table stands for, or one's own, given as `module:Class`.

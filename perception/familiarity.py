@@ -33,7 +33,7 @@ from ..errors import CheckpointError
 from .bundled import WEIGHTS, bundled
 
 if TYPE_CHECKING:
-    from .detections.readers import Detections
+    from .detections.detections import Detections
     from .detector.detector import Detector
 
 FILE = WEIGHTS / "familiarity.safetensors"

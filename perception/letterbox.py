@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .detections.readers import Detections, Rle, decode_masks, encode_masks
+from .detections.detections import Detections
+from .detections.rle import Rle, decode_masks, encode_masks
 
 Size = tuple[int, int]
 F32 = NDArray[np.float32]

@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from nsreason.dsl.domain import load_domain
 from nsreason.models.answer_networks.network import NeuralConfig, settled
-from nsreason.models.nscl.data import load_concept_data
-from nsreason.models.nscl.examples import ConceptData
+from nsreason.models.nscl.data import ConceptData, load_concept_data
 from nsreason.models.nscl.learner import ConceptLearnerConfig
-from nsreason.perception.detector.detector import DetectorConfig
+from nsreason.perception.detector.config import DetectorConfig
 from nsreason.perception.features.concept_embeddings import ConceptConfig
 from nsreason.perception.features.regions import RegionConfig
 from nsreason.perception.features.state_descriptions import StateConfig
 from nsreason.perception.scene_parser.data import load_parser_data
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model, save_checkpoint
-from nsreason.training.model import MODELS, model_class
+from nsreason.training.model import model_class
 from nsreason.training.recipe import bundled_recipes, config_class, load_recipe, new_model
 from tests.support.painted_images import write_painted
 from tests.support.toy_images import TINY as TINY_DETECTOR

@@ -20,10 +20,11 @@ from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWa
 from nsreason.language.question_parser import question_parser
 from nsreason.queries.query import Query
 from nsreason.reasoners.fit import learn
-from nsreason.reasoners.reasoner import Budget, Lesson
-from nsreason.registry import named
+from nsreason.reasoners.reasoner import Lesson
+from nsreason.registry import MODELS, named
+from nsreason.training.budget import Budget
 from nsreason.training.checkpoint import load_model, save_checkpoint
-from nsreason.training.model import MODELS, model_class
+from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe, parse_recipe
 from nsreason.training.run_log import write_run
 from tests.support.toy_models import Toy, ToyConfig

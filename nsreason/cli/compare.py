@@ -96,9 +96,9 @@ def compare(
     Exits with 1 when a reasoner failed; the report is written all the same, and names it in its headline.
     """
     from ..io.locks import locked_folder
-    from ..reasoners.reasoner import REASONERS as KNOWN
-    from ..reasoners.reasoner import read_budget
-    from ..tasks import TASKS as TOLD
+    from ..registry import REASONERS as KNOWN
+    from ..registry import TASKS as TOLD
+    from ..training.budget import read_budget
 
     names = list(dict.fromkeys(name.strip() for name in reasoners.split(",") if name.strip()))
     checks.one_of(task, TOLD, "task")

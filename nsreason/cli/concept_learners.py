@@ -44,7 +44,7 @@ def learner_of(found: Any, path: str) -> ConceptLearner:
         CheckpointError: it is another one.
     """
     from ..models.nscl.learner import ConceptLearner
-    from ..reasoners.reasoner import REASONERS
+    from ..registry import REASONERS
     from ..training.checkpoint import load_checkpoint
 
     if not isinstance(found, ConceptLearner):
@@ -99,7 +99,7 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     Raises:
         DataError: the folder lacks a file, or nothing in it can be used.
     """
-    from ..models.nscl.examples import ConceptData
+    from ..models.nscl.data import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
     found = config.load(learner, folder)

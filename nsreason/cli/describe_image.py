@@ -46,9 +46,9 @@ def describe_image(
 
     Without --out and --json, prints the objects in words, each with its box and how sure its description is.
     """
+    from ..data.image_folder import find_images
     from ..data.scenes import write_scenes
     from ..errors import NsreasonError
-    from ..perception.images import find_images
 
     if detections is not None:
         options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")

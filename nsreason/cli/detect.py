@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..evaluation.detection_report import DetectionReport
-    from ..perception.detections.readers import DetectionFile, Detections
+    from ..perception.detections.detection_file import DetectionFile
+    from ..perception.detections.detections import Detections
     from ..perception.detector.detector import Detector
     from ..perception.familiarity import Familiarity
 
@@ -175,7 +176,7 @@ def load_detector(
 
 
 def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
-    from ..perception.images import find_images
+    from ..data.image_folder import find_images
 
     paths: list[Path] = []
     for name in images:
@@ -190,7 +191,7 @@ def _read(
     paths: Sequence[Path], batch_size: int, bad: list[NsreasonError]
 ) -> Iterator[tuple[list[Path], list[Tensor], list[float]]]:
     """Images in batches, and the share of each that is transparent; those that cannot be read go to `bad`."""
-    from ..perception.images import read_transparent
+    from ..io.image_tensors import read_transparent
 
     for at in range(0, len(paths), batch_size):
         files, read, clear = [], [], []
@@ -228,7 +229,7 @@ def _warnings(
     features: Sequence[Tensor],
 ) -> dict[str, list[str]]:
     """By image, why what is found may mean nothing."""
-    from ..perception.images import transparency
+    from ..io.image_tensors import transparency
     from ..perception.letterbox import Fit
     from ..reasoners.image_pipeline import FRAME
 
@@ -251,8 +252,8 @@ def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
 
 def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], categories: Sequence[str]) -> None:
     from ..data.image_names import parts
+    from ..io.image_tensors import write_png
     from ..perception.detections.writers import outlined
-    from ..perception.images import write_png
 
     for image, one in zip(images, found, strict=True):
         name = Path("_".join(parts(one.image))).with_suffix(".png")  # two folders may have images of one name
@@ -262,7 +263,7 @@ def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], c
 def _write(
     path: str, layout: Format, found: Sequence[Detections], detector: Detector, truth: DetectionFile | None
 ) -> None:
-    from ..perception.detections.readers import write_detections, write_results
+    from ..perception.detections.coco import write_detections, write_results
     from ..perception.detections.writers import write_nscl
 
     if layout == "nscl":

@@ -16,7 +16,7 @@ from . import answers, options, output
 from .inputs import Outcome
 
 if TYPE_CHECKING:
-    from ..perception.detections.readers import DetectionFile
+    from ..perception.detections.detection_file import DetectionFile
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
     from ..reasoners.image_pipeline import Detecting, ImageReasoner, Looked
@@ -179,7 +179,7 @@ def look_at(path: str, reasoner: ImageReasoner) -> Looked:
         DataError: it cannot be read.
     """
     from ..evaluation.images import with_transparency
-    from ..perception.images import read_transparent
+    from ..io.image_tensors import read_transparent
 
     with output.step(f"looked at {path}"):
         image, clear = read_transparent(path)
@@ -226,7 +226,7 @@ def page_picture(path: str, *, wanted: bool = True) -> Iterator[str | None]:
         return
     from tempfile import TemporaryDirectory
 
-    from ..perception.images import read_image, write_png
+    from ..io.image_tensors import read_image, write_png
 
     with TemporaryDirectory() as folder:
         copy = Path(folder) / f"{Path(path).stem}.png"

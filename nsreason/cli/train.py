@@ -33,7 +33,7 @@ DATA: dict[str, str] = {
     "cnn-lstm": _NEURAL,
     "cnn-lstm-sa": _NEURAL,
     "cnn-mlp": _NEURAL,
-    "concept-learner": "nsreason.models.nscl.examples:ConceptData",
+    "concept-learner": "nsreason.models.nscl.data:ConceptData",
     "detector": "nsreason.perception.detector.data:DetectionData",
     "lstm": _NEURAL,
     "mlp": _NEURAL,
@@ -214,7 +214,8 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
     Raises:
         NsreasonError: a file or folder is not there, or the recipe is of another model or not valid.
     """
-    from ..training.recipe import Training, read_table, set_pairs, to_dataclass
+    from ..io.settings import to_dataclass
+    from ..training.recipe import Training, read_table, set_pairs
 
     table, source = read_table(recipe)
     of = table.get("model")
@@ -287,7 +288,7 @@ def _source(recipe: Recipe) -> Any:
     """The recipe's `[data]`, as what loads it."""
     from importlib import import_module
 
-    from ..training.recipe import to_dataclass
+    from ..io.settings import to_dataclass
 
     module, _, name = DATA[recipe.model].partition(":")
     return to_dataclass(recipe.data, getattr(import_module(module), name), "data")

@@ -28,8 +28,9 @@ from ..io.decoding import valid_text
 from ..io.files import sweep
 from ..io.locks import locked_folder
 from ..queries.query import Query, digest
-from ..reasoners.reasoner import Budget, Lesson, Reasoner, reasoner_class
+from ..reasoners.reasoner import Lesson, Reasoner, reasoner_class
 from ..tasks import TaskSplit, make_task
+from ..training.budget import Budget
 from ..training.failures import unexpected
 from .examples import choose, drawing, story
 from .files import read_plan, read_run, write_record

@@ -55,10 +55,10 @@ Objects = NDArray[np.int16]  # (6, 3): x, y and shape of the object of each colo
 _STATE = 2 + len(SHAPES) + len(COLORS)
 
 
-_FILES = ("train.npz", "validation.npz")
+FILES = ("train.npz", "validation.npz")
 
 
-_ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
+ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
     "images": (("N", SIZE, SIZE, 3), np.uint8),
     "objects": (("N", len(COLORS), 3), np.int16),
     "questions": (("N", "Q", BITS), np.uint8),
@@ -137,7 +137,7 @@ def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
         DataError: a file is missing or damaged, or was made with other colors or answers.
         ValueError: there is no such split.
     """
-    names = {name[:-4]: name for name in _FILES}
+    names = {name[:-4]: name for name in FILES}
     if split not in names:
         raise ValueError(f"no split '{split}'; there are {', '.join(names)}")
     from ..errors import DataError
@@ -147,7 +147,7 @@ def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
         if told.get(key) != list(known):
             raise DataError(f"{Path(folder) / 'settings.json'}: '{key}' is {told.get(key)}, not {list(known)}")
     path = Path(folder) / names[split]
-    found = SortOfClevr(**read_arrays(path, _ARRAYS))
+    found = SortOfClevr(**read_arrays(path, ARRAYS))
     if found.answers.size and int(found.answers.max()) >= len(ANSWERS):
         raise DataError(f"{path}: an answer is {int(found.answers.max())}; answers are 0 to {len(ANSWERS) - 1}")
     return found

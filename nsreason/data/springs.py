@@ -36,10 +36,10 @@ Color = Literal["rgb", "number", "one-hot"]
 Moves = Literal["places", "changes"]
 
 
-_SPLITS = ("train", "validation")
+SPLITS = ("train", "validation")
 
 
-_ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
+ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
     "positions": (("N", FRAMES, BALLS, 2), np.float32),
     "links": (("N", BALLS, BALLS), np.uint8),
     "systems": (("N",), np.uint8),
@@ -104,11 +104,11 @@ def read_springs(folder: str | Path, split: str = "train") -> Springs:
         DataError: a file is missing or damaged, or its arrays contradict each other.
         ValueError: there is no such split.
     """
-    if split not in _SPLITS:
-        raise ValueError(f"no split '{split}'; there are {', '.join(_SPLITS)}")
+    if split not in SPLITS:
+        raise ValueError(f"no split '{split}'; there are {', '.join(SPLITS)}")
     read_settings(Path(folder) / "settings.json")
     path = Path(folder) / f"{split}.npz"
-    found = Springs(**read_arrays(path, _ARRAYS))
+    found = Springs(**read_arrays(path, ARRAYS))
     if not (found.links == found.links.transpose(0, 2, 1)).all() or (found.links > ROD).any():
         raise DataError(f"{path}: 'links' are symmetric and 0, 1 or 2; generate it again")
     return found

@@ -13,7 +13,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import DataError
-from ..perception.detections.readers import CocoFigures, Detections, evaluate_detections, match
+from ..perception.detections.coco_evaluation import CocoFigures, evaluate_detections
+from ..perception.detections.detections import Detections
+from ..perception.detections.matching import match
 from ..perception.detector.data import DetectionData, load_detection_data
 
 if TYPE_CHECKING:

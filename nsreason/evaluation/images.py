@@ -25,8 +25,8 @@ from ..data.scenes import SceneFile, load_scenes
 from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
 from ..io.files import atomic_write
+from ..io.image_tensors import read_image, read_transparent, transparency
 from ..io.locks import locked_file
-from ..perception.images import read_image, read_transparent, transparency
 from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from ..programs.program import Program
 from ..programs.question_types import QuestionTypes
@@ -39,7 +39,8 @@ from .perception_report import PerceptionReport
 from .report import EXAMPLES, Failures, Report
 
 if TYPE_CHECKING:
-    from ..perception.detections.readers import DetectionFile, Detections
+    from ..perception.detections.detection_file import DetectionFile
+    from ..perception.detections.detections import Detections
     from ..perception.scene_parser.parser import SceneParser
 
 Progress = Callable[[int, int | None], None]

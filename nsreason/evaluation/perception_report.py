@@ -183,7 +183,7 @@ def match_places(seen: Scene, truth: Scene, size: tuple[int, int]) -> list[tuple
     Raises:
         DataError: a mask is damaged. SceneError: the annotation does not say where its objects are seen.
     """
-    from ..perception.detections.readers import match
+    from ..perception.detections.matching import match
     from ..perception.scene_parser.data import annotated_regions
 
     if not len(seen) or not len(truth):

@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from ..data.arrays import write_arrays, write_settings
 from ..data.dataset_folder import new_dataset
 from ..data.sort_of_clevr import (
-    _ARRAYS,
-    _FILES,
     ANSWERS,
+    ARRAYS,
     BITS,
     COLORS,
+    FILES,
     MIDDLE,
     PLAIN,
     RELATIONAL,
@@ -214,10 +214,10 @@ def _written(folder: Path, generator: str, given: dict[str, int]) -> dict[str, A
         "shapes": list(SHAPES),
         "bits": [*COLORS, "not relational", "relational", *("/".join(p) for p in zip(PLAIN, RELATIONAL, strict=True))],
         "answers": list(ANSWERS),
-        "answer_counts": {name[:-4]: answer_counts(part) for name, part in zip(_FILES, parts, strict=True)},
+        "answer_counts": {name[:-4]: answer_counts(part) for name, part in zip(FILES, parts, strict=True)},
     }
-    for name, part in zip(_FILES, parts, strict=True):
-        write_arrays(folder / name, {key: getattr(part, key) for key in _ARRAYS})
+    for name, part in zip(FILES, parts, strict=True):
+        write_arrays(folder / name, {key: getattr(part, key) for key in ARRAYS})
     first = next((part for part in parts if len(part)), None)
     if first is not None:
         write_sample(folder / "sample.png", first, 0)

@@ -20,7 +20,6 @@ from ..dsl.domain import Domain, Step, load_domain
 from ..dsl.ops import OPS
 from ..errors import ConversionError, DomainError, ProgramError, did_you_mean
 from .program import Program
-from .text_writer import _write_nested, _write_postfix
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
@@ -37,7 +36,9 @@ def parse_program(text: str, domain: Domain | str = "clevr", surface: str = "nes
         DomainError: there is no such domain.
     """
     domain = load_domain(domain)
-    reader, _ = _surface(surface)
+    reader = READERS.get(surface)
+    if reader is None:
+        raise ConversionError(f"no surface '{surface}'{did_you_mean(surface, READERS)}")
     build = _Builder(text, domain)
     reader(_parse(text, surface), build)
     try:
@@ -260,19 +261,7 @@ def _open_brackets(text: str) -> list[int]:
     return found
 
 
-# --- writing ------------------------------------------------------------------------------------------------
-
-
 _Reader = Callable[["Tree[Token]", _Builder], None]
-_Writer = Callable[[Program, int], str]
 
-SURFACES: dict[str, tuple[_Reader, _Writer]] = {
-    "nested": (_read_nested, _write_nested),
-    "postfix": (_read_postfix, _write_postfix),
-}
-
-
-def _surface(name: str) -> tuple[_Reader, _Writer]:
-    if name not in SURFACES:
-        raise ConversionError(f"no surface '{name}'{did_you_mean(name, SURFACES)}")
-    return SURFACES[name]
+READERS: dict[str, _Reader] = {"nested": _read_nested, "postfix": _read_postfix}
+"""Surface -> what reads it; `text_writer.WRITERS` has what writes it."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..dsl.domain import Step
 from ..dsl.ops import OPS
-from .program import Program
-from .text_reader import _surface
+from ..errors import ConversionError, did_you_mean
 
 if TYPE_CHECKING:
-    pass
-
+    from .program import Program
 
 WIDTH = 120  # of a call in an error message
 
@@ -23,7 +21,9 @@ def show(program: Program, surface: str = "nested") -> str:
     Raises:
         ConversionError: there is no such surface.
     """
-    _, writer = _surface(surface)
+    writer = WRITERS.get(surface)
+    if writer is None:
+        raise ConversionError(f"no surface '{surface}'{did_you_mean(surface, WRITERS)}")
     return writer(program, len(program) - 1)
 
 
@@ -103,3 +103,7 @@ def _write_postfix(program: Program, root: int) -> str:
             stack.append((node, True))
             stack.extend((i, False) for i in reversed(program.inputs[node]))
     return " ".join(parts)
+
+
+WRITERS: dict[str, Callable[[Program, int], str]] = {"nested": _write_nested, "postfix": _write_postfix}
+"""Surface -> what writes it; `text_reader.READERS` has what reads it."""

@@ -43,7 +43,7 @@ class Picture:
 
         if self._pixels is not None:
             return torch.from_numpy(self._pixels).permute(2, 0, 1).contiguous()
-        from ..perception.images import read_image
+        from ..io.image_tensors import read_image
 
         assert self.path is not None
         return read_image(self.path)
@@ -55,7 +55,7 @@ class Picture:
             DataError: as `tensor`.
         """
         if side not in self._squares:
-            from ..perception.features.regions import resized
+            from ..io.image_tensors import resized
 
             self._squares[side] = resized(self.tensor(), (side, side))
         return self._squares[side]

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..data.image_folder import ImageFolder
 from ..data.image_names import number_at_end
 from ..data.questions import QuestionRecord
 from ..data.records import BadRecord
 from ..errors import DataError
-from ..perception.images import ENDINGS, ImageFolder
+from ..io.images import ENDINGS
 
 Asked = QuestionRecord | BadRecord
 

@@ -26,6 +26,7 @@ from ..errors import CheckpointError, DataError, RecipeError, TrainingError
 from ..io.decoding import Count, Seconds, check_plain, decode_file
 from ..io.files import atomic_write
 from ..queries.query import digest
+from ..training.budget import Budget
 from ..training.checkpoint import check_recipe, differences, load_checkpoint, load_weights
 from ..training.curriculum import Curriculum
 from ..training.devices import resolved
@@ -35,7 +36,7 @@ from ..training.recipe import Recipe, new_model, read_recipe
 from ..training.run_log import Status
 from ..training.sampling import Plan
 from ..training.trainer import Stopped, TrainingResult, train
-from .reasoner import Budget, Lesson
+from .reasoner import Lesson
 
 _TIMED = 6  # steps of an epoch that is timed
 _TIMING = 10.0  # seconds that timing takes at the most

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
-from ..perception.detections.readers import Detections
+from ..perception.detections.detections import Detections
 from ..perception.letterbox import Fit, Size
 from ..programs.program import Program
 from ..scenes.scene import Scene

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from ..errors import DataError, NsreasonError, RecipeError
 from ..queries.query import Query
-from ..registry import named
+from ..registry import TASKS, named
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,6 @@ class Task(Protocol):
         """
 
 
-TASKS: dict[str, str] = {
-    "babi": "nsreason.tasks.babi:Babi",
-    "clevr": "nsreason.tasks.clevr:Clevr",
-    "sort-of-clevr": "nsreason.tasks.sort_of_clevr:SortOfClevr",
-    "springs": "nsreason.tasks.springs:Springs",
-}
-"""Name -> `module:Class`. Literal, so that a search for a name finds its file."""
-
-
 def task_class(name: str) -> type[Any]:
     """The class of a task, by its name in `TASKS` or, for one's own, as `module:Class`.
 
@@ -81,7 +72,7 @@ def make_task(name: str, settings: Mapping[str, Any] | None = None) -> Any:
     Raises:
         RecipeError: there is no such task, or it has no such setting.
     """
-    from ..training.recipe import to_dataclass
+    from ..io.settings import to_dataclass
 
     try:
         return to_dataclass(settings or {}, task_class(name), f"task.{name}")

@@ -94,8 +94,8 @@ class _Seen:
     """What there is to see of each scene of a folder: made once for all its questions."""
 
     def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
+        from ..data.image_folder import ImageFolder
         from ..perception.features.state_descriptions import StateConfig
-        from ..perception.images import ImageFolder
 
         self._config = StateConfig(frame=frame)
         self._files = ImageFolder(folder / "images")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..generators import sort_of_clevr as data
+from ..data import sort_of_clevr as data
 from ..queries.image import Picture
 from ..queries.query import Query
 from . import TaskSplit, cut_valid

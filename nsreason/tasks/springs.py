@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..data import springs as data
 from ..data.links import spell_links
-from ..generators.springs import generate as data
 from ..queries.query import Query
 from . import TaskSplit, cut_valid
 

@@ -6,10 +6,14 @@ The page and the strip draw the same things; this says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..dsl.kinds import OBJECT, OBJECTS, WORD
 from ..errors import NotUnique
-from .trace import Trace, TraceStep, how_many
+from .wording import how_many
+
+if TYPE_CHECKING:
+    from .trace import Trace, TraceStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,17 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..dsl.kinds import OBJECT, OBJECTS
 from ..errors import DataError, NotUnique
 from ..programs.text_writer import show
 from .focus import Focus, focus, start
 from .scene_plan import Drawing, Look, from_above, look, plan
-from .trace import Trace, TraceStep, how_many
+from .wording import how_many
+
+if TYPE_CHECKING:
+    from .trace import Trace, TraceStep
 
 _MOST = 24  # objects listed in a panel; the others are counted
 _MOST_CALLS, _MOST_OBJECTS = 10_000, 5_000  # of a page that a browser can still step through

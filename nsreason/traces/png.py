@@ -19,12 +19,14 @@ from ..errors import DataError, NotUnique
 from ..programs.text_writer import show
 from .focus import focus
 from .png_panel import GRID, INK, LINE, ON_PLAN, PAPER, SOFT, font, on_photo, on_plan, panel
-from .trace import Trace, TraceStep, how_many
+from .wording import how_many
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
+
+    from .trace import Trace, TraceStep
 
 PANEL = 400  # the width of a panel
 GAP, MARGIN = 26, 36

@@ -18,16 +18,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..dsl.kinds import OBJECT, OBJECTS, TRUTH, Kind
+from ..dsl.kinds import OBJECT, OBJECTS, Kind
 from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
 from ..programs.text_writer import show
 from ..scenes.scene import Scene
+from .wording import Value, cut, degree_forms, how_many, in_words, object_forms, object_name
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-Value = bool | int | str | tuple[int, ...]
 State = Literal["done", "failed", "not reached"]
 
 VERSION = 1  # of the layout of `to_json`; raised when a key is removed or changes its meaning
@@ -279,19 +279,19 @@ class Trace:
         objects, lead = step.objects, ""
         if step.state == "failed":
             if not isinstance(self.error, NotUnique):
-                return _cut(f"failed: {step.words}", room)
+                return cut(f"failed: {step.words}", room)
             objects, lead = self.error.objects, "failed: met "
         exact = step.degrees is None
         if objects is None or (step.kind is OBJECT and step.state == "done" and exact):
-            return _cut(step.words, room)
-        told = _degree_forms(objects, step.degrees) if step.degrees is not None else ()
-        forms = (lead + form for form in (*told, *_object_forms(objects, self.scene)))
+            return cut(step.words, room)
+        told = degree_forms(objects, step.degrees) if step.degrees is not None else ()
+        forms = (lead + form for form in (*told, *object_forms(objects, self.scene)))
         return next((form for form in forms if len(form) <= room), lead + how_many(objects))
 
     def _tail(self, objects: bool) -> Iterator[tuple[str, str]]:
         if objects:
             for i in range(len(self.scene)):
-                yield "objects" if i == 0 else "", _name(i, self.scene)
+                yield "objects" if i == 0 else "", object_name(i, self.scene)
         if self.question is not None:
             yield "question", self.question
         yield ("answer", self.answer_words) if self.error is None else ("no answer", str(self.error))
@@ -303,60 +303,6 @@ class _Line:
     gap: int
     value: str
     state: State
-
-
-def in_words(value: Value, kind: Kind, scene: Scene, *, most: int = 8) -> str:
-    """A value as people read it: `yes`, `3`, `red`, `4 (small blue rubber cube)`, `2 objects: 0 (...), 4
-    (...)`.
-
-    `most` is how many objects of a set are named; the others are counted.
-    """
-    if kind is TRUTH:
-        return "yes" if value else "no"
-    if kind is OBJECT and isinstance(value, int):
-        return _name(value, scene)
-    if isinstance(value, tuple):
-        return next(_object_forms(value, scene, most))
-    return str(value)
-
-
-def _name(i: int, scene: Scene) -> str:
-    told = scene.describe(i)
-    return f"{i} ({told})" if told else str(i)
-
-
-def how_many(objects: Sequence[int]) -> str:
-    """`no object`, `1 object`, `3 objects`."""
-    return {0: "no object", 1: "1 object"}.get(len(objects), f"{len(objects)} objects")
-
-
-def _degree_forms(objects: Sequence[int], degrees: Sequence[float]) -> Iterator[str]:
-    """What was decided, and how much each object of the scene belongs to it."""
-    yield f"{how_many(objects)}: {'  '.join(f'{i} {d:.2f}' for i, d in enumerate(degrees))}"
-    sure = sorted(range(len(degrees)), key=lambda i: (-degrees[i], i))[:4]
-    yield f"{how_many(objects)}: {'  '.join(f'{i} {degrees[i]:.2f}' for i in sure)} ..."
-
-
-def _object_forms(objects: Sequence[int], scene: Scene, most: int = 8) -> Iterator[str]:
-    """The set in words, longest first: with descriptions, with all indices, with ever fewer indices."""
-    head = how_many(objects)
-    if not objects:
-        yield head
-        return
-    rest = len(objects) - most
-    listed = ", ".join(_name(i, scene) for i in objects[:most])
-    yield f"{head}: {listed}" + (f" and {rest} more" if rest > 0 else "")
-    yield f"{head}: {', '.join(map(str, objects))}"
-    for shown in (16, 8, 4, 2):
-        if len(objects) > shown:
-            yield f"{head}: {', '.join(map(str, objects[:shown]))} and {len(objects) - shown} more"
-    yield head
-
-
-def _cut(text: str, room: int) -> str:
-    room = max(room, 8)
-    text = " ".join(text.split())
-    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _join(line: _Line) -> str:

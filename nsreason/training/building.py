@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from ..errors import NsreasonError, RecipeError
-from .model import MODELS, model_class
+from ..registry import MODELS
+from .model import model_class
 
 _CHECKED_FROM = 1 << 12  # a model with a larger setting is measured before memory is taken for it
 _LARGEST = 1 << 20  # of a size or a count

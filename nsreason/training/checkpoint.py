@@ -388,9 +388,10 @@ def load_model(path: str | Path, name: str | None = None, *, trust: bool = False
         CheckpointError: the checkpoint cannot be read, does not fit its model's class, is of another model, or of
             one that nsreason does not know and is not trusted.
     """
+    from ..io.settings import to_dataclass
+    from ..registry import MODELS
     from .building import build
-    from .model import MODELS
-    from .recipe import config_class, to_dataclass
+    from .recipe import config_class
 
     checkpoint = load_checkpoint(path)
     if name is not None and checkpoint.model != name:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ..registry import named
+from ..registry import MODELS, named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,21 +60,6 @@ class Model(Protocol[E, B]):
 
     def predict(self, batch: B, /) -> Any:
         """What the model answers, for each example of the batch."""
-
-
-MODELS: dict[str, str] = {
-    "cnn-lstm": "nsreason.models.answer_networks.models:CnnLstmModel",
-    "cnn-lstm-sa": "nsreason.models.answer_networks.models:StackedAttentionModel",
-    "cnn-mlp": "nsreason.models.answer_networks.models:CnnMlpModel",
-    "concept-learner": "nsreason.models.nscl.learner:ConceptLearner",
-    "detector": "nsreason.perception.detector.detector:Detector",
-    "lstm": "nsreason.models.answer_networks.models:LstmModel",
-    "mlp": "nsreason.models.answer_networks.models:MlpModel",
-    "question-type": "nsreason.models.answer_networks.models:QuestionTypeModel",
-    "relation-network": "nsreason.models.answer_networks.models:RelationNetworkModel",
-    "scene-parser": "nsreason.perception.scene_parser.parser:SceneParser",
-}
-"""Name -> `module:Class`. Literal, so that a search for a name finds its file."""
 
 
 def model_class(name: str) -> type[Any]:

@@ -22,19 +22,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
-
-import msgspec
+from typing import Any, Literal
 
 from ..errors import RecipeError, did_you_mean
 from ..io.decoding import plain_fault
+from ..io.settings import to_dataclass
 from ..io.toml import write_toml
-from ..registry import only_table
+from ..registry import MODELS, TASKS, only_table
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
 from .lr_schedules import Schedule
-from .model import MODELS, model_class
+from .model import model_class
 
-T = TypeVar("T")
 Precision = Literal["32", "16-mixed", "bf16-mixed"]
 
 # The most that a setting can be: an epoch costs a little even before training begins, a device is a process.
@@ -193,33 +191,6 @@ def new_model(recipe: Recipe) -> Any:
         return model
 
 
-def to_dataclass(table: Mapping[str, Any], cls: type[T], where: str) -> T:
-    """A table of a recipe as a dataclass, nested ones included.
-
-    Raises:
-        RecipeError: a key is not known or missing, or a value is of the wrong kind; `where` and the key say which.
-    """
-    _check_keys(table, cls, where)
-    try:
-        return msgspec.convert(table, cls)
-    # The first is a ValueError; what a class of settings computes of values that it does not check may fail otherwise.
-    except (msgspec.ValidationError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        message, _, path = str(error).rpartition(" - at `$")
-        place = where + path.removesuffix("`") if message else where
-        raise RecipeError(f"{place}: {message or error}") from None
-
-
-def _check_keys(table: Mapping[str, Any], cls: type[Any], where: str) -> None:
-    hints = get_type_hints(cls)
-    known = [f.name for f in dataclasses.fields(cls) if f.init]
-    for key, value in table.items():
-        if key not in known:
-            raise RecipeError(f"{where}: no key '{key}'{did_you_mean(key, known)}")
-        for kind in (hints[key], *get_args(hints[key])):
-            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-                _check_keys(value, kind, f"{where}.{key}")
-
-
 def bundled_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the package."""
     folder = resources.files("nsreason.recipes")
@@ -291,8 +262,6 @@ def _of_a_run(name: str | Path) -> bool:
 
 def _hold_to_tables(text: str, source: str, trust: bool) -> None:
     """Refuse a recipe that names modules; what is wrong with it otherwise is told when it is read."""
-    from ..tasks import TASKS
-
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -28,33 +28,9 @@ from ...data.dataset_folder import refuse_incomplete
 from ...data.records import Records, cut_lines, not_json, without_nan
 from ...errors import DataError
 from ...io.files import read_bytes
-from .coco import read_instances, read_results, write_detections, write_results
-from .coco_evaluation import CocoFigures, evaluate_detections, evaluate_files
+from .coco import read_instances, read_results
 from .detection_file import Buffer, DetectionFile, ImageId
-from .detections import Detections, box_ious
-from .matching import ious, match
 from .proposals import NAMELESS, Columns, read_columns, read_nscl, read_proposals, scene_images
-from .rle import Rle, as_rle, decode_masks, encode_masks, mask_areas, mask_boxes
-
-__all__ = [
-    "CocoFigures",
-    "DetectionFile",
-    "Detections",
-    "Rle",
-    "as_rle",
-    "box_ious",
-    "decode_masks",
-    "encode_masks",
-    "evaluate_detections",
-    "evaluate_files",
-    "ious",
-    "mask_areas",
-    "mask_boxes",
-    "match",
-    "read_detections",
-    "write_detections",
-    "write_results",
-]
 
 _T = TypeVar("_T")
 Images = dict[ImageId, tuple[str, tuple[int, int] | None]]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...io.files import atomic_write
 from ..detector.labels import labelled
-from .readers import Detections
+from .detections import Detections
 
 COLOURS = np.array(
     [(230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240),

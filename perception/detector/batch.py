@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...errors import DataError
-from ..detections.readers import Detections, decode_masks
-from ..images import read_image
+from ...io.image_tensors import read_image
+from ..detections.detections import Detections
+from ..detections.rle import decode_masks
 
 LEAST = 12  # pixels: what less is seen of is no object after an image was cropped
 

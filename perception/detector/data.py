@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...data.image_folder import ImageFolder
 from ...errors import DataError, NsreasonError, did_you_mean
 from ...io.images import read_header
-from ..detections.readers import Detections, read_detections
-from ..images import ImageFolder
+from ..detections.detections import Detections
+from ..detections.readers import read_detections
 from .batch import DetectionExample, ImageCache
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detections.readers import Detections
+from ..detections.detections import Detections
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

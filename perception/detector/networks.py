@@ -23,7 +23,7 @@ from .torchvision_imports import (
 )
 
 if TYPE_CHECKING:
-    from .detector import DetectorConfig
+    from .config import DetectorConfig
 
 LOWEST = 0.05  # scores below are never reported, as in torchvision
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # of ImageNet, as torchvision's weights expect

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from ..detections.readers import Detections
+from ...io.image_tensors import resized
+from ..detections.detections import Detections
 from ..detections.rle import decode_masks
 from .region_backbones import Patches, ResNetRegions, Seen, load_trunk
 
@@ -162,14 +163,6 @@ class Regions:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """A (3, H, W) uint8 image of another size; itself if it has that size."""
-    if tuple(image.shape[1:]) == tuple(size):
-        return image
-    small = F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return small[0].round_().clamp_(0, 255).to(torch.uint8)
 
 
 def cut_masks(found: Detections, size: tuple[int, int]) -> list[Cut]:

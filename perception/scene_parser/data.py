@@ -19,12 +19,16 @@ import msgspec
 import numpy as np
 import torch
 
+from ...data.image_folder import ImageFolder
 from ...data.scenes import load_scenes
 from ...errors import DataError, NsreasonError
+from ...io.image_tensors import read_image
 from ...io.images import read_header
 from ...scenes.scene import Scene
-from ..detections.readers import Detections, Rle, mask_boxes, match, read_detections
-from ..images import ImageFolder, read_image
+from ..detections.detections import Detections
+from ..detections.matching import match
+from ..detections.readers import read_detections
+from ..detections.rle import Rle, mask_boxes
 from .parser import ParserExample, SceneParser, patches_of
 
 if TYPE_CHECKING:

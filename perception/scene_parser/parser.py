@@ -28,7 +28,8 @@ from ...errors import DataError
 from ...scenes.relations import members, rows_along
 from ...scenes.scene import ObjectPlace, Scene, Vector
 from ...training.model import LossOut
-from ..detections.readers import Detections, decode_masks
+from ..detections.detections import Detections
+from ..detections.rle import decode_masks
 from .patches import CHANNELS, Jitter, cut_patches, jittered, squares
 from .unproject import GroundCamera, unproject
 

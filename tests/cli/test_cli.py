@@ -30,9 +30,7 @@ from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program
 from nsreason.programs.text_reader import parse_program
-from nsreason.reasoners.reasoner import REASONERS
-from nsreason.tasks import TASKS
-from nsreason.training.model import MODELS
+from nsreason.registry import MODELS, REASONERS, TASKS
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ["demo", "parse", "ask", "execute", "evaluate", "describe", "convert"]
@@ -589,7 +587,7 @@ def test_functions_named_as_their_modules_stay_functions() -> None:
         "import nsreason.traces.trace, nsreason.programs.canonical, nsreason.language.describe\n"
         "from nsreason import canonical, describe, trace\n"
         "from nsreason.traces.trace import Trace\n"
-        "assert all(type(f).__name__ == 'function' for f in (canonical, describe, trace, nsreason.traces.trace))\n"
+        "assert all(type(f).__name__ == 'function' for f in (canonical, describe, trace, nsreason.trace))\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from nsreason.cli import models, recipes, train
 from nsreason.cli.app import app
 from nsreason.errors import RecipeError
-from nsreason.training.model import MODELS
+from nsreason.registry import MODELS
 from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, recipe_text
 
 

@@ -13,8 +13,8 @@ from nsreason.comparison.comparer import Plan, compare
 from nsreason.comparison.results import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.queries.query import accuracy
-from nsreason.reasoners.reasoner import Budget, read_budget
 from nsreason.tasks import make_task
+from nsreason.training.budget import Budget, read_budget
 
 TOYS = "tests.support.toy_reasoners"
 TASK = f"{TOYS}:Sums"
@@ -92,10 +92,12 @@ def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     found = run(folder, "Broken", "Mute", "Short", "Knows", failing=["Broken", "Mute", "Short"])
     failures = [r.failure for r in found.runs]
-    kept = "failures/toy_reasoners-Broken.txt"
+    kept = f"failures/{TOYS.replace('.', '-')}-Broken.txt"
     assert failures[0] == f"it broke off with an unexpected ZeroDivisionError: by zero; {kept} has the traceback"
     assert "in made" in (folder / kept).read_text() and "ZeroDivisionError: by zero" in (folder / kept).read_text()
-    assert [p.name for p in (folder / "failures").iterdir()] == ["toy_reasoners-Broken.txt"]  # the others have words
+    assert [p.name for p in (folder / "failures").iterdir()] == [
+        f"{TOYS.replace('.', '-')}-Broken.txt"
+    ]  # the others have words
     assert failures[1] == "it answers none of 24 questions; the first: no idea"
     assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
     assert failures[3] is None and all(found.right(found.runs[3]))
@@ -163,7 +165,7 @@ def test_what_makes_no_sense_is_refused_first(
 def test_unknown_names_have_a_hint(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no reasoner 'exat'; did you mean 'exact'"):
         compare(TASK, tmp_path, ["exat"], tmp_path / "out")
-    with pytest.raises(RecipeError, match="toy_reasoners has no class Nobody"):
+    with pytest.raises(RecipeError, match=f"{TOYS} has no class Nobody"):
         run(tmp_path / "out", "Nobody")
     with pytest.raises(RecipeError, match="no task 'clever'; did you mean 'clevr'"):
         make_task("clever")
@@ -218,7 +220,7 @@ def test_damaged_answers_are_told_with_their_file_and_what_to_do(tmp_path: Path,
     whole = json.loads(path.read_text())
     changed = json.dumps(whole | change if isinstance(change, dict) else change).replace(f'"{DEEP}"', "[" * 100_000)
     path.write_text("{" if change is None else changed)
-    with pytest.raises(DataError, match=rf"answers/toy_reasoners-Knows.json: not what .*{message}.*; remove it"):
+    with pytest.raises(DataError, match=rf"answers/{TOYS}-Knows.json: not what .*{message}.*; remove it"):
         run(folder, "Knows")
     path.unlink()
     assert run(folder, "Knows").runs[0].answers == first.runs[0].answers
@@ -323,7 +325,7 @@ def test_memory_that_ran_out_is_told_in_words(
     def answer(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("toy_reasoners.Toy.answer", answer)
+    monkeypatch.setattr(f"{TOYS}.Toy.answer", answer)
     [told] = [r.failure for r in run(tmp_path / "out", "Knows", failing=["Knows"]).runs]
     assert told is not None and told.startswith("it ran out of memory; a smaller training.batch_size needs less")
 

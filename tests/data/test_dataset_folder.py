@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from nsreason.cli.app import app
 from nsreason.data.arrays import read_settings
 from nsreason.data.dataset_folder import MANIFEST, new_dataset, refuse_incomplete
+from nsreason.data.image_folder import ImageFolder, find_images
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
 from nsreason.data.sort_of_clevr import read_sort_of_clevr
@@ -28,7 +29,6 @@ from nsreason.generators import write_dataset
 from nsreason.generators.sort_of_clevr import write_sort_of_clevr
 from nsreason.io.locks import locked_folder
 from nsreason.perception.detections.readers import read_detections
-from nsreason.perception.images import ImageFolder, find_images
 
 ROOT = Path(__file__).parent.parent.parent
 SIZE = (48, 32)

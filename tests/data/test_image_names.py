@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nsreason.data import image_names
+from nsreason.data.image_folder import ImageFolder
 from nsreason.data.image_names import ImageNames, number_at_end
 from nsreason.data.questions import QuestionRecord
 from nsreason.errors import DataError
-from nsreason.perception.detections.readers import evaluate_files, read_detections, write_detections
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.coco_evaluation import evaluate_files
+from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.detector.data import read_folder
-from nsreason.perception.images import ImageFolder
 from nsreason.reasoners.asked_images import AskedImages
 
 NAMES = ["cam1/7.png", "cam2/7.png", "8.png", "a/b/9.png", None, "twice.png", "twice.png"]

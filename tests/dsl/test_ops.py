@@ -141,7 +141,7 @@ def test_only_an_op_of_two_inputs_of_one_kind_commutes(own_ops: OpTable) -> None
 
 
 def test_a_name_is_taken_once(own_ops: OpTable) -> None:
-    with pytest.raises(DomainError, match=r"the op 'count' is already defined by nsreason\.ops\.count"):
+    with pytest.raises(DomainError, match=r"the op 'count' is already defined by nsreason\.dsl\.ops\.count"):
 
         @op(name="count")
         def mine(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Number[T]:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
+from nsreason.data.image_folder import ImageFolder, find_images
 from nsreason.errors import DataError
 from nsreason.io.embedded_images import embedded
+from nsreason.io.image_tensors import read_image
 from nsreason.io.images import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
-from nsreason.perception.images import ImageFolder, find_images, read_image
 from nsreason.queries.image import Picture
 
 ROOT = Path(__file__).parent.parent.parent

@@ -18,9 +18,9 @@ from nsreason.executors import spell
 from nsreason.generators import generate_questions
 from nsreason.generators.clevr.images import picture_of
 from nsreason.generators.clevr.scenes import generate_views
+from nsreason.io.image_tensors import read_image
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
-from nsreason.perception.images import read_image
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.reasoners.image_pipeline import ConceptReasoner, SceneParserReasoner
 from nsreason.scenes.scene import Scene

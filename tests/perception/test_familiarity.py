@@ -21,10 +21,10 @@ from nsreason.cli.app import app
 from nsreason.errors import CheckpointError
 from nsreason.generators.clevr.images import picture_of
 from nsreason.generators.clevr.scenes import generate_views
+from nsreason.io.image_tensors import read_transparent, transparency
 from nsreason.perception.bundled import bundled
-from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.detections import Detections
 from nsreason.perception.familiarity import FACTOR, UNLIKE, Familiarity, Made, Norms, digest, features_of, statistics
-from nsreason.perception.images import read_transparent, transparency
 from nsreason.reasoners.image_pipeline import SceneParserReasoner
 from nsreason.training.checkpoint import load_model
 

@@ -14,12 +14,12 @@ from nsreason.dsl.kinds import Attribute, Concept, Number, Objects
 from nsreason.dsl.ops import OpTable, op
 from nsreason.errors import ConversionError, ProgramError
 from nsreason.programs.program import Call, Program
-from nsreason.programs.text_reader import SURFACES, parse_program
+from nsreason.programs.text_reader import READERS, parse_program
 from nsreason.programs.text_writer import show, show_node
 from tests.support.strategies import domains, programs
 
 CLEVR = load_domain("clevr")
-BOTH = pytest.mark.parametrize("surface", SURFACES)
+BOTH = pytest.mark.parametrize("surface", READERS)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_names_of_bindings_step_aside_for_ops(own_ops: OpTable) -> None:
 
     program = Program([Call("scene"), Call("a", (), (0,)), Call("union", (), (1, 1))])
     assert show(program) == "b = a(scene()); union(b, b)"
-    for surface in SURFACES:
+    for surface in READERS:
         assert parse_program(show(program, surface), surface=surface) == program
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nsreason.errors import DataError
-from nsreason.perception.images import write_png
+from nsreason.io.image_tensors import write_png
 from nsreason.queries.image import Picture
 
 

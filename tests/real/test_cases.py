@@ -259,7 +259,7 @@ def results(folder: Path, name: str = "results.json") -> Any:
 
 
 def precision(folder: Path, name: str = "results.json") -> float:
-    from nsreason.perception.detections.readers import evaluate_files
+    from nsreason.perception.detections.coco_evaluation import evaluate_files
 
     return float(evaluate_files(folder / name, folder / "instances.json", "bbox").AP or 0.0)
 

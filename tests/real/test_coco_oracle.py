@@ -12,19 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsreason.perception.detections.readers import (
-    as_rle,
-    decode_masks,
-    evaluate_detections,
-    evaluate_files,
-    mask_areas,
-    mask_boxes,
-    match,
-    read_detections,
-    write_detections,
-    write_results,
-)
-from nsreason.perception.detections.rle import run_lengths
+from nsreason.perception.detections.coco import write_detections, write_results
+from nsreason.perception.detections.coco_evaluation import evaluate_detections, evaluate_files
+from nsreason.perception.detections.matching import match
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import as_rle, decode_masks, mask_areas, mask_boxes, run_lengths
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "coco"
 TRUTH = DATA / "gts_val2014_100images_bbox.json"

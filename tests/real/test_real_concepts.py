@@ -12,12 +12,13 @@ import pytest
 
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
-from nsreason.models.nscl.data import load_concept_data
-from nsreason.models.nscl.examples import ConceptData, Split
+from nsreason.io.settings import to_dataclass
+from nsreason.models.nscl.data import ConceptData, load_concept_data
+from nsreason.models.nscl.examples import Split
 from nsreason.models.nscl.learner import ConceptLearner
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.state_descriptions import StateConfig, state_rows
-from nsreason.training.recipe import load_recipe, new_model, to_dataclass
+from nsreason.training.recipe import load_recipe, new_model
 from nsreason.training.trainer import train
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"

@@ -14,10 +14,10 @@ from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
 from nsreason.generators.clevr.images import annotated, fitted_camera, picture_of
 from nsreason.generators.clevr.released import annotate
+from nsreason.io.image_tensors import read_image
 from nsreason.perception.bundled import bundled
-from nsreason.perception.detections.readers import decode_masks
+from nsreason.perception.detections.rle import decode_masks
 from nsreason.perception.familiarity import Familiarity
-from nsreason.perception.images import read_image
 from nsreason.perception.rendering.style import clevr_look
 from nsreason.training.checkpoint import load_model
 

@@ -12,8 +12,9 @@ import pytest
 
 from nsreason.comparison.comparer import compare
 from nsreason.queries.query import accuracy
-from nsreason.reasoners.reasoner import Budget, Lesson, reasoner_class
+from nsreason.reasoners.reasoner import Lesson, reasoner_class
 from nsreason.tasks import make_task
+from nsreason.training.budget import Budget
 
 DATA = Path(os.environ.get("NSREASON_DATA", ""))
 

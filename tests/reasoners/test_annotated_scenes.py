@@ -22,16 +22,19 @@ from nsreason.executors import execute, spell
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import ground_crisp
-from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.detections import Detections
 from nsreason.perception.letterbox import Fit
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
-from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed, Grounding, ImageScenes, ReadScenes
+from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed
+from nsreason.reasoners.executing import Executing
 from nsreason.reasoners.image_pipeline import Looked
-from nsreason.reasoners.reasoner import Budget, Executing, Lesson
+from nsreason.reasoners.images import Grounding, ImageScenes, ReadScenes
+from nsreason.reasoners.reasoner import Lesson
 from nsreason.reasoners.soft_scores import how_many, soft_replies
 from nsreason.scenes.scene import Scene
+from nsreason.training.budget import Budget
 from tests.support.soft_worlds import SOFT, label, uncertain
 
 CLEVR, KITCHEN = load_domain("clevr"), load_domain("kitchen")

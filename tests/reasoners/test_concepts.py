@@ -19,12 +19,14 @@ from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoners import fit
-from nsreason.reasoners.concepts import Answering, Concepts, Descriptions, Executed, Network
+from nsreason.reasoners.concepts import Concepts, Descriptions, Executed
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
-from nsreason.reasoners.reasoner import Budget, Lesson
+from nsreason.reasoners.networks import Answering, Network
+from nsreason.reasoners.reasoner import Lesson
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
+from nsreason.training.budget import Budget
 from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.curriculum import Curriculum
 from nsreason.training.curriculum import Lesson as Step

@@ -22,9 +22,11 @@ from nsreason.data.questions import read_questions
 from nsreason.errors import CheckpointError, DataError
 from nsreason.evaluation.images import evaluate_images, images_of
 from nsreason.evaluation.perception_report import PerceptionReport, match_places
+from nsreason.io.image_tensors import read_image, write_png
 from nsreason.language.question_parser import parse_question
-from nsreason.perception.detections.readers import Detections, decode_masks, encode_masks, write_detections
-from nsreason.perception.images import read_image, write_png
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.rle import decode_masks, encode_masks
 from nsreason.perception.letterbox import Fit
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.reasoners.image_pipeline import Looked, SceneParserReasoner, fitted

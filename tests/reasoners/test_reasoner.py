@@ -23,11 +23,14 @@ from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query, Reply, accuracy
-from nsreason.reasoners.reasoner import REASONERS, Budget, Executing, Lesson, Reasoner, reasoner_class
+from nsreason.reasoners.executing import Executing
+from nsreason.reasoners.reasoner import Lesson, Reasoner, reasoner_class
+from nsreason.registry import REASONERS
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
 from nsreason.traces.trace import Trace
+from nsreason.training.budget import Budget
 
 NETWORK = """
 model = "relation-network"
@@ -64,7 +67,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("mlp", "cnn-mlp", "cnn-lstm", "cnn-lstm-sa", "relation-network"), ("rows", "text")),
 }
 TOYS = {
-    f"test_reasoner:{name}": needs
+    f"{__name__}:{name}": needs
     for name, needs in {
         "ChoosingByReference": ("objects", "choices"),
         "Watching": ("video",),

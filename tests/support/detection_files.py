@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.detections import Detections
 
 
 def make(

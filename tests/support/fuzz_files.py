@@ -44,13 +44,14 @@ from nsreason.comparison.results import Comparison
 from nsreason.comparison.text import figures_json, to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
+from nsreason.io.image_tensors import read_image
 from nsreason.io.toml import write_toml
 from nsreason.models.answer_networks.models import QuestionTypeModel
 from nsreason.perception.detections.readers import read_detections
-from nsreason.perception.images import read_image
 from nsreason.reasoners.fit import learn
-from nsreason.reasoners.reasoner import Budget, Lesson
+from nsreason.reasoners.reasoner import Lesson
 from nsreason.training import trainer
+from nsreason.training.budget import Budget
 from nsreason.training.building import build
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint
 from nsreason.training.optimizer_state import load_optimizer

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": ("errors", "registry", "io"),
     "recipes": (),
     "perception": ("errors", "registry", "io", "dsl", "scenes", "data", "training.model"),
-    "models": (*CORE, "pages", "queries", "data", "tasks", "training", "executors", "perception"),
+    "models": (*CORE, "pages", "language", "traces", "queries", "data", "tasks", "training", "executors", "perception"),
     "agents": ("errors", "registry", "scenes", "training"),
     "tasks": (*CORE, "language", "queries", "data", "perception"),
     "generators": (*CORE, "language", "data", "executors", "perception"),

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from nsreason.data.scenes import load_scenes
 from nsreason.generators import write_dataset
-from nsreason.perception.detections.readers import Detections, encode_masks
-from nsreason.perception.images import write_png
+from nsreason.io.image_tensors import write_png
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.rle import encode_masks
 from nsreason.scenes.scene import Scene
 
 WIDTH, HEIGHT, FOCAL = 480, 320, 525.0

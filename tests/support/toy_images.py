@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nsreason.perception.detections.readers import Detections, encode_masks, mask_boxes, write_detections
+from nsreason.io.image_tensors import write_png
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.rle import encode_masks, mask_boxes
 from nsreason.perception.detector.batch import Augmentation, DetectionExample, ImageCache
-from nsreason.perception.detector.detector import DetectorConfig, SmallConfig
-from nsreason.perception.images import write_png
+from nsreason.perception.detector.config import DetectorConfig, SmallConfig
 
 SHAPES = ("cube", "sphere")
 SMALL = SmallConfig(

@@ -17,10 +17,11 @@ from nsreason.errors import DataError, RecipeError
 from nsreason.executors import execute, spell
 from nsreason.generators import write_dataset
 from nsreason.generators.sort_of_clevr import write_sort_of_clevr
-from nsreason.perception.images import write_png
+from nsreason.io.image_tensors import write_png
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
-from nsreason.tasks import TASKS, TaskSplit, cut_valid, make_task, task_class
+from nsreason.registry import TASKS
+from nsreason.tasks import TaskSplit, cut_valid, make_task, task_class
 from nsreason.training.recipe import load_recipe
 
 

@@ -22,7 +22,8 @@ from nsreason.scenes.scene import Scene
 from nsreason.traces.html import lanes
 from nsreason.traces.image_overlay import picture
 from nsreason.traces.scene_plan import look, plan
-from nsreason.traces.trace import Trace, in_words
+from nsreason.traces.trace import Trace
+from nsreason.traces.wording import in_words
 
 DIRECTIONS = {
     "left": [-1.0, 0.0, 0.0],

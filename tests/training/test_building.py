@@ -74,6 +74,6 @@ class Faulty(Seeded):
 
 
 def test_seeds_are_no_sizes_and_faults_of_ones_own_models_are_shown() -> None:
-    assert build("test_building:Seeded", SeededConfig()).config.seed == 2**40
+    assert build(f"{__name__}:Seeded", SeededConfig()).config.seed == 2**40
     with pytest.raises(AttributeError, match="a fault of its own"):
-        build("test_building:Faulty", SeededConfig())
+        build(f"{__name__}:Faulty", SeededConfig())

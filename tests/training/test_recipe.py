@@ -16,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsreason.errors import RecipeError
+from nsreason.io.settings import to_dataclass
 from nsreason.io.toml import write_toml
+from nsreason.registry import MODELS
 from nsreason.training import recipe as module
 from nsreason.training.curriculum import Lesson, preset
 from nsreason.training.lr_schedules import Schedule
-from nsreason.training.model import MODELS, model_class
+from nsreason.training.model import model_class
 from nsreason.training.recipe import (
     Recipe,
     Training,
@@ -29,7 +31,6 @@ from nsreason.training.recipe import (
     load_recipe,
     new_model,
     parse_recipe,
-    to_dataclass,
 )
 from tests.support.toy_models import PartConfig, Toy, ToyConfig
 

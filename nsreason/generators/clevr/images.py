@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 
 from ...errors import DataError
-from ...perception.detections.readers import Detections, encode_masks
+from ...io.image_tensors import write_png
+from ...perception.detections.detections import Detections
+from ...perception.detections.rle import encode_masks
 from ...perception.features.state_descriptions import palette
-from ...perception.images import write_png
 from ...perception.rendering.render import Rendering, jittered_look, render
 from ...perception.rendering.style import Look, Thing
 from ...scenes.scene import ObjectPlace, Scene

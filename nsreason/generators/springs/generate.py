@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from ...data.arrays import write_arrays, write_settings
 from ...data.dataset_folder import new_dataset
-from ...data.springs import _SPLITS, BALLS, FRAMES, NONE, ROD, SPRING, Springs, count_systems
+from ...data.springs import BALLS, FRAMES, NONE, ROD, SPLITS, SPRING, Springs, count_systems
 from ...errors import DataError
 from ..seeds import generator
 
@@ -312,7 +312,7 @@ def _written(folder: Path, made: Springs, settings: dict[str, Any], radius: floa
         "links": {"spring": int((made.links == SPRING).sum()) // 2, "rod": int((made.links == ROD).sum()) // 2},
     }
     cut = len(made.links) - settings["validation"]
-    for split, part in zip(_SPLITS, (slice(cut), slice(cut, None)), strict=True):
+    for split, part in zip(SPLITS, (slice(cut), slice(cut, None)), strict=True):
         write_arrays(folder / f"{split}.npz", {f.name: getattr(made, f.name)[part] for f in fields(made)})
     if len(made.links):
         shown = np.array([(made.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)

@@ -10,6 +10,7 @@ grounds each of its scenes once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +21,10 @@ from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
 from ...perception.features.state_descriptions import StateConfig
 from ...programs.question_types import QuestionTypes
-from .examples import ConceptData, Described, Examples, Split, describe_scenes, make_example
+from .examples import Described, Examples, Split, describe_scenes, make_example
+
+if TYPE_CHECKING:
+    from .learner import ConceptLearner
 
 if TYPE_CHECKING:
     pass
@@ -77,3 +81,37 @@ def make_examples(
         except NsreasonError as error:
             bad.append(error)
     return examples, bad
+
+
+@dataclass(frozen=True)
+class ConceptData:
+    """A recipe's `[data]`.
+
+    split: of several files in a folder, those with this in their names; empty takes any.
+    programs: `given` by the questions' file, or `parsed` from their texts.
+    held_out: the last part of the scenes (or images), in file order, is not learned from.
+    held_out_of: with images of several folders, whether `each` holds a part out, or the `last` alone.
+    fraction: the first part of the other scenes that is.
+    """
+
+    split: str = ""
+    programs: Literal["given", "parsed"] = "given"
+    held_out: float = 0.1
+    held_out_of: Literal["each", "last"] = "each"
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
+            raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
+
+    def load(self, model: ConceptLearner, folder: str | Path) -> Split:
+        """The examples of a folder, as a learner wants them: of scenes, or of images.
+
+        Raises:
+            DataError: the folder lacks a file, or nothing in it can be learned from.
+        """
+        if model.config.features == "regions":
+            from .image_data import load_image_data
+
+            return load_image_data(folder, model.domain, model.config.regions, self)
+        return load_concept_data(folder, model.domain, model.config.state, self)

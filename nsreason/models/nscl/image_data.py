@@ -1,7 +1,7 @@
 """What a concept learner learns from images: questions with their programs and answers, each on an image with what a
 detector found there.
 
-    data = load_image_data("data/photos,data/rendered", domain, regions)    # one folder or several
+    data = load_image_data("data/photos,data/rendered", domain, regions, ConceptData())    # one folder or several
     data.train, data.held_out                                               # sequences of Example
 
 A folder has `images/`, a file of questions, and what was detected: `detections.json` (as `nsreason detect` writes it),
@@ -17,31 +17,37 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...data.folders import find_file
+from ...data.image_folder import ImageFolder
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import load_scenes
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
-from ...perception.detections.readers import DetectionFile, Detections, read_detections
-from ...perception.features.regions import RegionConfig, cut_masks, resized
-from ...perception.images import ImageFolder, read_image
+from ...io.image_tensors import read_image, resized
+from ...perception.detections.detection_file import DetectionFile
+from ...perception.detections.detections import Detections
+from ...perception.detections.readers import read_detections
+from ...perception.features.regions import RegionConfig, cut_masks
 from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
-from .examples import ConceptData, Examples, Split, Viewed, make_example
+from .examples import Examples, Split, Viewed, make_example
+
+if TYPE_CHECKING:
+    from .data import ConceptData
 
 READERS = 4  # threads; decoding a PNG does not hold the others up
 
 
 def load_image_data(
-    folders: str | Path | Sequence[str | Path], domain: Domain, regions: RegionConfig, config: ConceptData | None = None
+    folders: str | Path | Sequence[str | Path], domain: Domain, regions: RegionConfig, config: ConceptData
 ) -> Split:
     """The examples of folders of images; several are given in a list, or in one text with commas between them.
 
     Raises:
         DataError: a folder lacks a file, or nothing in it can be learned from.
     """
-    config = config or ConceptData()
     places = folders_of(folders)
     split = Split(Examples(), Examples(), [])
     for number, place in enumerate(places, start=1):

@@ -32,7 +32,7 @@ from ...executors.soft.explain import trace_soft
 from ...executors.soft.faults import check_tables
 from ...executors.soft.grounding import Grounded
 from ...executors.soft.schedule import Schedule, schedule
-from ...perception.detections.readers import Detections
+from ...perception.detections.detections import Detections
 from ...perception.features.concept_embeddings import ConceptConfig, ConceptEmbeddings, Tables
 from ...perception.features.regions import RegionConfig, RegionFeatures, Regions, View
 from ...perception.features.state_descriptions import StateConfig, StateFeatures

@@ -26,7 +26,7 @@ from nsreason.models.nscl.examples import Described, Example
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.models.nscl.losses import MISMATCH, answer_losses, encode_answer, right_answers
 from nsreason.models.nscl.probes import probe
-from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.detections import Detections
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
 from nsreason.reasoners.soft_scores import soft_replies

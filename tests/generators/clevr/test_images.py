@@ -18,8 +18,9 @@ from nsreason.generators.clevr.images import annotated, detections_of, fitted_ca
 from nsreason.generators.clevr.placement import clevr_rules
 from nsreason.generators.clevr.released import annotate
 from nsreason.generators.clevr.scenes import generate_scenes, generate_views
-from nsreason.perception.detections.readers import decode_masks, read_detections
-from nsreason.perception.images import read_image
+from nsreason.io.image_tensors import read_image
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import decode_masks
 from nsreason.scenes.scene import Scene
 
 SIZE = (120, 80)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nsreason.errors import DataError
+from nsreason.io.image_tensors import write_png
 from nsreason.models.answer_networks import data
 from nsreason.models.answer_networks.data import NeuralData, visible
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import CnnMlpModel
 from nsreason.models.answer_networks.network import NeuralConfig, settled
-from nsreason.perception.images import write_png
 from nsreason.queries.image import Picture
 from nsreason.queries.query import Query
 from nsreason.tasks import TaskSplit

@@ -15,8 +15,9 @@ from nsreason.models.answer_networks.models import MlpModel
 from nsreason.models.answer_networks.network import Neural
 from nsreason.models.answer_networks.relation_network import RelationNetwork
 from nsreason.queries.query import Query
+from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model
-from nsreason.training.model import MODELS, model_class
+from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe, parse_recipe
 from nsreason.training.trainer import train
 from tests.support.toy_queries import network_config, queries

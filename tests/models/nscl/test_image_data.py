@@ -15,11 +15,14 @@ import torch
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
-from nsreason.models.nscl.examples import ConceptData, Examples, Viewed
+from nsreason.io.image_tensors import read_image
+from nsreason.models.nscl.data import ConceptData
+from nsreason.models.nscl.examples import Examples, Viewed
 from nsreason.models.nscl.image_data import folders_of, load_image_data
-from nsreason.perception.detections.readers import Detections, read_detections, write_detections
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.features.regions import RegionConfig, Regions
-from nsreason.perception.images import read_image
 from tests.support.painted_images import write_painted
 
 CLEVR = load_domain("clevr")
@@ -85,7 +88,7 @@ def test_detections_go_before_scenes(copy: Path) -> None:
         Detections(d.image, d.size, d.boxes[:-1], d.scores[:-1], d.labels[:-1], list(d.masks or [])[:-1]) for d in found
     ]
     write_detections(copy / "detections.json", fewer)
-    split = load_image_data(copy, CLEVR, SMALL)
+    split = load_image_data(copy, CLEVR, SMALL, ConceptData())
     assert [len(v) for v in views_of(split.train)] == [len(d) - 1 for d in found][: len(views_of(split.train))]
     assert all(v.scene is None for v in views_of(split.train))  # of which no annotation is of the same objects
     assert split.train[0].n_objects == len(found[0]) - 1
@@ -148,7 +151,7 @@ def test_several_folders(folder: Path, copy: Path) -> None:
     assert (len(last.train), len(last.held_out)) == (42, 6)
     assert folders_of(both) == [folder, copy]
     with pytest.raises(DataError, match="no such folder"):
-        load_image_data(f"{folder},{copy}/absent", CLEVR, SMALL)
+        load_image_data(f"{folder},{copy}/absent", CLEVR, SMALL, ConceptData())
 
 
 def test_programs_from_texts(folder: Path) -> None:
@@ -160,11 +163,11 @@ def test_programs_from_texts(folder: Path) -> None:
 def test_folders_without_the_files(copy: Path, folder: Path) -> None:
     (copy / "scenes.json").unlink()
     with pytest.raises(DataError, match=r"no detections.json; `nsreason detect` makes one"):
-        load_image_data(copy, CLEVR, SMALL)
+        load_image_data(copy, CLEVR, SMALL, ConceptData())
     write_detections(copy / "instances.json", read_detections(folder / "scenes.json").detections)
-    assert load_image_data(copy, CLEVR, SMALL).train
+    assert load_image_data(copy, CLEVR, SMALL, ConceptData()).train
     for image in (copy / "images").iterdir():
         image.unlink()
     with pytest.raises(DataError, match=r"none of 24 questions can be learned from; the first: .*no such image"):
-        load_image_data(copy, CLEVR, SMALL)
+        load_image_data(copy, CLEVR, SMALL, ConceptData())
     assert read_image(next((folder / "images").iterdir())).shape == (3, 320, 480)

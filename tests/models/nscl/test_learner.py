@@ -17,8 +17,8 @@ from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, NsreasonError
 from nsreason.executors import execute
 from nsreason.generators import generate_scenes, write_dataset
-from nsreason.models.nscl.data import load_concept_data, make_examples
-from nsreason.models.nscl.examples import ConceptData, Examples, Split, describe_scenes
+from nsreason.models.nscl.data import ConceptData, load_concept_data, make_examples
+from nsreason.models.nscl.examples import Examples, Split, describe_scenes
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, pad
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.concept_embeddings import ConceptConfig

@@ -13,7 +13,8 @@ from nsreason.errors import DataError
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.generators import generate_scenes
-from nsreason.models.nscl.examples import ConceptData, Examples, Split, Viewed, describe_scenes
+from nsreason.models.nscl.data import ConceptData
+from nsreason.models.nscl.examples import Examples, Split, Viewed, describe_scenes
 from nsreason.models.nscl.image_data import load_image_data
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.perception.features.concept_embeddings import ConceptConfig

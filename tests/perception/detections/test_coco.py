@@ -12,17 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception.detections.coco import coco_records, xywh
-from nsreason.perception.detections.readers import (
-    DetectionFile,
-    Detections,
-    encode_masks,
-    evaluate_files,
-    mask_areas,
-    read_detections,
-    write_detections,
-    write_results,
-)
+from nsreason.perception.detections.coco import coco_records, write_detections, write_results, xywh
+from nsreason.perception.detections.coco_evaluation import evaluate_files
+from nsreason.perception.detections.detection_file import DetectionFile
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import encode_masks, mask_areas
 from tests.support.detection_files import make, write
 
 # x + width has 53 bits: a right edge nearer to 0 than that is of no image, and does not come back to the bit.

@@ -14,17 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception.detections.readers import (
-    CocoFigures,
-    Detections,
-    encode_masks,
-    evaluate_detections,
-    evaluate_files,
-    mask_areas,
-    mask_boxes,
-    read_detections,
-    write_detections,
-)
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.coco_evaluation import CocoFigures, evaluate_detections, evaluate_files
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import encode_masks, mask_areas, mask_boxes
 from tests.support.detection_files import make, write
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")

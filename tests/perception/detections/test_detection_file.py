@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import NsreasonError
-from nsreason.perception.detections.readers import evaluate_files, read_detections
+from nsreason.perception.detections.coco_evaluation import evaluate_files
+from nsreason.perception.detections.readers import read_detections
 from tests.support.damage import changed
 
 POLYGONS = [[1, 1, 9, 1, 9, 9], [2, 2, 5, 2, 5, 5]]

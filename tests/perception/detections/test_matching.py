@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception.detections.readers import Detections, box_ious, encode_masks, ious, mask_boxes, match
+from nsreason.perception.detections.detections import Detections, box_ious
+from nsreason.perception.detections.matching import ious, match
+from nsreason.perception.detections.rle import encode_masks, mask_boxes
 from tests.support.detection_files import make
 
 

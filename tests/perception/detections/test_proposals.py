@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from nsreason.errors import DataError
-from nsreason.perception.detections.readers import DetectionFile, Rle, encode_masks, read_detections
+from nsreason.perception.detections.detection_file import DetectionFile
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import Rle, encode_masks
 from tests.support.detection_files import write
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from nsreason.errors import DataError
 from nsreason.perception.detections import readers as module
-from nsreason.perception.detections.readers import Detections, decode_masks, encode_masks, read_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.readers import read_detections
+from nsreason.perception.detections.rle import decode_masks, encode_masks
 from tests.support.detection_files import make, write
 
 

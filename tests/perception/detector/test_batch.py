@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception.detections.readers import mask_boxes
+from nsreason.perception.detections.rle import mask_boxes
 from nsreason.perception.detector.batch import (
     Augmentation,
     ImageCache,

@@ -14,12 +14,14 @@ from typer.testing import CliRunner, Result
 from nsreason.cli.app import app
 from nsreason.errors import DataError
 from nsreason.evaluation.detection_report import evaluate_detector, report
-from nsreason.perception.detections.readers import Detections, read_detections, write_detections
+from nsreason.io.image_tensors import read_image, write_png
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.detections.writers import outlined, write_nscl
 from nsreason.perception.detector.batch import make_batch
 from nsreason.perception.detector.data import DetectionData, load_detection_data, read_folder
 from nsreason.perception.detector.detector import Detector
-from nsreason.perception.images import read_image, write_png
 from nsreason.training.checkpoint import save_checkpoint
 from tests.support.toy_images import TINY, write_folder
 

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from nsreason.errors import CheckpointError, RecipeError
-from nsreason.perception.detector.detector import Detector, DetectorConfig, SmallConfig, distinct
+from nsreason.perception.detector.config import DetectorConfig, SmallConfig
+from nsreason.perception.detector.detector import Detector, distinct
 from nsreason.perception.detector.networks import put_weights, read_weights
 from nsreason.perception.detector.small_backbone import SmallBackbone
+from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model, save_checkpoint
-from nsreason.training.model import MODELS, model_class
+from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe, new_model
 from tests.support.toy_images import TINY, draw, examples
 

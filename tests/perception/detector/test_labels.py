@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.perception.detections.readers import Detections
+from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.writers import outlined
 from nsreason.perception.detector.labels import Box, names_of, places
 

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from nsreason.errors import DataError
 from nsreason.generators import generate_scenes
-from nsreason.perception.detections.readers import Detections, encode_masks
+from nsreason.io.image_tensors import resized
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.rle import encode_masks
 from nsreason.perception.features.region_backbones import (
     POOLED,
     ResNetRegions,
@@ -22,7 +24,7 @@ from nsreason.perception.features.region_backbones import (
     samples,
     trunk,
 )
-from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions, View, resized
+from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions, View
 from tests.support.painted_images import view
 
 PRESETS: tuple[Preset, ...] = ("patches", "resnet18")

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from nsreason.errors import CheckpointError, DataError
 from nsreason.generators.clevr.placement import Camera, clevr_rules
-from nsreason.perception.detections.readers import Detections, encode_masks, write_detections
+from nsreason.perception.detections.coco import write_detections
+from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.rle import encode_masks
 from nsreason.perception.scene_parser.data import SceneParserData, load_parser_data
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.perception.scene_parser.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares

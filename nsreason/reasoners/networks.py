@@ -1,0 +1,101 @@
+"""Networks that answer without programs, as reasoners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from ..errors import DataError, RecipeError, did_you_mean
+from ..models.answer_networks.data import visible
+from ..models.answer_networks.mlp import parameters
+from ..models.answer_networks.network import Neural, NeuralConfig, settled
+from ..queries.query import Query, Reply
+from ..traces.trace import Trace
+from ..training.checkpoint import load_model
+from ..training.model import model_class
+from .concepts import _BATCH, _each, _recipe, _tell_left_out
+from .fit import Learned, learn
+from .reasoner import Kind, Lesson, Reasoner
+
+
+class Network:
+    """Networks that answer by classes: each model of `nsreason.models.answer_networks.models`."""
+
+    learns: ClassVar[bool] = True
+    kind: ClassVar[Kind] = "neural"
+
+    @classmethod
+    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+        """See `reasoner.Made`. What is to be seen is read before learning begins, and its time.
+
+        Raises:
+            RecipeError: the task has no recipe for networks that look at what is asked for.
+            CheckpointError: the lesson's checkpoint is damaged, or of another model.
+        """
+        if lesson.checkpoint is not None:
+            return Answering(load_model(lesson.checkpoint, name))
+        recipe = _recipe(lesson, lesson.recipe or _of_task(lesson))
+        config = recipe.model_config
+        if not isinstance(config, NeuralConfig):
+            raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
+        looks = bool(getattr(model_class(name), "looks", True))
+        told = _seeing(lesson.train, config, looks)
+        recipe = replace(recipe, model=name, model_config=settled(config, told))
+        valid = _seeing(lesson.valid, config, looks) if lesson.valid else []
+        model, learned = learn(recipe, lesson, told, valid)
+        return Answering(model, learned)
+
+
+def _of_task(lesson: Lesson) -> str:
+    known = lesson.recipes
+    if not known:
+        raise RecipeError(f"the task '{lesson.task}' names no recipe for networks; give one")
+    sees = lesson.sees or next(iter(known))
+    if sees not in known:
+        raise RecipeError(f"the task '{lesson.task}' has no '{sees}' to look at{did_you_mean(sees, known)}")
+    return known[sees]
+
+
+def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list[Query]:
+    """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
+    good, bad = visible(queries, config, looks)
+    found = [query for query in good if query.answer is not None]
+    unanswered = [query for query in good if query.answer is None]
+    why = bad[0] if bad else DataError(f"question {unanswered[0].index} has no answer") if unanswered else None
+    if not found:
+        raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
+    _tell_left_out(len(queries) - len(found), len(queries), why)
+    return found
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A trained network as a reasoner; queries that it cannot look at get an error."""
+
+    model: Neural
+    learned: Learned | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Those that were learned."""
+        return parameters(self.model)
+
+    def answer(self, queries: Sequence[Query]) -> list[Reply]:
+        """See `Reasoner.answer`."""
+        replies: list[Reply] = []
+        for at in range(0, len(queries), _BATCH):
+            replies += _each(self._batch, queries[at : at + _BATCH])
+        return replies
+
+    def _batch(self, queries: Sequence[Query]) -> list[Reply]:
+        for query in queries:
+            if query.text is None and self.model.config.asks == "words":
+                raise DataError(f"question {query.index} has no text to read")
+        asked = [replace(q, answer=None) for q in queries]  # what is right is not looked at
+        device = next(self.model.parameters()).device
+        return self.model.predict(self.model.collate(asked).to(device))
+
+    def trace(self, query: Query) -> Trace | None:
+        """None: there are no steps."""
+        return None
