@@ -35,7 +35,7 @@ from nsreason.data.records import cut_records
 from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.executors import SceneBatch, execute_values
 from nsreason.programs.dialects.registry import DIALECTS, from_clevr, read_program, to_clevr, write_program
-from nsreason.programs.text_writer import show_node
+from nsreason.programs.text_writer import format_node
 from nsreason.traces.trace import Trace
 
 SECONDS, MEGABYTES = 1.0, 300.0  # what an input of SIZE may cost
@@ -443,7 +443,7 @@ def program_functions() -> dict[str, Callable[[Program], object]]:
         "repr": repr,
         "pickle": pickled,
         "parse_program(str)": back,
-        "surfaces.show_node": lambda program: show_node(program, len(program) - 1),
+        "surfaces.show_node": lambda program: format_node(program, len(program) - 1),
         "canonical": nsreason.canonical,
         "equivalent": alike,
         "describe": nsreason.describe,

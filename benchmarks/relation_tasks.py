@@ -101,7 +101,7 @@ STUDIES: dict[str, Study] = {
         "Sort-of-CLEVR from pixels",
         "sort-of-clevr",
         SORT,
-        (Part("pixels", "relation-network,cnn-mlp", "6m", {"sees": "picture"}),),
+        (Part("pixels", "relation-network,cnn-mlp", "6m", {"input": "image"}),),
     ),
     "sort-ablations": Study(
         "Sort-of-CLEVR from state descriptions, the relation network changed",
@@ -157,7 +157,7 @@ STUDIES: dict[str, Study] = {
         "Generated CLEVR from pixels",
         "clevr",
         IMAGES,
-        (Part("pixels", f"{TABLE_1},scene-parser,image-concepts", "3m", {"sees": "picture"}),),
+        (Part("pixels", f"{TABLE_1},scene-parser,image-concepts", "3m", {"input": "image"}),),
     ),
 }
 

@@ -15,7 +15,7 @@ from nsreason.errors import NsreasonError
 from nsreason.generators import write_dataset
 from nsreason.queries.query import Query, Reply
 from nsreason.reasoners.executing import Executing
-from nsreason.reasoners.reasoner import Lesson, Reasoner
+from nsreason.reasoners.reasoner import FitRequest, Reasoner
 from nsreason.traces.trace import Trace
 
 
@@ -25,7 +25,7 @@ class AlwaysYes:
     learns, kind, parameters = False, "neural", 0
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
         return cls()
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
@@ -42,7 +42,7 @@ class Nearsighted:
     parameters: int = 0
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
-        return [seen_of(query.seen["scene"]) for query in queries]
+        return [seen_of(query.inputs["scene"]) for query in queries]
 
 
 def seen_of(scene: Scene) -> Scene:
@@ -59,8 +59,8 @@ class LargeOnly:
     learns, kind = False, "symbolic"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        return Executing(Nearsighted(), "parsed", lesson.domain)
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        return Executing(Nearsighted(), "parsed", request.domain)
 
 
 def main() -> None:

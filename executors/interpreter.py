@@ -133,10 +133,10 @@ def check_domain(program: Program, scene: Scene) -> None:
 
 def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:
     """The error of a call that met a set without exactly one member."""
-    from ..programs.text_writer import show_node
+    from ..programs.text_writer import format_node
 
     found = members(bits)
     listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])
     listed += f" and {len(found) - 8} more" if len(found) > 8 else ""
     what = f"{len(found)} objects: {listed}" if found else "no object"
-    return NotUnique(f"node {node}: {show_node(program, node)} met {what}", node=node, objects=found)
+    return NotUnique(f"node {node}: {format_node(program, node)} met {what}", node=node, objects=found)

@@ -16,7 +16,7 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from nsreason.dsl.domain import load_domain
-from nsreason.models.answer_networks.network import NeuralConfig, settled
+from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.models.nscl.data import ConceptData, load_concept_data
 from nsreason.models.nscl.learner import ConceptLearnerConfig
 from nsreason.perception.detector.config import DetectorConfig
@@ -256,9 +256,9 @@ def defaults(config: Any) -> list[Any]:
         return [config, *images]
     if isinstance(config, DetectorConfig):
         return [replace(config, preset=preset) for preset in get_args(get_type_hints(DetectorConfig)["preset"])]
-    if isinstance(config, NeuralConfig):
-        kinds = get_args(get_type_hints(NeuralConfig)["sees"])
-        return [settled(replace(config, sees=kind), told(config)) for kind in kinds]
+    if isinstance(config, AnswerNetworkConfig):
+        kinds = get_args(get_type_hints(AnswerNetworkConfig)["input"])
+        return [config_from_data(replace(config, input=kind), told(config)) for kind in kinds]
     return [config]
 
 
@@ -280,8 +280,8 @@ def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
     """On a device that computes nothing, where the model's size would cost."""
     recipe = load_recipe(name)
     config = recipe.model_config
-    if isinstance(config, NeuralConfig):
-        config = settled(config, told(config))
+    if isinstance(config, AnswerNetworkConfig):
+        config = config_from_data(config, told(config))
         recipe = replace(recipe, model_config=config)
     if name.endswith(("cpu", "quick", "small", "state")) and name != "rn-clevr-state":
         model = new_model(recipe)
@@ -291,12 +291,12 @@ def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
     assert isinstance(model, nn.Module) and model.config == config
 
 
-def told(config: NeuralConfig) -> list[Any]:
+def told(config: AnswerNetworkConfig) -> list[Any]:
     """Queries as the recipe's task has them, as far as settings depend on them."""
     from nsreason.queries.query import Query
 
-    features = 13 if config.asks != "nothing" else 100 if config.exchange else 33  # of springs, the last two
-    seen = {"rows": np.zeros((10, features), np.float32), "sentences": ("a b",), "bits": np.zeros(11), "picture": None}
+    features = 13 if config.asks != "nothing" else 100 if config.permute_columns else 33  # of springs, the last two
+    seen = {"rows": np.zeros((10, features), np.float32), "sentences": ("a b",), "bits": np.zeros(11), "image": None}
     return [Query(0, "what ?", "0-1" if config.answer == "links" else "1", "type", seen)]
 
 
@@ -324,13 +324,13 @@ def test_recipes_of_the_paper_have_its_sizes_and_rates(name: str) -> None:
     assert (training.optimizer, training.lr) == ("adam", RATES.get(name, 1e-4))
     assert training.batch_size == BATCHES[recipe.data["task"]]
     with torch.device("meta"):
-        model = model_class(recipe.model)(settled(recipe.model_config, told(recipe.model_config)))
+        model = model_class(recipe.model)(config_from_data(recipe.model_config, told(recipe.model_config)))
     assert sum(p.numel() for p in model.answerer.parameters()) == PAPER[name]
     words = len(model.vocabulary)
     if model.question is not None:
         units = model.question.config.units
         assert sum(p.numel() for p in model.question.parameters()) == words * 32 + 4 * units * (32 + units + 2)
-    if model.config.sees == "picture":
+    if model.config.input == "image":
         channels = (3, *model.config.grid.channels)
         convolved = sum(9 * a * b + 2 * b for a, b in pairwise(channels))
         assert sum(p.numel() for p in model.objects.parameters()) == convolved

@@ -20,7 +20,7 @@ from nsreason.errors import CheckpointError, NsreasonError, RecipeError, TrustWa
 from nsreason.language.question_parser import question_parser
 from nsreason.queries.query import Query
 from nsreason.reasoners.fit import learn
-from nsreason.reasoners.reasoner import Lesson
+from nsreason.reasoners.reasoner import FitRequest
 from nsreason.registry import MODELS, named
 from nsreason.training.budget import Budget
 from nsreason.training.checkpoint import load_model, save_checkpoint
@@ -244,7 +244,7 @@ def test_the_recipe_of_a_run_is_a_file_that_was_handed_on(hostile: Path, tmp_pat
     run = tmp_path / "run"
     run.mkdir()
     (run / "recipe.toml").write_text(own.read_text())
-    for mark in ("run.json", "last.json", "best.json", "lesson.json"):
+    for mark in ("run.json", "last.json", "best.json", "fit.json"):
         (run / mark).write_text("{}")
         with pytest.raises(RecipeError, match=r"recipe\.toml: names the model 'hostile_module:Model'"):
             load_recipe(run / "recipe.toml")
@@ -260,18 +260,18 @@ def test_the_recipe_of_a_run_is_a_file_that_was_handed_on(hostile: Path, tmp_pat
 
 
 def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Path) -> None:
-    """A compare folder that was handed on: its lesson.json says that another model is to be trained."""
+    """A compare folder that was handed on: its fit.json says that another model is to be trained."""
     from tests.support.toy_models import examples as points
     from tests.support.toy_recipes import toy
 
     queries = [Query(i, None, None, "", {}) for i in range(4)]
-    told = Lesson("toy", queries, queries, tmp_path / "own", Budget(examples=20))
+    told = FitRequest("toy", queries, queries, tmp_path / "own", Budget(examples=20))
     learn(toy(), told, points(20), points(10, 1))
-    record = tmp_path / "own" / "lesson.json"
+    record = tmp_path / "own" / "fit.json"
     begun: dict[str, Any] = json.loads(record.read_text())
     for change in ({"model": "hostile_module:Model"}, {"data": {"task": "hostile_module:Task"}}):
         record.write_text(json.dumps({**begun, "planned": begun["planned"] | change}))
-        with pytest.raises(CheckpointError, match="was begun with another lesson: planned"):
+        with pytest.raises(CheckpointError, match="was begun with another request: planned"):
             learn(toy(), told, points(20), points(10, 1))
         assert not hostile.exists()
     record.write_text(json.dumps(begun))

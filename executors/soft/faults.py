@@ -18,7 +18,7 @@ from torch import Tensor
 from ...dsl.domain import Domain
 from ...errors import ExecutionError, NotUnique
 from ...programs.program import Program
-from ...programs.text_writer import show_node
+from ...programs.text_writer import format_node
 from .grounding import TABLE_OF, Grounded
 from .schedule import Schedule, facts_of
 
@@ -59,7 +59,7 @@ def no_object(program: Program) -> NotUnique | None:
     """The error of a program in a scene without objects: of its first call that takes the single object of a set."""
     for node, step in enumerate(program.steps):
         if facts_of(step.op).singles:
-            return NotUnique(f"node {node}: {show_node(program, node)} met no object", node=node, objects=())
+            return NotUnique(f"node {node}: {format_node(program, node)} met no object", node=node, objects=())
     return None
 
 

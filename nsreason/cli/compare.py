@@ -48,11 +48,9 @@ def compare(
         str | None,
         typer.Option("--sizes", metavar="N,M,...", help="Training questions, the first N of them.", show_default="all"),
     ] = None,
-    sees: Annotated[
+    input: Annotated[
         str | None,
-        typer.Option(
-            "--sees", metavar="KIND", help="What networks look at: rows or picture.", show_default="the usual"
-        ),
+        typer.Option("--input", metavar="KIND", help="What networks look at: rows or image.", show_default="the usual"),
     ] = None,
     with_: Annotated[
         list[str] | None,
@@ -121,7 +119,7 @@ def compare(
         "budget": read_budget(budget),
         "train": train,
         "seed": seed,
-        "sees": sees,
+        "input": input,
         "within": {fact: _number(most, "--train-within") for fact, most in _pairs(within, "--train-within").items()},
         "limit": limit,
         "recipes": _pairs(recipe, "--recipe"),
@@ -178,7 +176,7 @@ def _refuse_idle(
     if not train:
         options.refuse(context, ("budget",), "is of --train, which is not given")
     if not any(name in _NETWORKS or ":" in name for name in names):
-        options.refuse(context, ("sees",), f"is for networks; none of --reasoners is one: {who}")
+        options.refuse(context, ("input",), f"is for networks; none of --reasoners is one: {who}")
 
 
 def _refuse_for(given: Mapping[str, Sequence[str]]) -> None:

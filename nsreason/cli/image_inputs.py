@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..perception.detections.detection_file import DetectionFile
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
-    from ..reasoners.image_pipeline import Detecting, ImageReasoner, Looked
+    from ..reasoners.image_pipeline import DetectedImage, Detecting, ImagePipeline
     from ..traces.trace import Trace
 
 By = Literal["scene-parser", "concept-learner"]
@@ -60,7 +60,7 @@ def load_reasoner(
     detects: bool = True,
     device: options.DeviceName = "cpu",
     trust: bool = False,
-) -> tuple[ImageReasoner, By]:
+) -> tuple[ImagePipeline, By]:
     """What looks at images and answers, and its name; bundled weights where no checkpoint is given.
 
     Args:
@@ -71,7 +71,7 @@ def load_reasoner(
         CheckpointError: a checkpoint cannot be read or is of another model, or no weights are bundled.
     """
     place = torch_device(device)
-    from ..reasoners.image_pipeline import ConceptReasoner, SceneParserReasoner
+    from ..reasoners.image_pipeline import ConceptPipeline, SceneParserPipeline
 
     finds = load_detector(detector, place, trust=trust) if detects else None
     model = _load(checkpoint, by or "scene-parser", place, trust)
@@ -83,8 +83,8 @@ def load_reasoner(
     bundled = checkpoint is None or (detects and detector is None)
     known = _familiarity(finds if detector is None else None, place) if bundled else None
     if kind == "scene-parser":
-        return SceneParserReasoner(finds, model, known), kind
-    return ConceptReasoner(finds, model, known), kind
+        return SceneParserPipeline(finds, model, known), kind
+    return ConceptPipeline(finds, model, known), kind
 
 
 def _familiarity(found: Any, device: str) -> Familiarity:
@@ -95,7 +95,7 @@ def _familiarity(found: Any, device: str) -> Familiarity:
     return Familiarity.of_bundled(found if isinstance(found, Detector) else _load(None, "detector", device, False))
 
 
-def warn(view: Looked) -> None:
+def warn(view: DetectedImage) -> None:
     """Say beside the result why what is seen in an image may mean nothing, if so."""
     for why in view.warnings:
         output.note(f"warning: {view.name}: {why}")
@@ -172,7 +172,7 @@ def load_detections(path: str | None) -> DetectionFile | None:
     return found
 
 
-def look_at(path: str, reasoner: ImageReasoner) -> Looked:
+def look_at(path: str, reasoner: ImagePipeline) -> DetectedImage:
     """One image file as a reasoner sees it.
 
     Raises:
@@ -183,13 +183,13 @@ def look_at(path: str, reasoner: ImageReasoner) -> Looked:
 
     with output.step(f"looked at {path}"):
         image, clear = read_transparent(path)
-        return with_transparency(reasoner.look([(Path(path).name, image)])[0], clear)
+        return with_transparency(reasoner.perceive([(Path(path).name, image)])[0], clear)
 
 
 class Pictured(answers.Answering):
     """How `ask` answers on an image: by what a reasoner sees in it."""
 
-    def __init__(self, *, reasoner: ImageReasoner, view: Looked, **how: Any) -> None:
+    def __init__(self, *, reasoner: ImagePipeline, view: DetectedImage, **how: Any) -> None:
         super().__init__(reasoner.scene(view), **how)
         self.reasoner, self.view = reasoner, view
 

@@ -107,14 +107,14 @@ def parameters(name: str, model: str | None = None) -> int:
 
 def _typical(recipe: Recipe) -> Any:
     """The settings of a recipe's model, with as many words, answers and columns as the task's usual data have."""
-    from ..models.answer_networks.network import NeuralConfig
+    from ..models.answer_networks.network import AnswerNetworkConfig
 
     config = recipe.model_config
-    if not isinstance(config, NeuralConfig):
+    if not isinstance(config, AnswerNetworkConfig):
         return config
     import numpy as np
 
-    from ..models.answer_networks.network import settled
+    from ..models.answer_networks.network import config_from_data
     from ..queries.query import Query
 
     settings: Any = recipe.data.get("settings", {})
@@ -124,7 +124,7 @@ def _typical(recipe: Recipe) -> Any:
     seen = {"rows": np.zeros(rows), "bits": np.zeros(bits), "sentences": ["."] * 20}
     text = " ".join(f"w{number}" for number in range(words - 1)).translate(_LETTERS)
     queries = [Query(n, text, f"answer {n}", "kind", seen) for n in range(answers)]
-    return replace(settled(config, queries), types=("kind",))
+    return replace(config_from_data(config, queries), types=("kind",))
 
 
 _LETTERS = {ord(digit): letter for digit, letter in zip("0123456789", "abcdefghij", strict=True)}

@@ -28,7 +28,7 @@ EXAMPLES = (
 )
 
 
-_NEURAL = "nsreason.models.answer_networks.data:NeuralData"
+_NEURAL = "nsreason.models.answer_networks.data:AnswerNetworkData"
 DATA: dict[str, str] = {
     "cnn-lstm": _NEURAL,
     "cnn-lstm-sa": _NEURAL,

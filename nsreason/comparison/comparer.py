@@ -28,7 +28,7 @@ from ..io.decoding import valid_text
 from ..io.files import sweep
 from ..io.locks import locked_folder
 from ..queries.query import Query, digest
-from ..reasoners.reasoner import Lesson, Reasoner, reasoner_class
+from ..reasoners.reasoner import FitRequest, Reasoner, reasoner_class
 from ..tasks import TaskSplit, make_task
 from ..training.budget import Budget
 from ..training.failures import unexpected
@@ -51,7 +51,7 @@ class Plan:
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(seconds=60))
     seed: int = 0
-    sees: str | None = None
+    input: str | None = None
     within: Mapping[str, int] = field(default_factory=dict)
     limit: int | None = None
     recipes: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def compare(
     budget: Budget | None = None,
     train: bool = True,
     seed: int = 0,
-    sees: str | None = None,
+    input: str | None = None,
     within: Mapping[str, int] | None = None,
     limit: int | None = None,
     recipes: Mapping[str, str] | None = None,
@@ -111,7 +111,7 @@ def compare(
             all of them.
         budget: of each that learns, for each size; a minute unless given.
         train: False does not let anything learn: what was learned in the folder before is used.
-        sees: what networks look at (`rows`, `picture`), if the task has several kinds.
+        input: what networks look at (`rows`, `image`), if the task has several kinds.
         within: for a fact (`objects`) the most that a question to learn from may have: what is tested may have more.
         limit: test on the first questions only.
         recipes: of reasoners, by their name, instead of the task's.
@@ -131,7 +131,7 @@ def compare(
         dict(task_settings or {}),
         budget or Budget(seconds=60),
         seed,
-        sees,
+        input,
         dict(within or {}),
         limit,
         dict(recipes or {}),
@@ -251,15 +251,15 @@ class _Comparing:
     def _reasoner(self, name: str, maker: Any, size: int | None) -> Reasoner:
         """The reasoner, ready to answer; made once."""
         if (name, size) not in self._ready:
-            self._ready[name, size] = maker.made(name, self._lesson(name, size))
+            self._ready[name, size] = maker.build(name, self._lesson(name, size))
         return self._ready[name, size]
 
-    def _lesson(self, name: str, size: int | None) -> Lesson:
+    def _lesson(self, name: str, size: int | None) -> FitRequest:
         plan = self.plan
         say = self.progress
         title = _title(name, size)
         checkpoint = plan.checkpoints.get(name)
-        return Lesson(
+        return FitRequest(
             plan.task,
             self.train[:size],
             self.valid,
@@ -269,7 +269,7 @@ class _Comparing:
             domain=getattr(self.task, "domain", "clevr"),
             recipe=plan.recipes.get(name),
             overrides=plan.overrides_of(name),
-            sees=plan.sees,
+            input=plan.input,
             recipes=dict(getattr(self.task, "recipes", {})),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             trust=self.trust,

@@ -10,7 +10,7 @@ from ..queries.query import Query
 from .results import Comparison
 
 if TYPE_CHECKING:
-    from ..queries.image import Picture
+    from ..queries.image import QueryImage
 
 _SIDE = 360  # pixels: pictures are not shown larger
 
@@ -34,16 +34,16 @@ def choose(found: Comparison, most: int) -> list[int]:
 
 def drawing(query: Query) -> str | None:
     """What a question is about, as an SVG or an `img` that holds its pixels; None if there is nothing to draw."""
-    if "picture" in query.seen:
-        return _picture(query.seen["picture"])
-    if "scene" in query.seen:
+    if "image" in query.inputs:
+        return _picture(query.inputs["image"])
+    if "scene" in query.inputs:
         from ..traces.scene_plan import plan
 
-        return plan(query.seen["scene"]).svg
+        return plan(query.inputs["scene"]).svg
     return None
 
 
-def _picture(picture: Picture) -> str | None:
+def _picture(picture: QueryImage) -> str | None:
     from PIL import Image
 
     from ..errors import NsreasonError
@@ -66,5 +66,5 @@ def _picture(picture: Picture) -> str | None:
 
 def story(query: Query) -> str | None:
     """The sentences that a question is about, a line each; None if there are none."""
-    told = query.seen.get("sentences")
+    told = query.inputs.get("sentences")
     return None if not told else "\n".join(told)

@@ -33,7 +33,7 @@ class _PlanRecord(msgspec.Struct):
     task_settings: dict[str, Any]
     budget: str
     seed: Whole
-    sees: str | None
+    input: str | None
     within: dict[str, Whole]
     limit: Whole | None
     recipes: dict[str, str]

@@ -39,7 +39,7 @@ class Run:
     """One reasoner, at one size of its training set.
 
     Attributes:
-        reasoner: its name. kind: `symbolic`, `soft` or `neural`; see `reasoner.Made`.
+        reasoner: its name. kind: `symbolic`, `soft` or `neural`; see `reasoner.ReasonerFactory`.
         size: training questions; None for one that does not learn.
         learned: whether it learned anything here.
         failure: why it has no answers, in its error's words; None if it has.

@@ -79,7 +79,7 @@ def about(figures: Figures) -> list[tuple[str, str]]:
     c = figures.comparison
     told = [("questions", f"{len(c.queries):,}"), ("data", str(c.settings.get("source") or "")), ("date", c.date)]
     told += [("machine", c.machine), ("budget", budget(c.settings.get("budget")))]
-    for name in ("seed", "sees", "version"):
+    for name in ("seed", "input", "version"):
         told.append((name, "" if c.settings.get(name) is None else str(c.settings[name])))
     within = c.settings.get("train_within")
     told.append(("trained within", words(within) if within else ""))

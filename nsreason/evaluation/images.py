@@ -31,7 +31,7 @@ from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from ..programs.program import Program
 from ..programs.question_types import QuestionTypes
 from ..reasoners.asked_images import Asked, AskedImages
-from ..reasoners.image_pipeline import ImageReasoner, Looked
+from ..reasoners.image_pipeline import DetectedImage, ImagePipeline
 from ..scenes.scene import Scene
 from .answerer import OnError, ProgramSource
 from .evaluator import evaluate
@@ -79,13 +79,13 @@ def _asked_about(images: AskedImages, records: Sequence[Asked], part: Part) -> d
 
 def views(
     paths: Sequence[Path],
-    reasoner: ImageReasoner,
+    reasoner: ImagePipeline,
     detections: DetectionFile | None = None,
     *,
     bad: list[NsreasonError] | None = None,
     at_once: int = AT_ONCE,
     named: Callable[[Path], str] = lambda path: path.name,
-) -> Iterator[tuple[Path, Looked]]:
+) -> Iterator[tuple[Path, DetectedImage]]:
     """Image files as a reasoner sees them, some at once; an image that cannot be read is left out.
 
     Args:
@@ -111,11 +111,11 @@ def views(
             kept.append(path)
             images.append((named(path), image))
             clear.append(share)
-        found = reasoner.look(images, None if detections is None else given)
+        found = reasoner.perceive(images, None if detections is None else given)
         yield from zip(kept, map(with_transparency, found, clear), strict=True)
 
 
-def with_transparency(view: Looked, clear: float) -> Looked:
+def with_transparency(view: DetectedImage, clear: float) -> DetectedImage:
     """A view that warns of the share of the image that is transparent, if any is."""
     why = transparency(clear)
     return view if why is None else replace(view, warnings=(why, *view.warnings))
@@ -124,7 +124,7 @@ def with_transparency(view: Looked, clear: float) -> Looked:
 def evaluate_images(
     questions: str | Path,
     images: str | Path,
-    reasoner: ImageReasoner,
+    reasoner: ImagePipeline,
     *,
     name: str = "scene-parser",
     scenes: str | Path | None = None,
@@ -176,7 +176,7 @@ class _Run:
 
     def __init__(
         self,
-        reasoner: ImageReasoner,
+        reasoner: ImagePipeline,
         asked: AskedImages,
         paths: dict[Path, int | None],
         detections: DetectionFile | None,
@@ -192,7 +192,7 @@ class _Run:
         self.warned: list[str] = []  # for each image that is warned of, the first reason
         self.seconds = 0.0
 
-    def _look(self) -> Iterator[tuple[Path, Looked]]:
+    def _look(self) -> Iterator[tuple[Path, DetectedImage]]:
         began = perf_counter()
         for done, (path, view) in enumerate(
             views(
@@ -213,7 +213,7 @@ class _Run:
             yield path, view
             began = perf_counter()
 
-    def _compare(self, view: Looked, index: int | None) -> None:
+    def _compare(self, view: DetectedImage, index: int | None) -> None:
         if self.truth is None or self.seen is None:
             return
         try:
@@ -286,8 +286,8 @@ def _unusable(index: int, error: NsreasonError) -> Prediction:
 
 def _answered(
     asked: Sequence[tuple[int, QuestionRecord]],
-    view: Looked,
-    reasoner: ImageReasoner,
+    view: DetectedImage,
+    reasoner: ImagePipeline,
     domain: Domain,
     types: QuestionTypes,
     programs: ProgramSource,

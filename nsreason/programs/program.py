@@ -146,9 +146,9 @@ class Program:
         return self
 
     def __str__(self) -> str:
-        from .text_writer import show
+        from .text_writer import format_program
 
-        return show(self)
+        return format_program(self)
 
     def __repr__(self) -> str:
         return f"Program({str(self)!r}, domain={self.domain.name!r})"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH = 120  # of a call in an error message
 
 
-def show(program: Program, surface: str = "nested") -> str:
+def format_program(program: Program, surface: str = "nested") -> str:
     """The program as text; `parse_program` reads it back as an equal program.
 
     Raises:
@@ -27,7 +27,7 @@ def show(program: Program, surface: str = "nested") -> str:
     return writer(program, len(program) - 1)
 
 
-def show_node(program: Program, node: int) -> str:
+def format_node(program: Program, node: int) -> str:
     """The nested text of the subtree at one call; the middle is left out where it is long."""
     text = _write_nested(program, node)
     if len(text) <= WIDTH:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Picture:
+class QueryImage:
     """An image file, or an array of pixels.
 
     Attributes:

@@ -5,7 +5,7 @@
     reply.answer, reply.scores, reply.error
 
 Whatever is asked of a reasoner is a `Query`: about a scene, an image, a story, a video or moving balls, with a program
-or without, to be answered freely or by one of several `choices`. What there is to see stands in `seen` by its kind, so
+or without, to be answered freely or by one of several `choices`. What it is asked of stands in `inputs` by its kind, so
 that a new kind of thing to look at is a new key, and whoever does not know it does not look.
 """
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..errors import NsreasonError
     from ..programs.program import Program
 
-SEEN: dict[str, str] = {
+INPUTS: dict[str, str] = {
     "scene": "a Scene: what is annotated",
     "rows": "an array (N, D) of float32: a description of each object",
-    "picture": "a Picture: an image that is read when it is looked at",
+    "image": "a QueryImage: an image that is read when it is looked at",
     "detections": "Detections: what was found in the picture",
     "sentences": "a sequence of texts: a story",
     "bits": "an array (Q,): the question as a vector, where it has no words",
@@ -42,10 +42,10 @@ class Query:
         text: None where the question is the task itself (which balls are linked?) or a vector.
         answer: the right one, spelled as data sets spell theirs (`yes`, `3`, `red`); None if it is not known.
         type: what is asked, as tables of results have it: `count`, `query`.
-        seen: what there is to look at, by kind; see `SEEN`. Queries about one thing share the values.
+        inputs: what there is to look at, by kind; see `INPUTS`. Queries about one thing share the values.
         program: given with the question, if one is.
         choices: the answers to choose from, if the question has its own; the reply is one of them. What they speak of
-            (the objects of a grounded response) stands in `seen`.
+            (the objects of a grounded response) stands in `inputs`.
         group: types may be told in groups, such as `relational`.
         facts: numbers that accuracy is drawn against, such as `objects` and `program length`.
     """
@@ -54,7 +54,7 @@ class Query:
     text: str | None
     answer: str | None
     type: str
-    seen: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     program: Program | None = None
     choices: tuple[str, ...] = ()
     group: str = ""

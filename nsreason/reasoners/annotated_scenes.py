@@ -9,7 +9,7 @@ from ..dsl.domain import load_domain
 from ..errors import DataError, NsreasonError
 from ..queries.query import Query
 from .executing import Executing
-from .reasoner import Kind, Lesson, Reasoner
+from .reasoner import FitRequest, Kind, Reasoner
 
 if TYPE_CHECKING:
     from ..scenes.scene import Scene
@@ -22,11 +22,13 @@ class Annotated:
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         """See `SceneBuilder.scenes`."""
-        return [q.seen["scene"] if "scene" in q.seen else _lacks(q, "scene", "no scene is annotated") for q in queries]
+        return [
+            q.inputs["scene"] if "scene" in q.inputs else _lacks(q, "scene", "no scene is annotated") for q in queries
+        ]
 
 
 def _lacks(query: Query, kind: str, why: str) -> DataError:
-    has = ", ".join(query.seen) or "nothing"
+    has = ", ".join(query.inputs) or "nothing"
     return DataError(f"question {query.index}: {why}; a '{kind}' is looked for, there is {has}")
 
 
@@ -38,9 +40,9 @@ class Exact:
     programs: ClassVar[Literal["given", "parsed"]] = "given"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`."""
-        return Executing(Annotated(), cls.programs, load_domain(lesson.domain))
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        """See `reasoner.ReasonerFactory`."""
+        return Executing(Annotated(), cls.programs, load_domain(request.domain))
 
 
 class ExactParsed(Exact):

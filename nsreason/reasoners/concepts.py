@@ -24,7 +24,7 @@ from ..training.checkpoint import load_model
 from ..training.recipe import Recipe, load_recipe
 from .executing import program_of
 from .fit import Learned, learn
-from .reasoner import Kind, Lesson, Reasoner
+from .reasoner import FitRequest, Kind, Reasoner
 from .soft_scores import soft_replies
 
 T = TypeVar("T")
@@ -38,32 +38,32 @@ class Concepts:
     kind: ClassVar[Kind] = "soft"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`.
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        """See `reasoner.ReasonerFactory`.
 
         Raises:
             RecipeError: the recipe is of another model, or of a learner that sees images.
-            CheckpointError: the lesson's checkpoint is damaged, or of such a model.
+            CheckpointError: the request's checkpoint is damaged, or of such a model.
         """
-        if lesson.checkpoint is not None:
-            held = load_model(lesson.checkpoint, name)
+        if request.checkpoint is not None:
+            held = load_model(request.checkpoint, name)
             if held.config.features != "state":
-                raise CheckpointError(f"{lesson.checkpoint}: of a learner that sees images, not state descriptions")
-            return Executed(held, Descriptions(held.config))
-        recipe = _recipe(lesson, lesson.recipe or "clevr-state-quick")
+                raise CheckpointError(f"{request.checkpoint}: of a learner that sees images, not state descriptions")
+            return ConceptReasoner(held, Descriptions(held.config))
+        recipe = _recipe(request, request.recipe or "clevr-state-quick")
         config = recipe.model_config
         if not isinstance(config, ConceptLearnerConfig) or config.features != "state":
             raise RecipeError(f"{name}: the recipe is of no concept learner on state descriptions")
-        config = replace(config, domain=lesson.domain)
+        config = replace(config, domain=request.domain)
         recipe = replace(recipe, model_config=config)
         seen = Descriptions(config)
-        model, learned = learn(recipe, lesson, seen.examples(lesson.train), seen.examples(lesson.valid))
-        return Executed(model, seen, learned)
+        model, learned = learn(recipe, request, seen.examples(request.train), seen.examples(request.valid))
+        return ConceptReasoner(model, seen, learned)
 
 
-def _recipe(lesson: Lesson, name: str) -> Recipe:
-    recipe = load_recipe(name, overrides=lesson.overrides, trust=lesson.trust)
-    return replace(recipe, training=replace(recipe.training, seed=lesson.seed))
+def _recipe(request: FitRequest, name: str) -> Recipe:
+    recipe = load_recipe(name, overrides=request.overrides, trust=request.trust)
+    return replace(recipe, training=replace(recipe.training, seed=request.seed))
 
 
 _log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Descriptions:
             DataError: it has none. ExecutionError: they are of another domain. SceneError: objects have no coordinates.
         """
         program = program_of(query, "given", self.domain)
-        scene: Scene | None = query.seen.get("scene")
+        scene: Scene | None = query.inputs.get("scene")
         if scene is None:
             raise DataError(f"question {query.index} has no scene")
         for what, domain in (("program", program.domain), ("scene", scene.domain)):
@@ -149,11 +149,11 @@ class Descriptions:
 
 
 @dataclass(frozen=True)
-class Executed:
+class ConceptReasoner:
     """A concept learner as a reasoner: programs executed by degrees on what it sees of scenes."""
 
     model: ConceptLearner
-    seen: Descriptions
+    inputs: Descriptions
     learned: Learned | None = None
 
     @property
@@ -167,7 +167,7 @@ class Executed:
         ready: list[tuple[int, Program, Described]] = []
         for i, query in enumerate(queries):
             try:
-                ready.append((i, *self.seen.of(query)))
+                ready.append((i, *self.inputs.of(query)))
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
         for at in range(0, len(ready), _BATCH):
@@ -180,9 +180,9 @@ class Executed:
         scenes = list({id(d): d for _, _, d in asked}.values())
         place = {id(d): k for k, d in enumerate(scenes)}
         which = [place[id(d)] for _, _, d in asked]
-        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.look(scenes), which)
+        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.perceive(scenes), which)
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        program, described = self.seen.of(query)
+        program, described = self.inputs.of(query)
         return self.model.trace(program, described.scene, query.text)

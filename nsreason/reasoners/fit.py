@@ -1,10 +1,10 @@
 """Learning within a budget: as many epochs as a time, or a number of examples, allows.
 
-    model, learned = learn(recipe, lesson, train_data, valid_data)
+    model, learned = learn(recipe, request, train_data, valid_data)
 
 The budget is made a number of epochs before training begins, so that schedules and curricula come to their end within
 it. Where it is a time, a few steps of a run that is thrown away are timed. What was decided stands in the folder, as
-`lesson.json`: a run that is taken up anew goes on with it, and one that has ended is not trained any further.
+`fit.json`: a run that is taken up anew goes on with it, and one that has ended is not trained any further.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..training.recipe import Recipe, new_model, read_recipe
 from ..training.run_log import Status
 from ..training.sampling import Plan
 from ..training.trainer import Stopped, TrainingResult, train
-from .reasoner import Lesson
+from .reasoner import FitRequest
 
 _TIMED = 6  # steps of an epoch that is timed
 _TIMING = 10.0  # seconds that timing takes at the most
@@ -61,52 +61,54 @@ class Learned:
     examples: int
 
 
-def learn(recipe: Recipe, lesson: Lesson, train_data: Sequence[Any], valid_data: Sequence[Any]) -> tuple[Any, Learned]:
-    """Train the recipe's model within the lesson's budget, in the lesson's folder, or go on with what was begun there.
+def learn(
+    recipe: Recipe, request: FitRequest, train_data: Sequence[Any], valid_data: Sequence[Any]
+) -> tuple[Any, Learned]:
+    """Train the recipe's model within the request's budget, in its folder, or go on with what was begun there.
 
     The weights are those of the best accuracy in validation, or the last ones where nothing is to be validated on.
 
     Args:
-        train_data: examples as the model takes them, made of `lesson.train`; `valid_data` likewise.
+        train_data: examples as the model takes them, made of `request.train`; `valid_data` likewise.
 
     Raises:
         TrainingError, DataError: nothing can be learned from what there is.
-        CheckpointError: what was begun in the folder is damaged, or was another lesson.
+        CheckpointError: what was begun in the folder is damaged, or was another request.
     """
     if not train_data:
         raise DataError("there is no question to learn from")
-    record = lesson.folder / "lesson.json"
+    record = request.folder / "fit.json"
     told = {
         "model": recipe.model,
-        "budget": {k: v for k, v in asdict(lesson.budget).items() if v is not None},
-        "train": {"examples": len(train_data), "checksum": digest(lesson.train)},
-        "valid": {"examples": len(valid_data), "checksum": digest(lesson.valid)},
+        "budget": {k: v for k, v in asdict(request.budget).items() if v is not None},
+        "train": {"examples": len(train_data), "checksum": digest(request.train)},
+        "valid": {"examples": len(valid_data), "checksum": digest(request.valid)},
         "recipe": recipe.to_dict(),
     }
     begun = _begun(record, told)
     if begun is None:
         recipe = replace(recipe, training=resolved(recipe.training))  # once, for what is timed and what is trained
-        planned = within_budget(recipe, lesson.budget, train_data, len(valid_data))
+        planned = within_budget(recipe, request.budget, train_data, len(valid_data))
         if valid_data:
             planned = replace(planned, training=replace(planned.training, monitor="accuracy", mode="max"))
-        lesson.folder.mkdir(parents=True, exist_ok=True)
+        request.folder.mkdir(parents=True, exist_ok=True)
         begun = _Record(told, planned.to_dict())
         _write(record, begun)
     planned = read_recipe(begun.planned)
     model, plan = new_model(planned), Plan(train_data, planned)
     if begun.result is not None:
-        result = begun.result.of(lesson.folder)
+        result = begun.result.of(request.folder)
         if result.epochs > planned.training.epochs or result.steps > plan.steps:
             found = f"{result.epochs} epochs in {result.steps} steps"
             raise CheckpointError(f"{record}: damaged: {found} of a run of {plan.steps}; {_REMEDY}")
     else:
         if planned.training.precision != "auto":
             resolved(planned.training, recorded=planned.training.precision)  # on another machine, perhaps
-        result = train(model, train_data, valid_data, planned, lesson.folder, resume=True, progress=lesson.progress)
+        result = train(model, train_data, valid_data, planned, request.folder, resume=True, progress=request.progress)
         begun.result = _Result(*(getattr(result, name) for name in _Result.__struct_fields__))
         _write(record, begun)
-    best = lesson.folder / "best.json"
-    checkpoint = load_checkpoint(best if best.exists() else lesson.folder / "last.json")
+    best = request.folder / "best.json"
+    checkpoint = load_checkpoint(best if best.exists() else request.folder / "last.json")
     check_recipe(checkpoint, planned.to_dict())
     load_weights(model, checkpoint)
     return model.eval(), Learned(planned, result, _seen(plan, result, planned))
@@ -131,24 +133,24 @@ class _Result(msgspec.Struct):
 
 
 class _Record(msgspec.Struct, omit_defaults=True):
-    """lesson.json: what was to be learned, the recipe that was made of it, and how its run ended."""
+    """fit.json: what was to be learned, the recipe that was made of it, and how its run ended."""
 
-    lesson: dict[str, Any]
+    request: dict[str, Any]
     planned: dict[str, Any]
     result: _Result | None = None
 
     def __post_init__(self) -> None:
-        check_plain(self.lesson, "lesson")
+        check_plain(self.request, "request")
 
 
 def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
-    """What was begun in the folder, if it is this lesson; None where nothing was."""
+    """What was begun in the folder, if it is this request; None where nothing was."""
     if not record.exists():
         if (record.parent / "last.json").exists():
-            raise CheckpointError(f"{record.parent} holds a training run that was no lesson; give another folder")
+            raise CheckpointError(f"{record.parent} holds a training run that was no request; give another folder")
         return None
-    begun = decode_file(record, _Record, what="the record of a lesson", remedy=_REMEDY, error=CheckpointError)
-    found = differences(begun.lesson, msgspec.to_builtins(told))
+    begun = decode_file(record, _Record, what="the record of a request", remedy=_REMEDY, error=CheckpointError)
+    found = differences(begun.request, msgspec.to_builtins(told))
     # A budget changes how long is trained. What is trained, and so which module is imported, is the caller's.
     asked = msgspec.to_builtins(told["recipe"])
     for key in ("model", "model_config", "data"):
@@ -159,7 +161,7 @@ def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
     except RecipeError as error:
         raise CheckpointError(f"{record}: damaged ({error}); {_REMEDY}") from None
     if found:
-        raise CheckpointError(f"{record.parent} was begun with another lesson: {found[0]}; give another folder")
+        raise CheckpointError(f"{record.parent} was begun with another request: {found[0]}; give another folder")
     return begun
 
 
@@ -237,7 +239,7 @@ def _filled(
         size: of a batch; one that is not full takes as long as half of it. 0 counts examples alone.
     """
     try:
-        admitted = [sum(map(lesson.admits, data)) for lesson in curriculum.lessons]
+        admitted = [sum(map(request.admits, data)) for request in curriculum.lessons]
     except AttributeError as error:
         raise TrainingError(f"curriculum: the examples do not say how hard they are: {error}") from None
     number = {replace(s, from_epoch=1): n for s, n in zip(curriculum.lessons, admitted, strict=True)}
@@ -249,9 +251,9 @@ def _filled(
         found = Curriculum((replace(lessons[0], from_epoch=1), *lessons[1:]))
         ends = [*(s.from_epoch for s in found.lessons[1:]), epochs + 1]
         cost = 0.0
-        for lesson, end in zip(found.lessons, ends, strict=True):
-            n = number[replace(lesson, from_epoch=1)]
-            cost += (end - lesson.from_epoch) * max(n, size / 2 * math.ceil(n / max(1, size)))
+        for request, end in zip(found.lessons, ends, strict=True):
+            n = number[replace(request, from_epoch=1)]
+            cost += (end - request.from_epoch) * max(n, size / 2 * math.ceil(n / max(1, size)))
         return cost, found
 
     most = _LONGER * epochs

@@ -1,7 +1,7 @@
 """From pixels to answers: a detector finds the objects, a perception model says what they are, an executor answers.
 
-    reasoner = SceneParserReasoner(detector, parser)             # or ConceptReasoner(detector, learner)
-    views = reasoner.look([("photo.png", image)])
+    reasoner = SceneParserPipeline(detector, parser)             # or ConceptReasoner(detector, learner)
+    views = reasoner.perceive([("photo.png", image)])
     reasoner.answer([program], views, [0])                       # the answer, or the error that says why none
     reasoner.trace(program, views[0], "How many cubes are there?")
 
@@ -46,7 +46,7 @@ class Detecting(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class DetectedImage:
     """An image that was looked at.
 
     Attributes:
@@ -66,7 +66,7 @@ class Looked:
     warnings: tuple[str, ...] = ()
 
 
-class ImageReasoner(Protocol):
+class ImagePipeline(Protocol):
     """Answers programs on images."""
 
     @property
@@ -77,7 +77,9 @@ class ImageReasoner(Protocol):
     def domain(self) -> Domain:
         """What the images are about."""
 
-    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
+    def perceive(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[DetectedImage]:
         """Look at images, (name, (3, H, W) uint8).
 
         Args:
@@ -88,14 +90,14 @@ class ImageReasoner(Protocol):
         """
 
     def answer(
-        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+        self, programs: Sequence[Program], views: Sequence[DetectedImage], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
         """The answers of programs, program q on view `which[q]`; where there is none, the error that says why."""
 
-    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
+    def trace(self, program: Program, view: DetectedImage, question: str | None = None) -> Trace:
         """How a program is answered on a view."""
 
-    def scene(self, view: Looked) -> Scene:
+    def scene(self, view: DetectedImage) -> Scene:
         """What is seen, as a crisp scene in the image's own pixels."""
 
 
@@ -105,7 +107,7 @@ def fitted(
     detector: Detecting | None,
     frame: Size,
     familiarity: Familiarity | None = None,
-) -> list[Looked]:
+) -> list[DetectedImage]:
     """Images in the models' frame, with what is in them; with `familiarity` also whether they are like what was learned
     from.
 
@@ -134,7 +136,7 @@ def fitted(
             held = detector.detect(inside, names) if inside else []
     else:
         raise DataError("there is no detector, and no detections are given")
-    views = [Looked(*parts) for parts in zip(names, inside, held, fits, strict=True)]
+    views = [DetectedImage(*parts) for parts in zip(names, inside, held, fits, strict=True)]
     if familiarity is None:
         return views
     reasons = familiarity.warnings([Fit.of(v.fit.frame, FRAME).image(v.image) for v in views], held, features)
@@ -142,7 +144,7 @@ def fitted(
 
 
 @dataclass(frozen=True)
-class SceneParserReasoner:
+class SceneParserPipeline:
     """Exact execution on the scenes that a scene parser reads.
 
     familiarity: tells of images that are unlike what was learned from; None tells of none.
@@ -158,36 +160,38 @@ class SceneParserReasoner:
         """The parser's domain."""
         return self.parser.domain
 
-    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
-        """See `ImageReasoner.look`; the views have scenes."""
+    def perceive(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[DetectedImage]:
+        """See `ImagePipeline.look`; the views have scenes."""
         camera = self.parser.config.camera
         views = fitted(images, found, self.detector, (camera.width, camera.height), self.familiarity)
         scenes = self.parser.scenes([(v.image, v.found) for v in views])
         return [replace(v, scene=_outward(s, v)) for v, s in zip(views, scenes, strict=True)]
 
     def answer(
-        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+        self, programs: Sequence[Program], views: Sequence[DetectedImage], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
-        """See `ImageReasoner.answer`."""
+        """See `ImagePipeline.answer`."""
         from ..executors import execute_batch
 
         return list(execute_batch(programs, [self.scene(v) for v in views], which))
 
-    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
-        """See `ImageReasoner.trace`."""
+    def trace(self, program: Program, view: DetectedImage, question: str | None = None) -> Trace:
+        """See `ImagePipeline.trace`."""
         from ..executors import trace
 
         return trace(program, self.scene(view), question)
 
-    def scene(self, view: Looked) -> Scene:
-        """See `ImageReasoner.scene`."""
+    def scene(self, view: DetectedImage) -> Scene:
+        """See `ImagePipeline.scene`."""
         if view.scene is None:
             raise DataError(f"{view.name}: no scene was read from this image")
         return view.scene
 
 
 @dataclass(frozen=True)
-class ConceptReasoner:
+class ConceptPipeline:
     """Quasi-symbolic execution on what a concept learner, taught by answers alone, sees in regions.
 
     familiarity: tells of images that are unlike what was learned from; None tells of none.
@@ -203,14 +207,16 @@ class ConceptReasoner:
         """The learner's domain."""
         return self.learner.domain
 
-    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
-        """See `ImageReasoner.look`."""
+    def perceive(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[DetectedImage]:
+        """See `ImagePipeline.look`."""
         return fitted(images, found, self.detector, FRAME, self.familiarity)
 
     def answer(
-        self, programs: Sequence[Program], views: Sequence[Looked], which: Sequence[int]
+        self, programs: Sequence[Program], views: Sequence[DetectedImage], which: Sequence[int]
     ) -> list[Answer | NsreasonError]:
-        """See `ImageReasoner.answer`; only where nothing was detected may there be none."""
+        """See `ImagePipeline.answer`; only where nothing was detected may there be none."""
         from ..executors.soft.algebras import algebra
         from ..executors.soft.executor import QuasiSymbolic
 
@@ -222,19 +228,19 @@ class ConceptReasoner:
         executor = QuasiSymbolic(algebra(self.learner.config.algebra)).evaluation()
         return list(executor(programs, grounded, [place[i] for i in which]).decode())
 
-    def trace(self, program: Program, view: Looked, question: str | None = None) -> Trace:
-        """See `ImageReasoner.trace`; places are told in the image's own pixels."""
+    def trace(self, program: Program, view: DetectedImage, question: str | None = None) -> Trace:
+        """See `ImagePipeline.trace`; places are told in the image's own pixels."""
         found = self.learner.trace_image(program, (view.image, view.found), question)
         return replace(found, scene=_outward(found.scene, view))
 
-    def scene(self, view: Looked) -> Scene:
-        """See `ImageReasoner.scene`: each object with its likeliest values."""
+    def scene(self, view: DetectedImage) -> Scene:
+        """See `ImagePipeline.scene`: each object with its likeliest values."""
         from ..models.nscl.learner import likeliest_scene
 
         return _outward(likeliest_scene(self.learner.see_images([(view.image, view.found)]), view.found), view)
 
 
-def _outward(scene: Scene, view: Looked) -> Scene:
+def _outward(scene: Scene, view: DetectedImage) -> Scene:
     """A scene with its pixels those of the image."""
     fit = view.fit
     scene.image = view.name or scene.image

@@ -11,13 +11,13 @@ from ..errors import DataError, NsreasonError
 from ..queries.query import Query, Reply
 from .annotated_scenes import _lacks
 from .executing import Executing, program_of
-from .reasoner import Kind, Lesson, Reasoner
+from .reasoner import FitRequest, Kind, Reasoner
 
 if TYPE_CHECKING:
     from ..programs.program import Program
     from ..scenes.scene import Scene
     from ..traces.trace import Trace
-    from .image_pipeline import ConceptReasoner, ImageReasoner, Looked, SceneParserReasoner
+    from .image_pipeline import ConceptPipeline, DetectedImage, ImagePipeline, SceneParserPipeline
 
 
 _BATCH = 16  # images that are looked at together
@@ -33,31 +33,31 @@ def _by_picture(queries: Sequence[Query]) -> dict[Key, list[int]]:
     """The places of the queries about each picture, and the detections given with it; those without are left out."""
     found: dict[Key, list[int]] = {}
     for i, query in enumerate(queries):
-        if "picture" in query.seen:
+        if "image" in query.inputs:
             found.setdefault(_key(query), []).append(i)
     return found
 
 
 def _key(query: Query) -> Key:
-    return id(query.seen["picture"]), id(query.seen.get("detections"))
+    return id(query.inputs["image"]), id(query.inputs.get("detections"))
 
 
-def looked(reasoner: ImageReasoner, queries: Sequence[Query]) -> list[Looked | NsreasonError]:
+def looked(reasoner: ImagePipeline, queries: Sequence[Query]) -> list[DetectedImage | NsreasonError]:
     """What is seen of the picture of each query; where detections stand beside it, they are taken."""
-    found: dict[int, Looked | NsreasonError] = {}
+    found: dict[int, DetectedImage | NsreasonError] = {}
     for given in (False, True):
-        mine = [i for i, q in enumerate(queries) if ("detections" in q.seen) is given]
+        mine = [i for i, q in enumerate(queries) if ("detections" in q.inputs) is given]
         views = _together(reasoner, [queries[i] for i in mine], given)
         found.update(zip(mine, views, strict=True))
     return [found[i] for i in range(len(queries))]
 
 
-def _together(reasoner: ImageReasoner, queries: Sequence[Query], given: bool) -> list[Looked | NsreasonError]:
+def _together(reasoner: ImagePipeline, queries: Sequence[Query], given: bool) -> list[DetectedImage | NsreasonError]:
     if not queries:
         return []
     try:
-        images = [(q.seen["picture"].name, q.seen["picture"].tensor()) for q in queries]
-        return list(reasoner.look(images, [q.seen["detections"] for q in queries] if given else None))
+        images = [(q.inputs["image"].name, q.inputs["image"].tensor()) for q in queries]
+        return list(reasoner.perceive(images, [q.inputs["detections"] for q in queries] if given else None))
     except NsreasonError as error:
         if len(queries) == 1:
             return [error]
@@ -65,10 +65,10 @@ def _together(reasoner: ImageReasoner, queries: Sequence[Query], given: bool) ->
 
 
 @dataclass(frozen=True)
-class ReadScenes:
+class ParsedScenes:
     """The scenes that an image reasoner reads: what it sees, decided. Each picture is looked at once."""
 
-    reasoner: SceneParserReasoner
+    reasoner: SceneParserPipeline
     parameters: int = 0
     _held: dict[Key, tuple[Any, Any, Scene | NsreasonError]] = field(default_factory=dict, repr=False)
 
@@ -80,22 +80,22 @@ class ReadScenes:
             for query, view in zip(part, looked(self.reasoner, part), strict=True):
                 scene = view if isinstance(view, NsreasonError) else self.reasoner.scene(view)
                 # What the key is of is kept, so that ids stay their own; the image itself is let go.
-                self._held[_key(query)] = query.seen["picture"], query.seen.get("detections"), scene
+                self._held[_key(query)] = query.inputs["image"], query.inputs.get("detections"), scene
         none = "there is no image"
-        return [self._held[_key(q)][2] if "picture" in q.seen else _lacks(q, "picture", none) for q in queries]
+        return [self._held[_key(q)][2] if "image" in q.inputs else _lacks(q, "image", none) for q in queries]
 
 
 @dataclass(frozen=True)
-class Grounding:
+class SoftImageReasoner:
     """Programs, parsed from texts, executed by degrees on what a concept learner sees in images.
 
     What was seen of the last pictures is kept, so that questions about one may come one by one.
     """
 
-    reasoner: ConceptReasoner
+    reasoner: ConceptPipeline
     domain: Domain
     parameters: int = 0
-    _held: dict[Key, tuple[Any, Any, Looked | NsreasonError]] = field(default_factory=dict, repr=False)
+    _held: dict[Key, tuple[Any, Any, DetectedImage | NsreasonError]] = field(default_factory=dict, repr=False)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; scores are those of `soft_scores`."""
@@ -103,8 +103,8 @@ class Grounding:
         programs: dict[int, Program] = {}
         for i, query in enumerate(queries):
             try:
-                if "picture" not in query.seen:
-                    raise _lacks(query, "picture", "there is no image")
+                if "image" not in query.inputs:
+                    raise _lacks(query, "image", "there is no image")
                 programs[i] = program_of(query, "parsed", self.domain)
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
@@ -120,11 +120,11 @@ class Grounding:
             replies.update(self._replies(good, programs))
         return [replies[i] for i in range(len(queries))]
 
-    def _views(self, queries: Sequence[Query]) -> list[Looked | NsreasonError]:
+    def _views(self, queries: Sequence[Query]) -> list[DetectedImage | NsreasonError]:
         """Of each picture; at most one batch of them at a time."""
         new = [q for q in queries if _key(q) not in self._held]
         views = looked(self.reasoner, new)
-        found = {_key(q): (q.seen["picture"], q.seen.get("detections"), v) for q, v in zip(new, views, strict=True)}
+        found = {_key(q): (q.inputs["image"], q.inputs.get("detections"), v) for q, v in zip(new, views, strict=True)}
         for query in queries:  # the latest stand last
             found[_key(query)] = found.get(_key(query)) or self._held.pop(_key(query))
         self._held.update(found)
@@ -132,7 +132,9 @@ class Grounding:
             del self._held[key]
         return [found[_key(q)][2] for q in queries]
 
-    def _replies(self, seen: Sequence[tuple[Sequence[int], Looked]], programs: dict[int, Program]) -> dict[int, Reply]:
+    def _replies(
+        self, seen: Sequence[tuple[Sequence[int], DetectedImage]], programs: dict[int, Program]
+    ) -> dict[int, Reply]:
         from .soft_scores import soft_replies
 
         if not seen:
@@ -146,8 +148,8 @@ class Grounding:
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        if "picture" not in query.seen:
-            raise _lacks(query, "picture", "there is no image")
+        if "image" not in query.inputs:
+            raise _lacks(query, "image", "there is no image")
         program = program_of(query, "parsed", self.domain)
         [view] = self._views([query])
         if isinstance(view, NsreasonError):
@@ -162,20 +164,20 @@ class ImageScenes:
     kind: ClassVar[Kind] = "symbolic"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`.
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        """See `reasoner.ReasonerFactory`.
 
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
         from ..perception.bundled import bundled
         from ..training.checkpoint import load_model
-        from .image_pipeline import SceneParserReasoner
+        from .image_pipeline import SceneParserPipeline
 
         detector = load_model(bundled("detector"))
-        parser = load_model(lesson.checkpoint or bundled("scene-parser"), "scene-parser")
-        domain = _bundled_domain(name, lesson, parser.domain)
-        builder = ReadScenes(SceneParserReasoner(detector, parser), _parameters(detector, parser))
+        parser = load_model(request.checkpoint or bundled("scene-parser"), "scene-parser")
+        domain = _bundled_domain(name, request, parser.domain)
+        builder = ParsedScenes(SceneParserPipeline(detector, parser), _parameters(detector, parser))
         return Executing(builder, "parsed", domain)
 
 
@@ -186,24 +188,24 @@ class ImageConcepts:
     kind: ClassVar[Kind] = "soft"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`.
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        """See `reasoner.ReasonerFactory`.
 
         Raises:
             DataError: the images are of another domain than the bundled weights.
         """
         from ..perception.bundled import bundled
         from ..training.checkpoint import load_model
-        from .image_pipeline import ConceptReasoner
+        from .image_pipeline import ConceptPipeline
 
         detector = load_model(bundled("detector"))
-        learner = load_model(lesson.checkpoint or bundled("concept-learner"), "concept-learner")
-        domain = _bundled_domain(name, lesson, learner.domain)
-        return Grounding(ConceptReasoner(detector, learner), domain, _parameters(detector, learner))
+        learner = load_model(request.checkpoint or bundled("concept-learner"), "concept-learner")
+        domain = _bundled_domain(name, request, learner.domain)
+        return SoftImageReasoner(ConceptPipeline(detector, learner), domain, _parameters(detector, learner))
 
 
-def _bundled_domain(name: str, lesson: Lesson, known: Domain) -> Domain:
-    asked = load_domain(lesson.domain)
+def _bundled_domain(name: str, request: FitRequest, known: Domain) -> Domain:
+    asked = load_domain(request.domain)
     if asked != known:
         raise DataError(f"{name}: its bundled weights know the domain '{known.name}', the task is of '{asked.name}'")
     return known

@@ -9,14 +9,14 @@ from typing import ClassVar
 from ..errors import DataError, RecipeError, did_you_mean
 from ..models.answer_networks.data import visible
 from ..models.answer_networks.mlp import parameters
-from ..models.answer_networks.network import Neural, NeuralConfig, settled
+from ..models.answer_networks.network import AnswerNetwork, AnswerNetworkConfig, config_from_data
 from ..queries.query import Query, Reply
 from ..traces.trace import Trace
 from ..training.checkpoint import load_model
 from ..training.model import model_class
 from .concepts import _BATCH, _each, _recipe, _tell_left_out
 from .fit import Learned, learn
-from .reasoner import Kind, Lesson, Reasoner
+from .reasoner import FitRequest, Kind, Reasoner
 
 
 class Network:
@@ -26,38 +26,38 @@ class Network:
     kind: ClassVar[Kind] = "neural"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        """See `reasoner.Made`. What is to be seen is read before learning begins, and its time.
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        """See `reasoner.ReasonerFactory`. What is to be seen is read before learning begins, and its time.
 
         Raises:
             RecipeError: the task has no recipe for networks that look at what is asked for.
-            CheckpointError: the lesson's checkpoint is damaged, or of another model.
+            CheckpointError: the request's checkpoint is damaged, or of another model.
         """
-        if lesson.checkpoint is not None:
-            return Answering(load_model(lesson.checkpoint, name))
-        recipe = _recipe(lesson, lesson.recipe or _of_task(lesson))
+        if request.checkpoint is not None:
+            return NetworkReasoner(load_model(request.checkpoint, name))
+        recipe = _recipe(request, request.recipe or _of_task(request))
         config = recipe.model_config
-        if not isinstance(config, NeuralConfig):
+        if not isinstance(config, AnswerNetworkConfig):
             raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
         looks = bool(getattr(model_class(name), "looks", True))
-        told = _seeing(lesson.train, config, looks)
-        recipe = replace(recipe, model=name, model_config=settled(config, told))
-        valid = _seeing(lesson.valid, config, looks) if lesson.valid else []
-        model, learned = learn(recipe, lesson, told, valid)
-        return Answering(model, learned)
+        told = _seeing(request.train, config, looks)
+        recipe = replace(recipe, model=name, model_config=config_from_data(config, told))
+        valid = _seeing(request.valid, config, looks) if request.valid else []
+        model, learned = learn(recipe, request, told, valid)
+        return NetworkReasoner(model, learned)
 
 
-def _of_task(lesson: Lesson) -> str:
-    known = lesson.recipes
+def _of_task(request: FitRequest) -> str:
+    known = request.recipes
     if not known:
-        raise RecipeError(f"the task '{lesson.task}' names no recipe for networks; give one")
-    sees = lesson.sees or next(iter(known))
-    if sees not in known:
-        raise RecipeError(f"the task '{lesson.task}' has no '{sees}' to look at{did_you_mean(sees, known)}")
-    return known[sees]
+        raise RecipeError(f"the task '{request.task}' names no recipe for networks; give one")
+    input = request.input or next(iter(known))
+    if input not in known:
+        raise RecipeError(f"the task '{request.task}' has no '{input}' to look at{did_you_mean(input, known)}")
+    return known[input]
 
 
-def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list[Query]:
+def _seeing(queries: Sequence[Query], config: AnswerNetworkConfig, looks: bool) -> list[Query]:
     """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
     good, bad = visible(queries, config, looks)
     found = [query for query in good if query.answer is not None]
@@ -70,10 +70,10 @@ def _seeing(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> list
 
 
 @dataclass(frozen=True)
-class Answering:
+class NetworkReasoner:
     """A trained network as a reasoner; queries that it cannot look at get an error."""
 
-    model: Neural
+    model: AnswerNetwork
     learned: Learned | None = None
 
     @property

@@ -1,11 +1,11 @@
 """What answers questions, whatever is inside: the protocol of reasoners, and the table of them. No torch is imported.
 
-    reasoner = reasoner_class("relation-network").made("relation-network", lesson)
+    reasoner = reasoner_class("relation-network").build("relation-network", request)
     replies = reasoner.answer(queries)
 
 A reasoner maps queries to replies. An executor over annotated scenes is one, an executor over what a scene parser reads
-in images, a concept learner, a network that answers without programs. How it gets ready is its class's matter: `made`
-is given a `Lesson`, and those that learn learn from it, within its budget.
+in images, a concept learner, a network that answers without programs. How it gets ready is its class's matter: `build`
+is given a `FitRequest`, and those that learn learn from it, within its budget.
 
 What builds scenes from what is to be seen (annotations, images, the graphs that a model draws of them) is a
 `SceneBuilder`; `Executing` makes a reasoner of any of them.
@@ -52,7 +52,7 @@ class Reasoner(Protocol):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FitRequest:
     """What there is to get ready with.
 
     Attributes:
@@ -61,7 +61,7 @@ class Lesson:
         folder: the reasoner's own: what it learned stands there, and is found again when the work is taken up anew.
         budget: of learning.
         recipe: a bundled recipe's name, a file's, or None for the task's own; `overrides` as `--set` gives them.
-        sees: what networks look at, if the task has several: `rows`, `picture`; None for the task's first.
+        input: what networks look at, if the task has several: `rows`, `image`; None for the task's first.
         recipes: the task's, for networks: what they look at -> the recipe's name.
         checkpoint: what has been learned already, instead of learning.
         trust: whether files that were handed on may name modules of their own; see `checkpoint.load_model`.
@@ -77,14 +77,14 @@ class Lesson:
     domain: str = "clevr"
     recipe: str | None = None
     overrides: tuple[str, ...] = ()
-    sees: str | None = None
+    input: str | None = None
     recipes: dict[str, str] = field(default_factory=dict)
     checkpoint: Path | None = None
     trust: bool = False
     progress: Callable[[Any], None] | None = None
 
 
-class Made(Protocol):
+class ReasonerFactory(Protocol):
     """What the table names: a class, or anything else, that makes reasoners.
 
     Attributes:
@@ -97,11 +97,11 @@ class Made(Protocol):
     kind: ClassVar[Kind]
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson, /) -> Reasoner:
+    def build(cls, name: str, request: FitRequest, /) -> Reasoner:
         """The reasoner of that name, ready to answer.
 
         Raises:
-            NsreasonError: it cannot be made of such a lesson.
+            NsreasonError: it cannot be made of such a request.
         """
 
 
@@ -112,7 +112,7 @@ def reasoner_class(name: str) -> Any:
         RecipeError: there is none, or its module cannot be imported.
     """
     found = named("reasoner", name, REASONERS, classes=False)
-    lacks = [what for what in ("made", "learns", "kind") if not hasattr(found, what)]
+    lacks = [what for what in ("build", "learns", "kind") if not hasattr(found, what)]
     if lacks:
         path = REASONERS.get(name, name)
         raise RecipeError(f"reasoner '{name}': {path} makes no reasoners, it lacks {', '.join(lacks)}")

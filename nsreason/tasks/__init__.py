@@ -46,7 +46,7 @@ class Task(Protocol):
 
     @property
     def recipes(self) -> dict[str, str]:
-        """For networks: what they look at (`rows`, `picture`), the usual first -> a recipe."""
+        """For networks: what they look at (`rows`, `image`), the usual first -> a recipe."""
 
     def load(self, folder: str | Path, /) -> TaskSplit:
         """The queries of a folder.
@@ -85,6 +85,6 @@ def cut_valid(found: list[Query], share: float, scene: str | None = None) -> tup
     if not 0 <= share < 1:
         raise DataError(f"a share to validate on is from 0 to below 1, got {share}")
     cut = len(found) - round(share * len(found))
-    while scene and 0 < cut < len(found) and found[cut].seen[scene] is found[cut - 1].seen[scene]:
+    while scene and 0 < cut < len(found) and found[cut].inputs[scene] is found[cut - 1].inputs[scene]:
         cut -= 1
     return found[:cut], found[cut:]

@@ -13,7 +13,7 @@ from ..data.scenes import load_scenes
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
 from ..programs.question_types import QuestionTypes, nodes
-from ..queries.image import Picture
+from ..queries.image import QueryImage
 from ..queries.query import Query
 from ..scenes.scene import Scene
 from . import TaskSplit, cut_valid
@@ -41,7 +41,7 @@ class Clevr:
     @property
     def recipes(self) -> dict[str, str]:
         """The recipes of networks, by what they look at."""
-        return {"rows": "rn-clevr-state-cpu", "picture": "rn-clevr-pixels-cpu"}
+        return {"rows": "rn-clevr-state-cpu", "image": "rn-clevr-pixels-cpu"}
 
     def __post_init__(self) -> None:
         if not (0 <= self.valid < 1 and 0 <= self.test < 1):
@@ -107,6 +107,6 @@ class _Seen:
         if id(scene) not in self._held:
             seen: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}
             if scene.image is not None and self._files.names.find(scene.image):
-                seen["picture"] = Picture(self._files.path(scene.image))
+                seen["image"] = QueryImage(self._files.path(scene.image))
             self._held[id(scene)] = seen
         return self._held[id(scene)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data import sort_of_clevr as data
-from ..queries.image import Picture
+from ..queries.image import QueryImage
 from ..queries.query import Query
 from . import TaskSplit, cut_valid
 
@@ -24,7 +24,7 @@ class SortOfClevr:
     @property
     def recipes(self) -> dict[str, str]:
         """The recipes of networks, by what they look at."""
-        return {"rows": "rn-sort-of-clevr-state", "picture": "rn-sort-of-clevr-cpu"}
+        return {"rows": "rn-sort-of-clevr-state", "image": "rn-sort-of-clevr-cpu"}
 
     def load(self, folder: str | Path) -> TaskSplit:
         """See `Task.load`."""
@@ -39,7 +39,7 @@ def queries(found: data.SortOfClevr) -> list[Query]:
     kinds = [*data.PLAIN, *data.RELATIONAL]
     made: list[Query] = []
     for i in range(len(found)):
-        seen = {"picture": Picture(None, pixels=found.images[i], name=f"picture {i}"), "rows": states[i]}
+        seen = {"image": QueryImage(None, pixels=found.images[i], name=f"picture {i}"), "rows": states[i]}
         for k, answer in enumerate(found.answers[i].tolist()):
             told = found.questions[i, k]
             relational = bool(found.relational[i, k])

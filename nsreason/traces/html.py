@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..dsl.kinds import OBJECT, OBJECTS
 from ..errors import DataError, NotUnique
-from ..programs.text_writer import show
+from ..programs.text_writer import format_program
 from .focus import Focus, focus, start
 from .scene_plan import Drawing, Look, from_above, look, plan
 from .wording import how_many
@@ -62,7 +62,7 @@ def page(trace: Trace, image: Path | None = None) -> str:
         "gutter": _gutter(trace, lane),
         "width": str(_gutter_width(lane)),
         "rows": "".join(_row(trace, step) for step in trace.steps),
-        "program": _escape(show(trace.program)),
+        "program": _escape(format_program(trace.program)),
         "table": "".join(_table_row(trace, step) for step in trace.steps),
         "data": _data(trace, drawings),
     }
@@ -99,7 +99,7 @@ def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
 def _heading(trace: Trace) -> str:
     if trace.question:
         return _escape(trace.question)
-    return f"<code>{_escape(show(trace.program))}</code>"
+    return f"<code>{_escape(format_program(trace.program))}</code>"
 
 
 def _about(trace: Trace) -> str:

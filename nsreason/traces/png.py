@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..dsl.kinds import OBJECT
 from ..errors import DataError, NotUnique
-from ..programs.text_writer import show
+from ..programs.text_writer import format_program
 from .focus import focus
 from .png_panel import GRID, INK, LINE, ON_PLAN, PAPER, SOFT, font, on_photo, on_plan, panel
 from .wording import how_many
@@ -61,7 +61,7 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     columns = columns_for(len(cells))
     rows = [cells[k : k + columns] for k in range(0, len(cells), columns)]
     width = 2 * MARGIN + max(columns, 2) * PANEL + (max(columns, 2) - 1) * GAP
-    head = _Text(trace.question or show(trace.program), font(30), INK, width - 2 * MARGIN)
+    head = _Text(trace.question or format_program(trace.program), font(30), INK, width - 2 * MARGIN)
     about = _Text("; ".join([_about(trace), *ground.remarks]), font(15), SOFT, width - 2 * MARGIN)
     lines = _Text(_lines(trace), font(15), SOFT, width - 2 * MARGIN)
     # A picture shows what its objects are; a plan has to say it.
@@ -94,7 +94,7 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     notes = PngInfo()
     if trace.question:
         notes.add_itxt("Title", trace.question)
-    notes.add_itxt("Description", f"{show(trace.program)}: {trace.answer_words}")
+    notes.add_itxt("Description", f"{format_program(trace.program)}: {trace.answer_words}")
     file = io.BytesIO()
     sheet.save(file, "PNG", pnginfo=notes)
     return file.getvalue()

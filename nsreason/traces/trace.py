@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..dsl.kinds import OBJECT, OBJECTS, Kind
 from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
-from ..programs.text_writer import show
+from ..programs.text_writer import format_program
 from ..scenes.scene import Scene
 from .wording import Value, cut, degree_forms, how_many, in_words, object_forms, object_name
 
@@ -209,7 +209,7 @@ class Trace:
             "version": VERSION,
             "domain": scene.domain.name,
             "question": self.question,
-            "program": show(self.program),
+            "program": format_program(self.program),
             "answer": _plain(self.answer),
             "error": None if self.error is None else self.error.record(),
             "scene": {

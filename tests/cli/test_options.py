@@ -145,7 +145,7 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
     ([*COMPARE, "exact", "--device", "cpu"], ("--device", "--reasoners")),
     ([*COMPARE, "exact", "--batch-size", "8"], ("--batch-size", "--reasoners")),
     ([*COMPARE, "exact", "--seed", "3"], ("--seed", "--reasoners")),
-    ([*COMPARE, "exact", "--sees", "rows"], ("--sees", "--reasoners")),
+    ([*COMPARE, "exact", "--input", "rows"], ("--input", "--reasoners")),
     ([*COMPARE, "lstm", "--budget", "10s"], ("--budget", "--train")),
 ]
 

@@ -41,7 +41,7 @@ def test_sizes_are_those_of_the_models(name: str) -> None:
     assert recipes.parameters(name) == sum(p.numel() for p in made.parameters())
 
 
-# As `settled` made them of the tasks' own data: CLEVR's questions, Sort-of-CLEVR, bAbI's 20 tasks, springs.
+# As `config_from_data` made them of the tasks' own data: CLEVR's questions, Sort-of-CLEVR, bAbI's 20 tasks, springs.
 NETWORKS = {
     "rn-clevr-state": 2_050_557,
     "rn-clevr-state-cpu": 175_613,

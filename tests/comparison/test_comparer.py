@@ -25,7 +25,7 @@ def toy(*names: str) -> list[str]:
     return [f"{TOYS}:{name}" for name in names]
 
 
-def made(folder: Path) -> int:
+def build(folder: Path) -> int:
     """How many reasoners were made in a comparison's folder."""
     return sum(len(path.read_text().splitlines()) for path in folder.glob("runs/*/made.txt"))
 
@@ -68,11 +68,11 @@ def test_those_that_learn_do_so_at_each_size_and_from_the_first_questions(tmp_pa
 def test_what_is_there_is_not_done_again_and_more_may_be_added(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     first = run(folder, "Knows", "Learner", sizes=[25])
-    assert made(folder) == 2
+    assert build(folder) == 2
     again = run(folder, "Knows", "Learner", sizes=[25])
-    assert made(folder) == 2 and again.runs == first.runs and again.settings == first.settings
+    assert build(folder) == 2 and again.runs == first.runs and again.settings == first.settings
     more = run(folder, "Knows", "Learner", "AlwaysYes", sizes=[25, 30])
-    assert made(folder) == 4 and len(more.runs) == 4
+    assert build(folder) == 4 and len(more.runs) == 4
     told = json.loads((folder / "comparison.json").read_text())
     assert Comparison.from_dict(told) == more
 
@@ -94,7 +94,7 @@ def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     failures = [r.failure for r in found.runs]
     kept = f"failures/{TOYS.replace('.', '-')}-Broken.txt"
     assert failures[0] == f"it broke off with an unexpected ZeroDivisionError: by zero; {kept} has the traceback"
-    assert "in made" in (folder / kept).read_text() and "ZeroDivisionError: by zero" in (folder / kept).read_text()
+    assert "in build" in (folder / kept).read_text() and "ZeroDivisionError: by zero" in (folder / kept).read_text()
     assert [p.name for p in (folder / "failures").iterdir()] == [
         f"{TOYS.replace('.', '-')}-Broken.txt"
     ]  # the others have words
@@ -102,18 +102,18 @@ def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
     assert failures[3] is None and all(found.right(found.runs[3]))
     assert found.runs[0].answers == () and found.right(found.runs[0]) == []
-    before = made(folder)
+    before = build(folder)
     run(folder, "Broken", "Mute", "Knows", failing=["Broken", "Mute"])  # they are tried again
-    assert made(folder) == before + 1
+    assert build(folder) == before + 1
 
 
 def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run(folder, "Knows", "Interrupted", "AlwaysYes")
-    assert made(folder) == 2 and not (folder / "comparison.json").exists()
+    assert build(folder) == 2 and not (folder / "comparison.json").exists()
     run(folder, "Knows", "AlwaysYes")
-    assert made(folder) == 3
+    assert build(folder) == 3
 
 
 def test_nothing_learns_unless_it_may(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_makes_no_sense_is_refused_first(
 ) -> None:
     with pytest.raises(RecipeError, match=says):
         run(tmp_path / "out", *names, **plan)
-    assert made(tmp_path / "out") == 0
+    assert build(tmp_path / "out") == 0
 
 
 def test_unknown_names_have_a_hint(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from nsreason.io.image_tensors import read_image
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
-from nsreason.reasoners.image_pipeline import ConceptReasoner, SceneParserReasoner
+from nsreason.reasoners.image_pipeline import ConceptPipeline, SceneParserPipeline
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
 
@@ -101,9 +101,9 @@ def drawn(seed: int, n: int) -> list[tuple[Scene, tuple[str, Tensor]]]:
 def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
     """Ten new scenes: nearly all objects are found, and nearly all that is asked of them is answered right."""
     detector, model = load_model(bundled("detector")), load_model(bundled(by))
-    reasoner = SceneParserReasoner(detector, model) if by == "scene-parser" else ConceptReasoner(detector, model)
+    reasoner = SceneParserPipeline(detector, model) if by == "scene-parser" else ConceptPipeline(detector, model)
     pairs = drawn(41, 10)
-    views = reasoner.look([picture for _, picture in pairs])
+    views = reasoner.perceive([picture for _, picture in pairs])
     counted = sum(len(v.found) == len(s) for v, (s, _) in zip(views, pairs, strict=True))
     assert counted >= 8
     right = total = 0
@@ -118,9 +118,9 @@ def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
 
 
 def test_the_demos_picture_is_answered_as_its_scene() -> None:
-    reasoner = SceneParserReasoner(load_model(bundled("detector")), load_model(bundled("scene-parser")))
+    reasoner = SceneParserPipeline(load_model(bundled("detector")), load_model(bundled("scene-parser")))
     package = Path(nsreason.__file__).parent
-    view = reasoner.look([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
+    view = reasoner.perceive([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
     told = load_scenes(package / "cli" / "demo_scene.json").scenes[0]
     seen = reasoner.scene(view)
     assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(told.describe, range(len(told))))

@@ -25,7 +25,7 @@ from nsreason.io.image_tensors import read_transparent, transparency
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.familiarity import FACTOR, UNLIKE, Familiarity, Made, Norms, digest, features_of, statistics
-from nsreason.reasoners.image_pipeline import SceneParserReasoner
+from nsreason.reasoners.image_pipeline import SceneParserPipeline
 from nsreason.training.checkpoint import load_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -187,10 +187,10 @@ def test_features_are_computed_once(familiarity: Familiarity) -> None:
     runs = []
     hook = detector.network.backbone.register_forward_hook(lambda _m, x, _y: runs.append(len(x[0])))
     try:
-        views = SceneParserReasoner(detector, parser, familiarity).look(images)
+        views = SceneParserPipeline(detector, parser, familiarity).perceive(images)
         assert sum(runs) == 3 and [len(v.warnings) for v in views] == [0, 1, 1]
         other = load_model(bundled("detector"), "detector")
-        again = SceneParserReasoner(other, parser, familiarity).look(images)
+        again = SceneParserPipeline(other, parser, familiarity).perceive(images)
         assert sum(runs) == 6
     finally:
         hook.remove()

@@ -16,7 +16,7 @@ from nsreason.executors import execute
 from nsreason.programs.canonical import canonical, equivalent
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.programs.text_writer import show
+from nsreason.programs.text_writer import format_program
 from nsreason.scenes.scene import Scene
 from tests.support.strategies import programs, programs_for, worlds
 
@@ -130,7 +130,7 @@ def test_near_misses_are_told_apart(one: str, other: str) -> None:
 def test_the_form_is_readable_and_in_the_order_of_the_domain() -> None:
     text = "count(filter[cube](filter[metal](filter[red](filter[large](scene())))))"
     mixed = "count(intersect(filter[metal](filter[large](scene())), filter[red](filter[cube](scene()))))"
-    assert show(canonical(parse_program(mixed))) == text
+    assert format_program(canonical(parse_program(mixed))) == text
 
 
 def test_programs_of_different_domains_differ() -> None:

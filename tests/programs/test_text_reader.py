@@ -15,7 +15,7 @@ from nsreason.dsl.ops import OpTable, op
 from nsreason.errors import ConversionError, ProgramError
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import READERS, parse_program
-from nsreason.programs.text_writer import show, show_node
+from nsreason.programs.text_writer import format_node, format_program
 from tests.support.strategies import domains, programs
 
 CLEVR = load_domain("clevr")
@@ -42,8 +42,8 @@ BOTH = pytest.mark.parametrize("surface", READERS)
 def test_both_surfaces_say_the_same(nested: str, postfix: str) -> None:
     program = parse_program(nested)
     assert parse_program(postfix, surface="postfix") == program
-    assert show(program) == nested
-    assert show(program, "postfix") == postfix
+    assert format_program(program) == nested
+    assert format_program(program, "postfix") == postfix
 
 
 @BOTH
@@ -51,7 +51,7 @@ def test_both_surfaces_say_the_same(nested: str, postfix: str) -> None:
 def test_every_program_comes_back_from_its_text(surface: str, data: st.DataObject) -> None:
     domain = data.draw(domains())
     program = data.draw(programs(domain))
-    assert parse_program(show(program, surface), domain, surface) == program
+    assert parse_program(format_program(program, surface), domain, surface) == program
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_every_program_comes_back_from_its_text(surface: str, data: st.DataObjec
     ],
 )
 def test_free_ways_to_write_one_program(text: str) -> None:
-    assert show(parse_program(text)) == "count(filter[red](scene()))"
+    assert format_program(parse_program(text)) == "count(filter[red](scene()))"
 
 
 def test_names_of_bindings_step_aside_for_ops(own_ops: OpTable) -> None:
@@ -77,9 +77,9 @@ def test_names_of_bindings_step_aside_for_ops(own_ops: OpTable) -> None:
         return objects
 
     program = Program([Call("scene"), Call("a", (), (0,)), Call("union", (), (1, 1))])
-    assert show(program) == "b = a(scene()); union(b, b)"
+    assert format_program(program) == "b = a(scene()); union(b, b)"
     for surface in READERS:
-        assert parse_program(show(program, surface), surface=surface) == program
+        assert parse_program(format_program(program, surface), surface=surface) == program
 
 
 def test_several_literals(own_ops: OpTable) -> None:
@@ -89,8 +89,8 @@ def test_several_literals(own_ops: OpTable) -> None:
         return k.how_many(objects)
 
     program = parse_program("odd[red,color](scene)")
-    assert show(program) == "odd[red, color](scene())"
-    assert parse_program(show(program, "postfix"), surface="postfix") == program
+    assert format_program(program) == "odd[red, color](scene())"
+    assert parse_program(format_program(program, "postfix"), surface="postfix") == program
 
 
 FAULTS = [
@@ -163,7 +163,7 @@ def test_an_unknown_surface_is_refused() -> None:
     with pytest.raises(ConversionError, match="no surface 'nseted'; did you mean 'nested'"):
         parse_program("scene", surface="nseted")
     with pytest.raises(ConversionError, match="no surface 'prefix'"):
-        show(parse_program("scene"), "prefix")
+        format_program(parse_program("scene"), "prefix")
 
 
 @BOTH
@@ -176,14 +176,14 @@ def test_no_text_raises_anything_but_program_error(surface: str, text: str) -> N
         assert error.position is not None
         assert 0 <= error.position <= len(text)
     else:
-        assert parse_program(show(program, surface), surface=surface) == program
+        assert parse_program(format_program(program, surface), surface=surface) == program
 
 
 @BOTH
 @given(program=programs(CLEVR, max_calls=8), seed=st.integers(0, 2**32))
 def test_mutated_programs_are_read_or_refused(surface: str, program: Program, seed: int) -> None:
     rng = Random(seed)
-    pieces = list(show(program, surface))
+    pieces = list(format_program(program, surface))
     for _ in range(rng.randint(1, 4)):
         place = rng.randrange(len(pieces) + 1)
         what = rng.randrange(3)
@@ -201,30 +201,30 @@ def test_mutated_programs_are_read_or_refused(surface: str, program: Program, se
         assert error.position is not None
         assert str(error)
     else:
-        assert parse_program(show(read, surface), surface=surface) == read
+        assert parse_program(format_program(read, surface), surface=surface) == read
 
 
 @BOTH
 def test_ten_thousand_calls_deep(surface: str) -> None:
     program = Program([Call("scene"), *(Call("filter", ("red",), (i,)) for i in range(10_000))])
-    assert parse_program(show(program, surface), surface=surface) == program
+    assert parse_program(format_program(program, surface), surface=surface) == program
     shared = Program([Call("scene"), *(Call("union", (), (i, i)) for i in range(10_000))])
-    assert parse_program(show(shared, surface), surface=surface) == shared
+    assert parse_program(format_program(shared, surface), surface=surface) == shared
     with pytest.raises(ProgramError, match="never closed"):
         parse_program("count(" * 10_000)
 
 
 def test_show_node_is_the_subtree_and_short() -> None:
     program = parse_program("count(union(filter[red](scene()), filter[blue](scene())))")
-    assert show_node(program, 1) == "filter[red](scene())"
-    assert show_node(program, len(program) - 1) == show(program)
+    assert format_node(program, 1) == "filter[red](scene())"
+    assert format_node(program, len(program) - 1) == format_program(program)
     deep = Program([Call("scene"), *(Call("union", (), (i, i)) for i in range(100))])
-    text = show_node(deep, 100)
+    text = format_node(deep, 100)
     assert len(text) <= 120
     assert text.startswith("a = scene(); b = union(a, a);")
     assert " ... " in text
     shared = parse_program("a = scene; b = filter[red](a); union(a, b)")
-    assert show_node(shared, 1) == "filter[red](scene())"  # names are for what is shared below the node
+    assert format_node(shared, 1) == "filter[red](scene())"  # names are for what is shared below the node
 
 
 def test_grammars_say_no_more_than_one_thing() -> None:

@@ -10,12 +10,12 @@ import torch
 
 from nsreason.errors import DataError
 from nsreason.io.image_tensors import write_png
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 
 
 def test_pixels_are_a_picture() -> None:
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    picture = Picture(None, pixels=pixels, name="own")
+    picture = QueryImage(None, pixels=pixels, name="own")
     found = picture.tensor()
     assert found.shape == (3, 4, 6) and found.dtype == torch.uint8 and found.is_contiguous()
     assert (found.permute(1, 2, 0).numpy() == pixels).all()
@@ -24,7 +24,7 @@ def test_pixels_are_a_picture() -> None:
 
 def test_a_file_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    picture = Picture(str(path))
+    picture = QueryImage(str(path))
     assert picture.name == "a.png" and picture.path == path
     with pytest.raises(DataError, match=r"a\.png"):
         picture.square(4)
@@ -42,14 +42,14 @@ def test_a_file_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
 def test_a_square_shows_what_stood_where() -> None:
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, :30, 0], pixels[:10, 30:, 1] = 250, 250
-    square = Picture(None, pixels=pixels).square(10)
+    square = QueryImage(None, pixels=pixels).square(10)
     assert (square[0, :, :4] > 200).all() and (square[0, :, 6:] < 50).all()
     assert (square[1, :4, 6:] > 200).all() and (square[1, 6:] < 50).all()
-    same = Picture(None, pixels=pixels[:, :20])
+    same = QueryImage(None, pixels=pixels[:, :20])
     assert torch.equal(same.square(20), same.tensor())
 
 
 def test_a_picture_is_one_of_two_things() -> None:
     for wrong in ({}, {"pixels": np.zeros((1, 1, 3), np.uint8)}):
         with pytest.raises(ValueError, match="a file or an array"):
-            Picture("a.png" if wrong else None, **wrong)  # type: ignore[arg-type]
+            QueryImage("a.png" if wrong else None, **wrong)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def test_the_order_and_the_number_of_queries_count() -> None:
 
 def test_what_there_is_to_see_does_not_count() -> None:
     """It may be large, and tasks read it anew."""
-    assert digest([replace(ASKED, seen={"scene": object()})]) == digest([ASKED])
+    assert digest([replace(ASKED, inputs={"scene": object()})]) == digest([ASKED])
 
 
 def test_a_text_that_is_no_unicode_has_a_digest_too() -> None:

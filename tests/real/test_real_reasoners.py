@@ -12,7 +12,7 @@ import pytest
 
 from nsreason.comparison.comparer import compare
 from nsreason.queries.query import accuracy
-from nsreason.reasoners.reasoner import Lesson, reasoner_class
+from nsreason.reasoners.reasoner import FitRequest, reasoner_class
 from nsreason.tasks import make_task
 from nsreason.training.budget import Budget
 
@@ -42,6 +42,6 @@ def test_a_relation_network_learns_an_official_task(tmp_path: Path) -> None:
     task = make_task("babi", {"tasks": [1]})
     split = task.load(DATA / "babi")
     plan = {"seed": 1, "recipes": task.recipes, "overrides": ("training.lr=1e-3",)}
-    lesson = Lesson("babi", split.train, split.valid, tmp_path, Budget(examples=140_000), **plan)
-    network = reasoner_class("relation-network").made("relation-network", lesson)
+    request = FitRequest("babi", split.train, split.valid, tmp_path, Budget(examples=140_000), **plan)
+    network = reasoner_class("relation-network").build("relation-network", request)
     assert accuracy(split.test, network.answer(split.test)) >= 0.95

@@ -25,13 +25,13 @@ from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.letterbox import Fit
 from nsreason.programs.text_reader import parse_program
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed
 from nsreason.reasoners.executing import Executing
-from nsreason.reasoners.image_pipeline import Looked
-from nsreason.reasoners.images import Grounding, ImageScenes, ReadScenes
-from nsreason.reasoners.reasoner import Lesson
+from nsreason.reasoners.image_pipeline import DetectedImage
+from nsreason.reasoners.images import ImageScenes, ParsedScenes, SoftImageReasoner
+from nsreason.reasoners.reasoner import FitRequest
 from nsreason.reasoners.soft_scores import how_many, soft_replies
 from nsreason.scenes.scene import Scene
 from nsreason.training.budget import Budget
@@ -62,8 +62,8 @@ def ask(program: str, scene: Scene = SCENE, domain: str = "clevr", text: str | N
     return Query(7, text, None, "query", {"scene": scene}, program=parse_program(program, domain))
 
 
-def lesson(domain: str = "clevr") -> Lesson:
-    return Lesson("clevr", [], [], Path("nowhere"), Budget(examples=1), domain=domain)
+def request(domain: str = "clevr") -> FitRequest:
+    return FitRequest("clevr", [], [], Path("nowhere"), Budget(examples=1), domain=domain)
 
 
 # --- exact execution ------------------------------------------------------------------------------------------
@@ -88,27 +88,27 @@ def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
 
 def test_programs_and_scenes_of_another_domain() -> None:
     kitchen = ask("count(filter[cup](scene()))", TABLE, "kitchen")
-    crossed = replace(kitchen, seen={"scene": SCENE})
+    crossed = replace(kitchen, inputs={"scene": SCENE})
     found = Executing(Annotated()).answer([ask("count(scene())"), crossed, kitchen, ask("count(filter[red](scene()))")])
     assert [r.answer for r in found] == ["3", None, "1", "2"]
     assert isinstance(found[1].error, ExecutionError) and "'kitchen'" in str(found[1].error)
 
 
 def test_a_lesson_of_another_domain() -> None:
-    reasoner = ExactParsed.made("exact-parsed", lesson("kitchen"))
+    reasoner = ExactParsed.build("exact-parsed", request("kitchen"))
     text = "How many cups are clean?"
     [reply] = reasoner.answer([Query(0, text, "1", "count", {"scene": TABLE})])
     assert reply.answer == "1" and reply.error is None
     found = reasoner.trace(Query(0, text, "1", "count", {"scene": TABLE}))
     assert found is not None and found.answer == 1
     with pytest.raises(NsreasonError, match="no domain 'kitchn'; did you mean 'kitchen'"):
-        Exact.made("exact", lesson("kitchn"))
+        Exact.build("exact", request("kitchn"))
     with pytest.raises(DataError, match="know the domain 'clevr', the task is of 'kitchen'"):
-        ImageScenes.made("scene-parser", lesson("kitchen"))
+        ImageScenes.build("scene-parser", request("kitchen"))
 
 
 def test_what_a_query_lacks_is_named() -> None:
-    queries = [replace(ask("count(scene())"), seen={"rows": 1}), replace(ask("count(scene())"), program=None)]
+    queries = [replace(ask("count(scene())"), inputs={"rows": 1}), replace(ask("count(scene())"), program=None)]
     first, second = Executing(Annotated()).answer(queries)
     assert str(first.error) == "question 7: no scene is annotated; a 'scene' is looked for, there is rows"
     assert "comes without a program" in str(second.error)
@@ -127,9 +127,9 @@ class Eye:
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
 
-    def look(
+    def perceive(
         self, images: Sequence[tuple[str, torch.Tensor]], found: Sequence[Detections] | None = None
-    ) -> list[Looked]:
+    ) -> list[DetectedImage]:
         self.calls.append([name for name, _ in images])
         views = []
         for i, (name, image) in enumerate(images):
@@ -139,10 +139,10 @@ class Eye:
             held = detections(0, size) if found is None else found[i]
             number = int(image[0, 0, 0]) if found is None else len(held)
             scene = of_colors(*["red"] * number)
-            views.append(Looked(name, image, held, Fit.of(size, size), scene))
+            views.append(DetectedImage(name, image, held, Fit.of(size, size), scene))
         return views
 
-    def scene(self, view: Looked) -> Scene:
+    def scene(self, view: DetectedImage) -> Scene:
         assert view.scene is not None
         return view.scene
 
@@ -153,13 +153,13 @@ def detections(number: int, size: tuple[int, int] = (4, 2)) -> Detections:
 
 
 def bright(number: int, **seen: Any) -> Query:
-    picture = Picture(None, pixels=np.full((2, 4, 3), number, np.uint8), name=f"{number}.png")
-    return Query(number, "How many things are there?", str(number), "count", {"picture": picture, **seen})
+    picture = QueryImage(None, pixels=np.full((2, 4, 3), number, np.uint8), name=f"{number}.png")
+    return Query(number, "How many things are there?", str(number), "count", {"image": picture, **seen})
 
 
 def test_each_picture_is_looked_at_once() -> None:
     eye = Eye()
-    reasoner = Executing(ReadScenes(eye), "parsed")  # type: ignore[arg-type]
+    reasoner = Executing(ParsedScenes(eye), "parsed")  # type: ignore[arg-type]
     queries = [bright(n) for n in range(20)]
     twice = [*queries, *(replace(q, text="Is there a red cube?") for q in queries)]
     found = reasoner.answer(twice)
@@ -171,24 +171,24 @@ def test_each_picture_is_looked_at_once() -> None:
 
 def test_pictures_that_are_gone_are_not_taken_for_others() -> None:
     """Ids of things come again when they are gone."""
-    reasoner = Executing(ReadScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    reasoner = Executing(ParsedScenes(Eye()), "parsed")  # type: ignore[arg-type]
     for n in itertools.chain(range(9), range(9)):
         assert [r.answer for r in reasoner.answer([bright(n)])] == [str(n)]
 
 
 def test_pictures_that_cannot_be_seen_do_not_cost_the_others(tmp_path: Path) -> None:
     eye = Eye()
-    missing = Query(1, "How many things are there?", None, "count", {"picture": Picture(tmp_path / "no.png")})
+    missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
     queries = [bright(3), missing, bright(4, detections=detections(2)), bright(5, detections=detections(1, (9, 9)))]
-    found = Executing(ReadScenes(eye), "parsed").answer(queries)  # type: ignore[arg-type]
+    found = Executing(ParsedScenes(eye), "parsed").answer(queries)  # type: ignore[arg-type]
     assert [r.answer for r in found] == ["3", None, "2", None]  # given detections are taken, here two
     assert "no.png" in str(found[1].error) and "another size" in str(found[3].error)
 
 
 def test_the_same_picture_with_and_without_detections() -> None:
-    reasoner = Executing(ReadScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    reasoner = Executing(ParsedScenes(Eye()), "parsed")  # type: ignore[arg-type]
     plain = bright(3)
-    told = replace(plain, seen={**plain.seen, "detections": detections(1)})
+    told = replace(plain, inputs={**plain.inputs, "detections": detections(1)})
     assert [r.answer for r in reasoner.answer([plain, told, plain])] == ["3", "1", "3"]
 
 
@@ -208,8 +208,8 @@ class LearnersEye(Eye):
 
 def test_programs_by_degrees_on_pictures(tmp_path: Path) -> None:
     eye = LearnersEye()
-    reasoner = Grounding(eye, CLEVR)  # type: ignore[arg-type]
-    missing = Query(1, "How many things are there?", None, "count", {"picture": Picture(tmp_path / "no.png")})
+    reasoner = SoftImageReasoner(eye, CLEVR)  # type: ignore[arg-type]
+    missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
     queries = [bright(n) for n in range(1, 20)]
     unread = replace(queries[0], text="Wherefore?")
     found = reasoner.answer([*queries, unread, missing, *queries])

@@ -16,13 +16,13 @@ import torch
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoners import fit
-from nsreason.reasoners.concepts import Concepts, Descriptions, Executed
+from nsreason.reasoners.concepts import ConceptReasoner, Concepts, Descriptions
 from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
-from nsreason.reasoners.networks import Answering, Network
-from nsreason.reasoners.reasoner import Lesson
+from nsreason.reasoners.networks import Network, NetworkReasoner
+from nsreason.reasoners.reasoner import FitRequest
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
@@ -38,7 +38,7 @@ from tests.support.toy_recipes import toy
 NETWORK = """
 model = "relation-network"
 [model_config]
-sees = "rows"
+input = "rows"
 asks = "words"
 [model_config.question]
 units = 16
@@ -89,8 +89,10 @@ def split(folder: Path) -> TaskSplit:
     return Clevr(test=0.2, valid=0.1).load(folder)
 
 
-def lesson(folder: Path, split: TaskSplit, own: Path, recipe: str = "network", **changed: Any) -> Lesson:
-    told = Lesson("clevr", split.train, split.valid, own, Budget(examples=800), recipe=str(folder / f"{recipe}.toml"))
+def request(folder: Path, split: TaskSplit, own: Path, recipe: str = "network", **changed: Any) -> FitRequest:
+    told = FitRequest(
+        "clevr", split.train, split.valid, own, Budget(examples=800), recipe=str(folder / f"{recipe}.toml")
+    )
     return replace(told, **changed)
 
 
@@ -145,11 +147,11 @@ def test_networks_that_count_pass_once(split: TaskSplit, folder: Path, tmp_path:
     for seconds in (None, 60.0):
         budget = Budget(examples=10_000) if seconds is None else Budget(seconds=seconds)
         own = tmp_path / str(seconds)
-        made = Network.made("question-type", lesson(folder, split, own, budget=budget))
-        assert isinstance(made, Answering) and made.learned is not None
+        made = Network.build("question-type", request(folder, split, own, budget=budget))
+        assert isinstance(made, NetworkReasoner) and made.learned is not None
         assert (made.learned.result.epochs, made.learned.examples) == (1, len(split.train))
-    few = Network.made("question-type", lesson(folder, split, tmp_path / "few", budget=Budget(examples=40)))
-    assert isinstance(few, Answering) and few.learned is not None and few.learned.examples == 40
+    few = Network.build("question-type", request(folder, split, tmp_path / "few", budget=Budget(examples=40)))
+    assert isinstance(few, NetworkReasoner) and few.learned is not None and few.learned.examples == 40
     counts = few.model.answerer.counts  # type: ignore[union-attr]
     assert int(counts.sum()) == 40
 
@@ -225,26 +227,26 @@ def test_timing_ends_in_time() -> None:
 
 def test_a_lesson_that_is_learned_is_not_learned_again(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
     steps: list[int] = []
-    told = lesson(folder, split, tmp_path / "own", progress=lambda status: steps.append(status.step))
-    first = Network.made("cnn-lstm", told)
-    assert isinstance(first, Answering) and first.learned is not None
+    told = request(folder, split, tmp_path / "own", progress=lambda status: steps.append(status.step))
+    first = Network.build("cnn-lstm", told)
+    assert isinstance(first, NetworkReasoner) and first.learned is not None
     assert len(steps) == first.learned.result.steps and first.learned.examples <= 800
     written = {p.name: p.read_bytes() for p in (tmp_path / "own").iterdir() if p.is_file()}
-    again = Network.made("cnn-lstm", told)
-    assert isinstance(again, Answering) and again.learned == first.learned
+    again = Network.build("cnn-lstm", told)
+    assert isinstance(again, NetworkReasoner) and again.learned == first.learned
     assert len(steps) == first.learned.result.steps
     assert same(first.answer(split.test), again.answer(split.test))
     assert {p.name: p.read_bytes() for p in (tmp_path / "own").iterdir() if p.is_file()} == written
 
 
 def test_a_lesson_out_of_time_is_learned_no_further(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = lesson(folder, split, tmp_path / "own", budget=Budget(seconds=1e-3))
-    first = Network.made("mlp", told)
-    assert isinstance(first, Answering) and first.learned is not None
+    told = request(folder, split, tmp_path / "own", budget=Budget(seconds=1e-3))
+    first = Network.build("mlp", told)
+    assert isinstance(first, NetworkReasoner) and first.learned is not None
     assert (first.learned.result.stopped, first.learned.result.steps) == ("time", 1)
     assert first.learned.examples == 32
-    again = Network.made("mlp", told)
-    assert isinstance(again, Answering) and again.learned == first.learned
+    again = Network.build("mlp", told)
+    assert isinstance(again, NetworkReasoner) and again.learned == first.learned
     assert same(first.answer(split.test), again.answer(split.test))
 
 
@@ -263,18 +265,18 @@ def test_what_was_killed_goes_on(name: str, split: TaskSplit, folder: Path, tmp_
         if len(steps) == 12:
             raise Killed
 
-    whole = made.made(name, lesson(folder, split, tmp_path / "whole", recipe, budget=Budget(examples=1600)))
-    told = lesson(folder, split, tmp_path / "cut", recipe, budget=Budget(examples=1600), progress=progress)
+    whole = made.build(name, request(folder, split, tmp_path / "whole", recipe, budget=Budget(examples=1600)))
+    told = request(folder, split, tmp_path / "cut", recipe, budget=Budget(examples=1600), progress=progress)
     with pytest.raises(Killed):
-        made.made(name, told)
-    resumed = made.made(name, told)
+        made.build(name, told)
+    resumed = made.build(name, told)
     assert 1 < steps[12] <= 12  # from the last checkpoint on, not from the start
     assert same(whole.answer(split.test), resumed.answer(split.test))
 
 
 def test_a_folder_of_another_lesson(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = lesson(folder, split, tmp_path / "own", budget=Budget(examples=64))
-    Network.made("lstm", told)
+    told = request(folder, split, tmp_path / "own", budget=Budget(examples=64))
+    Network.build("lstm", told)
     changed = {
         "model": ("cnn-lstm", told),
         "train": ("lstm", replace(told, train=split.train[:100])),
@@ -284,22 +286,22 @@ def test_a_folder_of_another_lesson(split: TaskSplit, folder: Path, tmp_path: Pa
         "lr": ("lstm", replace(told, overrides=("training.lr=1e-5",))),
     }
     for what, (name, other) in changed.items():
-        with pytest.raises(CheckpointError, match=rf"was begun with another lesson: .*{what}.*give another folder"):
-            Network.made(name, other)
+        with pytest.raises(CheckpointError, match=rf"was begun with another request: .*{what}.*give another folder"):
+            Network.build(name, other)
     swapped = replace(told, train=[split.train[1], split.train[0], *split.train[2:]])
-    with pytest.raises(CheckpointError, match="another lesson: train"):
-        Network.made("lstm", swapped)
-    (tmp_path / "own" / "lesson.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"lesson\.json: not the record .*: damaged JSON.*; remove the folder"):
-        Network.made("lstm", told)
-    (tmp_path / "own" / "lesson.json").unlink()
-    with pytest.raises(CheckpointError, match="a training run that was no lesson"):
-        Network.made("lstm", told)
+    with pytest.raises(CheckpointError, match="another request: train"):
+        Network.build("lstm", swapped)
+    (tmp_path / "own" / "fit.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"fit\.json: not the record .*: damaged JSON.*; remove the folder"):
+        Network.build("lstm", told)
+    (tmp_path / "own" / "fit.json").unlink()
+    with pytest.raises(CheckpointError, match="a training run that was no request"):
+        Network.build("lstm", told)
 
 
 def test_the_weights_are_those_of_the_best_validation(tmp_path: Path) -> None:
     queries = [Query(i, None, None, "", {}) for i in range(4)]
-    told = Lesson("toy", queries, queries, tmp_path / "own", Budget(examples=2000))
+    told = FitRequest("toy", queries, queries, tmp_path / "own", Budget(examples=2000))
     recipe = toy("training.lr=0.5", "model_config.dropout=0.0")  # steps so large that it is best somewhere on the way
     model, learned = learn(recipe, told, points(100), points(40, 1))
     assert (learned.recipe.training.monitor, learned.recipe.training.mode) == ("accuracy", "max")
@@ -315,7 +317,7 @@ def test_the_weights_are_those_of_the_best_validation(tmp_path: Path) -> None:
 
 
 def test_without_validation_the_last_weights_are_taken(tmp_path: Path) -> None:
-    told = Lesson("toy", [], [], tmp_path / "own", Budget(examples=50))
+    told = FitRequest("toy", [], [], tmp_path / "own", Budget(examples=50))
     model, learned = learn(toy(), told, points(20), [])
     assert learned.result.best is None and learned.examples == 40
     last = load_checkpoint(tmp_path / "own" / "last.json").part("model")
@@ -331,7 +333,7 @@ def test_a_lesson_keeps_the_precision_that_it_began_with(
     """Chosen before a budget of time is measured, told once, and not chosen anew by another machine."""
     monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     caplog.set_level("INFO", "nsreason")
-    told = Lesson("toy", [], [], tmp_path / "own", Budget(seconds=0.2))
+    told = FitRequest("toy", [], [], tmp_path / "own", Budget(seconds=0.2))
     recipe = toy("training.precision=auto")
 
     def killed(status: Any) -> None:
@@ -351,7 +353,7 @@ def test_a_lesson_keeps_the_precision_that_it_began_with(
 
 def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> None:
     curriculum = Curriculum((Step(1, max_objects=3), Step(6)))
-    told = Lesson("toy", [], [], tmp_path / "own", Budget(examples=1000))
+    told = FitRequest("toy", [], [], tmp_path / "own", Budget(examples=1000))
     data = points(100)
     _, learned = learn(replace(toy(), curriculum=curriculum), told, data, [])
     few = sum(e.n_objects <= 3 for e in data)
@@ -365,19 +367,19 @@ def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> No
 
 
 def test_recipes(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = replace(lesson(folder, split, tmp_path / "own"), recipe=None)
+    told = replace(request(folder, split, tmp_path / "own"), recipe=None)
     with pytest.raises(RecipeError, match="the task 'clevr' names no recipe"):
-        Network.made("mlp", told)
+        Network.build("mlp", told)
     told = replace(told, recipes={"rows": str(folder / "network.toml")}, budget=Budget(examples=10))
     with pytest.raises(RecipeError, match="no 'row' to look at; did you mean 'rows'"):
-        Network.made("mlp", replace(told, sees="row"))
-    assert Network.made("mlp", told).parameters > 0
+        Network.build("mlp", replace(told, input="row"))
+    assert Network.build("mlp", told).parameters > 0
     with pytest.raises(RecipeError, match="not of networks that answer by classes"):
-        Network.made("mlp", replace(told, recipe="clevr-state-quick"))
+        Network.build("mlp", replace(told, recipe="clevr-state-quick"))
     with pytest.raises(RecipeError, match="no concept learner on state"):
-        Concepts.made("concept-learner", replace(told, recipe=str(folder / "network.toml")))
+        Concepts.build("concept-learner", replace(told, recipe=str(folder / "network.toml")))
     with pytest.raises(RecipeError, match="no concept learner on state"):
-        Concepts.made("concept-learner", replace(told, recipe="clevr-image-quick"))
+        Concepts.build("concept-learner", replace(told, recipe="clevr-image-quick"))
 
 
 def test_what_cannot_be_seen_does_not_cost_the_others(
@@ -386,25 +388,25 @@ def test_what_cannot_be_seen_does_not_cost_the_others(
     def asked(i: int, **seen: Any) -> Query:
         return Query(i, "Is it light?", "yes" if i % 2 else "no", "exist", seen)
 
-    light = [Picture(None, pixels=np.full((9, 9, 3), 200 * (i % 2), np.uint8)) for i in range(40)]
-    good = [asked(i, picture=picture) for i, picture in enumerate(light)]
-    missing = asked(1, picture=Picture(tmp_path / "no.png"))
+    light = [QueryImage(None, pixels=np.full((9, 9, 3), 200 * (i % 2), np.uint8)) for i in range(40)]
+    good = [asked(i, image=picture) for i, picture in enumerate(light)]
+    missing = asked(1, image=QueryImage(tmp_path / "no.png"))
     queries = [missing, asked(2), *good, replace(good[0], answer=None)]
     (tmp_path / "p.toml").write_text(
-        NETWORK.replace('"rows"', '"picture"\ngrid = {channels = [8], size = 16}').replace("lr = 3e-3", "lr = 1e-2")
+        NETWORK.replace('"rows"', '"image"\ngrid = {channels = [8], size = 16}').replace("lr = 3e-3", "lr = 1e-2")
     )
     recipe = str(tmp_path / "p.toml")
-    told = Lesson("own", queries, [missing, *good], tmp_path / "own", Budget(examples=1200), recipe=recipe)
-    reasoner = Network.made("cnn-lstm", told)
-    assert isinstance(reasoner, Answering) and reasoner.learned is not None
+    told = FitRequest("own", queries, [missing, *good], tmp_path / "own", Budget(examples=1200), recipe=recipe)
+    reasoner = Network.build("cnn-lstm", told)
+    assert isinstance(reasoner, NetworkReasoner) and reasoner.learned is not None
     assert "3 of 43 questions cannot be learned from; the first: " in caplog.text and "no.png" in caplog.text
     replies = reasoner.answer([*good[:3], missing, asked(3), *good[3:]])
-    assert "no.png" in str(replies[3].error) and "no 'picture'" in str(replies[4].error)
+    assert "no.png" in str(replies[3].error) and "no 'image'" in str(replies[4].error)
     assert accuracy(good, [*replies[:3], *replies[5:]]) == 1.0 and reasoner.learned.result.best == 1.0
     with pytest.raises(DataError, match=r"no question to learn from; the first: .*no\.png"):
-        Network.made("cnn-lstm", replace(told, train=[missing], folder=tmp_path / "none"))
-    blind = Network.made("question-type", replace(told, folder=tmp_path / "blind", budget=Budget(examples=10**6)))
-    assert isinstance(blind, Answering) and blind.learned is not None
+        Network.build("cnn-lstm", replace(told, train=[missing], folder=tmp_path / "none"))
+    blind = Network.build("question-type", replace(told, folder=tmp_path / "blind", budget=Budget(examples=10**6)))
+    assert isinstance(blind, NetworkReasoner) and blind.learned is not None
     assert blind.learned.examples == len(good) + 1  # what is not looked at need not be there to be read
 
 
@@ -414,16 +416,16 @@ def test_what_cannot_be_seen_does_not_cost_the_others(
 @pytest.mark.parametrize("number", [1, 3, 30])
 def test_a_concept_learner_of_few_questions(number: int, split: TaskSplit, folder: Path, tmp_path: Path) -> None:
     """Of which most lessons of its curriculum admit none."""
-    told = lesson(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=60))
-    reasoner = Concepts.made("concept-learner", replace(told, train=split.train[-number:], valid=[]))
-    assert isinstance(reasoner, Executed) and reasoner.learned is not None
+    told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=60))
+    reasoner = Concepts.build("concept-learner", replace(told, train=split.train[-number:], valid=[]))
+    assert isinstance(reasoner, ConceptReasoner) and reasoner.learned is not None
     assert 0 < reasoner.learned.examples <= 60 and len(reasoner.answer(split.test)) == len(split.test)
 
 
 def test_a_concept_learner_in_a_time(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = lesson(folder, split, tmp_path / "own", "concepts", budget=Budget(seconds=4.0))
-    reasoner = Concepts.made("concept-learner", told)
-    assert isinstance(reasoner, Executed) and reasoner.learned is not None
+    told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(seconds=4.0))
+    reasoner = Concepts.build("concept-learner", told)
+    assert isinstance(reasoner, ConceptReasoner) and reasoner.learned is not None
     result = reasoner.learned.result
     assert result.seconds < 8 and result.epochs >= 1
     replies = reasoner.answer(split.test)
@@ -435,7 +437,7 @@ def test_questions_that_cannot_be_learned_from_are_left_out(split: TaskSplit, fo
     seen = Descriptions(load_recipe(folder / "concepts.toml").model_config)
     query = split.train[0]
     bad = [
-        replace(query, seen={}),
+        replace(query, inputs={}),
         replace(query, program=None),
         replace(query, answer=None),
         replace(query, answer="perhaps"),
@@ -466,30 +468,32 @@ def test_a_concept_learner_of_another_domain(folder: Path, tmp_path: Path) -> No
         scene = Scene.of("kitchen", objects, relationships=relations)
         answer = str(kinds.count("cup"))
         queries.append(Query(i, "How many cups are there?", answer, "count", {"scene": scene}, program))
-    told = Lesson("kitchen", queries[:40], queries[40:50], tmp_path / "own", Budget(examples=4000), domain="kitchen")
+    told = FitRequest(
+        "kitchen", queries[:40], queries[40:50], tmp_path / "own", Budget(examples=4000), domain="kitchen"
+    )
     told = replace(told, recipe=str(folder / "concepts.toml"), overrides=("training.batch_size=20",))
-    reasoner = Concepts.made("concept-learner", told)
-    assert isinstance(reasoner, Executed) and reasoner.model.domain.name == "kitchen"
+    reasoner = Concepts.build("concept-learner", told)
+    assert isinstance(reasoner, ConceptReasoner) and reasoner.model.domain.name == "kitchen"
     replies = reasoner.answer(queries[50:])
     assert accuracy(queries[50:], replies) == 1.0
     assert np.mean([r.scores[r.answer] for r in replies if r.answer]) > 0.8
 
 
 def test_sets_and_objects_have_answers_too(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = lesson(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=100))
-    reasoner = Concepts.made("concept-learner", told)
+    told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=100))
+    reasoner = Concepts.build("concept-learner", told)
     query = split.test[0]
     programs = [parse_program(p) for p in ("unique(filter[red](scene()))", "filter[red](scene())")]
     found = reasoner.answer([replace(query, program=p) for p in programs])
     assert all(r.error is None and r.answer is not None and 0 <= r.scores[r.answer] <= 1 for r in found)
     away = Scene.of("clevr", [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}])
-    [reply] = reasoner.answer([replace(query, seen={"scene": away})])
+    [reply] = reasoner.answer([replace(query, inputs={"scene": away})])
     assert "coord" in str(reply.error)
 
 
 def test_what_is_begun_is_written_down(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
-    told = lesson(folder, split, tmp_path / "own", budget=Budget(examples=64))
-    Network.made("lstm", told)
-    written = json.loads((tmp_path / "own" / "lesson.json").read_text())
-    assert written["lesson"]["budget"] == {"examples": 64} and written["planned"]["training"]["max_examples"] == 64
+    told = request(folder, split, tmp_path / "own", budget=Budget(examples=64))
+    Network.build("lstm", told)
+    written = json.loads((tmp_path / "own" / "fit.json").read_text())
+    assert written["request"]["budget"] == {"examples": 64} and written["planned"]["training"]["max_examples"] == 64
     assert written["result"]["stopped"] == "finished" and math.isfinite(written["result"]["seconds"])

@@ -29,7 +29,7 @@ from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import decode_masks, encode_masks
 from nsreason.perception.letterbox import Fit
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
-from nsreason.reasoners.image_pipeline import Looked, SceneParserReasoner, fitted
+from nsreason.reasoners.image_pipeline import DetectedImage, SceneParserPipeline, fitted
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import save_checkpoint
 from tests.support.painted_images import HEIGHT, WIDTH, view, write_painted
@@ -50,16 +50,18 @@ class Finds:
         return [self.known[name] for name in names or ()]
 
 
-class Oracle(SceneParserReasoner):
+class Oracle(SceneParserPipeline):
     """A reasoner that sees what is there."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         super().__init__(Finds(scenes), SceneParser(SMALL))
         object.__setattr__(self, "truth", {s.image: s for s in scenes})
 
-    def look(self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None) -> list[Looked]:
+    def perceive(
+        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+    ) -> list[DetectedImage]:
         truth: dict[str, Scene] = getattr(self, "truth")  # noqa: B009
-        return [replace(v, scene=truth[v.name]) for v in super().look(images, found)]
+        return [replace(v, scene=truth[v.name]) for v in super().perceive(images, found)]
 
 
 class Softly(Oracle):
@@ -118,10 +120,10 @@ def test_detections_go_into_the_frame_and_come_back(size: tuple[int, int]) -> No
 
 def test_what_is_seen_is_told_in_the_images_own_pixels(scenes: list[Scene]) -> None:
     torch.manual_seed(0)
-    reasoner = SceneParserReasoner(Finds(scenes), SceneParser(SMALL))
+    reasoner = SceneParserPipeline(Finds(scenes), SceneParser(SMALL))
     image, found = view(scenes[0])
     large = torch.nn.functional.interpolate(image[None].float(), scale_factor=2).to(torch.uint8)[0]
-    plain, doubled = reasoner.look([(found.image, image), (found.image, large)])
+    plain, doubled = reasoner.perceive([(found.image, image), (found.image, large)])
     assert doubled.image.shape == (3, HEIGHT, WIDTH)
     for a, b in zip(reasoner.scene(plain).places, reasoner.scene(doubled).places, strict=True):
         assert a.bbox is not None and b.bbox == pytest.approx([2 * edge for edge in a.bbox])
@@ -131,7 +133,7 @@ def test_what_is_seen_is_told_in_the_images_own_pixels(scenes: list[Scene]) -> N
 
 def test_answers_and_traces(scenes: list[Scene]) -> None:
     reasoner = Oracle(scenes)
-    views = reasoner.look([(s.image or "", view(s)[0]) for s in scenes[:3]])
+    views = reasoner.perceive([(s.image or "", view(s)[0]) for s in scenes[:3]])
     program = parse_question("How many things are there?")
     assert reasoner.answer([program] * 3, views, [2, 0, 1]) == [len(scenes[i]) for i in (2, 0, 1)]
     found = reasoner.trace(program, views[0], "How many things are there?")

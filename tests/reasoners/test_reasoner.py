@@ -21,10 +21,10 @@ from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
 from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoners.executing import Executing
-from nsreason.reasoners.reasoner import Lesson, Reasoner, reasoner_class
+from nsreason.reasoners.reasoner import FitRequest, Reasoner, reasoner_class
 from nsreason.registry import REASONERS
 from nsreason.scenes.scene import Scene
 from nsreason.tasks import TaskSplit
@@ -35,7 +35,7 @@ from nsreason.training.budget import Budget
 NETWORK = """
 model = "relation-network"
 [model_config]
-sees = "{sees}"
+input = "{input}"
 asks = "words"
 [model_config.grid]
 channels = [8, 8]
@@ -55,12 +55,12 @@ threads = 1
 """
 
 WITHOUT_PROGRAMS = {"mlp", "cnn-mlp", "cnn-lstm", "cnn-lstm-sa", "lstm", "question-type", "relation-network"}
-# What a query must have for a reasoner to answer it: names of Query's fields, or kinds of `seen`.
+# What a query must have for a reasoner to answer it: names of Query's fields, or kinds of `inputs`.
 NEEDS: dict[str, tuple[str, ...]] = {
     "exact": ("scene", "program"),
     "exact-parsed": ("scene", "text"),
-    "scene-parser": ("picture", "text"),
-    "image-concepts": ("picture", "text"),
+    "scene-parser": ("image", "text"),
+    "image-concepts": ("image", "text"),
     "concept-learner": ("scene", "program"),
     "question-type": (),
     "lstm": ("text",),
@@ -84,8 +84,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """50 scenes of 3 to 5 objects, 6 questions each."""
     place = tmp_path_factory.mktemp("reasoners")
     write_dataset(place, scenes=50, questions_per_scene=6, seed=3, objects=(3, 5))
-    for sees in ("rows", "picture"):
-        (place / f"{sees}.toml").write_text(NETWORK.format(sees=sees))
+    for input in ("rows", "image"):
+        (place / f"{input}.toml").write_text(NETWORK.format(input=input))
     return place
 
 
@@ -102,9 +102,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Query]:
     return Clevr(test=0, valid=0).load(place).train
 
 
-def lesson(folder: Path, split: TaskSplit, own: Path, **changed: Any) -> Lesson:
-    recipes = {sees: str(folder / f"{sees}.toml") for sees in ("rows", "picture")}
-    told = Lesson("clevr", split.train, split.valid, own, Budget(examples=2 * len(split.train)), recipes=recipes)
+def request(folder: Path, split: TaskSplit, own: Path, **changed: Any) -> FitRequest:
+    recipes = {input: str(folder / f"{input}.toml") for input in ("rows", "image")}
+    told = FitRequest("clevr", split.train, split.valid, own, Budget(examples=2 * len(split.train)), recipes=recipes)
     return replace(told, **changed)
 
 
@@ -119,7 +119,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def reasoner(name: str, folder: Path, split: TaskSplit, tmp_path: Path) -> Reasoner:
     if name not in made:
-        made[name] = reasoner_class(name).made(name, lesson(folder, split, tmp_path / "own"))
+        made[name] = reasoner_class(name).build(name, request(folder, split, tmp_path / "own"))
     return made[name]
 
 
@@ -128,7 +128,7 @@ def queries(name: str, split: TaskSplit, request: pytest.FixtureRequest) -> list
     """Of each scene some."""
     if name in TOYS:
         return reasoner_class(name).examples()  # type: ignore[no-any-return]
-    if "picture" in NEEDS[name]:
+    if "image" in NEEDS[name]:
         return request.getfixturevalue("pictures")  # type: ignore[no-any-return]
     return split.test[::4]
 
@@ -151,7 +151,7 @@ def without(query: Query, need: str) -> Query:
         return replace(query, **{need: None})
     if need == "choices":
         return replace(query, choices=())
-    return replace(query, seen={k: v for k, v in query.seen.items() if k != need})
+    return replace(query, inputs={k: v for k, v in query.inputs.items() if k != need})
 
 
 def test_every_name_of_the_table_says_what_it_needs() -> None:
@@ -226,7 +226,7 @@ def test_traces(reasoner: Reasoner, queries: list[Query]) -> None:
         [reply] = reasoner.answer(queries[:1])
         assert found.answer is not None and reply.answer is not None
         with pytest.raises(NsreasonError):
-            reasoner.trace(replace(queries[0], program=None, text=None, seen={}))
+            reasoner.trace(replace(queries[0], program=None, text=None, inputs={}))
 
 
 def test_how_much_it_has_learned(name: str, reasoner: Reasoner) -> None:
@@ -247,7 +247,7 @@ def test_names_that_are_not_reasoners() -> None:
         reasoner_class("nsreason.nowhere:Exact")
     with pytest.raises(RecipeError, match="has no class Nothing"):
         reasoner_class("nsreason.queries.query:Nothing")
-    with pytest.raises(RecipeError, match="makes no reasoners, it lacks made, learns, kind"):
+    with pytest.raises(RecipeError, match="makes no reasoners, it lacks build, learns, kind"):
         reasoner_class("nsreason.queries.query:Query")
 
 
@@ -284,16 +284,16 @@ class ChoosingByReference:
     parameters: ClassVar[int] = 0
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
         return cls()
 
     @classmethod
     def examples(cls) -> list[Query]:
-        picture = Picture(None, pixels=np.zeros((4, 4, 3), np.uint8), name="scene.png")
+        picture = QueryImage(None, pixels=np.zeros((4, 4, 3), np.uint8), name="scene.png")
         found = []
         for k in range(4):
             tagged = [["he", [i], "waits", "for", [3 - i]] for i in range(4)]
-            seen = {"picture": picture, "objects": ("person",) * 4, "question": ["why", "is", [k]], "responses": tagged}
+            seen = {"image": picture, "objects": ("person",) * 4, "question": ["why", "is", [k]], "responses": tagged}
             choices = tuple(" ".join(str(word) for word in told) for told in tagged)
             kinds = (("answer", choices[k]), ("rationale", choices[3 - k]))
             found += [Query(k, f"why is [{k}]", right, kind, seen, choices=choices) for kind, right in kinds]
@@ -304,10 +304,10 @@ class ChoosingByReference:
 
     def _one(self, query: Query) -> Reply:
         try:
-            if not query.choices or "objects" not in query.seen:
+            if not query.choices or "objects" not in query.inputs:
                 raise DataError(f"question {query.index} has no choices of objects")
-            asked = {i for word in query.seen["question"] if isinstance(word, list) for i in word}
-            fit = [2.0 * (told[1] == [*asked]) for told in query.seen["responses"]]
+            asked = {i for word in query.inputs["question"] if isinstance(word, list) for i in word}
+            fit = [2.0 * (told[1] == [*asked]) for told in query.inputs["responses"]]
             shares = torch.tensor(fit).softmax(0).tolist()
         except NsreasonError as error:
             return Reply(None, error=error)
@@ -336,7 +336,7 @@ class Watching:
     parameters: ClassVar[int] = 0
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
         return cls()
 
     @classmethod
@@ -356,9 +356,9 @@ class Watching:
         return [self._one(q) for q in queries]
 
     def _one(self, query: Query) -> Reply:
-        if "video" not in query.seen:
+        if "video" not in query.inputs:
             return Reply(None, error=DataError(f"question {query.index} has no video"))
-        where = query.seen["video"].max(1).argmax(-1)  # (T,)
+        where = query.inputs["video"].max(1).argmax(-1)  # (T,)
         step = int(np.diff(where).mean())
         told = " ".join(str(i) for i, holds in enumerate((step > 0, step == 0, step > 2)) if holds)
         return Reply(told, {told: 1.0})
@@ -384,12 +384,12 @@ class DrawnGraphs:
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         found: list[Scene | NsreasonError] = []
         for query in queries:
-            if "edges" not in query.seen:
+            if "edges" not in query.inputs:
                 found.append(DataError(f"question {query.index} has no edges"))
                 continue
-            edges = query.seen["edges"]
+            edges = query.inputs["edges"]
             if id(edges) not in self._held:
-                scene = Scene.of("clevr", query.seen["nodes"], relationships=edges)
+                scene = Scene.of("clevr", query.inputs["nodes"], relationships=edges)
                 self._held[id(edges)] = edges, scene
             found.append(self._held[id(edges)][1])
         return found
@@ -402,8 +402,8 @@ class Graphs:
     kind: ClassVar[Literal["symbolic", "soft", "neural"]] = "symbolic"
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Reasoner:
-        return Executing(DrawnGraphs(), "parsed", lesson.domain)
+    def build(cls, name: str, request: FitRequest) -> Reasoner:
+        return Executing(DrawnGraphs(), "parsed", request.domain)
 
     @classmethod
     def examples(cls) -> list[Query]:

@@ -106,7 +106,7 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
             "sizes": list(SIZES),
             "budget": "600 s",
             "seed": 3,
-            "sees": "rows",
+            "input": "rows",
             "limit": number,
             "train_within": {"objects": [3, 6], "program length": [2, 12]},
             "version": "0.1.0",

@@ -49,7 +49,7 @@ from nsreason.io.toml import write_toml
 from nsreason.models.answer_networks.models import QuestionTypeModel
 from nsreason.perception.detections.readers import read_detections
 from nsreason.reasoners.fit import learn
-from nsreason.reasoners.reasoner import Lesson
+from nsreason.reasoners.reasoner import FitRequest
 from nsreason.training import trainer
 from nsreason.training.budget import Budget
 from nsreason.training.building import build
@@ -294,7 +294,7 @@ def overrides(folder: Path) -> Attempt:
     known = [load_recipe(name) for name in bundled_recipes()]
     keys = sorted({".".join(map(str, p)) for r in known for p in places(r.to_dict()) if p and isinstance(p[-1], str)})
     odd = ["", ".", "a", "training", "training.", ".lr", "training.lr.x", "training.schedule.kind.a", "\ud800.a"]
-    odd += ["data.\ud800", "data." + "a." * 5000, "model_config.\0", "curriculum.preset", "curriculum.lesson", "\0"]
+    odd += ["data.\ud800", "data." + "a." * 5000, "model_config.\0", "curriculum.preset", "curriculum.request", "\0"]
 
     def attempt(random: Random) -> None:
         told = []
@@ -349,16 +349,16 @@ def comparisons(folder: Path) -> Attempt:
 
 
 def lessons(folder: Path) -> Attempt:
-    """What a reasoner learned: the record of its lesson beside its checkpoint."""
+    """What a reasoner learned: the record of its request beside its checkpoint."""
     recipe, data = parse_recipe(RECIPE), examples(24)
-    lesson = Lesson("toy", queries("rows", 2), [], folder / "runs", Budget(examples=48))
-    learn(recipe, lesson, data, [])
+    request = FitRequest("toy", queries("rows", 2), [], folder / "runs", Budget(examples=48))
+    learn(recipe, request, data, [])
     files = Files(folder / "runs")
 
     def attempt(random: Random) -> None:
-        name = Path("lesson.json")
+        name = Path("fit.json")
         with files.changed({name: changed_json(files.whole[name], random)}):
-            learn(recipe, lesson, data, [])
+            learn(recipe, request, data, [])
 
     return attempt
 
@@ -488,7 +488,7 @@ FAMILIES: dict[str, tuple[Callable[[Path], Attempt], float]] = {
     "recipe": (recipes, 0.15),
     "set": (overrides, 0.15),
     "compare": (comparisons, 0.05),
-    "lesson": (lessons, 0.02),
+    "request": (lessons, 0.02),
     "predictions": (predictions, 0.08),
     "image": (images, 0.22),
     "detections": (detections, 0.1),

@@ -8,24 +8,24 @@ import numpy as np
 
 from nsreason.data.links import spell_links
 from nsreason.models.answer_networks.encoders import GridConfig, QuestionConfig, SentenceConfig
-from nsreason.models.answer_networks.network import NeuralConfig, settled
+from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.models.answer_networks.relation_network import RelationNetworkConfig
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 
 RED, SHAPES = 2, ("cube", "sphere")
 RELATION = RelationNetworkConfig(g=(32, 32), f=(32,), dropout=0.0, classes=1)
 QUESTION = QuestionConfig(units=12, embedding=8)
-TINY = NeuralConfig(question=QUESTION, relation=RELATION)
+TINY = AnswerNetworkConfig(question=QUESTION, relation=RELATION)
 KINDS = {
     "rows": TINY,
-    "picture": NeuralConfig(
-        sees="picture", asks="bits", grid=GridConfig((4, 6), 16), question=QUESTION, relation=RELATION
+    "image": AnswerNetworkConfig(
+        input="image", asks="bits", grid=GridConfig((4, 6), 16), question=QUESTION, relation=RELATION
     ),
-    "sentences": NeuralConfig(
-        sees="sentences", sentences=SentenceConfig(8, 6, 5), question=QUESTION, relation=RELATION
+    "sentences": AnswerNetworkConfig(
+        input="sentences", sentences=SentenceConfig(8, 6, 5), question=QUESTION, relation=RELATION
     ),
-    "links": NeuralConfig(asks="nothing", answer="links", relation=replace(RELATION, g=(64, 64), f=(64,))),
+    "links": AnswerNetworkConfig(asks="nothing", answer="links", relation=replace(RELATION, g=(64, 64), f=(64,))),
 }
 """A network's settings for each kind of query, not settled yet."""
 
@@ -36,9 +36,9 @@ def queries(kind: str, count: int, seed: int = 0) -> list[Query]:
     return [_MADE[kind](i, random) for i in range(count)]
 
 
-def network_config(kind: str) -> NeuralConfig:
+def network_config(kind: str) -> AnswerNetworkConfig:
     """Settings that are settled by a hundred queries of the kind."""
-    return settled(KINDS[kind], queries(kind, 100))
+    return config_from_data(KINDS[kind], queries(kind, 100))
 
 
 def _rows(index: int, random: np.random.Generator) -> Query:
@@ -65,7 +65,7 @@ def _picture(index: int, random: np.random.Generator) -> Query:
     pixels[4:12, 9:15] += 120 * (not left)
     bits = np.array([not other, other])
     answer = "left" if left != other else "right"
-    return Query(index, None, answer, "side", {"picture": Picture(None, pixels=pixels, name="a"), "bits": bits})
+    return Query(index, None, answer, "side", {"image": QueryImage(None, pixels=pixels, name="a"), "bits": bits})
 
 
 def _sentences(index: int, random: np.random.Generator) -> Query:
@@ -89,4 +89,4 @@ def _links(index: int, random: np.random.Generator) -> Query:
     return Query(index, None, spell_links(same), "links", {"rows": rows})
 
 
-_MADE = {"rows": _rows, "picture": _picture, "sentences": _sentences, "links": _links}
+_MADE = {"rows": _rows, "image": _picture, "sentences": _sentences, "links": _links}

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from nsreason.errors import DataError
 from nsreason.queries.query import Query, Reply
-from nsreason.reasoners.reasoner import Lesson
+from nsreason.reasoners.reasoner import FitRequest
 from nsreason.tasks import TaskSplit
 from nsreason.traces.trace import Trace
 
@@ -44,21 +44,21 @@ def asked(n: int) -> list[Query]:
 
 
 class Toy:
-    """Answers by `say`; `made` is told in the lesson's folder, so that tests can count."""
+    """Answers by `say`; `build` is told in the request's folder, so that tests can count."""
 
     learns: ClassVar[bool] = False
     kind: ClassVar[Kind] = "symbolic"
     parameters = 0
 
-    def __init__(self, lesson: Lesson) -> None:
-        self.lesson = lesson
+    def __init__(self, request: FitRequest) -> None:
+        self.request = request
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Toy:
-        lesson.folder.mkdir(parents=True, exist_ok=True)
-        with (lesson.folder / "made.txt").open("a", encoding="utf-8") as file:
+    def build(cls, name: str, request: FitRequest) -> Toy:
+        request.folder.mkdir(parents=True, exist_ok=True)
+        with (request.folder / "made.txt").open("a", encoding="utf-8") as file:
             file.write("made\n")
-        return cls(lesson)
+        return cls(request)
 
     def say(self, query: Query) -> str | None:
         return query.answer
@@ -90,14 +90,14 @@ class Learner(Toy):
     parameters = 7
 
     def say(self, query: Query) -> str | None:
-        return query.answer if int(query.seen["number"]) <= len(self.lesson.train) else None
+        return query.answer if int(query.inputs["number"]) <= len(self.request.train) else None
 
 
 class Broken(Toy):
     """Cannot be made."""
 
     @classmethod
-    def made(cls, name: str, lesson: Lesson) -> Toy:
+    def build(cls, name: str, request: FitRequest) -> Toy:
         raise ZeroDivisionError("by zero")
 
 

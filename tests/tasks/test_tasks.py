@@ -18,7 +18,7 @@ from nsreason.executors import execute, spell
 from nsreason.generators import write_dataset
 from nsreason.generators.sort_of_clevr import write_sort_of_clevr
 from nsreason.io.image_tensors import write_png
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.registry import TASKS
 from nsreason.tasks import TaskSplit, cut_valid, make_task, task_class
@@ -26,7 +26,7 @@ from nsreason.training.recipe import load_recipe
 
 
 def pictures(found: list[Query]) -> set[int]:
-    return {id(q.seen["rows"]) for q in found}
+    return {id(q.inputs["rows"]) for q in found}
 
 
 def apart(split: TaskSplit) -> bool:
@@ -85,8 +85,8 @@ def test_sort_of_clevr(tmp_path: Path) -> None:
     assert [len(part) for part in (split.train, split.held_out, split.test)] == [42, 12, 18] and apart(split)
     raw = read_sort_of_clevr(tmp_path, "train")
     query = split.train[8]  # the third question of the second picture
-    assert (query.seen["picture"].tensor().permute(1, 2, 0).numpy() == raw.images[1]).all()
-    assert query.seen["bits"].tolist() == raw.questions[1, 2].tolist() and query.seen["rows"].shape[0] == 6
+    assert (query.inputs["image"].tensor().permute(1, 2, 0).numpy() == raw.images[1]).all()
+    assert query.inputs["bits"].tolist() == raw.questions[1, 2].tolist() and query.inputs["rows"].shape[0] == 6
     assert {q.group for q in split.test} == {"relational", "not relational"}
     relational = {q.type for q in split.train if q.group == "relational"}
     assert relational and not relational & {q.type for q in split.train if q.group != "relational"}
@@ -121,15 +121,15 @@ def test_clevr(clevr: Path) -> None:
     every = [*split.train, *split.valid, *split.test]
     assert len(every) == 79 and len(split.test) == 16
     for query in every:
-        scene = query.seen["scene"]
-        assert query.seen["rows"].shape == (len(scene), 13) and query.facts["objects"] == len(scene)
+        scene = query.inputs["scene"]
+        assert query.inputs["rows"].shape == (len(scene), 13) and query.facts["objects"] == len(scene)
         if query.program is not None:
             assert spell(execute(query.program, scene)) == query.answer and query.facts["program length"] > 0
     assert [q.type for q in every if q.program is None] == ["question"]
-    seen = [q.seen["picture"] for q in every if "picture" in q.seen]
-    assert len(seen) == 3 and all(isinstance(p, Picture) for p in seen) and len(set(map(id, seen))) == 1
+    seen = [q.inputs["image"] for q in every if "image" in q.inputs]
+    assert len(seen) == 3 and all(isinstance(p, QueryImage) for p in seen) and len(set(map(id, seen))) == 1
     turned = make_task("clevr", {"frame": "image", "test": 0.2}).load(clevr)
-    assert not np.allclose(turned.train[0].seen["rows"], split.train[0].seen["rows"])
+    assert not np.allclose(turned.train[0].inputs["rows"], split.train[0].inputs["rows"])
 
 
 def test_clevr_of_files_that_spell_otherwise(clevr: Path, tmp_path: Path) -> None:
@@ -204,12 +204,12 @@ def test_babi(tmp_path: Path) -> None:
     assert len(split.bad) == 2 and "qa1" in str(split.bad[0])
     query = split.test[1]
     assert query.text == "where is john" and query.answer == "barn"
-    assert query.seen["sentences"] == ("john went to the barn", "mary left")  # the last two
+    assert query.inputs["sentences"] == ("john went to the barn", "mary left")  # the last two
     assert query.facts == {"sentences": 2, "supports": 1}
-    rooms = [{q.seen["sentences"] for q in part} for part in (split.train, split.valid)]
+    rooms = [{q.inputs["sentences"] for q in part} for part in (split.train, split.valid)]
     assert not rooms[0] & rooms[1] and len({q.type for q in split.valid}) == 2
     again = task.load(tmp_path)
-    assert [q.seen for q in again.train] == [q.seen for q in split.train]
+    assert [q.inputs for q in again.train] == [q.inputs for q in split.train]
     other = make_task("babi", {"tasks": [1, 4], "valid": 0.25, "seed": 1}).load(tmp_path)
     assert [q.answer for q in other.valid] != [q.answer for q in split.valid]
     with pytest.raises(DataError, match="qa2"):
@@ -230,7 +230,7 @@ def test_springs(tmp_path: Path) -> None:
     linked = read_springs(tmp_path, "train").connections()
     for query, matrix in zip([*split.train, *split.valid], linked, strict=True):
         assert query.answer is not None and (read_links(query.answer, 10) == matrix.astype(bool)).all()
-        assert query.seen["rows"].shape == (10, 100) and query.text is None
+        assert query.inputs["rows"].shape == (10, 100) and query.text is None
     counted = make_task("springs", load_recipe("rn-springs-systems").data["settings"]).load(tmp_path)
-    assert counted.train[0].seen["rows"].shape == (10, 33)
+    assert counted.train[0].inputs["rows"].shape == (10, 33)
     assert [int(q.answer or 0) for q in counted.test] == read_springs(tmp_path, "validation").systems.tolist()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from nsreason.errors import RecipeError
-from nsreason.models.answer_networks.network import NeuralConfig
+from nsreason.models.answer_networks.network import AnswerNetworkConfig
 from nsreason.training import building
 from nsreason.training.building import build
 from tests.support.toy_models import PartConfig, Toy, ToyConfig
@@ -20,7 +20,7 @@ from tests.support.toy_queries import network_config
 NETWORK = network_config("rows")
 
 
-def sized(**changes: Any) -> NeuralConfig:
+def sized(**changes: Any) -> AnswerNetworkConfig:
     return replace(NETWORK, relation=replace(NETWORK.relation, **changes))
 
 
@@ -36,7 +36,7 @@ def sized(**changes: Any) -> NeuralConfig:
         (replace(NETWORK, answer="links", places=4), "a class for each pair of 4 places"),
     ],
 )
-def test_settings_that_no_model_can_have(config: NeuralConfig, message: str) -> None:
+def test_settings_that_no_model_can_have(config: AnswerNetworkConfig, message: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(RecipeError, match=message):
         build("relation-network", config)

@@ -12,11 +12,11 @@ from typing import Any
 from ...errors import DataError, NsreasonError
 from ...queries.query import Query
 from ...tasks import TaskSplit, make_task
-from .network import Neural, NeuralConfig, settled
+from .network import AnswerNetwork, AnswerNetworkConfig, config_from_data
 
 
 @dataclass(frozen=True)
-class NeuralData:
+class AnswerNetworkData:
     """A recipe's `[data]`.
 
     task: its name in `nsreason.tasks.TASKS`, or `module:Class`.
@@ -26,16 +26,16 @@ class NeuralData:
     task: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def settle(self, config: NeuralConfig, folder: str | Path) -> NeuralConfig:
+    def settle(self, config: AnswerNetworkConfig, folder: str | Path) -> AnswerNetworkConfig:
         """The model's settings, with the words and answers of what it is to learn from.
 
         Raises:
             DataError: the folder lacks a file, or has nothing to learn from.
             RecipeError: there is no such task, or it has no such setting.
         """
-        return settled(config, _load(self, str(folder)).train)
+        return config_from_data(config, _load(self, str(folder)).train)
 
-    def load(self, model: Neural, folder: str | Path) -> TaskSplit:
+    def load(self, model: AnswerNetwork, folder: str | Path) -> TaskSplit:
         """The queries of a folder.
 
         Raises:
@@ -58,15 +58,17 @@ class NeuralData:
         return hash((self.task, repr(sorted(self.settings.items()))))
 
 
-def visible(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> tuple[list[Query], list[NsreasonError]]:
+def visible(
+    queries: Sequence[Query], config: AnswerNetworkConfig, looks: bool
+) -> tuple[list[Query], list[NsreasonError]]:
     """The queries that have what a network sees, and why others do not: one image that cannot be read costs its own.
 
     Args:
         looks: whether the network sees anything but the question. One that does not is asked the same questions as
             those that do, as far as they have it at all; images are not read for it.
     """
-    kinds = [config.sees, *(["bits"] if config.asks == "bits" else [])]
-    pictures = {id(q.seen["picture"]): q.seen["picture"] for q in queries if "picture" in q.seen}
+    kinds = [config.input, *(["bits"] if config.asks == "bits" else [])]
+    pictures = {id(q.inputs["image"]): q.inputs["image"] for q in queries if "image" in q.inputs}
     faults: dict[int, NsreasonError] = {}
 
     def read(picture: Any) -> None:
@@ -75,17 +77,17 @@ def visible(queries: Sequence[Query], config: NeuralConfig, looks: bool) -> tupl
         except NsreasonError as error:
             faults[id(picture)] = error
 
-    if looks and config.sees == "picture":
+    if looks and config.input == "image":
         with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
             list(pool.map(read, pictures.values()))
     good: list[Query] = []
     bad: list[NsreasonError] = []
     for query in queries:
-        lacks = [kind for kind in kinds if kind not in query.seen]
+        lacks = [kind for kind in kinds if kind not in query.inputs]
         if lacks:
             bad.append(DataError(f"question {query.index} has no {lacks[0]}"))
-        elif config.sees == "picture" and id(query.seen["picture"]) in faults:
-            bad.append(faults[id(query.seen["picture"])])
+        elif config.input == "image" and id(query.inputs["image"]) in faults:
+            bad.append(faults[id(query.inputs["image"])])
         else:
             good.append(query)
     return good, bad
@@ -95,7 +97,7 @@ _READERS = 4  # threads; decoding an image does not hold the others up
 
 
 @functools.lru_cache(maxsize=1)  # settled first, then loaded
-def _load(data: NeuralData, folder: str) -> TaskSplit:
+def _load(data: AnswerNetworkData, folder: str) -> TaskSplit:
     found: TaskSplit = make_task(data.task, data.settings).load(folder)
     if not found.train:
         raise DataError(f"{folder}: no question to learn from")

@@ -1,7 +1,7 @@
 """The relation network and those that it is compared with, as models: the rows of Table 1 of Santoro et al. (2017),
 and the perceptrons of its sections 5.3 and 5.5.
 
-They share encoders and settings (`NeuralConfig`); where objects are rows or sentences, these take the place of the
+They share encoders and settings (`AnswerNetworkConfig`); where objects are rows or sentences, these stand for the
 cells of a convolved image that the names speak of.
 """
 
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from ...training.model import LossOut
 from .heads import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
 from .mlp import matched_width, parameters
-from .network import Neural, NeuralBatch, NeuralConfig, unordered
+from .network import AnswerNetwork, AnswerNetworkBatch, AnswerNetworkConfig, unordered
 from .relation_network import RelationNetwork
 
 
-class RelationNetworkModel(Neural):
+class RelationNetworkModel(AnswerNetwork):
     """CNN+LSTM+RN: a relation network over the objects, with the question as its condition."""
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         return RelationNetwork(config.relation)
 
     def _given(self, objects: Tensor | None) -> dict[str, Any]:
@@ -31,24 +31,24 @@ class RelationNetworkModel(Neural):
         return {"pairs": unordered(objects.shape[1], objects.device)}
 
 
-class QuestionTypeModel(Neural):
+class QuestionTypeModel(AnswerNetwork):
     """Q-type: the most frequent answer to questions of the type. It learns by counting, in one pass."""
 
     looks: ClassVar[bool] = False
     passes: ClassVar[int | None] = 1
 
-    def __init__(self, config: NeuralConfig) -> None:
+    def __init__(self, config: AnswerNetworkConfig) -> None:
         super().__init__(config)
         self.question = None
         self.nothing = nn.Parameter(torch.zeros(()))  # for optimizers, which refuse to have nothing to do
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         return QuestionTypeMode(len(config.types) + 1, config.relation.classes)
 
-    def forward(self, batch: NeuralBatch) -> Tensor:
+    def forward(self, batch: AnswerNetworkBatch) -> Tensor:
         return self.answerer(batch.types) + 0 * self.nothing  # type: ignore[no-any-return]
 
-    def loss(self, batch: NeuralBatch) -> LossOut:
+    def loss(self, batch: AnswerNetworkBatch) -> LossOut:
         """As others, after the answers of the batch were counted, if the model is training."""
         if self.training:
             known = batch.targets >= 0
@@ -56,28 +56,28 @@ class QuestionTypeModel(Neural):
         return super().loss(batch)
 
 
-class LstmModel(Neural):
+class LstmModel(AnswerNetwork):
     """LSTM: the question alone, read word by word."""
 
     looks: ClassVar[bool] = False
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         return Blind(relation.condition, relation.f, relation.classes, relation.dropout)
 
 
-class CnnLstmModel(Neural):
+class CnnLstmModel(AnswerNetwork):
     """CNN+LSTM: the mean of the objects and the question through a perceptron."""
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         return Averaged(relation.objects, relation.condition, relation.f, relation.classes, relation.dropout)
 
 
-class StackedAttentionModel(Neural):
+class StackedAttentionModel(AnswerNetwork):
     """CNN+LSTM+SA: the question looks at the objects twice, and answers from what it saw."""
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         wide = max(relation.g)
         return StackedAttention(
@@ -85,17 +85,17 @@ class StackedAttentionModel(Neural):
         )
 
 
-class CnnMlpModel(Neural):
+class CnnMlpModel(AnswerNetwork):
     """CNN+MLP: all objects side by side through a perceptron with the layers of g and f together."""
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         return Flat.instead_of(config.relation, config.places)
 
 
-class MlpModel(Neural):
+class MlpModel(AnswerNetwork):
     """MLP: as CNN+MLP, but with as many parameters as the relation network, in as many layers, all of one width."""
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         layers = len(relation.g) + len(relation.f)
         into = config.places * relation.objects + relation.condition

@@ -32,26 +32,26 @@ from .vocabulary import Words
 
 
 @dataclass(frozen=True)
-class NeuralConfig:
+class AnswerNetworkConfig:
     """Settings of a network that answers by classes.
 
-    sees: what its objects are: `rows` that are given, cells of the `picture`, or `sentences`.
+    input: what its objects are: `rows` that are given, cells of the `image`, or `sentences`.
     asks: what the question is: `words`, given `bits`, or `nothing` where there is but one.
     grid, sentences, question: the encoders, where they are used.
     relation: the relation network; those that it is compared with take their sizes from it.
     pairs: which pairs of objects are related: `all` ordered ones, or `unordered` ones of two objects, which is enough
         where objects have an order of their own.
     answer: `class`, one of the answers; or `links`, for each pair of objects whether they belong together.
-    turn: while training, pictures are turned by up to so many radians to either side.
-    shift: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 4 of 128.
-    exchange: while training, the first so many columns of a scene's rows change places among its objects at random, and
+    rotate: while training, pictures are turned by up to so many radians to either side.
+    translate: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 4 of 128.
+    permute_columns: while training, the first so many columns of a scene's rows change places among its objects, and
         links with them: for rows whose other columns say no more than which object is which.
-    mirror: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
-    words, answers, types: found in what is learned from (`settled`).
+    sign_flip: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
+    words, answers, types: found in what is learned from (`config_from_data`).
     places: the most objects that a query has, likewise.
     """
 
-    sees: Literal["rows", "picture", "sentences"] = "rows"
+    input: Literal["rows", "image", "sentences"] = "rows"
     asks: Literal["words", "bits", "nothing"] = "words"
     grid: GridConfig = field(default_factory=GridConfig)
     sentences: SentenceConfig = field(default_factory=SentenceConfig)
@@ -59,10 +59,10 @@ class NeuralConfig:
     relation: RelationNetworkConfig = field(default_factory=RelationNetworkConfig)
     pairs: Literal["all", "unordered"] = "all"
     answer: Literal["class", "links"] = "class"
-    turn: float = 0.0
-    shift: float = 0.0
-    exchange: int = 0
-    mirror: tuple[tuple[int, int], ...] = ()
+    rotate: float = 0.0
+    translate: float = 0.0
+    permute_columns: int = 0
+    sign_flip: tuple[tuple[int, int], ...] = ()
     words: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
@@ -72,11 +72,13 @@ class NeuralConfig:
         """Raises:
         RecipeError: a setting that no network can have.
         """
-        if not (self.turn >= 0 and 0 <= self.shift < 1):
-            raise RecipeError(f"turn: {self.turn}, shift: {self.shift}; from 0, and shift below 1, will do")
+        if not (self.rotate >= 0 and 0 <= self.translate < 1):
+            raise RecipeError(
+                f"rotate: {self.rotate}, translate: {self.translate}; from 0, and translate below 1, will do"
+            )
 
 
-def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
+def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> AnswerNetworkConfig:
     """The settings with what they leave to the data: words, answers, types, how many objects of how many features.
 
     `relation.classes` is kept if there are fewer answers: some papers have classes to spare.
@@ -97,10 +99,10 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
             texts[query.text] = None
         elif config.asks == "bits":
             bits = len(_seen(query, "bits"))
-        if config.sees == "rows":
+        if config.input == "rows":
             shape = _seen(query, "rows").shape
             places, rows = max(places, shape[0]), shape[1]
-        elif config.sees == "sentences":
+        elif config.input == "sentences":
             story = _seen(query, "sentences")
             places = max(places, len(story))
             if id(story) not in stories:
@@ -110,13 +112,15 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
         raise DataError("there is no query to settle a network's words and answers by")
     if not answers:
         raise DataError("no query has an answer; a network that answers by classes learns from answers")
-    if config.sees == "picture":
+    if config.input == "image":
         places, rows = config.grid.objects, config.grid.features
-    elif config.sees == "sentences":
+    elif config.input == "sentences":
         places, rows = config.sentences.sentences, config.sentences.features
-    used = max([config.exchange, *(last for _, last in config.mirror)])
-    if config.sees == "rows" and used > rows:
-        raise DataError(f"exchange and mirror are of {used} columns, the rows have {rows}: they are of other settings")
+    used = max([config.permute_columns, *(last for _, last in config.sign_flip)])
+    if config.input == "rows" and used > rows:
+        raise DataError(
+            f"permute_columns and sign_flip are of {used} columns, the rows have {rows}: they are of other settings"
+        )
     condition = {"words": config.question.units, "bits": bits, "nothing": 0}[config.asks]
     classes = places * places if config.answer == "links" else max(len(answers), config.relation.classes)
     relation = replace(config.relation, objects=rows, condition=condition, classes=classes)
@@ -126,44 +130,44 @@ def settled(config: NeuralConfig, queries: Iterable[Query]) -> NeuralConfig:
 
 
 def _seen(query: Query, kind: str) -> Any:
-    if kind not in query.seen:
-        has = ", ".join(query.seen) or "nothing"
+    if kind not in query.inputs:
+        has = ", ".join(query.inputs) or "nothing"
         raise DataError(f"question {query.index} has no '{kind}' to look at; it has {has}")
-    return query.seen[kind]
+    return query.inputs[kind]
 
 
 @dataclass(frozen=True)
-class NeuralBatch:
+class AnswerNetworkBatch:
     """Queries side by side; those of no use to a network are None.
 
     Attributes:
-        seen: pictures (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
+        inputs: pictures (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
         mask: (B, N) bool, which rows are there; None for all.
         asked: words (B, T), or bits (B, Q) float.
         targets: (B,) classes; or links (B, N, N), 1 where objects belong together. -1 for an answer that is not known.
         types: (B,) numbers of types; the last is that of types that are not known.
     """
 
-    seen: Tensor | None
+    inputs: Tensor | None
     mask: Tensor | None
     asked: Tensor | None
     targets: Tensor
     types: Tensor
 
-    def to(self, device: torch.device | str) -> NeuralBatch:
+    def to(self, device: torch.device | str) -> AnswerNetworkBatch:
         """The same batch on a device."""
 
         def moved(held: Tensor) -> Tensor:
             return held.to(device, non_blocking=True)
 
-        seen, mask, asked = (None if held is None else moved(held) for held in (self.seen, self.mask, self.asked))
-        return NeuralBatch(seen, mask, asked, moved(self.targets), moved(self.types))
+        seen, mask, asked = (None if held is None else moved(held) for held in (self.inputs, self.mask, self.asked))
+        return AnswerNetworkBatch(seen, mask, asked, moved(self.targets), moved(self.types))
 
     def __len__(self) -> int:
         return len(self.targets)
 
 
-class Neural(nn.Module):
+class AnswerNetwork(nn.Module):
     """Encoders, and what `make` puts on top of them.
 
     Attributes:
@@ -171,11 +175,11 @@ class Neural(nn.Module):
         passes: how often it must see its data; None for as often as there is time.
     """
 
-    Config = NeuralConfig
+    Config = AnswerNetworkConfig
     looks: ClassVar[bool] = True
     passes: ClassVar[int | None] = None
 
-    def __init__(self, config: NeuralConfig) -> None:
+    def __init__(self, config: AnswerNetworkConfig) -> None:
         """
         Raises:
             RecipeError: the settings were not settled by data.
@@ -193,20 +197,20 @@ class Neural(nn.Module):
         self._classes = {answer: i for i, answer in enumerate(config.answers)}
         self._types = {kind: i for i, kind in enumerate(config.types)}
         self.objects: GridEncoder | SentenceEncoder | None = None
-        if self.looks and config.sees == "picture":
+        if self.looks and config.input == "image":
             self.objects = GridEncoder(config.grid)
-        elif self.looks and config.sees == "sentences":
+        elif self.looks and config.input == "sentences":
             self.objects = SentenceEncoder(config.sentences, len(self.vocabulary))
         self.question = QuestionEncoder(config.question, len(self.vocabulary)) if config.asks == "words" else None
         self.answerer = self.make(config)
 
-    def make(self, config: NeuralConfig) -> nn.Module:
+    def make(self, config: AnswerNetworkConfig) -> nn.Module:
         """What answers: called with objects (B, N, D), condition (B, Q) or None, mask (B, N) or None."""
         raise NotImplementedError
 
     # --- batches --------------------------------------------------------------------------------------------
 
-    def collate(self, examples: Sequence[Query]) -> NeuralBatch:
+    def collate(self, examples: Sequence[Query]) -> AnswerNetworkBatch:
         """A batch on the CPU.
 
         Raises:
@@ -223,11 +227,11 @@ class Neural(nn.Module):
             asked = torch.from_numpy(np.stack([self._wide(q, "bits", width) for q in examples]))
         unknown = len(self._types)
         types = torch.tensor([self._types.get(q.type, unknown) for q in examples])
-        return NeuralBatch(seen, mask, asked, self._targets(examples), types)
+        return AnswerNetworkBatch(seen, mask, asked, self._targets(examples), types)
 
     def _side_by_side(self, examples: Sequence[Query]) -> tuple[Tensor, Tensor | None]:
-        kind = self.config.sees
-        if kind == "picture":
+        kind = self.config.input
+        if kind == "image":
             return torch.stack([_seen(q, kind).square(self.config.grid.size) for q in examples]), None
         if kind == "sentences":
             stories = [_seen(q, kind) for q in examples]
@@ -261,27 +265,32 @@ class Neural(nn.Module):
 
     # --- answers --------------------------------------------------------------------------------------------
 
-    def _varied(self, batch: NeuralBatch) -> NeuralBatch:
+    def _varied(self, batch: AnswerNetworkBatch) -> AnswerNetworkBatch:
         """While training, rows in other guises that mean the same; targets with them."""
-        config, rows = self.config, batch.seen
-        if not self.training or rows is None or config.sees != "rows" or not (config.exchange or config.mirror):
+        config, rows = self.config, batch.inputs
+        if (
+            not self.training
+            or rows is None
+            or config.input != "rows"
+            or not (config.permute_columns or config.sign_flip)
+        ):
             return batch
         b, n, targets = len(rows), rows.shape[1], batch.targets
         rows = rows.clone()
-        if config.exchange:
+        if config.permute_columns:
             order = torch.rand(b, n, device=rows.device).argsort(-1)  # (B, N)
-            moved = rows[..., : config.exchange]
-            rows[..., : config.exchange] = moved.gather(1, order[..., None].expand_as(moved))
+            moved = rows[..., : config.permute_columns]
+            rows[..., : config.permute_columns] = moved.gather(1, order[..., None].expand_as(moved))
             if config.answer == "links":
                 targets = targets.gather(1, order[..., None].expand_as(targets))
                 targets = targets.gather(2, order[:, None].expand_as(targets))
-        for first, last in config.mirror:
+        for first, last in config.sign_flip:
             rows[..., first:last] *= torch.randint(2, (b, 1, 1), device=rows.device) * 2 - 1
-        return replace(batch, seen=rows, targets=targets)
+        return replace(batch, inputs=rows, targets=targets)
 
-    def forward(self, batch: NeuralBatch) -> Tensor:
+    def forward(self, batch: AnswerNetworkBatch) -> Tensor:
         """(B, C) logits."""
-        objects, mask = batch.seen, batch.mask
+        objects, mask = batch.inputs, batch.mask
         if isinstance(self.objects, SentenceEncoder):
             assert objects is not None
             objects, mask = self.objects(objects)
@@ -297,7 +306,7 @@ class Neural(nn.Module):
 
     def _moved(self, pictures: Tensor) -> Tensor:
         """While training, pictures turned and shifted at random; what comes in from outside is black."""
-        turn, shift = self.config.turn, self.config.shift
+        turn, shift = self.config.rotate, self.config.translate
         if not self.training or not (turn or shift):
             return pictures
         b = len(pictures)
@@ -308,7 +317,7 @@ class Neural(nn.Module):
         where = affine_grid(to, list(pictures.shape), align_corners=False)
         return grid_sample(pictures.float() / 255, where, align_corners=False)
 
-    def loss(self, batch: NeuralBatch) -> LossOut:
+    def loss(self, batch: AnswerNetworkBatch) -> LossOut:
         """The cross-entropy of the right class, or the sum of those of all pairs of objects; and accuracies.
 
         A sum, as the likelihood of a scene is the product over its pairs: the mean over a hundred entries of which
@@ -334,7 +343,7 @@ class Neural(nn.Module):
         return LossOut(loss, len(batch), {"accuracy": right.to(loss.dtype).sum(), **metrics})
 
     @torch.no_grad()
-    def predict(self, batch: NeuralBatch) -> list[Reply]:
+    def predict(self, batch: AnswerNetworkBatch) -> list[Reply]:
         """The likeliest answers; of classes with the probabilities of all."""
         logits = self(batch).float()
         if self.config.answer == "links":

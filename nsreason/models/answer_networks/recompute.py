@@ -37,7 +37,7 @@ class _Again(torch.autograd.Function):
         return (None, None, *(told.get(k) for k in range(len(leaves))))
 
 
-def computed_again(run: Callable[..., Tensor], given: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
+def recompute(run: Callable[..., Tensor], given: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
     """`run(*given)`. Gradients reach what is given and the `parameters`, which `run` uses by itself."""
     if not torch.is_grad_enabled():
         return run(*given)

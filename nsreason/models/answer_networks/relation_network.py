@@ -28,7 +28,7 @@ from torch.nn.functional import linear
 from ...errors import DataError, RecipeError
 from .mlp import perceptron
 from .pairs import Listed, PairAttention, candidates, listed
-from .recompute import computed_again
+from .recompute import recompute
 
 
 @dataclass(frozen=True)
@@ -261,4 +261,4 @@ class RelationNetwork(nn.Module):
 
     def _part(self, part: Callable[..., Tensor], again: bool, *given: Tensor | None) -> Tensor:
         """`part(*given)`, forgetting how it was computed if it shall be computed `again` in backward."""
-        return computed_again(part, given, list(self.g.parameters())) if again else part(*given)
+        return recompute(part, given, list(self.g.parameters())) if again else part(*given)

@@ -247,7 +247,7 @@ class ConceptLearner(nn.Module):
     # --- scenes ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def look(self, scenes: Sequence[Described | Viewed]) -> Grounded:
+    def perceive(self, scenes: Sequence[Described | Viewed]) -> Grounded:
         """What the learner sees of what examples are about.
 
         Raises:
@@ -271,7 +271,7 @@ class ConceptLearner(nn.Module):
                 raise DataError(f"the learner knows the domain '{self.domain.name}', the scene is of '{s.domain.name}'")
         if self.config.features != "state":
             raise DataError("the learner sees images (features = 'regions'), not scenes; give it an image")
-        return self.look(describe_scenes(scenes, self.config.state))
+        return self.perceive(describe_scenes(scenes, self.config.state))
 
     def trace(self, program: Program, scene: Scene, question: str | None = None) -> Trace:
         """How a program is answered on a scene: every call's value, with the degree of every object.
@@ -300,7 +300,7 @@ class ConceptLearner(nn.Module):
         Raises:
             DataError: there is no image, or the learner knows state descriptions.
         """
-        return self.look([Viewed(image, found) for image, found in views])
+        return self.perceive([Viewed(image, found) for image, found in views])
 
     def trace_image(self, program: Program, view: View, question: str | None = None) -> Trace:
         """How a program is answered on an image: every call's value, with the degree of every object.

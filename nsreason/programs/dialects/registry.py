@@ -23,7 +23,7 @@ from ...dsl.domain import Domain, load_domain
 from ...errors import ConversionError, ProgramError, did_you_mean
 from ..program import Program
 from ..text_reader import parse_program
-from ..text_writer import show
+from ..text_writer import format_program
 from .native_names import native_table
 from .nscl import NsclOp, from_nscl, to_nscl
 
@@ -243,8 +243,8 @@ Reader = Callable[[str, Domain | str], Program]
 Writer = Callable[[Program], str]
 
 DIALECTS: dict[str, tuple[Reader, Writer]] = {
-    "nested": (parse_program, show),
-    "postfix": (partial(parse_program, surface="postfix"), partial(show, surface="postfix")),
+    "nested": (parse_program, format_program),
+    "postfix": (partial(parse_program, surface="postfix"), partial(format_program, surface="postfix")),
     "clevr": (_read_clevr, lambda program: _encode(to_clevr(program))),
     "clevr-raw": (_read_clevr, lambda program: _encode(to_clevr(program, "raw"))),
     "ns-vqa": (from_ns_vqa, lambda program: " ".join(to_ns_vqa(program))),

@@ -10,15 +10,15 @@ import pytest
 from nsreason.errors import DataError
 from nsreason.io.image_tensors import write_png
 from nsreason.models.answer_networks import data
-from nsreason.models.answer_networks.data import NeuralData, visible
+from nsreason.models.answer_networks.data import AnswerNetworkData, visible
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import CnnMlpModel
-from nsreason.models.answer_networks.network import NeuralConfig, settled
-from nsreason.queries.image import Picture
+from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.tasks import TaskSplit
 
-CONFIG = NeuralConfig(sees="picture", grid=GridConfig(channels=(8,), size=16))
+CONFIG = AnswerNetworkConfig(input="image", grid=GridConfig(channels=(8,), size=16))
 
 
 @pytest.fixture
@@ -28,17 +28,17 @@ def queries(tmp_path: Path) -> list[Query]:
     for n in range(3):
         path = tmp_path / f"{n}.png"
         write_png(path, np.random.default_rng(n).integers(0, 255, (40, 40, 3), np.uint8))
-        made.append(Picture(path))
+        made.append(QueryImage(path))
     (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:-900])
-    made.append(Picture(tmp_path / "gone.png"))
-    pictured = [Query(i, "what", "yes", "q", {"picture": made[i // 2]}) for i in range(8)]
+    made.append(QueryImage(tmp_path / "gone.png"))
+    pictured = [Query(i, "what", "yes", "q", {"image": made[i // 2]}) for i in range(8)]
     return [*pictured, Query(8, "what", "yes", "q", {})]
 
 
 def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Query]) -> None:
     good, bad = visible(queries, CONFIG, looks=True)
     assert [q.index for q in good] == [0, 1, 2, 3] and len(bad) == 5
-    assert "2.png" in str(bad[0]) and "gone.png" in str(bad[2]) and str(bad[4]) == "question 8 has no picture"
+    assert "2.png" in str(bad[0]) and "gone.png" in str(bad[2]) and str(bad[4]) == "question 8 has no image"
     good, bad = visible(queries, CONFIG, looks=False)
     assert [q.index for q in good] == list(range(8)) and len(bad) == 1
 
@@ -46,8 +46,8 @@ def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Quer
 def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatch: pytest.MonkeyPatch) -> None:
     split = TaskSplit(queries, queries[2:6], queries[:2], [DataError("a record")])
     monkeypatch.setattr(data, "_load", lambda data, folder: split)
-    model = CnnMlpModel(settled(CONFIG, queries))
-    loaded = NeuralData("clevr").load(model, "folder")
+    model = CnnMlpModel(config_from_data(CONFIG, queries))
+    loaded = AnswerNetworkData("clevr").load(model, "folder")
     assert [len(part) for part in (loaded.train, loaded.valid, loaded.test)] == [4, 2, 2]
     assert len(loaded.bad) == 4  # each image once
     assert len(model.collate(loaded.train).types) == 4
@@ -55,4 +55,4 @@ def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatc
         model.collate(queries)
     split.train[:] = queries[4:]
     with pytest.raises(DataError, match=r"no question to learn from; the first: .*2\.png"):
-        NeuralData("clevr").load(model, "folder")
+        AnswerNetworkData("clevr").load(model, "folder")

@@ -12,7 +12,7 @@ from torch import nn
 
 from nsreason.models.answer_networks.mlp import parameters
 from nsreason.models.answer_networks.models import MlpModel
-from nsreason.models.answer_networks.network import Neural
+from nsreason.models.answer_networks.network import AnswerNetwork
 from nsreason.models.answer_networks.relation_network import RelationNetwork
 from nsreason.queries.query import Query
 from nsreason.registry import MODELS
@@ -28,15 +28,15 @@ RIVALS = ("cnn-lstm", "cnn-lstm-sa", "cnn-mlp", "lstm", "mlp", "question-type", 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def made(name: str, kind: str = "rows", **changes: Any) -> Neural:
+def made(name: str, kind: str = "rows", **changes: Any) -> AnswerNetwork:
     torch.manual_seed(0)
-    model: Neural = model_class(name)(replace(network_config(kind), **changes))
+    model: AnswerNetwork = model_class(name)(replace(network_config(kind), **changes))
     if name == "question-type":
         model.loss(model.collate(queries(kind, 100)))
     return model.eval()
 
 
-def logits(model: Neural, found: list[Query]) -> torch.Tensor:
+def logits(model: AnswerNetwork, found: list[Query]) -> torch.Tensor:
     with torch.no_grad():
         return model(model.collate(found))
 
@@ -46,7 +46,9 @@ def changed(found: list[Query], rows: Any = None, **changes: Any) -> list[Query]
     seen = {} if rows is None else {"rows": rows}
     return [
         replace(
-            q, seen={kind: seen[kind](value) if kind in seen else value for kind, value in q.seen.items()}, **changes
+            q,
+            inputs={kind: seen[kind](value) if kind in seen else value for kind, value in q.inputs.items()},
+            **changes,
         )
         for q in found
     ]
@@ -93,7 +95,7 @@ def test_an_unknown_type_gets_the_mode_of_all() -> None:
     assert reply.answer == max(set(answers), key=answers.count)
 
 
-@pytest.mark.parametrize("kind", ["rows", "picture", "sentences", "links"])
+@pytest.mark.parametrize("kind", ["rows", "image", "sentences", "links"])
 def test_the_perceptron_is_as_large_as_the_relation_network(kind: str) -> None:
     rival, own = made("mlp", kind), made("relation-network", kind)
     assert parameters(rival.answerer) == pytest.approx(parameters(own.answerer), rel=0.05)
@@ -109,7 +111,7 @@ def test_it_is_so_in_the_papers_sizes(name: str) -> None:
         config, relation=replace(config.relation, condition=11, **sizes), places=10, types=("a",), answers=("b",)
     )
     with torch.device("meta"):
-        rival, own = MlpModel(replace(config, sees="rows")).answerer, RelationNetwork(config.relation)
+        rival, own = MlpModel(replace(config, input="rows")).answerer, RelationNetwork(config.relation)
     assert parameters(rival) == pytest.approx(parameters(own), rel=0.05)
 
 
@@ -177,7 +179,7 @@ def test_counting_is_done_in_one_pass_and_whatever_the_batches(tmp_path: Path) -
     assert model.nothing.item() == 0
 
 
-@pytest.mark.parametrize(("kind", "lr"), [("picture", 5e-3), ("sentences", 1e-2), ("links", 2e-2)])
+@pytest.mark.parametrize(("kind", "lr"), [("image", 5e-3), ("sentences", 1e-2), ("links", 2e-2)])
 def test_the_relation_network_learns_from_everything_that_it_sees(kind: str, lr: float, tmp_path: Path) -> None:
     recipe = parse_recipe(RECIPE.format(name="relation-network", epochs=9), overrides=[f"training.lr={lr}"])
     recipe = replace(recipe, model_config=network_config(kind))

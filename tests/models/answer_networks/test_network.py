@@ -15,8 +15,14 @@ from nsreason.data.links import read_links
 from nsreason.errors import DataError, RecipeError
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import LstmModel, MlpModel, RelationNetworkModel
-from nsreason.models.answer_networks.network import NeuralBatch, NeuralConfig, linked, settled, unordered
-from nsreason.queries.image import Picture
+from nsreason.models.answer_networks.network import (
+    AnswerNetworkBatch,
+    AnswerNetworkConfig,
+    config_from_data,
+    linked,
+    unordered,
+)
+from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from tests.support.toy_queries import KINDS, TINY, network_config, queries
 
@@ -37,14 +43,14 @@ def made(kind: str = "rows", **changes: Any) -> RelationNetworkModel:
 
 def test_words_answers_types_and_sizes_are_found_in_what_is_learned_from() -> None:
     wide = query("2", "How many RED ones?", "count", rows=np.zeros((6, 5), np.float32))
-    config = settled(TINY, iter([query(), wide, query(None, "unanswered?")]))
+    config = config_from_data(TINY, iter([query(), wide, query(None, "unanswered?")]))
     assert config.answers == ("2", "cube") and config.types == ("count", "echo") and config.places == 6
     assert config.words == ("?", "cube", "how", "many", "ones", "red", "say", "unanswered")
     relation = config.relation
     assert (relation.objects, relation.condition, relation.classes) == (5, TINY.question.units, 2)
     spare = replace(TINY, relation=replace(TINY.relation, classes=29))
-    assert settled(spare, [query()]).relation.classes == 29
-    assert settled(config, [query(), wide]).answers == config.answers
+    assert config_from_data(spare, [query()]).relation.classes == 29
+    assert config_from_data(config, [query(), wide]).answers == config.answers
 
 
 def test_sizes_of_each_kind_of_thing_to_look_at() -> None:
@@ -52,27 +58,27 @@ def test_sizes_of_each_kind_of_thing_to_look_at() -> None:
     sizes = {k: (c.places, c.relation.objects, c.relation.condition, c.relation.classes) for k, c in found.items()}
     assert sizes == {
         "rows": (3, 5, 12, 3),
-        "picture": (16, 8, 2, 2),
+        "image": (16, 8, 2, 2),
         "sentences": (5, 13, 12, 3),
         "links": (4, 6, 0, 16),
     }
-    assert found["links"].answers == () and found["picture"].words == ()
+    assert found["links"].answers == () and found["image"].words == ()
     assert {"ann", "went", "cellar", "where"} <= set(found["sentences"].words)  # of the story, and of the question
 
 
 def test_what_a_network_cannot_be_settled_by() -> None:
     with pytest.raises(DataError, match="there is no query"):
-        settled(TINY, [])
+        config_from_data(TINY, [])
     with pytest.raises(DataError, match="no query has an answer"):
-        settled(TINY, [query(None)])
+        config_from_data(TINY, [query(None)])
     with pytest.raises(DataError, match="question 7 has no 'rows' to look at; it has scene"):
-        settled(TINY, [query(scene=None)])
+        config_from_data(TINY, [query(scene=None)])
     with pytest.raises(DataError, match="has no 'bits' to look at; it has rows"):
-        settled(replace(TINY, asks="bits"), [query()])
+        config_from_data(replace(TINY, asks="bits"), [query()])
     with pytest.raises(RecipeError, match=r"give `settled\(config, queries\)`"):
         RelationNetworkModel(TINY)
-    with pytest.raises(RecipeError, match=r"turn: 0\.1, shift: 1\.5"):
-        NeuralConfig(turn=0.1, shift=1.5)
+    with pytest.raises(RecipeError, match=r"rotate: 0\.1, translate: 1\.5"):
+        AnswerNetworkConfig(rotate=0.1, translate=1.5)
 
 
 # --- batches -----------------------------------------------------------------------------------------------------
@@ -81,12 +87,12 @@ def test_what_a_network_cannot_be_settled_by() -> None:
 def test_rows_are_padded_and_masked_only_where_they_must_be() -> None:
     model = made()
     full = model.collate(queries("rows", 4))
-    assert full.seen is not None and full.seen.shape == (4, 3, 5) and full.mask is None
+    assert full.inputs is not None and full.inputs.shape == (4, 3, 5) and full.mask is None
     two = np.arange(10, dtype=np.float64).reshape(2, 5)
     batch = model.collate([query(rows=two), query(), query(rows=np.zeros((0, 5)))])
-    assert batch.seen is not None and batch.mask is not None and len(batch) == 3
-    assert batch.seen.dtype == torch.float32 and batch.seen[0, :2].tolist() == two.tolist()
-    assert not batch.seen[0, 2].any() and batch.mask.tolist() == [[True, True, False], [True] * 3, [False] * 3]
+    assert batch.inputs is not None and batch.mask is not None and len(batch) == 3
+    assert batch.inputs.dtype == torch.float32 and batch.inputs[0, :2].tolist() == two.tolist()
+    assert not batch.inputs[0, 2].any() and batch.mask.tolist() == [[True, True, False], [True] * 3, [False] * 3]
     more = model.collate([query(rows=np.ones((5, 5))), query()])  # more than in what was learned from
     assert more.mask is not None and more.mask.sum(1).tolist() == [5, 3]
 
@@ -94,34 +100,34 @@ def test_rows_are_padded_and_masked_only_where_they_must_be() -> None:
 def test_padding_changes_no_answer() -> None:
     model = made().eval()
     found = queries("rows", 5)
-    small = replace(found[0], seen={"rows": found[0].seen["rows"][:2]})
+    small = replace(found[0], inputs={"rows": found[0].inputs["rows"][:2]})
     alone = model.predict(model.collate([small]))[0]
     beside = model.predict(model.collate([*found, small]))[-1]
     assert alone.scores == pytest.approx(beside.scores, abs=1e-6)
 
 
 def test_pictures_sentences_and_bits() -> None:
-    batch = made("picture").collate(found := queries("picture", 3))
-    assert batch.seen is not None and batch.seen.shape == (3, 3, 16, 16) and batch.seen.dtype == torch.uint8
+    batch = made("image").collate(found := queries("image", 3))
+    assert batch.inputs is not None and batch.inputs.shape == (3, 3, 16, 16) and batch.inputs.dtype == torch.uint8
     assert batch.asked is not None and batch.asked.dtype == torch.float32
-    assert batch.asked.tolist() == [q.seen["bits"].tolist() for q in found]
+    assert batch.asked.tolist() == [q.inputs["bits"].tolist() for q in found]
     model = made("sentences")
     told = tuple(f"Ann went to the {place}" for place in ("barn", "barn", "attic", "attic", "zoo", "cellar now"))
     batch = model.collate([query("barn", "Where is Ann?", sentences=told), query("barn", "Where?", sentences=told[:1])])
-    assert batch.seen is not None and batch.seen.shape == (2, 5, 6)  # the last five, of six words at most
+    assert batch.inputs is not None and batch.inputs.shape == (2, 5, 6)  # the last five, of six words at most
     words = model.vocabulary
-    assert batch.seen[0, 0].tolist() == [*words.encode("ann went to the barn"), 0]
-    assert batch.seen[0, 3].tolist() == [*words.encode("ann went to the"), 1, 0]  # a zoo is unknown
-    assert batch.seen[0, 4].tolist()[-2:] == [words.numbers["cellar"], 1] and not batch.seen[1, 1:].any()
+    assert batch.inputs[0, 0].tolist() == [*words.encode("ann went to the barn"), 0]
+    assert batch.inputs[0, 3].tolist() == [*words.encode("ann went to the"), 1, 0]  # a zoo is unknown
+    assert batch.inputs[0, 4].tolist()[-2:] == [words.numbers["cellar"], 1] and not batch.inputs[1, 1:].any()
     assert batch.asked is not None and batch.asked[1].tolist() == [*words.encode("where?"), 0, 0]
     story = query("barn", "Where?", sentences=())
-    assert made("sentences").collate([story]).seen.shape == (1, 1, 1)  # type: ignore[union-attr]
+    assert made("sentences").collate([story]).inputs.shape == (1, 1, 1)  # type: ignore[union-attr]
 
 
 def test_a_blind_network_needs_nothing_to_look_at() -> None:
     model = LstmModel(network_config("rows"))
     batch = model.collate([query(scene=None)])
-    assert batch.seen is None and batch.mask is None and len(model.predict(batch)) == 1
+    assert batch.inputs is None and batch.mask is None and len(model.predict(batch)) == 1
 
 
 def test_unknown_words_answers_and_types() -> None:
@@ -138,21 +144,21 @@ def test_queries_that_a_network_cannot_look_at() -> None:
     model = made()
     with pytest.raises(DataError, match="at least one question"):
         model.collate([])
-    with pytest.raises(DataError, match="question 7 has no 'rows' to look at; it has picture"):
-        model.collate([query(), query(picture=None)])
+    with pytest.raises(DataError, match="question 7 has no 'rows' to look at; it has image"):
+        model.collate([query(), query(image=None)])
     with pytest.raises(DataError, match=r"question 7: 'rows' of shape \(3, 4\); the network was made for 5 features"):
         model.collate([query(), query(rows=np.zeros((3, 4)))])
     with pytest.raises(DataError, match=r"'bits' of shape \(3,\); the network was made for 2"):
-        made("picture").collate([query(picture=Picture(None, pixels=np.zeros((2, 2, 3), np.uint8)), bits=np.zeros(3))])
+        made("image").collate([query(image=QueryImage(None, pixels=np.zeros((2, 2, 3), np.uint8)), bits=np.zeros(3))])
     with pytest.raises(DataError, match="the links '0-9'"):
         made("links").collate([query("0-9", rows=np.zeros((4, 6)))])
 
 
 def test_a_batch_moves_as_a_whole() -> None:
-    batch = made("picture").collate(queries("picture", 2))
+    batch = made("image").collate(queries("image", 2))
     moved = batch.to("meta")
-    assert isinstance(moved, NeuralBatch) and moved.mask is None
-    assert {t.device.type for t in (moved.seen, moved.asked, moved.targets, moved.types) if t is not None} == {"meta"}
+    assert isinstance(moved, AnswerNetworkBatch) and moved.mask is None
+    assert {t.device.type for t in (moved.inputs, moved.asked, moved.targets, moved.types) if t is not None} == {"meta"}
 
 
 # --- losses ------------------------------------------------------------------------------------------------------
@@ -175,7 +181,7 @@ def test_the_loss_is_the_cross_entropy_and_unknown_answers_cost_nothing() -> Non
 
 def test_accuracies_are_those_of_the_replies_and_of_each_type() -> None:
     spare = replace(KINDS["rows"], relation=replace(TINY.relation, classes=50))  # most of what it says has no name
-    model = made(relation=settled(spare, queries("rows", 100)).relation).eval()
+    model = made(relation=config_from_data(spare, queries("rows", 100)).relation).eval()
     found = [*queries("rows", 40), query("cube", kind="new")]
     batch = model.collate(found)
     right = [reply.right(q) for reply, q in zip(model.predict(batch), found, strict=True)]
@@ -208,7 +214,7 @@ def test_the_loss_of_links_is_summed_over_pairs_and_averaged_over_scenes() -> No
 
 def test_replies_are_the_likeliest_of_the_answers_with_their_probabilities() -> None:
     spare = replace(TINY.relation, classes=7)
-    model = RelationNetworkModel(settled(replace(TINY, relation=spare), queries("rows", 100))).eval()
+    model = RelationNetworkModel(config_from_data(replace(TINY, relation=spare), queries("rows", 100))).eval()
     batch = model.collate(queries("rows", 9))
     logits = model(batch)
     assert logits.shape == (9, 7)
@@ -236,17 +242,17 @@ def test_unordered_pairs_are_half_of_them() -> None:
     assert unordered(4, torch.device("cpu")).tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
     model = made("links", pairs="unordered").eval()
     batch = model.collate(queries("links", 3))
-    assert batch.seen is not None
-    expected = model.answerer(batch.seen, None, None, pairs=unordered(4, torch.device("cpu")))
-    assert torch.equal(model(batch), expected) and not torch.allclose(expected, model.answerer(batch.seen))
+    assert batch.inputs is not None
+    expected = model.answerer(batch.inputs, None, None, pairs=unordered(4, torch.device("cpu")))
+    assert torch.equal(model(batch), expected) and not torch.allclose(expected, model.answerer(batch.inputs))
 
 
 # --- pictures that are moved ---------------------------------------------------------------------------------------
 
 
 def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
-    model = made("picture", turn=0.2, shift=0.2)
-    pictures = model.collate(queries("picture", 6)).seen
+    model = made("image", rotate=0.2, translate=0.2)
+    pictures = model.collate(queries("image", 6)).inputs
     assert pictures is not None
     torch.manual_seed(3)
     moved = model._moved(pictures)
@@ -257,15 +263,13 @@ def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
     assert torch.equal(moved, again) and not torch.equal(moved, other)
     assert not torch.allclose(moved, pictures / 255, atol=0.1)
     assert model.eval()._moved(pictures) is pictures
-    assert made("picture")._moved(pictures) is pictures  # nothing to be done, and no random number drawn
+    assert made("image")._moved(pictures) is pictures  # nothing to be done, and no random number drawn
 
 
 def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
     """A dot in the middle stays within the shift, which is a share of the side, and the shift is reached."""
-    model = made(
-        "picture", grid=GridConfig((4,), 65), relation=replace(TINY.relation, objects=6, condition=2, classes=2)
-    )
-    model.config = replace(model.config, shift=0.25)
+    model = made("image", grid=GridConfig((4,), 65), relation=replace(TINY.relation, objects=6, condition=2, classes=2))
+    model.config = replace(model.config, translate=0.25)
     dot = torch.zeros(1, 3, 65, 65, dtype=torch.uint8)
     dot[:, :, 32, 32] = 255
     torch.manual_seed(0)
@@ -276,7 +280,7 @@ def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
     for axis in (1, 2):
         away = (moved.sum(3 - axis) * along).sum(1).abs()
         assert 0.9 * 65 / 4 < away.max() <= 65 / 4 + 1e-3
-    model.config = replace(model.config, shift=0.0, turn=math.pi / 8)
+    model.config = replace(model.config, translate=0.0, rotate=math.pi / 8)
     dot.zero_()[:, :, 32, 56] = 255  # 24 to the right of the middle
     moved = model._moved(dot.expand(400, -1, -1, -1))[:, 0]
     heights, widths = (moved.sum(2) * along).sum(1), (moved.sum(1) * along).sum(1)
@@ -292,7 +296,7 @@ def test_half_precision_does_for_everything_that_is_looked_at(
 ) -> None:
     torch.manual_seed(0)
     config = network_config(kind)
-    config = replace(config, turn=0.05, shift=0.05) if kind == "picture" else config
+    config = replace(config, rotate=0.05, translate=0.05) if kind == "image" else config
     model = model_class(config)
     batch = model.collate(queries(kind, 8))
     exact = model.eval().loss(batch).loss
@@ -306,6 +310,6 @@ def test_half_precision_does_for_everything_that_is_looked_at(
 
 
 def test_settings_of_other_rows_are_refused() -> None:
-    config = NeuralConfig(sees="rows", asks="nothing", exchange=90)
-    with pytest.raises(DataError, match="exchange and mirror are of 90 columns, the rows have 6"):
-        settled(config, [query("0-1", None, rows=np.zeros((4, 6), np.float32))])
+    config = AnswerNetworkConfig(input="rows", asks="nothing", permute_columns=90)
+    with pytest.raises(DataError, match="permute_columns and sign_flip are of 90 columns, the rows have 6"):
+        config_from_data(config, [query("0-1", None, rows=np.zeros((4, 6), np.float32))])

@@ -103,7 +103,7 @@ def test_seeing_images_is_what_batches_see(split: Split) -> None:
     views = views_of(split.held_out)
     seen = made.see_images([(v.image, v.detections) for v in views])
     assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
-    assert torch.equal(seen.concepts, made.look(views).concepts) and not seen.concepts.requires_grad
+    assert torch.equal(seen.concepts, made.perceive(views).concepts) and not seen.concepts.requires_grad
     bare = replace(views[0].detections, masks=None)
     assert len(made.see_images([(views[0].image, bare)])) == 1
 
@@ -144,7 +144,7 @@ def test_a_checkpoint_sees_alike(split: Split, tmp_path: Path) -> None:
     loaded = load_model(path)
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
     views = views_of(split.held_out)
-    assert torch.equal(loaded.look(views).concepts, made.look(views).concepts)
+    assert torch.equal(loaded.perceive(views).concepts, made.perceive(views).concepts)
 
 
 def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_is_of_the_other_kind_is_refused(split: Split) -> None:
     with pytest.raises(DataError, match=r"knows state descriptions .*, an example is an image"):
         knows.collate(split.train[:1])
     with pytest.raises(DataError, match=r"sees images .*, an example is a state description"):
-        sees.look(describe_scenes([scene], knows.config.state))
+        sees.perceive(describe_scenes([scene], knows.config.state))
     with pytest.raises(DataError, match="knows state descriptions"):
         knows.see_images([view(scene)])
     with pytest.raises(DataError, match="no scene to look at"):

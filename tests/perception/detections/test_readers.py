@@ -14,16 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsreason.errors import DataError
-from nsreason.perception.detections import readers as module
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.detections.rle import decode_masks, encode_masks
 from tests.support.detection_files import make, write
-
-
-def test_public_names_exist() -> None:
-    assert all(hasattr(module, name) for name in module.__all__)
-    assert module.__all__ == sorted(module.__all__)
 
 
 def test_where_keeps_everything_together() -> None:

@@ -29,7 +29,7 @@ from nsreason.programs.dialects.registry import (
 )
 from nsreason.programs.program import Call, Program
 from nsreason.programs.text_reader import parse_program
-from nsreason.programs.text_writer import show
+from nsreason.programs.text_writer import format_program
 from nsreason.scenes.scene import Scene
 from tests.support.strategies import programs
 
@@ -151,7 +151,7 @@ def test_any_domain_with_native_names_is_read_and_written() -> None:
     nodes = [node("all"), node("is_kind", 0, value="book"), node("the", 1), node("next", 2, value="above")]
     nodes.append(node("many", 3, value="kind"))
     program = from_clevr(nodes, domain)
-    assert show(program) == "distinct[kind](relate[above](unique(filter[book](scene()))))"
+    assert format_program(program) == "distinct[kind](relate[above](unique(filter[book](scene()))))"
     assert [dict(n) for n in to_clevr(program)] == nodes
     with pytest.raises(ConversionError, match="data set of 'shelf' has no function for 'count'"):
         to_clevr(parse_program("count(scene)", domain))
@@ -222,7 +222,7 @@ def test_ns_vqa_writes_shared_calls_twice() -> None:
 def test_ns_vqa_cannot_nest_ops_of_two_inputs() -> None:
     with pytest.raises(ConversionError, match=r"one op of two inputs at most .* has 2: union, less"):
         to_ns_vqa(parse_program(LESS))
-    assert show(from_ns_vqa("union union scene scene scene")) == "union(union(scene(), scene()), scene())"
+    assert format_program(from_ns_vqa("union union scene scene scene")) == "union(union(scene(), scene()), scene())"
 
 
 @pytest.mark.parametrize(
