@@ -1,0 +1,70 @@
+"""Names that the project no longer uses, counted room by room: `python -m tests.support.names [FOLDER ...]`.
+
+A variable says what it holds (`record`, `spelling`, `detections`), and a class has the term of the field.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.layers import PARTS, ROOT
+
+RETIRED = frozenset(
+    [
+        "told",
+        "found",
+        "held",
+        "made",
+        "looked",
+        "Looked",
+        "Made",
+        "Neural",
+        "NeuralConfig",
+        "NeuralData",
+        "rivals",
+        "sees",
+        "surfaces",
+        "computed_again",
+        "ReadScenes",
+        "Executed",
+        "Answering",
+        "Told",
+        "Facts",
+        "Held",
+        "Portion",
+        "Picture",
+        "Surface",
+    ]
+)
+
+
+def retired(path: Path) -> list[tuple[int, str]]:
+    """Each retired name in a file's code, with its line; texts and comments do not count."""
+    text = path.read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [(t.start[0], t.string) for t in tokens if t.type == tokenize.NAME and t.string in RETIRED]
+
+
+def counts(paths: Iterable[Path]) -> Counter[tuple[str, str]]:
+    """How often each name is in each file."""
+    return Counter((str(path.relative_to(ROOT)), name) for path in paths for _, name in retired(path))
+
+
+def main() -> None:
+    """Print the files that have any, with their counts."""
+    folders = sys.argv[1:] or [*PARTS, "benchmarks", "examples"]
+    by_file: dict[str, Counter[str]] = {}
+    for (file, name), n in counts(p for f in folders for p in sorted((ROOT / f).rglob("*.py"))).items():
+        by_file.setdefault(file, Counter())[name] += n
+    for file, names in by_file.items():
+        print(f"{sum(names.values()):5}  {file}  {', '.join(f'{k} {v}' for k, v in names.most_common())}")
+    print(f"{sum(sum(c.values()) for c in by_file.values()):5}  together")
+
+
+if __name__ == "__main__":
+    main()
