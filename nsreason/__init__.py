@@ -7,9 +7,10 @@ The names of `__all__` are looked up when they are first used, so that `import n
 
 from __future__ import annotations
 
-from importlib import import_module as _import_module
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING
+
+from .lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
     from .dsl.domain import Domain, load_domain
@@ -67,21 +68,6 @@ __all__ = [
     "trace",
 ]
 
-_NAMES = {
-    "dsl.domain": ("Domain", "load_domain"),
-    "dsl.ops": ("OPS", "op"),
-    "errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
-    "evaluation.evaluator": ("evaluate",),
-    "executors": ("Answer", "execute", "execute_batch", "trace"),
-    "language.describe": ("describe",),
-    "language.question_parser": ("parse_question", "readings"),
-    "programs.canonical": ("canonical", "equivalent"),
-    "programs.program": ("Call", "Program"),
-    "programs.text_reader": ("parse_program",),
-    "scenes.scene": ("Scene",),
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
 # In a checkout, executors/, perception/ and grammars/ lie beside this package; .typings/nsreason links to them.
 _links = _Path(__file__).resolve().parent.parent / ".typings" / "nsreason"
 if not (_Path(__file__).parent / "executors").is_dir() and _links.is_dir():
@@ -106,13 +92,22 @@ def ask(question: str, scene: Scene) -> Answer:
     return execute(parse_question(question, scene.domain), scene)
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'nsreason' has no attribute '{name}'")
-    found: object = getattr(_import_module(f".{home}", __name__), name)
-    globals()[name] = found
-    return found
+__getattr__ = _lazy_names(
+    __name__,
+    {
+        ".dsl.domain": ("Domain", "load_domain"),
+        ".dsl.ops": ("OPS", "op"),
+        ".errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
+        ".evaluation.evaluator": ("evaluate",),
+        ".executors": ("Answer", "execute", "execute_batch", "trace"),
+        ".language.describe": ("describe",),
+        ".language.question_parser": ("parse_question", "readings"),
+        ".programs.canonical": ("canonical", "equivalent"),
+        ".programs.program": ("Call", "Program"),
+        ".programs.text_reader": ("parse_program",),
+        ".scenes.scene": ("Scene",),
+    },
+)
 
 
 def __dir__() -> list[str]:

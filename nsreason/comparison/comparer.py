@@ -29,7 +29,7 @@ from ..io.files import sweep
 from ..io.locks import locked_folder
 from ..queries.query import Query, digest
 from ..reasoners.reasoner import FitRequest, Reasoner, reasoner_class
-from ..tasks import TaskSplit, make_task
+from ..tasks.task import TaskSplit, make_task
 from ..training.budget import Budget
 from ..training.failures import unexpected
 from .examples import choose, drawing, story

@@ -56,7 +56,7 @@ class FitRequest:
     """What there is to get ready with.
 
     Attributes:
-        task: its name; task_settings: those that `nsreason.tasks.make_task` takes.
+        task: its name; task_settings: those that `nsreason.tasks.task.make_task` takes.
         train: what may be learned from. valid: what may be used to choose, not to learn from.
         folder: the reasoner's own: what it learned stands there, and is found again when the work is taken up anew.
         budget: of learning.

@@ -1,90 +1,39 @@
-"""What reasoners are compared on: data sets as queries, to learn from and to be tested on.
+"""Data sets as queries, to learn from and to be tested on.
+
+    from nsreason.tasks import make_task
 
     task = make_task("clevr", {"held_out": 0.2})
     split = task.load("data/clevr")
     split.train, split.valid, split.test          # lists of Query
 
-A task is a frozen dataclass of its settings with one method, `load`. The table names them by dotted paths.
+A task is a frozen dataclass of its settings with one method, `load`. `nsreason.registry.TASKS` names them; your own is
+given as `module:Class`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from ..errors import DataError, NsreasonError, RecipeError
-from ..queries.query import Query
-from ..registry import TASKS, named
+from ..lazy import lazy_names
 
+if TYPE_CHECKING:
+    from .task import Task, TaskSplit, make_task, task_class
 
-@dataclass(frozen=True)
-class TaskSplit:
-    """The queries of a task.
+__all__ = [
+    "Task",
+    "TaskSplit",
+    "make_task",
+    "task_class",
+]
 
-    Attributes:
-        train: to learn from. valid: like them, but not learned from. test: what is reported.
-        bad: why records of the files cannot be used.
-        source: where it all comes from, for reports.
-    """
-
-    train: list[Query]
-    valid: list[Query]
-    test: list[Query]
-    bad: list[NsreasonError] = field(default_factory=list)
-    source: str = ""
-
-    @property
-    def held_out(self) -> list[Query]:
-        """What a training run is validated on."""
-        return self.valid
-
-
-class Task(Protocol):
-    """Settings of a data set's task; see above."""
-
-    @property
-    def recipes(self) -> dict[str, str]:
-        """For networks: what they look at (`rows`, `image`), the usual first -> a recipe."""
-
-    def load(self, folder: str | Path, /) -> TaskSplit:
-        """The queries of a folder.
-
-        Raises:
-            DataError: it lacks a file, or nothing in it can be used.
-        """
-
-
-def task_class(name: str) -> type[Any]:
-    """The class of a task, by its name in `TASKS` or, for one's own, as `module:Class`.
-
-    Raises:
-        RecipeError: there is no such task.
-    """
-    found: type[Any] = named("task", name, TASKS)
-    return found
-
-
-def make_task(name: str, settings: Mapping[str, Any] | None = None) -> Any:
-    """A task with settings as a recipe or the command line gives them.
-
-    Raises:
-        RecipeError: there is no such task, or it has no such setting.
-    """
-    from ..io.settings import to_dataclass
-
-    try:
-        return to_dataclass(settings or {}, task_class(name), f"task.{name}")
-    except ValueError as error:
-        raise RecipeError(f"task.{name}: {error}") from None
-
-
-def cut_valid(found: list[Query], share: float, scene: str | None = None) -> tuple[list[Query], list[Query]]:
-    """The first queries, and the last share of them; those about one thing (`seen[scene]`) stay together."""
-    if not 0 <= share < 1:
-        raise DataError(f"a share to validate on is from 0 to below 1, got {share}")
-    cut = len(found) - round(share * len(found))
-    while scene and 0 < cut < len(found) and found[cut].inputs[scene] is found[cut - 1].inputs[scene]:
-        cut -= 1
-    return found[:cut], found[cut:]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".task": (
+            "Task",
+            "TaskSplit",
+            "make_task",
+            "task_class",
+        ),
+    },
+)

@@ -10,7 +10,7 @@ from typing import Literal
 from ..data.babi import NAMES, TASKS, Story, hold_out, load_babi
 from ..errors import DataError
 from ..queries.query import Query
-from . import TaskSplit
+from .task import TaskSplit
 
 
 @dataclass(frozen=True)

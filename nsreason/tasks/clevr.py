@@ -16,7 +16,7 @@ from ..programs.question_types import QuestionTypes, nodes
 from ..queries.image import QueryImage
 from ..queries.query import Query
 from ..scenes.scene import Scene
-from . import TaskSplit, cut_valid
+from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)

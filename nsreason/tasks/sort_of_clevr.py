@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data import sort_of_clevr as data
 from ..queries.image import QueryImage
 from ..queries.query import Query
-from . import TaskSplit, cut_valid
+from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Literal
 from ..data import springs as data
 from ..data.links import spell_links
 from ..queries.query import Query
-from . import TaskSplit, cut_valid
+from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,85 @@
-"""A training loop that knows no model: recipes, checkpoints, curricula, devices."""
+"""A training loop that knows no model: recipes, checkpoints, curricula, devices.
+
+    from nsreason.training import load_recipe, new_model, train
+
+    recipe = load_recipe("clevr-state-quick")
+    result = train(new_model(recipe), train_examples, valid_examples, recipe, "runs/first")
+
+A model is a `torch.nn.Module` with `collate`, `loss` and `predict`; `Model` is the protocol. `nsreason.registry.MODELS`
+names them; your own is given as `module:Class`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .budget import Budget, read_budget
+    from .checkpoint import Checkpoint, load_checkpoint, load_model, load_weights, save_checkpoint
+    from .curriculum import Curriculum, Lesson
+    from .model import LossOut, Model, model_class
+    from .recipe import Recipe, Training, bundled_recipes, load_recipe, new_model, parse_recipe
+    from .trainer import TrainingResult, train
+
+__all__ = [
+    "Budget",
+    "Checkpoint",
+    "Curriculum",
+    "Lesson",
+    "LossOut",
+    "Model",
+    "Recipe",
+    "Training",
+    "TrainingResult",
+    "bundled_recipes",
+    "load_checkpoint",
+    "load_model",
+    "load_recipe",
+    "load_weights",
+    "model_class",
+    "new_model",
+    "parse_recipe",
+    "read_budget",
+    "save_checkpoint",
+    "train",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".budget": (
+            "Budget",
+            "read_budget",
+        ),
+        ".checkpoint": (
+            "Checkpoint",
+            "load_checkpoint",
+            "load_model",
+            "load_weights",
+            "save_checkpoint",
+        ),
+        ".curriculum": (
+            "Curriculum",
+            "Lesson",
+        ),
+        ".model": (
+            "LossOut",
+            "Model",
+            "model_class",
+        ),
+        ".recipe": (
+            "Recipe",
+            "Training",
+            "bundled_recipes",
+            "load_recipe",
+            "new_model",
+            "parse_recipe",
+        ),
+        ".trainer": (
+            "TrainingResult",
+            "train",
+        ),
+    },
+)

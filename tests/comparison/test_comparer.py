@@ -13,7 +13,7 @@ from nsreason.comparison.comparer import Plan, compare
 from nsreason.comparison.results import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.queries.query import accuracy
-from nsreason.tasks import make_task
+from nsreason.tasks.task import make_task
 from nsreason.training.budget import Budget, read_budget
 
 TOYS = "tests.support.toy_reasoners"

@@ -13,7 +13,7 @@ import pytest
 from nsreason.comparison.comparer import compare
 from nsreason.queries.query import accuracy
 from nsreason.reasoners.reasoner import FitRequest, reasoner_class
-from nsreason.tasks import make_task
+from nsreason.tasks.task import make_task
 from nsreason.training.budget import Budget
 
 DATA = Path(os.environ.get("NSREASON_DATA", ""))

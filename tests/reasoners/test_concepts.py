@@ -24,8 +24,8 @@ from nsreason.reasoners.fit import learn, seconds_per_example, within_budget
 from nsreason.reasoners.networks import Network, NetworkReasoner
 from nsreason.reasoners.reasoner import FitRequest
 from nsreason.scenes.scene import Scene
-from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
+from nsreason.tasks.task import TaskSplit
 from nsreason.training.budget import Budget
 from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.curriculum import Curriculum

@@ -27,8 +27,8 @@ from nsreason.reasoners.executing import Executing
 from nsreason.reasoners.reasoner import FitRequest, Reasoner, reasoner_class
 from nsreason.registry import REASONERS
 from nsreason.scenes.scene import Scene
-from nsreason.tasks import TaskSplit
 from nsreason.tasks.clevr import Clevr
+from nsreason.tasks.task import TaskSplit
 from nsreason.traces.trace import Trace
 from nsreason.training.budget import Budget
 

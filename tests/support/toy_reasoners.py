@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from nsreason.errors import DataError
 from nsreason.queries.query import Query, Reply
 from nsreason.reasoners.reasoner import FitRequest
-from nsreason.tasks import TaskSplit
+from nsreason.tasks.task import TaskSplit
 from nsreason.traces.trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]

@@ -21,7 +21,7 @@ from nsreason.io.image_tensors import write_png
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.registry import TASKS
-from nsreason.tasks import TaskSplit, cut_valid, make_task, task_class
+from nsreason.tasks.task import TaskSplit, cut_valid, make_task, task_class
 from nsreason.training.recipe import load_recipe
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import DataError, NsreasonError
 from ...queries.query import Query
-from ...tasks import TaskSplit, make_task
+from ...tasks.task import TaskSplit, make_task
 from .network import AnswerNetwork, AnswerNetworkConfig, config_from_data
 
 

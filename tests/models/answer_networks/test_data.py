@@ -16,7 +16,7 @@ from nsreason.models.answer_networks.models import CnnMlpModel
 from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
-from nsreason.tasks import TaskSplit
+from nsreason.tasks.task import TaskSplit
 
 CONFIG = AnswerNetworkConfig(input="image", grid=GridConfig(channels=(8,), size=16))
 
