@@ -34,7 +34,7 @@ from ..training.model import model_class
 from ..training.random_state import random_state, set_random_state
 from ..training.recipe import Recipe, new_model, read_recipe
 from ..training.run_log import Status
-from ..training.sampling import Plan
+from ..training.sampling import EpochPlan
 from ..training.trainer import Stopped, TrainingResult, train
 from .reasoner import FitRequest
 
@@ -95,7 +95,7 @@ def learn(
         begun = _Record(told, planned.to_dict())
         _write(record, begun)
     planned = read_recipe(begun.planned)
-    model, plan = new_model(planned), Plan(train_data, planned)
+    model, plan = new_model(planned), EpochPlan(train_data, planned)
     if begun.result is not None:
         result = begun.result.of(request.folder)
         if result.epochs > planned.training.epochs or result.steps > plan.steps:
@@ -170,7 +170,7 @@ def _write(path: Path, told: Any) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(told), indent=1))
 
 
-def _seen(plan: Plan, result: TrainingResult, recipe: Recipe) -> int:
+def _seen(plan: EpochPlan, result: TrainingResult, recipe: Recipe) -> int:
     """The examples of the run's steps; curricula do not admit all in all epochs."""
     whole = range(1, result.epochs + 1)
     rest = result.steps - sum(map(plan.steps_of, whole))

@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 _URGENCY: tuple[Stopped | None, ...] = (None, "time", "interrupted")
 
 
-class Held:
-    """A batch on its way through the wrappers, which would look into it (and convert it) were it not held."""
+class OpaqueBatch:
+    """Hide a batch from the wrappers around a model, which would inspect its fields and convert them."""
 
     __slots__ = ("batch", "out")
 
@@ -52,8 +52,8 @@ class LossModule(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, held: Held) -> Tensor:
-        out = held.out = self.model.loss(held.batch)
+    def forward(self, batch: OpaqueBatch) -> Tensor:
+        out = batch.out = self.model.loss(batch.batch)
         return out.loss
 
 

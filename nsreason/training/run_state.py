@@ -15,7 +15,7 @@ from ..io.decoding import Count, Seconds, decode_file, decode_plain
 from ..io.files import sweep
 from .checkpoint import Checkpoint
 from .recipe import Precision
-from .sampling import Plan
+from .sampling import EpochPlan
 
 REMEDY = "go on from another checkpoint, or begin in another folder"
 
@@ -52,7 +52,7 @@ class RunState(msgspec.Struct):
         return dict(zip(self.meter, held.tolist(), strict=True))
 
 
-def read_state(checkpoint: Checkpoint, plan: Plan) -> RunState:
+def read_state(checkpoint: Checkpoint, plan: EpochPlan) -> RunState:
     """Where the run of a checkpoint stands.
 
     Raises:

@@ -36,7 +36,7 @@ def cut(order: Indices, size: int) -> list[Indices]:
     return [order[at : at + size] for at in range(0, len(order), size)]
 
 
-class Plan:
+class EpochPlan:
     """The steps of a whole run, known before it begins.
 
     Attributes:
@@ -84,14 +84,14 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class Shard:
     """A device's part of a batch. `idle`: it has none, and takes an example that must not count."""
 
     batch: Any
     idle: bool = False
 
 
-def portions(
+def shards(
     data: Sequence[Any],
     updates: Sequence[Sequence[Indices]],
     collate: Callable[[Sequence[Any]], Any],
@@ -99,25 +99,25 @@ def portions(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
-) -> Iterator[list[Portion]]:
-    """For each update this device's portions, made by `workers` threads ahead of time, or as they are taken."""
+) -> Iterator[list[Shard]]:
+    """For each update this device's shards, collated by `workers` threads ahead of time, or as they are taken."""
 
-    def made(update: Sequence[Indices]) -> list[Portion]:
-        found = []
+    def shards_of(update: Sequence[Indices]) -> list[Shard]:
+        own_shards = []
         for batch in update:
             own = batch[rank::world]
             idle = not len(own)
-            found.append(Portion(collate([data[i] for i in (batch[:1] if idle else own).tolist()]), idle))
-        return found
+            own_shards.append(Shard(collate([data[i] for i in (batch[:1] if idle else own).tolist()]), idle))
+        return own_shards
 
     if not workers:
-        yield from map(made, updates)
+        yield from map(shards_of, updates)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="collate")
-    ahead: deque[Future[list[Portion]]] = deque()
+    ahead: deque[Future[list[Shard]]] = deque()
     try:
         for update in updates:
-            ahead.append(pool.submit(made, update))
+            ahead.append(pool.submit(shards_of, update))
             if len(ahead) > workers:
                 yield ahead.popleft().result()
         while ahead:

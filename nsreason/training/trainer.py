@@ -29,7 +29,7 @@ from torch import nn
 from ..errors import CheckpointError, TrainingError, did_you_mean
 from ..io.locks import locked_folder
 from .checkpoint import Checkpoint, check_model, check_recipe, load_checkpoint, load_weights, save_checkpoint
-from .devices import Devices, Held, LossModule, first_process, resolved
+from .devices import Devices, LossModule, OpaqueBatch, first_process, resolved
 from .model import LossOut, Model
 from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
@@ -37,7 +37,7 @@ from .random_state import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
 from .run_state import REMEDY, precision_of, read_state, sweep_run
-from .sampling import Plan, Portion, cut, portions
+from .sampling import EpochPlan, Shard, cut, shards
 
 Stopped = Literal["finished", "time", "interrupted"]
 
@@ -100,7 +100,7 @@ def train(
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     try:
-        plan = Plan(train_data, recipe)
+        plan = EpochPlan(train_data, recipe)
         with locked_folder(folder) if first_process() else contextlib.nullcontext():
             last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
             if last is None and (folder / "last.json").exists():
@@ -120,7 +120,7 @@ class _Run:
 
     progress: Progress | None = None
 
-    def __init__(self, model: Any, plan: Plan, recipe: Recipe, folder: Path, devices: Devices) -> None:
+    def __init__(self, model: Any, plan: EpochPlan, recipe: Recipe, folder: Path, devices: Devices) -> None:
         self.model, self.plan, self.recipe, self.folder, self.devices = model, plan, recipe, folder, devices
         self.training = recipe.training
         frozen = [frozen_names(model, lesson.freeze) for lesson in plan.curriculum.lessons]  # before anything starts
@@ -190,11 +190,11 @@ class _Run:
         training, devices = self.training, self.devices
         updates, length = self.plan.updates(self.epoch, self.done), self.plan.steps_of(self.epoch)
         frozen = self.frozen[self.plan.curriculum.index(self.epoch)]
-        made = portions(
+        batches = shards(
             data, updates, self.model.collate, rank=devices.rank, world=devices.world, workers=training.workers
         )
-        with contextlib.closing(made):  # type: ignore[type-var]
-            for update, own in zip(updates, made, strict=True):
+        with contextlib.closing(batches):  # type: ignore[type-var]
+            for update, own in zip(updates, batches, strict=True):
                 expected = sum(map(len, update))
                 reason = self._update(own, expected, frozen)
                 self.step += 1
@@ -211,7 +211,7 @@ class _Run:
                     self.save("last")
         return None
 
-    def _update(self, own: Sequence[Portion], expected: int, frozen: Sequence[nn.Parameter]) -> Stopped | None:
+    def _update(self, own: Sequence[Shard], expected: int, frozen: Sequence[nn.Parameter]) -> Stopped | None:
         """One step of the optimizer. Each loss is the mean of its count; the step is that of the mean over all
         counts, of all batches that are accumulated and of all devices.
         """
@@ -221,11 +221,11 @@ class _Run:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         counted = 0
-        for number, portion in enumerate(own, start=1):
-            held = Held(devices.move(portion.batch))
+        for number, shard in enumerate(own, start=1):
+            batch = OpaqueBatch(devices.move(shard.batch))
             with devices.no_sync(self.module, number < len(own)):
-                loss = self.module(held)
-                count = 0 if portion.idle else self._count(held.out)
+                loss = self.module(batch)
+                count = 0 if shard.idle else self._count(batch.out)
                 # Gradients are averaged over devices, hence times their number.
                 weight = count * devices.world / expected
                 devices.backward(loss if weight == 1 else loss * weight)

@@ -31,7 +31,7 @@ from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.curriculum import Curriculum
 from nsreason.training.curriculum import Lesson as Step
 from nsreason.training.recipe import load_recipe, new_model
-from nsreason.training.sampling import Plan
+from nsreason.training.sampling import EpochPlan
 from tests.support.toy_models import examples as points
 from tests.support.toy_recipes import toy
 
@@ -357,7 +357,7 @@ def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> No
     data = points(100)
     _, learned = learn(replace(toy(), curriculum=curriculum), told, data, [])
     few = sum(e.n_objects <= 3 for e in data)
-    assert few < 20 and learned.result.steps == Plan(data, learned.recipe).steps
+    assert few < 20 and learned.result.steps == EpochPlan(data, learned.recipe).steps
     epochs = learned.recipe.training.epochs  # more than ten, as half of them are short
     assert learned.examples == epochs // 2 * few + (epochs - epochs // 2) * 100
     assert 900 < learned.examples <= 1000
