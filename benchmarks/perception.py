@@ -44,17 +44,17 @@ def rendering(passes: int = 5) -> Iterator[tuple[str, str]]:
     """Pictures a second on one core: the median of some passes, and the best."""
     import torch
 
-    from nsreason.generators.clevr.images import picture_of
-    from nsreason.generators.clevr.scenes import generate_views
+    from nsreason.generators.clevr.images import render_scene
+    from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 
     torch.set_num_threads(1)
-    views = list(generate_views(30, 3))
+    views = list(generate_scenes_with_cameras(30, 3))
     for size in ((480, 320), (64, 64)):
         rates = []
         for _ in range(passes):
             began = time.perf_counter()
             for scene, camera in views:
-                picture_of(scene, camera, seed=3, size=size)
+                render_scene(scene, camera, seed=3, size=size)
             rates.append(len(views) / (time.perf_counter() - began))
         yield f"{size[0]} x {size[1]}", f"{sorted(rates)[passes // 2]:.1f} images/s (best {max(rates):.1f})"
 

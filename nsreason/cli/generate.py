@@ -169,10 +169,10 @@ def springs(
     if not max_links:
         options.refuse(context, ("stiffness",), "is of springs, of which --max-links 0 makes none")
     low, high = _range(stiffness)
-    from ..generators.springs.generate import Table, write_springs
+    from ..generators.springs.generate import SimulationConfig, write_springs
 
     try:
-        table = Table(links=(0, max_links), stiffness=(low, high))
+        table = SimulationConfig(links=(0, max_links), stiffness=(low, high))
     except ValueError as error:
         raise output.UsageError(str(error)) from None
     with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):

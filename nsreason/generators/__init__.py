@@ -6,18 +6,18 @@ for scene in generate_scenes(100, seed=7):
     records = generate_questions(scene, 10, seed=7)
 """
 
-from .clevr.dataset import Summary, write_dataset
+from .clevr.dataset import DatasetSummary, write_dataset
 from .clevr.families import SHAPES, Family, choose_families, families_of, read_families
 from .clevr.necessity import idle_calls
-from .clevr.questions import Asked, Balance, draw_questions, generate_questions, probe_questions
+from .clevr.questions import Balance, DrawnQuestion, draw_questions, generate_questions, probe_questions
 from .clevr.scenes import generate_scenes
 
 __all__ = [
     "SHAPES",
-    "Asked",
     "Balance",
+    "DatasetSummary",
+    "DrawnQuestion",
     "Family",
-    "Summary",
     "choose_families",
     "draw_questions",
     "families_of",

@@ -8,8 +8,8 @@ from hashlib import blake2b
 
 def derived(seed: int, *place: int | str) -> int:
     """A 64-bit seed for a place of a data set; other places have others, whatever their order or number."""
-    told = ":".join(map(str, (seed, *place))).encode()
-    return int.from_bytes(blake2b(told, digest_size=8).digest(), "big")
+    path = ":".join(map(str, (seed, *place))).encode()
+    return int.from_bytes(blake2b(path, digest_size=8).digest(), "big")
 
 
 def generator(seed: int, *place: int | str) -> random.Random:

@@ -1,18 +1,18 @@
-"""Sort-of-CLEVR: pictures of six flat shapes, with questions that need relations and questions that do not.
+"""Sort-of-CLEVR: images of six flat shapes, with questions that need relations and questions that do not.
 
     data = generate_sort_of_clevr(100, seed=7)
     data.images.shape, data.questions.shape          # (100, 75, 75, 3), (100, 20, 11)
     write_sort_of_clevr("data/sort", scenes=10_000, validation=200, seed=7)
 
-Each picture has one object of each color, a rectangle or a circle. A question is 11 bits: which color (6), relational
+Each image has one object of each color, a rectangle or a circle. A question is 11 bits: which color (6), relational
 or not (2), which of three questions (3). After Santoro et al., "A simple neural network module for relational
 reasoning", NIPS 2017, supplement D; sizes and colors are those that public reimplementations agree on.
 
 Three things that the paper leaves open are settled here: an object is never its own neighbour; where two objects of
-different shapes are equally near (or far), the picture is drawn anew, and `nearest` takes the first in the order of
+different shapes are equally near (or far), the image is drawn anew, and `nearest` takes the first in the order of
 the colors; no object stands on the middle row or column, so that left and top are never a matter of rounding.
 
-Legend: N pictures, K questions of each kind, Q = 2K questions.
+Legend: N images, K questions of each kind, Q = 2K questions.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ REACH = 5  # an object covers 11 x 11 pixels around its centre
 GAP = 12  # the least distance of two centres in x or in y: one pixel of paper stays between any two objects
 
 
-# --- one picture ------------------------------------------------------------------------------------------------------
+# --- one image --------------------------------------------------------------------------------------------------------
 
 
 def nearest(objects: Objects, color: int) -> int:
@@ -89,8 +89,8 @@ def answer_of(objects: Objects, kind: str, color: int) -> int:
         return int(y > MIDDLE)
     if kind == "count":  # with the object itself
         return ANSWERS.index("1") - 1 + int((objects[:, 2] == shape).sum())
-    told = {"shape": lambda: color, "nearest": lambda: nearest(objects, color)}
-    who = told.get(kind, lambda: furthest(objects, color))()
+    pickers = {"shape": lambda: color, "nearest": lambda: nearest(objects, color)}
+    who = pickers.get(kind, lambda: furthest(objects, color))()
     return ANSWERS.index(SHAPES[int(objects[who, 2])])
 
 
@@ -118,7 +118,7 @@ def _stamps() -> NDArray[np.bool_]:
 
 
 def draw_objects(objects: Objects) -> NDArray[np.uint8]:
-    """The picture of objects on white paper, (75, 75, 3)."""
+    """Draw objects on a white image, (75, 75, 3)."""
     image = np.full((SIZE, SIZE, 3), 255, np.uint8)
     stamps = _stamps()
     for (x, y, shape), color in zip(objects.tolist(), RGB, strict=True):
@@ -130,9 +130,9 @@ def draw_objects(objects: Objects) -> NDArray[np.uint8]:
 
 
 def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10) -> SortOfClevr:
-    """Pictures number `start` on, each with `questions_per_kind` relational and as many other questions.
+    """Generate images number `start` on, each with `questions_per_kind` relational and as many other questions.
 
-    Picture i and its questions depend on the seed and i alone. Questions are drawn with replacement.
+    Image i and its questions depend on the seed and i alone. Questions are drawn with replacement.
 
     Raises:
         ValueError: a number is negative.
@@ -140,7 +140,7 @@ def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questio
     if min(count, start, questions_per_kind) < 0:
         raise ValueError("count, start and questions_per_kind are 0 or more")
     n, k = count, questions_per_kind
-    made = SortOfClevr(
+    data = SortOfClevr(
         images=np.zeros((n, SIZE, SIZE, 3), np.uint8),
         objects=np.zeros((n, len(COLORS), 3), np.int16),
         questions=np.zeros((n, 2 * k, BITS), np.uint8),
@@ -149,21 +149,21 @@ def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questio
     )
     for i in range(n):
         draw = generator(seed, "sort-of-clevr", start + i)
-        made.objects[i] = _place(draw)
-        made.images[i] = draw_objects(made.objects[i])
+        data.objects[i] = _place(draw)
+        data.images[i] = draw_objects(data.objects[i])
         for q in range(2 * k):
             kind, color = draw.choice(PLAIN if q < k else RELATIONAL), draw.randrange(len(COLORS))
-            made.questions[i, q] = question_bits(kind, color)
-            made.answers[i, q] = answer_of(made.objects[i], kind, color)
-    return made
+            data.questions[i, q] = question_bits(kind, color)
+            data.answers[i, q] = answer_of(data.objects[i], kind, color)
+    return data
 
 
 def answer_counts(data: SortOfClevr) -> dict[str, dict[str, int]]:
     """How often each kind of question has each answer."""
-    told: dict[str, Counter[str]] = {kind: Counter() for kind in (*PLAIN, *RELATIONAL)}
+    by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in (*PLAIN, *RELATIONAL)}
     for bits, answer in zip(data.questions.reshape(-1, BITS), data.answers.reshape(-1).tolist(), strict=True):
-        told[read_question(bits)[0]][ANSWERS[answer]] += 1
-    return {kind: dict(sorted(counts.items())) for kind, counts in told.items()}
+        by_kind[read_question(bits)[0]][ANSWERS[answer]] += 1
+    return {kind: dict(sorted(counts.items())) for kind, counts in by_kind.items()}
 
 
 def write_sort_of_clevr(
@@ -175,10 +175,10 @@ def write_sort_of_clevr(
     questions_per_kind: int = 10,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Make a data set and write it: train.npz, validation.npz, settings.json, and sample.png, a picture of the first.
+    """Generate a data set: train.npz, validation.npz, settings.json, and sample.png, which shows the first image.
 
     Args:
-        scenes: all pictures; the last `validation` of them are withheld.
+        scenes: all images; the last `validation` of them are withheld.
         overwrite: put the data set in the place of one that is there.
 
     Returns:
@@ -194,13 +194,13 @@ def write_sort_of_clevr(
         raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
     generator = f"nsreason {__version__} generate sort-of-clevr"
     given = {"scenes": scenes, "validation": validation, "seed": seed, "questions_per_kind": questions_per_kind}
-    with new_dataset(out, given, generator=generator, overwrite=overwrite) as made:
-        made.counts["scenes"] = scenes
-        return _written(made.folder, generator, given)
+    with new_dataset(out, given, generator=generator, overwrite=overwrite) as dataset:
+        dataset.counts["scenes"] = scenes
+        return _written(dataset.folder, generator, given)
 
 
 def _written(folder: Path, generator: str, given: dict[str, int]) -> dict[str, Any]:
-    """Make the pictures and write them to a folder; returns the settings."""
+    """Generate the images and write them to a folder; returns the settings."""
     scenes, validation, seed, questions_per_kind = given.values()
     parts = [
         generate_sort_of_clevr(count, seed, start=start, questions_per_kind=questions_per_kind)
@@ -226,7 +226,7 @@ def _written(folder: Path, generator: str, given: dict[str, int]) -> dict[str, A
 
 
 def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int = 6) -> None:
-    """A PNG of one picture, enlarged, with its questions and answers beside it.
+    """Write a PNG of one image, enlarged, with its questions and answers beside it.
 
     Raises:
         DataError: the file cannot be written.
@@ -242,8 +242,8 @@ def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int 
     ]
     height = max(side, line * len(rows)) + 2 * margin
     sheet = Image.new("RGB", (side + 560 + 2 * margin, height), (244, 244, 242))
-    picture = Image.fromarray(data.images[index]).resize((side, side), Image.Resampling.NEAREST)
-    sheet.paste(picture, (margin, margin))
+    image = Image.fromarray(data.images[index]).resize((side, side), Image.Resampling.NEAREST)
+    sheet.paste(image, (margin, margin))
     draw, face = ImageDraw.Draw(sheet), ImageFont.load_default(size=15)
     for i, (question, answer) in enumerate(rows):
         draw.text((side + 2 * margin, margin + i * line), question, (40, 40, 40), font=face)

@@ -93,7 +93,7 @@ class Detector(nn.Module):
 
         In evaluation mode nothing is varied; the loss is then 1 - `quality`, of the batch. Metrics are, over all
         images: `quality` (panoptic quality: the IoU of matched masks, summed, over the mean number of objects found
-        and annotated), `found` (annotated objects of which a mask has an IoU of .5), `precision` (such masks among
+        and annotated), `recall` (annotated objects of which a mask has an IoU of .5), `precision` (such masks among
         those reported), `mask_iou` (of matched ones), `all_found` (images in which all objects and nothing else is
         found), and with classes `labels` (right ones among the matched).
         """
@@ -108,22 +108,22 @@ class Detector(nn.Module):
         return LossOut(sum(losses.values()), len(batch), {k: v.detach() * len(batch) for k, v in losses.items()})
 
     def _measure(self, batch: DetectionBatch, images: list[Tensor]) -> LossOut:
-        sums = dict.fromkeys(("iou", "matched", "found", "truth", "whole", "right"), 0.0)
+        sums = dict.fromkeys(("iou", "matched", "detections", "truth", "whole", "right"), 0.0)
         for (masks, _, labels), truth, wanted in zip(self._find(images), batch.masks, batch.labels, strict=True):
             iou, which = match_masks(masks, truth)
             hit = which >= 0
             matched = int(hit.sum())
             sums["iou"] += float(iou.sum())
             sums["matched"] += matched
-            sums["found"] += len(masks)
+            sums["detections"] += len(masks)
             sums["truth"] += len(truth)
             sums["whole"] += matched == len(truth) == len(masks)
             sums["right"] += int((labels[which[hit]] == wanted[hit]).sum())
-        mean = (sums["found"] + sums["truth"]) / 2
+        mean = (sums["detections"] + sums["truth"]) / 2
         metrics: dict[str, Any] = {
             "quality": (sums["iou"], mean),
-            "found": (sums["matched"], sums["truth"]),
-            "precision": (sums["matched"], sums["found"]),
+            "recall": (sums["matched"], sums["truth"]),
+            "precision": (sums["matched"], sums["detections"]),
             "mask_iou": (sums["iou"], sums["matched"]),
             "all_found": (sums["whole"], len(batch)),
         }

@@ -1,7 +1,7 @@
-"""Pictures of scenes in CLEVR's look, by ray casting: images, masks, depth.
+"""Render scenes in the style of CLEVR, by ray casting: images, masks, depth.
 
-    view = Camera.at(location, rules)             # nsreason.generators.clevr.placement
-    drawn = render(things, view, clevr_look())
+    camera = Camera.at(location, rules)           # nsreason.generators.clevr.placement
+    drawn = render(things, camera, clevr_style())
     drawn.image, drawn.masks, drawn.depth, drawn.boxes()
 
 H x W pixels, N things, K x K samples in each pixel. Rays are cast for all pixels at once; surfaces are shaded once for
@@ -24,12 +24,12 @@ from torch.nn.functional import interpolate
 
 from .ray_casting import FAR, STEPS, hits, unit
 from .shading import Shading
-from .style import Look, Thing, Vector, clevr_look
+from .style import RenderStyle, Thing, Vector, clevr_style
 
-COARSE = 200  # pictures wider than this have shadows on the ground at every second pixel, and in between their mean
+COARSE = 200  # images wider than this have shadows on the ground at every second pixel, interpolated in between
 
 
-class View(Protocol):
+class Camera(Protocol):
     """A pinhole camera; `axes` are its unit vectors right, up and forward, `focal` is in pixels of `width`."""
 
     @property
@@ -46,12 +46,12 @@ class View(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """A picture and what is where in it.
+    """An image, with the masks and depths of what it shows.
 
     Attributes:
         image: (H, W, 3) uint8.
         masks: (N, H, W) bool, the pixels of which a thing fills most; no two things share one.
-        whole: (N,) the pixels that each thing would fill if nothing stood before it and the picture had no edge.
+        whole: (N,) the pixels that each thing would fill if nothing stood before it and the image had no edge.
         depth: (H, W) float32, along the camera's view; of the ground where there is nothing, infinite above it.
     """
 
@@ -77,8 +77,8 @@ class Rendering:
 
 def render(
     things: Sequence[Thing],
-    view: View,
-    look: Look | None = None,
+    camera: Camera,
+    style: RenderStyle | None = None,
     *,
     width: int | None = None,
     height: int | None = None,
@@ -89,18 +89,18 @@ def render(
     """Draw things on the ground.
 
     Args:
-        width, height: of the picture, if not the camera's; the field of view across stays.
+        width, height: of the image, if not the camera's; the horizontal field of view stays.
         samples: K; 3 is as smooth as the eye asks for.
-        shadows: rays to each lamp from each point; default: 12, and 5 in a small picture, whose pixels are wider.
-        seed: of the noise in shadows and of the picture's grain.
+        shadows: rays to each lamp from each point; default: 12, and 5 in a small image, whose pixels are wider.
+        seed: of the noise in shadows and of the image's grain.
 
     Raises:
-        DomainError: the look has no such material or shape.
+        DomainError: the style has no such material or shape.
         ValueError: a number is below 1.
     """
-    look = look or clevr_look()
-    width = view.width if width is None else width
-    height = view.height if height is None else height
+    style = style or clevr_style()
+    width = camera.width if width is None else width
+    height = camera.height if height is None else height
     if shadows is None:
         shadows = 12 if width > COARSE else 5
     if min(width, height, samples, shadows) < 1:
@@ -109,23 +109,23 @@ def render(
     torch.set_num_threads(1)  # tensors this small are slower on several
     try:
         with torch.inference_mode():
-            return _Picture(things, view, look, width, height, samples, shadows, seed).draw()
+            return _ImageRenderer(things, camera, style, width, height, samples, shadows, seed).draw()
     finally:
         torch.set_num_threads(threads)
 
 
 def frames(
     moving: Callable[[float], Sequence[Thing]],
-    view: View,
+    camera: Camera,
     times: Iterable[float],
-    look: Look | None = None,
+    style: RenderStyle | None = None,
     *,
     width: int | None = None,
     height: int | None = None,
     samples: int = 2,
     seed: int = 0,
 ) -> Iterator[Rendering]:
-    """The pictures of a moving scene, one for each time.
+    """Render a moving scene, one image for each time.
 
     Args:
         moving: the things at a time, each time as many and in the same order: mask i of every frame is of thing i.
@@ -140,17 +140,17 @@ def frames(
         if number is not None and len(things) != number:
             raise ValueError(f"at time {time} there are {len(things)} things, {number} before")
         number = len(things)
-        yield render(things, view, look, width=width, height=height, samples=samples, seed=seed)
+        yield render(things, camera, style, width=width, height=height, samples=samples, seed=seed)
 
 
-class _Picture:
-    """One picture while it is made."""
+class _ImageRenderer:
+    """The state of one image while it is rendered."""
 
     def __init__(
         self,
         things: Sequence[Thing],
-        view: View,
-        look: Look,
+        camera: Camera,
+        style: RenderStyle,
         width: int,
         height: int,
         samples: int,
@@ -158,18 +158,18 @@ class _Picture:
         seed: int,
     ) -> None:
         for thing in things:
-            look.rounding(thing.shape)  # refuses what cannot be drawn, seen or not
-        self.things, self.look, self.k = things, look, samples
+            style.rounding(thing.shape)  # refuses what cannot be drawn, seen or not
+        self.things, self.style, self.k = things, style, samples
         self.width, self.height = width, height
         self.grain = torch.Generator().manual_seed(seed)
-        self.eye = torch.tensor(view.location, dtype=torch.float32)
-        self.axes = torch.tensor(view.axes, dtype=torch.float32)
-        self.focal = view.focal * width / view.width
+        self.eye = torch.tensor(camera.location, dtype=torch.float32)
+        self.axes = torch.tensor(camera.axes, dtype=torch.float32)
+        self.focal = camera.focal * width / camera.width
         own = torch.Generator().manual_seed(seed + 1)  # shadows take as many numbers as they need
-        self.shading = Shading(things, look, samples=shadows, generator=own)
+        self.shading = Shading(things, style, samples=shadows, generator=own)
 
     def rays(self, columns: Tensor, rows: Tensor) -> Tensor:
-        """(rows, columns, 3) directions through places of the picture, of length 1 along the view."""
+        """(rows, columns, 3) directions through places of the image, of length 1 along the view."""
         across = (columns - self.width / 2) / self.focal
         up = (self.height / 2 - rows) / self.focal
         right, upward, forward = self.axes
@@ -181,11 +181,11 @@ class _Picture:
         k, n = self.k, len(self.things)
         depth = torch.full((self.height * k, self.width * k), FAR)
         owner = torch.full((self.height * k, self.width * k), -1, dtype=torch.int16)
-        found: list[tuple[slice, slice, Tensor, Tensor] | None] = []
+        casts: list[tuple[slice, slice, Tensor, Tensor] | None] = []
         whole = np.zeros(n, np.float32)
         for i, thing in enumerate(self.things):
             cast = self._cast(thing)
-            found.append(cast)
+            casts.append(cast)
             if cast is None:
                 continue
             rows, columns, t, _ = cast
@@ -194,7 +194,7 @@ class _Picture:
             depth[rows, columns] = torch.where(nearer, t, depth[rows, columns])
             owner[rows, columns] = torch.where(nearer, i, owner[rows, columns])
         image, shown, coverage = self._ground(owner < 0), torch.zeros(n, self.height, self.width), []
-        for i, cast in enumerate(found):
+        for i, cast in enumerate(casts):
             coverage.append(None if cast is None else self._covered(i, cast, owner))
         self._mix(image, shown, coverage)
         middles = depth[k // 2 :: k, k // 2 :: k]
@@ -229,7 +229,7 @@ class _Picture:
         rays = self.rays(columns, rows)
         flat_rays = rays.reshape(-1, 3)
         steps = STEPS if self.width > COARSE else STEPS // 2
-        rounding = self.look.rounding(thing.shape)
+        rounding = self.style.rounding(thing.shape)
         t, normals = hits(thing, rounding, self.eye.expand_as(flat_rays), flat_rays, steps=steps)
         shape = rays.shape[:2]
         return slice(r0 * k, r1 * k), slice(c0 * k, c1 * k), t.view(shape), normals.view(*shape, 3)
@@ -265,7 +265,7 @@ class _Picture:
         )
 
     def _mix(self, image: Tensor, shown: Tensor, coverage: Sequence[tuple[Tensor, ...] | None]) -> None:
-        """Add the things to the ground's part of the picture; tell how much of each pixel each fills."""
+        """Add the things to the ground's part of the image; write how much of each pixel each fills to `shown`."""
         own = [(i, c) for i, c in enumerate(coverage) if c is not None]
         if not own:
             return
@@ -286,7 +286,7 @@ class _Picture:
             image = self.shading.ground(points.view(-1, 3)).view(h, w, 3)
         else:
             image = self.shading.open_ground(points.view(-1, 3)).view(h, w, 3) * self._shadows(bare)
-        image = torch.where(there[..., None], image, self.look.sky.mirrored)
+        image = torch.where(there[..., None], image, self.style.sky.mirrored)
         return image * bare_part[..., None]
 
     def _shadows(self, bare: Tensor) -> Tensor:
@@ -316,7 +316,7 @@ class _Picture:
 
     def _filtered(self, image: Tensor) -> Tensor:
         """The image as the camera's pixel filter blurs it."""
-        spread = self.look.blur * self.width / 480
+        spread = self.style.blur * self.width / 480
         if spread < 0.1:
             return image
         side = math.exp(-1 / (2 * spread**2))
@@ -331,12 +331,12 @@ class _Picture:
         """(H, W, 3) linear radiances as sRGB bytes, with a little grain."""
         x = self._filtered(image.clamp(0, 1))
         shown = torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp_min(1e-6) ** (1 / 2.4) - 0.055) * 255
-        if self.look.grain:
-            shown = shown + self.look.grain * torch.randn(shown.shape, generator=self.grain)
+        if self.style.grain:
+            shown = shown + self.style.grain * torch.randn(shown.shape, generator=self.grain)
         encoded: NDArray[np.uint8] = shown.round().clamp(0, 255).to(torch.uint8).numpy()
         return encoded
 
 
-def jittered_look(seed: int, index: int, look: Look | None = None) -> Look:
+def jittered_style(seed: int, index: int, style: RenderStyle | None = None) -> RenderStyle:
     """The lamps of image `index` of a data set made with `seed`."""
-    return (look or clevr_look()).jittered(random.Random(f"{seed} lamps {index}"))
+    return (style or clevr_style()).jittered(random.Random(f"{seed} lamps {index}"))

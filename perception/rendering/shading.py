@@ -2,7 +2,7 @@
 
 P points, L lamps, S places on a lamp, M pairs of a point and a thing. Radiances are linear, (..., 3). A lamp is a disc
 that faces the origin and shines as the cosine of the angle from its axis; a shadow is soft because only a part of the
-disc is hidden. All lamps and all things are reckoned with at once: for small pictures, calls are the cost.
+disc is hidden. All lamps and all things are reckoned with at once: for small images, calls are the cost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .ray_casting import FAR, Frames, covers, distances, dot, unit
-from .style import Look, Thing
+from .style import RenderStyle, Thing
 
 HORIZON = 0.08  # a mirror's roughness blurs the horizon over about so much, in radians
 AWAY = 1e-3  # shadow rays begin this far off their surface
@@ -31,15 +31,15 @@ class Lamps(NamedTuple):
     radius: Tensor
 
     @classmethod
-    def of(cls, look: Look) -> Lamps:
-        """The lamps of a look."""
-        told = list(look.lamps.values())
-        middle = torch.tensor([p.location for p in told], dtype=torch.float32).reshape(-1, 3)
-        radiance = torch.tensor([p.radiance for p in told], dtype=torch.float32).reshape(-1, 3)
+    def of(cls, style: RenderStyle) -> Lamps:
+        """The lamps of a style."""
+        lamps = list(style.lamps.values())
+        middle = torch.tensor([p.location for p in lamps], dtype=torch.float32).reshape(-1, 3)
+        radiance = torch.tensor([p.radiance for p in lamps], dtype=torch.float32).reshape(-1, 3)
         axis = unit(middle)
         side = unit(torch.linalg.cross(axis, axis.new_tensor([1e-3, 1e-3, 1.0]).expand_as(axis)))
         sides = torch.stack([side, torch.linalg.cross(axis, side)], dim=1)
-        return cls(middle, radiance, axis, sides, torch.tensor([p.radius for p in told], dtype=torch.float32))
+        return cls(middle, radiance, axis, sides, torch.tensor([p.radius for p in lamps], dtype=torch.float32))
 
     def towards(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """From points (P, 3) to each lamp: unit directions (L, P, 3), and what part of its radiance arrives (L, P)."""
@@ -59,15 +59,17 @@ class Lamps(NamedTuple):
 class Shading:
     """The things of one image, lit. `samples` places on each light decide how fine its shadows are."""
 
-    def __init__(self, things: Sequence[Thing], look: Look, *, samples: int, generator: torch.Generator) -> None:
-        self.things, self.look, self.generator = things, look, generator
-        self.lamps = Lamps.of(look)
-        self.sky = torch.tensor(look.sky.radiance, dtype=torch.float32)
+    def __init__(
+        self, things: Sequence[Thing], style: RenderStyle, *, samples: int, generator: torch.Generator
+    ) -> None:
+        self.things, self.style, self.generator = things, style, generator
+        self.lamps = Lamps.of(style)
+        self.sky = torch.tensor(style.sky.radiance, dtype=torch.float32)
         ring = (torch.arange(samples) + 0.5) / samples
         turn = torch.arange(samples) * math.pi * (3 - math.sqrt(5))  # a sunflower's seeds
         self.disc = ring.sqrt()[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)  # (S, 2)
         self.albedo = torch.tensor([t.color for t in things]).reshape(-1, 3)
-        self.kinds = [look.material(t.material) for t in things]
+        self.kinds = [style.material(t.material) for t in things]
         self.frames = Frames.of(things)
         self.reach = torch.tensor([t.reach for t in things])
         self.shapes = {s: torch.tensor([t.shape == s for t in things]) for s in sorted({t.shape for t in things})}
@@ -133,7 +135,7 @@ class Shading:
         below = points * points.new_tensor([1.0, 1.0, 0.0])
         ground = self.open_ground(below)
         left = self.near(points, normals, owners)[:, None]
-        return left * (up * self.sky + (1 - up) * self.look.ground * ground)
+        return left * (up * self.sky + (1 - up) * self.style.ground * ground)
 
     def open_ground(self, points: Tensor) -> Tensor:
         """(P, 3) the ground's radiance where nothing stands on it."""
@@ -148,7 +150,7 @@ class Shading:
 
     def surface(self, points: Tensor, normals: Tensor, views: Tensor, owners: Tensor) -> Tensor:
         """(P, 3) the radiance of things' surfaces, seen along unit `views`."""
-        albedo = self.albedo[owners] / self.look.ground
+        albedo = self.albedo[owners] / self.style.ground
         scattered = albedo * (self.lit(points, normals, owners) + self.around(points, normals, owners))
         diffuse = torch.tensor([m.diffuse for m in self.kinds])[owners][:, None]
         mirrors = torch.tensor([m.mirror for m in self.kinds])[owners]
@@ -180,7 +182,7 @@ class Shading:
             best = best.scatter_reduce(0, start, far, "amin")
             first = (far == best[start]) & (far < FAR)
             which[start[first]] = things[first]
-        seen = torch.full((len(points), 3), self.look.sky.mirrored)
+        seen = torch.full((len(points), 3), self.style.sky.mirrored)
         down = ((which < 0) & (ways[:, 2] < 2 * HORIZON)).nonzero().squeeze(-1)
         if len(down):
             start, way = points[down], ways[down]
@@ -196,5 +198,5 @@ class Shading:
             at = points[hit] + best[hit, None] * ways[hit]
             normals = unit(at - self.frames.centre[own])  # of balls: in a mirror that is enough
             light = self.lit(at, normals, own, shadows=False) + self.around(at, normals, own)
-            seen[hit] = self.albedo[own] / self.look.ground * light
+            seen[hit] = self.albedo[own] / self.style.ground * light
         return seen

@@ -1,4 +1,4 @@
-"""How rendered pictures look: lamps, ground, materials, edges. `look.toml` says what each number is."""
+"""The style of rendered images: lamps, ground, materials, edges. `style.toml` describes each number."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Material(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     glow: float
 
 
-class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The layout of `look.toml`."""
+class RenderStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The layout of `style.toml`."""
 
     jitter: float
     ground: float
@@ -49,7 +49,7 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     materials: dict[str, Material]
     shapes: dict[str, float]
 
-    def jittered(self, rng: random.Random) -> Look:
+    def jittered(self, rng: random.Random) -> RenderStyle:
         """The same with every lamp moved, as in each image of CLEVR."""
 
         def moved(lamp: Lamp) -> Lamp:
@@ -83,7 +83,7 @@ class Thing(msgspec.Struct, frozen=True):
     """An object to be drawn.
 
     Attributes:
-        shape, material: names that the look knows.
+        shape, material: names that the style knows.
         color: red, green and blue in 0..1; CLEVR's colours taken for linear ones, as its renderer took them.
         radius: of a sphere; half the edge of a cube; of a cylinder, which is as high as it is wide.
         centre: in world units.
@@ -105,7 +105,7 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 @functools.cache
-def clevr_look() -> Look:
-    """The look of CLEVR v1.0."""
-    text = resources.files(__package__).joinpath("look.toml").read_bytes()
-    return msgspec.toml.decode(text, type=Look)
+def clevr_style() -> RenderStyle:
+    """The style of CLEVR v1.0."""
+    text = resources.files(__package__).joinpath("style.toml").read_bytes()
+    return msgspec.toml.decode(text, type=RenderStyle)

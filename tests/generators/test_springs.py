@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from nsreason.cli.app import app
 from nsreason.data.springs import BALLS, FRAMES, NONE, RGB, ROD, SPRING, Springs, count_systems, read_springs
 from nsreason.errors import DataError
-from nsreason.generators.springs.draw import frame_picture, write_animation, write_strip
-from nsreason.generators.springs.generate import Table, generate_springs, make_scene, simulate, write_springs
+from nsreason.generators.springs.draw import frame_image, write_animation, write_strip
+from nsreason.generators.springs.generate import SimulationConfig, generate_springs, make_scene, simulate, write_springs
 from nsreason.generators.springs.scores import connection_scores, count_accuracy
 
 physics = pytest.mark.skipif(find_spec("mujoco") is None, reason="MuJoCo (the extra `physics`) is not installed")
@@ -69,7 +69,7 @@ def test_springs_give_way_but_hold_their_balls_near(data: Springs) -> None:
 
 
 def test_balls_stay_on_the_table_and_apart(data: Springs) -> None:
-    radius = Table().radius
+    radius = SimulationConfig().radius
     assert data.positions.min() > radius - 0.01 and data.positions.max() < 1 - radius + 0.01
     apart = distances(data) + np.eye(BALLS)
     assert apart.min() > 2 * radius - 0.02
@@ -176,9 +176,9 @@ def test_wrong_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         generate_springs(-1)
     with pytest.raises(ValueError, match="links are from 0 to 45"):
-        Table(links=(5, 3))
+        SimulationConfig(links=(5, 3))
     with pytest.raises(ValueError, match="a radius is above 0"):
-        Table(radius=0.3)
+        SimulationConfig(radius=0.3)
     with pytest.raises(ValueError, match="of 2 scenes, 3 cannot be withheld"):
         write_springs(tmp_path, scenes=2, validation=3)
 
@@ -205,11 +205,11 @@ def test_a_scene_counts_only_if_every_connection_is_right() -> None:
     found = connection_scores(told, truth)
     assert (found.scenes, found.all_correct) == (4, 0.5)
     assert found.pairs == pytest.approx(1 - 3 / 360)
-    assert found.found == pytest.approx(15 / 16) and found.right == pytest.approx(15 / 17)
+    assert found.recall == pytest.approx(15 / 16) and found.precision == pytest.approx(15 / 17)
     none = connection_scores(np.zeros_like(truth), truth)
-    assert (none.all_correct, none.found, none.right) == (0, 0, 0) and none.pairs > 0.9
+    assert (none.all_correct, none.recall, none.precision) == (0, 0, 0) and none.pairs > 0.9
     assert connection_scores(truth[:0], truth[:0]).all_correct == 0
-    assert set(found.to_dict()) == {"scenes", "all_correct", "pairs", "found", "right"}
+    assert set(found.to_dict()) == {"scenes", "all_correct", "pairs", "recall", "precision"}
     with pytest.raises(ValueError, match="alike"):
         connection_scores(told, truth[:2])
 
@@ -245,14 +245,14 @@ def still(links: np.ndarray[Any, Any]) -> Springs:
 
 def test_pictures_show_balls_and_links(tmp_path: Path) -> None:
     links = np.zeros((BALLS, BALLS), np.uint8)
-    bare = np.asarray(frame_picture(still(links), 0, 5))
+    bare = np.asarray(frame_image(still(links), 0, 5))
     for ball, rgb in enumerate(RGB):
         x = round(180 * (0.03 + 0.94 * (0.05 + 0.1 * ball)))
         assert np.abs(bare[90, x].astype(int) - rgb).max() < 12
     links[2, 7] = links[7, 2] = ROD
-    rod = np.asarray(frame_picture(still(links), 0, 5))
+    rod = np.asarray(frame_image(still(links), 0, 5))
     links[2, 7] = links[7, 2] = SPRING
-    spring = np.asarray(frame_picture(still(links), 0, 5))
+    spring = np.asarray(frame_image(still(links), 0, 5))
     assert (rod != bare).any() and (spring != bare).any() and (spring != rod).any()
     write_strip(tmp_path / "strip.png", still(links), 0, side=60)
     write_animation(tmp_path / "scene.gif", still(links), 0, side=60)

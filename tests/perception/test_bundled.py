@@ -16,8 +16,8 @@ from nsreason.data.scenes import load_scenes
 from nsreason.errors import CheckpointError, NsreasonError
 from nsreason.executors import spell
 from nsreason.generators import generate_questions
-from nsreason.generators.clevr.images import picture_of
-from nsreason.generators.clevr.scenes import generate_views
+from nsreason.generators.clevr.images import render_scene
+from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 from nsreason.io.image_tensors import read_image
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
@@ -91,8 +91,8 @@ def test_all_three_come_along_and_say_how_they_were_made() -> None:
 def drawn(seed: int, n: int) -> list[tuple[Scene, tuple[str, Tensor]]]:
     """Scenes that nothing was learned from, and their pictures."""
     out = []
-    for scene, camera in generate_views(n, seed):
-        picture = picture_of(scene, camera, seed=seed).image
+    for scene, camera in generate_scenes_with_cameras(n, seed):
+        picture = render_scene(scene, camera, seed=seed).image
         out.append((scene, (str(scene.image), torch.from_numpy(picture).permute(2, 0, 1))))
     return out
 

@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 import nsreason
 from nsreason.cli.app import app
 from nsreason.errors import CheckpointError
-from nsreason.generators.clevr.images import picture_of
-from nsreason.generators.clevr.scenes import generate_views
+from nsreason.generators.clevr.images import render_scene
+from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 from nsreason.io.image_tensors import read_transparent, transparency
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections.detections import Detections
@@ -90,8 +90,8 @@ def test_what_is_no_scene_is_told_with_the_reason(name: str, familiarity: Famili
 
 def test_new_renders_are_not_told_nor_are_their_copies(familiarity: Familiarity) -> None:
     """Renders of another seed, mirrored, a little lighter, smaller and larger: what users have."""
-    for scene, camera in generate_views(3, 77):
-        pixels = picture_of(scene, camera, seed=77).image
+    for scene, camera in generate_scenes_with_cameras(3, 77):
+        pixels = render_scene(scene, camera, seed=77).image
         image = Image.fromarray(pixels)
         half = image.resize((240, 160)).resize((480, 320), Image.Resampling.BILINEAR)
         light = Image.fromarray(np.clip(pixels * 1.05, 0, 255).astype(np.uint8))

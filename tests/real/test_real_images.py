@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from nsreason.cli.app import app
 from nsreason.data.scenes import load_scenes
-from nsreason.generators.clevr.images import annotated, fitted_camera, picture_of
+from nsreason.generators.clevr.images import annotated, fitted_camera, render_scene
 from nsreason.generators.clevr.released import annotate
 from nsreason.io.image_tensors import read_image
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections.rle import decode_masks
 from nsreason.perception.familiarity import Familiarity
-from nsreason.perception.rendering.style import clevr_look
+from nsreason.perception.rendering.style import clevr_style
 from nsreason.training.checkpoint import load_model
 
 DATA = os.environ.get("NSREASON_DATA")
@@ -52,7 +52,7 @@ def test_drawn_objects_lie_on_the_photographed_ones() -> None:
     things, grounds = [], []
     for scene in scenes[::14]:
         camera, _ = fitted_camera(scene)
-        drawn = picture_of(scene, camera, look=clevr_look())
+        drawn = render_scene(scene, camera, style=clevr_style())
         seen = annotated(scene, drawn)
         real = read_image(CLEVR / "images" / str(scene.image)).permute(1, 2, 0).numpy().astype(float)
         assert real.shape == (320, 480, 3)

@@ -1,4 +1,4 @@
-"""A synthetic CLEVR on disk: DIR/scenes.json and DIR/questions.json in the official layout; pictures if wanted.
+"""A synthetic CLEVR on disk: DIR/scenes.json and DIR/questions.json in the official layout; images on request.
 
     summary = write_dataset("data/small", scenes=1000, questions_per_scene=10, seed=7, jobs=2)
     write_dataset("data/seen", scenes=1000, seed=7, images=(480, 320))    # images/*.png and instances.json, too
@@ -36,7 +36,7 @@ from ...scenes.scene import Scene
 from .families import choose_families, families_of
 from .placement import clevr_rules
 from .questions import Balance, generate_questions
-from .scenes import generate_scenes, generate_views
+from .scenes import generate_scenes, generate_scenes_with_cameras
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,8 +48,8 @@ SCENES, QUESTIONS = "scenes.json", "questions.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to make; see `write_dataset`."""
+class DatasetSpec:
+    """The options of a data set; `write_dataset` describes them."""
 
     scenes: int
     questions_per_scene: int
@@ -62,22 +62,22 @@ class Plan:
     folder: str = ""  # for the images
 
     def info(self) -> dict[str, object]:
-        """What the files say of themselves. Without a date: the same options make the same bytes."""
+        """The `info` of the files. It has no date: the same options make the same bytes."""
         from ... import __version__
 
-        told = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        del told["folder"]
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        del options["folder"]
         if self.images is None:
-            del told["images"]
-        return {"generator": f"nsreason {__version__} generate clevr", **told}
+            del options["images"]
+        return {"generator": f"nsreason {__version__} generate clevr", **options}
 
 
 @dataclass(slots=True)
-class Summary:
-    """What was made.
+class DatasetSummary:
+    """Counts of what was generated.
 
     Attributes:
-        asked_for: the number of questions that there were to be.
+        asked_for: the number of questions that were requested.
         answers: by type of question, how often each answer was given.
         families: how many questions of each family.
     """
@@ -90,7 +90,7 @@ class Summary:
     objects: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
 
-    def merge(self, other: Summary) -> None:
+    def merge(self, other: DatasetSummary) -> None:
         """Add another part of the same data set."""
         self.scenes += other.scenes
         self.questions += other.questions
@@ -129,14 +129,14 @@ class Summary:
 
 
 @dataclass(slots=True)
-class Part:
-    """What a block came to: records as JSON text, by file, and their summary."""
+class DatasetBlock:
+    """The records of a block of scenes as JSON text, by file, with their summary."""
 
     scenes: list[bytes] = field(default_factory=list)
     questions: list[bytes] = field(default_factory=list)
     images: list[bytes] = field(default_factory=list)
     instances: list[bytes] = field(default_factory=list)
-    summary: Summary = field(default_factory=Summary)
+    summary: DatasetSummary = field(default_factory=DatasetSummary)
 
 
 def write_dataset(
@@ -153,15 +153,15 @@ def write_dataset(
     jobs: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+) -> DatasetSummary:
     """Make scenes and questions and write them to a folder. The files appear when all is done, or none does.
 
     Args:
         out: the folder; it is made where there is none.
         objects, condition, split: see `generate_scenes`.
         families: names of question families or of groups of them, such as `one_hop`; default: all.
-        images: width and height of pictures; None draws none. With pictures, scenes have each object's mask and box,
-            and are made anew where an object shows too few pixels; images/*.png and instances.json (COCO) are
+        images: width and height of images; None renders none. With images, scenes have each object's mask and box,
+            and are drawn anew where an object shows too few pixels; images/*.png and instances.json (COCO) are
             written, too.
         overwrite: put the data set in the place of one that is there; other files of the folder stay.
         progress: called with the number of finished scenes, and of all, after each block.
@@ -179,44 +179,44 @@ def write_dataset(
     chosen = choose_families(domain, families) if families is not None else families_of(domain)
     names = tuple(f.name for f in chosen) if families is not None else ()
     if images is not None and min(images) < 16:
-        raise ValueError(f"pictures are 16 pixels or more on each side, got {images[0]} x {images[1]}")
-    plan = Plan(scenes, questions_per_scene, seed, objects or rules.objects, condition, split, names, images)
-    generate_scenes(0, seed, objects=plan.objects, condition=condition)  # refuses wrong options before any work
+        raise ValueError(f"images are 16 pixels or more on each side, got {images[0]} x {images[1]}")
+    spec = DatasetSpec(scenes, questions_per_scene, seed, objects or rules.objects, condition, split, names, images)
+    generate_scenes(0, seed, objects=spec.objects, condition=condition)  # refuses wrong options before any work
     began = perf_counter()
-    info = {"split": split, **plan.info()}
-    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as made:
-        summary = _written(plan, info, made.folder, jobs, progress)
-        made.counts |= {"scenes": summary.scenes, "questions": summary.questions}
-        made.counts |= {} if images is None else {IMAGES: summary.scenes}
+    info = {"split": split, **spec.info()}
+    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as dataset:
+        summary = _written(spec, info, dataset.folder, jobs, progress)
+        dataset.counts |= {"scenes": summary.scenes, "questions": summary.questions}
+        dataset.counts |= {} if images is None else {IMAGES: summary.scenes}
     summary.seconds = perf_counter() - began
     return summary
 
 
 def _written(
-    plan: Plan, info: dict[str, object], folder: Path, jobs: int, progress: Callable[[int, int], None] | None
-) -> Summary:
-    """Make the records, and the pictures if any, and write them to a folder."""
-    summary = Summary(asked_for=plan.scenes * plan.questions_per_scene)
-    told: list[bytes] = []
+    spec: DatasetSpec, info: dict[str, object], folder: Path, jobs: int, progress: Callable[[int, int], None] | None
+) -> DatasetSummary:
+    """Generate the records, and the images if any, and write them to a folder."""
+    summary = DatasetSummary(asked_for=spec.scenes * spec.questions_per_scene)
+    images: list[bytes] = []
     instances: list[bytes] = []
-    if plan.images is not None:
-        plan = replace(plan, folder=str(folder / IMAGES))
+    if spec.images is not None:
+        spec = replace(spec, folder=str(folder / IMAGES))
         (folder / IMAGES).mkdir()
     with ExitStack() as files:
         write_scene = files.enter_context(_list_file(folder / SCENES, "scenes", info))
         write_question = files.enter_context(_list_file(folder / QUESTIONS, "questions", info))
-        for part in _parts(plan, jobs):
-            for record in part.scenes:
+        for block in _blocks(spec, jobs):
+            for record in block.scenes:
                 write_scene(record)
-            for record in part.questions:
+            for record in block.questions:
                 write_question(record)
-            told += part.images
-            instances += part.instances
-            summary.merge(part.summary)
+            images += block.images
+            instances += block.instances
+            summary.merge(block.summary)
             if progress is not None:
-                progress(summary.scenes, plan.scenes)
-        if plan.images is not None:
-            write_instances(folder / INSTANCES, info, told, instances, load_domain(clevr_rules().domain))
+                progress(summary.scenes, spec.scenes)
+        if spec.images is not None:
+            write_instances(folder / INSTANCES, info, images, instances, load_domain(clevr_rules().domain))
     return summary
 
 
@@ -262,48 +262,48 @@ def _writer(file: IO[bytes]) -> Callable[[bytes], None]:
 # --- blocks, in this process or in several --------------------------------------------------------------------------
 
 
-def make_block(plan: Plan, start: int) -> Part:
+def make_block(spec: DatasetSpec, start: int) -> DatasetBlock:
     """The scenes of one block from number `start` on and their questions, as JSON text, with their summary."""
     encode = msgspec.json.Encoder().encode
-    part, balance = Part(), Balance()
-    summary = part.summary
+    block, balance = DatasetBlock(), Balance()
+    summary = block.summary
     domain = load_domain(clevr_rules().domain)
     kinds = _Kinds(domain)
-    families = choose_families(domain, list(plan.families)) if plan.families else families_of(domain)
-    for scene in _block_scenes(plan, start, part):
-        part.scenes.append(encode({"split": plan.split, **scene.to_dict()}))
+    families = choose_families(domain, list(spec.families)) if spec.families else families_of(domain)
+    for scene in _block_scenes(spec, start, block):
+        block.scenes.append(encode({"split": spec.split, **scene.to_dict()}))
         summary.scenes += 1
         summary.objects[len(scene)] += 1
         for record in generate_questions(
-            scene, plan.questions_per_scene, plan.seed, families=families, balance=balance, split=plan.split
+            scene, spec.questions_per_scene, spec.seed, families=families, balance=balance, split=spec.split
         ):
-            part.questions.append(encode(record.to_dict()))
+            block.questions.append(encode(record.to_dict()))
             summary.answers.setdefault(kinds.of(record), Counter())[record.answer or ""] += 1
             summary.families[record.template_filename or ""] += 1
             summary.questions += 1
-    return part
+    return block
 
 
-def _block_scenes(plan: Plan, start: int, part: Part) -> Iterator[Scene]:
-    """The scenes of a block; where pictures are wanted, they are written, and told in the part."""
+def _block_scenes(spec: DatasetSpec, start: int, block: DatasetBlock) -> Iterator[Scene]:
+    """The scenes of a block; images, if requested, are written, and their records added to the block."""
     wanted = {
         "start": start,
-        "objects": plan.objects,
-        "condition": plan.condition,
-        "split": plan.split,
+        "objects": spec.objects,
+        "condition": spec.condition,
+        "split": spec.split,
     }
-    count = min(BLOCK, plan.scenes - start)
-    if plan.images is None:
-        yield from generate_scenes(count, plan.seed, **wanted)  # type: ignore[arg-type]
+    count = min(BLOCK, spec.scenes - start)
+    if spec.images is None:
+        yield from generate_scenes(count, spec.seed, **wanted)  # type: ignore[arg-type]
         return
-    from .images import Painter
+    from .images import ImageWriter
 
-    painter = Painter(plan.seed, plan.images, Path(plan.folder))
-    for scene, _ in generate_views(count, plan.seed, accept=painter.accept, **wanted):  # type: ignore[arg-type]
-        told, image, instances = painter.write(scene)
-        part.images.append(image)
-        part.instances += instances
-        yield told
+    writer = ImageWriter(spec.seed, spec.images, Path(spec.folder))
+    for scene, _ in generate_scenes_with_cameras(count, spec.seed, accept=writer.accept, **wanted):  # type: ignore[arg-type]
+        drawn_scene, image, instances = writer.write(scene)
+        block.images.append(image)
+        block.instances += instances
+        yield drawn_scene
 
 
 class _Kinds:
@@ -324,20 +324,20 @@ class _Kinds:
         return self._known[name]
 
 
-def _parts(plan: Plan, jobs: int) -> Iterator[Part]:
+def _blocks(spec: DatasetSpec, jobs: int) -> Iterator[DatasetBlock]:
     """All blocks, in order."""
-    starts = range(0, plan.scenes, BLOCK)
+    starts = range(0, spec.scenes, BLOCK)
     if jobs == 1 or len(starts) < 2:
         for start in starts:
-            yield make_block(plan, start)
+            yield make_block(spec, start)
         return
     pool = ProcessPoolExecutor(
         min(jobs, len(starts)), mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
     )
-    waiting: deque[Future[Part]] = deque()
+    waiting: deque[Future[DatasetBlock]] = deque()
     try:
         for start in starts:
-            waiting.append(pool.submit(make_block, plan, start))
+            waiting.append(pool.submit(make_block, spec, start))
             if len(waiting) >= jobs * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:

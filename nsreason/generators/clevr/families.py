@@ -75,7 +75,7 @@ _WORD = re.compile(r"(?P<op>[a-z_]+|[*+])(?:\[(?P<attribute>[A-Z])\])?(?P<barred
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class FamilyWord:
     """One word of a shape, its attributes written out.
 
     Attributes:
@@ -95,7 +95,7 @@ class Family:
 
     name: str
     number: int
-    words: tuple[Word, ...]
+    words: tuple[FamilyWord, ...]
 
 
 def read_families(domain: Domain, shapes: tuple[tuple[str, str], ...] = SHAPES) -> tuple[Family, ...]:
@@ -108,7 +108,7 @@ def read_families(domain: Domain, shapes: tuple[tuple[str, str], ...] = SHAPES) 
         DomainError: a shape has an unknown word.
     """
     attributes = [a for a in domain.attributes if len(domain.values(a)) > 1]
-    found: list[Family] = []
+    families: list[Family] = []
     for name, shape in shapes:
         matches = [_match(word, name) for word in shape.split()]
         ops = {m["op"] for m in matches} - {"*", "+"}
@@ -117,11 +117,11 @@ def read_families(domain: Domain, shapes: tuple[tuple[str, str], ...] = SHAPES) 
         letters = sorted({m["attribute"] for m in matches if m["attribute"]})
         for choice in itertools.permutations(attributes, len(letters)):
             meant = dict(zip(letters, choice, strict=True))
-            told = name
+            full_name = name
             for letter, attribute in meant.items():
-                told = told.replace(f"[{letter}]", f"[{attribute}]")
-            found.append(Family(told, len(found), tuple(_word(m, meant) for m in matches)))
-    return tuple(found)
+                full_name = full_name.replace(f"[{letter}]", f"[{attribute}]")
+            families.append(Family(full_name, len(families), tuple(_word(m, meant) for m in matches)))
+    return tuple(families)
 
 
 @functools.lru_cache(maxsize=64)
@@ -152,6 +152,6 @@ def _match(word: str, name: str) -> re.Match[str]:
     return match
 
 
-def _word(match: re.Match[str], meant: dict[str, str]) -> Word:
+def _word(match: re.Match[str], meant: dict[str, str]) -> FamilyWord:
     barred = frozenset(meant[letter] for letter in match["barred"].split("-") if letter)
-    return Word(match["op"], meant[match["attribute"]] if match["attribute"] else None, barred)
+    return FamilyWord(match["op"], meant[match["attribute"]] if match["attribute"] else None, barred)

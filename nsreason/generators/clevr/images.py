@@ -1,8 +1,8 @@
-"""Pictures of CLEVR's scenes, and what is where in them: masks, boxes, places in pixels.
+"""Images of CLEVR's scenes, with masks, boxes and places in pixels.
 
-    drawn = picture_of(scene, camera, seed=7)            # a generated scene, by the camera that came with it
+    drawn = render_scene(scene, camera, seed=7)            # a generated scene, by the camera that came with it
     camera, error = fitted_camera(scene)                 # the camera of a released scene, from its annotations
-    annotated(scene, picture_of(scene, camera, look=...))  # a released scene with masks and boxes
+    annotated(scene, render_scene(scene, camera, style=...))  # a released scene with masks and boxes
 
 Released scenes have no masks: drawn with their own fitted camera, their objects lie on those of the released images.
 """
@@ -20,8 +20,8 @@ from ...io.image_tensors import write_png
 from ...perception.detections.detections import Detections
 from ...perception.detections.rle import encode_masks
 from ...perception.features.state_descriptions import palette
-from ...perception.rendering.render import Rendering, jittered_look, render
-from ...perception.rendering.style import Look, Thing
+from ...perception.rendering.render import Rendering, jittered_style, render
+from ...perception.rendering.style import RenderStyle, Thing
 from ...scenes.scene import ObjectPlace, Scene
 from .placement import Camera, SceneRules, clevr_rules
 
@@ -39,39 +39,39 @@ def things_of(scene: Scene, rules: SceneRules | None = None) -> list[Thing]:
     for i, place in enumerate(scene.places):
         if place.coords is None:
             raise DataError(f"object {i} has no 3d_coords, so it cannot be drawn")
-        told = {a: scene.value(i, a) for a in scene.domain.attributes}
+        values = {a: scene.value(i, a) for a in scene.domain.attributes}
         try:
-            r, g, b = (c / 255 for c in palette()[told["color"]])
-            radius = rules.radius.values[told[rules.radius.attribute]]
-            shape, material = told["shape"], told["material"]
+            r, g, b = (c / 255 for c in palette()[values["color"]])
+            radius = rules.radius.values[values[rules.radius.attribute]]
+            shape, material = values["shape"], values["material"]
         except KeyError as error:
             raise DataError(f"object {i}: {error} is not known to the renderer") from None
         things.append(Thing(shape, material, (r, g, b), radius, place.coords, place.rotation or 0.0))
     return things
 
 
-def picture_of(
+def render_scene(
     scene: Scene,
     camera: Camera,
     *,
     seed: int = 0,
     size: Size | None = None,
-    look: Look | None = None,
+    style: RenderStyle | None = None,
     samples: int = 2,
     rules: SceneRules | None = None,
 ) -> Rendering:
-    """The picture of a scene.
+    """Render a scene.
 
     Args:
         seed: of the data set: with the scene's number it decides where the lamps are, and the grain.
         size: width and height in pixels, if not the camera's.
-        look: with lamps that stay where they are; default: CLEVR's, jittered.
+        style: its lamps stay where they are; default: CLEVR's, jittered.
     """
     index = scene.index or 0
     width, height = size or (camera.width, camera.height)
-    look = look or jittered_look(seed, index)
+    style = style or jittered_style(seed, index)
     grain = (seed * 1_000_003 + index) % 2**62
-    return render(things_of(scene, rules), camera, look, width=width, height=height, samples=samples, seed=grain)
+    return render(things_of(scene, rules), camera, style, width=width, height=height, samples=samples, seed=grain)
 
 
 def annotated(scene: Scene, drawn: Rendering) -> Scene:
@@ -80,15 +80,15 @@ def annotated(scene: Scene, drawn: Rendering) -> Scene:
     places = []
     for place, rle, box, there in zip(scene.places, rles, boxes, seen, strict=True):
         left, top, right, bottom = map(float, box)
-        found: dict[str, Any] = {"mask": rle, "bbox": (left, top, right, bottom)} if there else {}
-        places.append(ObjectPlace(place.coords, place.pixel_coords, place.rotation, score=place.score, **found))
+        visible: dict[str, Any] = {"mask": rle, "bbox": (left, top, right, bottom)} if there else {}
+        places.append(ObjectPlace(place.coords, place.pixel_coords, place.rotation, score=place.score, **visible))
     values = [list(row) for row in zip(*scene.values, strict=True)]
     return Scene(scene.domain, values, places, _relationships(scene), scene.directions, scene.index, scene.image)
 
 
 def _relationships(scene: Scene) -> dict[str, list[list[int]]]:
-    told: dict[str, list[list[int]]] = scene.to_dict()["relationships"]
-    return told
+    relationships: dict[str, list[list[int]]] = scene.to_dict()["relationships"]
+    return relationships
 
 
 def detections_of(scene: Scene, size: Size) -> Detections:
@@ -105,27 +105,27 @@ def detections_of(scene: Scene, size: Size) -> Detections:
     )
 
 
-class Painter:
-    """Draws the pictures of a data set into a folder; looks at each scene before it is taken."""
+class ImageWriter:
+    """Renders the images of a data set into a folder, and checks each scene before it is accepted."""
 
     def __init__(self, seed: int, size: Size, folder: Path, rules: SceneRules | None = None) -> None:
         self.seed, self.size, self.folder = seed, size, folder
         self.rules = rules or clevr_rules()
-        told = self.rules.camera
+        camera = self.rules.camera
         # CLEVR's threshold is for its own size; never less than two pixels, or an object might have no box.
-        self.least = max(2.0, self.rules.min_pixels * size[0] * size[1] / (told.width * told.height))
+        self.least = max(2.0, self.rules.min_pixels * size[0] * size[1] / (camera.width * camera.height))
         self.drawn: Rendering | None = None
 
     def accept(self, scene: Scene, camera: Camera) -> bool:
         """Draw a scene; whether each of its objects shows enough pixels."""
-        self.drawn = picture_of(scene, camera, seed=self.seed, size=self.size, rules=self.rules)
+        self.drawn = render_scene(scene, camera, seed=self.seed, size=self.size, rules=self.rules)
         return bool((self.drawn.pixels() >= self.least).all())
 
     def write(self, scene: Scene) -> tuple[Scene, bytes, list[bytes]]:
-        """Write the picture of the scene that was accepted last.
+        """Write the image of the scene that was accepted last.
 
         Returns:
-            the scene with masks, boxes and pixel_coords in the picture's pixels, and for COCO's layout the record of
+            the scene with masks, boxes and pixel_coords in the image's pixels, and for COCO's layout the record of
             the image and those of its objects, as JSON text.
         """
         assert self.drawn is not None  # accept() comes first
@@ -137,9 +137,9 @@ class Painter:
                     x, y, depth = place.pixel_coords
                     down = y + (height / scale - self.rules.camera.height) / 2  # the middle stays the middle
                     place.pixel_coords = (round(x * scale), round(down * scale), depth)
-        told = annotated(scene, self.drawn)
-        write_png(self.folder / file_name(told), self.drawn.image)
-        return told, *instance_records(told, self.drawn)
+        annotated_scene = annotated(scene, self.drawn)
+        write_png(self.folder / file_name(annotated_scene), self.drawn.image)
+        return annotated_scene, *instance_records(annotated_scene, self.drawn)
 
 
 def file_name(scene: Scene) -> str:
@@ -151,14 +151,16 @@ def instance_records(scene: Scene, drawn: Rendering) -> tuple[bytes, list[bytes]
     """A scene with masks in COCO's layout: the record of its image and those of its objects, as JSON text."""
     height, width = drawn.image.shape[:2]
     encode = msgspec.json.encode
-    found = detections_of(scene, (width, height))
+    detections = detections_of(scene, (width, height))
     number = scene.index or 0
     image = encode({"id": number, "file_name": file_name(scene), "width": width, "height": height})
     areas = drawn.pixels()[drawn.pixels() > 0]
     objects = []
-    for k, (box, label, mask) in enumerate(zip(found.boxes.tolist(), found.labels, found.masks or (), strict=True)):
+    for k, (box, label, mask) in enumerate(
+        zip(detections.boxes.tolist(), detections.labels, detections.masks or (), strict=True)
+    ):
         left, top, right, bottom = box
-        told = {
+        record = {
             "id": number * 1000 + k + 1,
             "image_id": number,
             "category_id": int(label),
@@ -167,7 +169,7 @@ def instance_records(scene: Scene, drawn: Rendering) -> tuple[bytes, list[bytes]
             "iscrowd": 0,
             "segmentation": mask,
         }
-        objects.append(encode(told))
+        objects.append(encode(record))
     return image, objects
 
 
@@ -183,7 +185,7 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
     from scipy.optimize import least_squares
 
     rules = rules or clevr_rules()
-    told = rules.camera
+    camera_rules = rules.camera
     points = [p.coords for p in scene.places]
     pixels = [p.pixel_coords for p in scene.places]
     if not points or None in points or any(p is None or len(p) != 3 for p in pixels):
@@ -193,13 +195,13 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
 
     def off(location: Any) -> Any:
         x, y, z = (float(v) for v in location)
-        camera = Camera.at((x, y, z), told)
+        camera = Camera.at((x, y, z), camera_rules)
         return (np.array([camera.project(p) for p in points if p is not None]) - goal) * weight
 
     # Few objects leave directions open: the jitter's bounds hold the place where nothing else does.
-    reach = told.jitter + 0.05
-    base = np.array(told.location)
+    reach = camera_rules.jitter + 0.05
+    base = np.array(camera_rules.location)
     found = least_squares(lambda q: off(q).ravel(), base, bounds=(base - reach, base + reach))
     x, y, z = (float(v) for v in found.x)
     error = float(np.hypot(*(off(found.x)[:, :2].T)).mean())
-    return Camera.at((x, y, z), told), error
+    return Camera.at((x, y, z), camera_rules), error

@@ -96,8 +96,8 @@ def idle_calls(program: Program, scene: Scene) -> tuple[int, ...]:
         inputs = [meanings[i] for i in given]
         try:
             meanings.append(meaning(tables, node, step, inputs))
-        except Ambiguous as found:
-            raise not_unique(program, scene, node, found.bits) from None
+        except Ambiguous as ambiguous:
+            raise not_unique(program, scene, node, ambiguous.bits) from None
         if step.gives is not OBJECTS:
             idle += [n for m in inputs for n in m.idle()]
     return tuple(sorted({*idle, *meanings[-1].idle()}))

@@ -58,7 +58,7 @@ def clevr_rules() -> SceneRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Placement:
     """Where one object stands: `x`, `y`, and the radius of its circle, at whose height its centre is."""
 
     x: float
@@ -103,20 +103,20 @@ def directions(rules: SceneRules) -> dict[str, Vector]:
 
 def jittered(rules: SceneRules, rng: random.Random) -> Camera:
     """The camera of one scene."""
-    told = rules.camera
-    x, y, z = (p + rng.uniform(-told.jitter, told.jitter) for p in told.location)
-    return Camera.at((x, y, z), told)
+    camera = rules.camera
+    x, y, z = (p + rng.uniform(-camera.jitter, camera.jitter) for p in camera.location)
+    return Camera.at((x, y, z), camera)
 
 
 def place(
     radii: list[float], rules: SceneRules, plane: tuple[Vector, Vector], rng: random.Random, attempts: int
-) -> list[Spot] | None:
+) -> list[Placement] | None:
     """Spots for circles of these radii, in order, or None when one of them found no room in so many attempts.
 
     `plane` is the directions right and behind, along which the margin is kept.
     """
     right, behind = plane
-    spots: list[Spot] = []
+    placements: list[Placement] = []
     taken: list[tuple[float, float, float]] = []  # along right, along behind, radius + min_distance
     extent, margin = rules.extent, rules.margin
     for radius in radii:
@@ -130,12 +130,12 @@ def place(
                 if da * da + db * db < (reach + radius) ** 2:
                     break
             else:
-                spots.append(Spot(x, y, radius))
+                placements.append(Placement(x, y, radius))
                 taken.append((a, b, radius + rules.min_distance))
                 break
         else:
             return None
-    return spots
+    return placements
 
 
 # Points spread evenly over a disc of radius 1: a sunflower's seeds.
@@ -150,12 +150,12 @@ def visible_pixels(pixels: list[tuple[float, float, float]], radii: list[float],
         pixels: column, row and depth of each centre.
         radii: of the balls, in world units.
     """
-    told = np.asarray(pixels)  # (N, 3)
-    sizes = focal * np.asarray(radii) / told[:, 2]  # (N,)
-    points = told[:, None, :2] + sizes[:, None, None] * _DISC  # (N, 48, 2)
-    apart = points[:, None] - told[None, :, None, :2]  # (N, N, 48, 2): the points of i from the centre of j
+    centres = np.asarray(pixels)  # (N, 3)
+    sizes = focal * np.asarray(radii) / centres[:, 2]  # (N,)
+    points = centres[:, None, :2] + sizes[:, None, None] * _DISC  # (N, 48, 2)
+    apart = points[:, None] - centres[None, :, None, :2]  # (N, N, 48, 2): the points of i from the centre of j
     inside = (apart**2).sum(-1) < sizes[None, :, None] ** 2
-    nearer = told[None, :, 2] < told[:, None, 2]  # (N, N): j stands before i
+    nearer = centres[None, :, 2] < centres[:, None, 2]  # (N, N): j stands before i
     hidden = (inside & nearer[:, :, None]).any(1)  # (N, 48)
     seen: list[float] = ((1 - hidden.mean(1)) * math.pi * sizes**2).tolist()
     return seen

@@ -25,7 +25,7 @@ from ...executors.answers import decode, spell
 from ...executors.bitsets import Ambiguous, tables_of
 from ...programs.program import Program
 from ...scenes.scene import Scene, members
-from .families import Family, Word
+from .families import Family, FamilyWord
 from .necessity import Meaning, meaning
 
 MOST_FILTERS = 6  # attributes that one noun phrase chooses its filters from: 64 combinations
@@ -34,7 +34,7 @@ EMPTY = 0.15  # share of counted sets that are meant to be empty
 Due = Callable[[str], bool]
 
 
-class Draw(NamedTuple):
+class SampledProgram(NamedTuple):
     """A program and its answer on the scene, as the release spells it."""
 
     program: Program
@@ -54,7 +54,7 @@ class Sampler:
         self.rows = list(zip(*scene.values, strict=True))  # per object, its concept of each attribute
         self.bounds = _bounds(scene.domain)
 
-    def draw(self, family: Family, rng: random.Random, due: Due = lambda answer: True) -> Draw | None:
+    def draw(self, family: Family, rng: random.Random, due: Due = lambda answer: True) -> SampledProgram | None:
         """A program of the family that makes a good question on this scene, or None: draw again.
 
         Args:
@@ -67,8 +67,8 @@ class Sampler:
         except (_Refused, Ambiguous):
             return None
         program = Program.of_steps(self.domain, walk.steps, walk.inputs)
-        answer = spell(decode(walk.stack[-1].told.value, program.kind, self.domain))
-        return Draw(program, answer) if due(answer) else None
+        answer = spell(decode(walk.stack[-1].meaning.value, program.kind, self.domain))
+        return SampledProgram(program, answer) if due(answer) else None
 
 
 def _bounds(domain: Domain) -> list[tuple[int, int]]:
@@ -78,19 +78,19 @@ def _bounds(domain: Domain) -> list[tuple[int, int]]:
     return [(index[v[0]], index[v[-1]] + 1) for v in values]
 
 
-class _Part(NamedTuple):
+class _Phrase(NamedTuple):
     """What a call of the walk has made.
 
     Attributes:
         start, node: its first call and its last; all between are its own.
-        told: its meaning.
+        meaning: of its last call.
         anchor: the last object that the part names, or -1.
         named: all objects that it names, as a bit set.
     """
 
     start: int
     node: int
-    told: Meaning
+    meaning: Meaning
     anchor: int = -1
     named: int = 0
 
@@ -103,9 +103,9 @@ class _Walk:
         self.bounds, self.rng, self.due = sampler.bounds, rng, due
         self.steps: list[Step] = []
         self.inputs: list[tuple[int, ...]] = []
-        self.stack: list[_Part] = []
+        self.stack: list[_Phrase] = []
 
-    def take(self, word: Word, following: tuple[Word, ...]) -> None:
+    def take(self, word: FamilyWord, following: tuple[FamilyWord, ...]) -> None:
         """Go on by one word of the family; `following` is those behind it."""
         if word.op in "*+":
             self._describe(word, following)
@@ -123,8 +123,8 @@ class _Walk:
         parts = self.stack[cut:]
         if len(parts) == 2:
             self._check_sides(step, *parts)
-        told = meaning(self.tables, node, step, [p.told for p in parts])
-        if op in ("unique", "count", "exist") and parts[0].told.idle():
+        call_meaning = meaning(self.tables, node, step, [p.meaning for p in parts])
+        if op in ("unique", "count", "exist") and parts[0].meaning.idle():
             raise _Refused
         if len(parts) == 1:
             start, anchor, named = parts[0].start, parts[0].anchor, parts[0].named
@@ -132,12 +132,12 @@ class _Walk:
             start, anchor = parts[0].start if parts else node, -1
             named = parts[0].named | parts[1].named if parts else 0
         if step.gives is OBJECT:
-            anchor, named = told.value, named | 1 << told.value
-        self.stack[cut:] = [_Part(start, node, told, anchor, named)]
+            anchor, named = call_meaning.value, named | 1 << call_meaning.value
+        self.stack[cut:] = [_Phrase(start, node, call_meaning, anchor, named)]
         self.steps.append(step)
         self.inputs.append(tuple([p.node for p in parts]))
 
-    def _check_sides(self, step: Step, a: _Part, b: _Part) -> None:
+    def _check_sides(self, step: Step, a: _Phrase, b: _Phrase) -> None:
         """Refuse two sides that hang on one object, or of which one is part of the other by its wording."""
         if a.anchor == b.anchor >= 0:
             raise _Refused
@@ -146,7 +146,7 @@ class _Walk:
             if one == other and (few <= many or many <= few):
                 raise _Refused
 
-    def _phrase(self, part: _Part) -> tuple[list[Step], set[str]]:
+    def _phrase(self, part: _Phrase) -> tuple[list[Step], set[str]]:
         """The set that a part counts: its calls, and the filters on top of them."""
         end = part.node - 1
         while self.steps[end].op.name == "filter":
@@ -157,15 +157,15 @@ class _Walk:
 
     def _narrow(self, values: tuple[str, ...]) -> None:
         """One filter for the noun phrase on top, of these values."""
-        told, index = self.stack[-1].told, self.domain.concept_index
+        phrase_meaning, index = self.stack[-1].meaning, self.domain.concept_index
         fits = [(value, self.tables.concepts[index[value]]) for value in values]
-        base, without = told.value, [other for _, other in told.without]
+        base, without = phrase_meaning.value, [other for _, other in phrase_meaning.without]
         good = [v for v, fit in fits if base & fit != base and all(o & fit != base & fit for o in without)]
         if not good:
             raise _Refused
         self._call("filter", (self.rng.choice(good),))
 
-    def _relate(self, following: tuple[Word, ...]) -> None:
+    def _relate(self, following: tuple[FamilyWord, ...]) -> None:
         """A relation to the object on top; one in which something stands to it, where something must."""
         anchor, relations = self.stack[-1], self.domain.relations
         if len(following) > 1 and following[1].op == "unique":
@@ -175,7 +175,7 @@ class _Walk:
                 raise _Refused
         self._call("relate", (self.rng.choice(relations),))
 
-    def _describe(self, word: Word, following: tuple[Word, ...]) -> None:
+    def _describe(self, word: FamilyWord, following: tuple[FamilyWord, ...]) -> None:
         """Filters for the noun phrase on top."""
         attributes = [i for i, a in enumerate(self.domain.attributes) if a not in word.barred]
         if len(attributes) > MOST_FILTERS:
@@ -197,10 +197,10 @@ class _Walk:
             if mask >> place & 1:
                 self._call("filter", (self.domain.concepts[row[attribute]],))
 
-    def _one(self, following: tuple[Word, ...]) -> Iterator[tuple[Sequence[int], int]]:
+    def _one(self, following: tuple[FamilyWord, ...]) -> Iterator[tuple[Sequence[int], int]]:
         """The looks of objects that the phrase has not named yet, each with the set of it alone."""
         part = self.stack[-1]
-        candidates = list(members(part.told.value & ~part.named))
+        candidates = list(members(part.meaning.value & ~part.named))
         if len(following) == 2 and following[1].op == "query":
             asked = self.domain.attribute_index[following[1].attribute or ""]
             candidates = [i for i in candidates if self.due(self.domain.concepts[self.rows[i][asked]])]
@@ -213,9 +213,9 @@ class _Walk:
         Args:
             last: the family's last op, where it follows at once.
         """
-        here = members(self.stack[-1].told.value)
+        here = members(self.stack[-1].meaning.value)
         if self._empty(last) or not here:
-            outside = members(self.tables.full & ~self.stack[-1].told.value)
+            outside = members(self.tables.full & ~self.stack[-1].meaning.value)
             row = list(self.rows[self.rng.choice(outside or range(len(self.rows)))])
             # Or the looks of something that the scene does not have.
             if attributes and (not outside or self.rng.random() < 0.5):
@@ -233,11 +233,11 @@ class _Walk:
 
     def _choices(self, row: list[int], wanted: int | None) -> Iterator[int]:
         """The subsets of the concepts in `row`, as bit masks, that leave `wanted` (None: any), none of them idle."""
-        concepts, told = self.tables.concepts, self.stack[-1].told
+        concepts, phrase_meaning = self.tables.concepts, self.stack[-1].meaning
         fits = [self.tables.full]  # per mask, the objects of the scene that have all its concepts
         for concept in row:
             fits += [f & concepts[concept] for f in fits]
-        base, without = told.value, [other for _, other in told.without]
+        base, without = phrase_meaning.value, [other for _, other in phrase_meaning.without]
         bits = [1 << i for i in range(len(row))]
         for mask, fit in enumerate(fits):
             left = base & fit

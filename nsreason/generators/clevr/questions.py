@@ -64,7 +64,7 @@ class Balance:
         self.given[family.name, answer] += 1
 
 
-class Asked(NamedTuple):
+class DrawnQuestion(NamedTuple):
     """A question as it was drawn, with its answer as the release spells it."""
 
     family: Family
@@ -75,7 +75,7 @@ class Asked(NamedTuple):
 
 def draw_questions(
     scene: Scene, k: int, seed: int, *, families: Sequence[Family] | None = None, balance: Balance | None = None
-) -> list[Asked]:
+) -> list[DrawnQuestion]:
     """`k` questions about a scene, no two with the same program; fewer where the scene gives no more.
 
     Families that were asked least come first.
@@ -93,16 +93,16 @@ def draw_questions(
     balance = Balance() if balance is None else balance
     rng = generator(seed, "questions", scene.index or 0)
     sampler = Sampler(scene)
-    asked: list[Asked] = []
+    asked: list[DrawnQuestion] = []
     seen: set[Program] = set()
     for _ in range(ROUNDS if len(scene) else 0):
         before = len(asked)
         for family in sorted(families, key=lambda f: (balance.turn(f), rng.random())):
             if len(asked) >= k:
                 return asked
-            told = _ask(sampler, family, rng, balance, seen)
-            if told is not None:
-                asked.append(told)
+            question = _ask(sampler, family, rng, balance, seen)
+            if question is not None:
+                asked.append(question)
         if len(asked) == before:
             break
     return asked
@@ -131,20 +131,22 @@ def generate_questions(
     return [
         QuestionRecord(
             first + i,
-            told.text,
-            told.answer,
+            question.text,
+            question.answer,
             scene.index,
             scene.image,
-            _encode(to_clevr(told.program)),
-            told.family.number,
-            told.family.name,
+            _encode(to_clevr(question.program)),
+            question.family.number,
+            question.family.name,
             split,
         )
-        for i, told in enumerate(asked)
+        for i, question in enumerate(asked)
     ]
 
 
-def _ask(sampler: Sampler, family: Family, rng: random.Random, balance: Balance, seen: set[Program]) -> Asked | None:
+def _ask(
+    sampler: Sampler, family: Family, rng: random.Random, balance: Balance, seen: set[Program]
+) -> DrawnQuestion | None:
     """A new question of the family, or None when the scene gives none soon."""
     share = _share(OPS[family.words[-1].op].result, family, sampler.domain)
     for _ in range(DRAWS):
@@ -157,7 +159,7 @@ def _ask(sampler: Sampler, family: Family, rng: random.Random, balance: Balance,
             continue
         balance.add(family, draw.answer)
         seen.add(draw.program)
-        return Asked(family, draw.program, draw.answer, text)
+        return DrawnQuestion(family, draw.program, draw.answer, text)
     balance.passed[family.name] += 1
     return None
 
@@ -194,9 +196,9 @@ def probe_questions(scene: Scene) -> list[QuestionRecord]:
 
 @functools.lru_cache(maxsize=64)
 def _probes(domain: Domain) -> list[tuple[str, Program, str, bytes]]:
-    found = []
+    probes = []
     for concept in domain.concepts:
         calls = [Call("scene"), Call("filter", (concept,), (0,)), Call("count", (), (1,))]
         program = Program(calls, domain)
-        found.append((concept, program, describe(program), _encode(to_clevr(program))))
-    return found
+        probes.append((concept, program, describe(program), _encode(to_clevr(program))))
+    return probes

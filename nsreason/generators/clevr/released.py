@@ -24,12 +24,12 @@ from ...dsl.domain import load_domain
 from ...errors import DataError, NsreasonError
 from ...scenes.scene import Scene
 from .dataset import QUESTIONS, SCENES, write_instances, write_list
-from .images import annotated, fitted_camera, instance_records, picture_of
+from .images import annotated, fitted_camera, instance_records, render_scene
 from .placement import clevr_rules
 
 
 @dataclass
-class Annotated:
+class AnnotationSummary:
     """What was written.
 
     Attributes:
@@ -53,7 +53,7 @@ def annotate(
     *,
     keep: Callable[[int], bool | int] = lambda place: True,
     overwrite: bool = False,
-) -> Annotated:
+) -> AnnotationSummary:
     """Write a folder of released images with masks and boxes.
 
     Args:
@@ -70,19 +70,19 @@ def annotate(
 
     rules = clevr_rules()
     domain = load_domain(rules.domain)
-    held = [s for s in load_scenes(scenes, domain) if _is_in(s.image, Path(images))]
-    if not held:
+    with_images = [s for s in load_scenes(scenes, domain) if _is_in(s.image, Path(images))]
+    if not with_images:
         raise DataError(f"{images}: none of the images of {scenes} is in this folder")
-    chosen = [s for i, s in enumerate(held) if keep(i)]
+    chosen = [s for i, s in enumerate(with_images) if keep(i)]
     info: dict[str, object] = {
         "generator": f"nsreason {__version__} annotate",
         "source": Path(scenes).name,
         "masks": "drawn with fitted cameras",
     }
-    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as made:
-        told = _written(chosen, Path(images), questions, made.folder, info)
-        made.counts |= {IMAGES: told.images, "objects": told.objects, "questions": told.questions}
-    return told
+    with new_dataset(out, info, generator=str(info["generator"]), overwrite=overwrite) as dataset:
+        summary = _written(chosen, Path(images), questions, dataset.folder, info)
+        dataset.counts |= {IMAGES: summary.images, "objects": summary.objects, "questions": summary.questions}
+    return summary
 
 
 def _is_in(name: str | None, folder: Path) -> bool:
@@ -92,12 +92,12 @@ def _is_in(name: str | None, folder: Path) -> bool:
 
 def _written(
     chosen: Sequence[Scene], images: Path, questions: str | Path | None, folder: Path, info: dict[str, object]
-) -> Annotated:
+) -> AnnotationSummary:
     """Annotate scenes, and write them to a folder with their images and questions."""
     rules = clevr_rules()
     domain = load_domain(rules.domain)
     (folder / IMAGES).mkdir()
-    told = Annotated()
+    summary = AnnotationSummary()
     encode = msgspec.json.encode
     scene_records, image_records, instances = [], [], []
     indices = set()
@@ -107,24 +107,24 @@ def _written(
             if Path(name).name != name or name == "..":  # it becomes the name of a file
                 raise DataError(f"scene {scene.index}: '{name}' is no name of a file in the folder of images")
             camera, error = fitted_camera(scene, rules)
-            drawn = picture_of(scene, camera, rules=rules, samples=3)
-            seen = annotated(scene, drawn)
+            drawn = render_scene(scene, camera, rules=rules, samples=3)
+            visible = annotated(scene, drawn)
         except NsreasonError as fault:
-            told.bad.append(fault)
+            summary.bad.append(fault)
             continue
         shutil.copyfile(images / name, folder / IMAGES / name)
-        image, objects = instance_records(seen, drawn)
-        scene_records.append(encode(seen.to_dict()))
+        image, objects = instance_records(visible, drawn)
+        scene_records.append(encode(visible.to_dict()))
         image_records.append(image)
         instances += objects
         indices.add(scene.index)
-        told.images += 1
-        told.objects += len(scene)
-        told.pixels.append(error)
+        summary.images += 1
+        summary.objects += len(scene)
+        summary.pixels.append(error)
     write_list(folder / SCENES, "scenes", info, scene_records)
     write_instances(folder / INSTANCES, info, image_records, instances, domain)
     if questions is not None:
         asked = [r for r in read_questions(questions) if isinstance(r, QuestionRecord) and r.image_index in indices]
         write_list(folder / QUESTIONS, "questions", info, [encode(r.to_dict()) for r in asked])
-        told.questions = len(asked)
-    return told
+        summary.questions = len(asked)
+    return summary

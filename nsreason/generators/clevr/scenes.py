@@ -1,7 +1,7 @@
-"""Scenes as CLEVR's: placed by its rules, seen by its camera. No pictures are drawn here.
+"""Scenes as CLEVR's: placed by its rules, seen by its camera. No images are rendered here.
 
     for scene in generate_scenes(1000, seed=7): ...
-    for scene, camera in generate_views(1000, seed=7, accept=visible): ...
+    for scene, camera in generate_scenes_with_cameras(1000, seed=7, accept=visible): ...
 
 A scene depends on its seed and its number alone, so scene 12 is the same among 100 scenes and among 70,000. The test
 for hidden objects takes every object for a ball, so it is rougher than the data set's, which counted rendered pixels.
@@ -16,7 +16,7 @@ from ...dsl.domain import load_domain
 from ...errors import DomainError, did_you_mean
 from ...scenes.scene import ObjectPlace, Scene
 from ..seeds import generator
-from .placement import Camera, SceneRules, Spot, clevr_rules, directions, jittered, place, visible_pixels
+from .placement import Camera, Placement, SceneRules, clevr_rules, directions, jittered, place, visible_pixels
 
 TRIES = 4_000  # beginnings of one scene
 PATIENT = 100  # after so many, an object is tried at twice as many places, and so on: only crowds need it
@@ -45,11 +45,13 @@ def generate_scenes(
         ValueError: a number is negative, or the most objects are fewer than the fewest.
         DomainError: there is no such condition. While scenes are taken: so many objects find no room.
     """
-    views = generate_views(n, seed, start=start, objects=objects, condition=condition, split=split, rules=rules)
-    return (scene for scene, _ in views)
+    pairs = generate_scenes_with_cameras(
+        n, seed, start=start, objects=objects, condition=condition, split=split, rules=rules
+    )
+    return (scene for scene, _ in pairs)
 
 
-def generate_views(
+def generate_scenes_with_cameras(
     n: int,
     seed: int,
     *,
@@ -63,16 +65,16 @@ def generate_views(
     """`generate_scenes` with the camera of each.
 
     Args:
-        accept: a look at the picture; what it refuses is begun anew. So scenes that are looked at may be others than
-            those that are not, where the estimate of what is hidden was too kind.
+        accept: a check of the rendered image; a scene that it refuses is drawn anew. So a data set with this check may
+            have other scenes than one without, where the estimate of hidden pixels was too low.
     """
-    maker = _Maker(rules or clevr_rules(), seed, objects, condition, split)
+    sampler = _SceneSampler(rules or clevr_rules(), seed, objects, condition, split)
     if n < 0 or start < 0:
         raise ValueError(f"a number of scenes and the first one's number are 0 or more, got {n} and {start}")
-    return (maker.view(i, accept) for i in range(start, start + n))
+    return (sampler.view(i, accept) for i in range(start, start + n))
 
 
-class _Maker:
+class _SceneSampler:
     """Makes the scenes of one data set, in any order."""
 
     def __init__(
@@ -102,11 +104,11 @@ class _Maker:
         for begun in range(TRIES):
             values = [self._values(rng) for _ in range(count)]
             radii = [self.rules.radius.values[self.domain.concepts[row[of_size]]] for row in values]
-            spots = place(radii, self.rules, self.plane, rng, self.rules.attempts * (1 + begun // PATIENT))
-            if not spots:
+            placements = place(radii, self.rules, self.plane, rng, self.rules.attempts * (1 + begun // PATIENT))
+            if not placements:
                 continue
             camera = jittered(self.rules, rng)
-            places = self._seen(spots, camera, rng)
+            places = self._seen(placements, camera, rng)
             if places:
                 image = f"CLEVR_{self.split}_{index:06d}.png"
                 scene = Scene(self.domain, values, places, None, self.directions, index, image)
@@ -119,18 +121,18 @@ class _Maker:
 
     def _values(self, rng: random.Random) -> list[int]:
         """An object's values, each as likely as any other that the condition admits."""
-        told = {attribute: rng.choice(self.domain.values(attribute)) for attribute in self.domain.attributes}
-        for value in list(told.values()):
+        values = {attribute: rng.choice(self.domain.values(attribute)) for attribute in self.domain.attributes}
+        for value in list(values.values()):
             for attribute, admitted in self.limits.get(value, {}).items():
-                told[attribute] = rng.choice(admitted)
-        return [self.domain.concept_index[v] for v in told.values()]
+                values[attribute] = rng.choice(admitted)
+        return [self.domain.concept_index[v] for v in values.values()]
 
-    def _seen(self, spots: list[Spot], camera: Camera, rng: random.Random) -> list[ObjectPlace] | None:
-        """The objects as the camera sees them, or None when one is out of the picture or nearly hidden."""
-        pixels = [camera.project((s.x, s.y, s.radius)) for s in spots]
+    def _seen(self, placements: list[Placement], camera: Camera, rng: random.Random) -> list[ObjectPlace] | None:
+        """The objects as the camera sees them, or None when one is out of the image or nearly hidden."""
+        pixels = [camera.project((s.x, s.y, s.radius)) for s in placements]
         if not all(0 <= column < camera.width and 0 <= row < camera.height for column, row, _ in pixels):
             return None
-        if min(visible_pixels(pixels, [s.radius for s in spots], camera.focal)) < self.rules.min_pixels:
+        if min(visible_pixels(pixels, [s.radius for s in placements], camera.focal)) < self.rules.min_pixels:
             return None
         return [
             ObjectPlace(
@@ -138,5 +140,5 @@ class _Maker:
                 pixel_coords=(round(column), round(row), depth),
                 rotation=360 * rng.random(),
             )
-            for s, (column, row, depth) in zip(spots, pixels, strict=True)
+            for s, (column, row, depth) in zip(placements, pixels, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Pictures of a mass-spring scene: a strip of frames as PNG, and an animation as GIF.
+"""Images of a mass-spring scene: a strip of frames as PNG, and an animation as GIF.
 
 What the balls' places do not show is drawn, too: springs as thin zigzags, rods as bars.
 """
@@ -20,13 +20,13 @@ _SCALE = 3  # drawn larger and made smaller, for smooth edges
 _PAPER, _WALL, _LINK, _ROD = (250, 250, 248), (120, 120, 120), (150, 150, 150), (70, 70, 70)
 
 
-def frame_picture(data: Springs, index: int, frame: int, *, side: int = 180, radius: float = 0.03) -> Image:
+def frame_image(data: Springs, index: int, frame: int, *, side: int = 180, radius: float = 0.03) -> Image:
     """One frame of a scene, with the last four places of each ball behind it, paler. The y axis points up."""
     from PIL import Image, ImageDraw
 
     size = side * _SCALE
-    picture = Image.new("RGB", (size, size), _PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (size, size), _PAPER)
+    draw = ImageDraw.Draw(image)
     edge = size * 0.03
 
     def at(t: int, ball: int) -> tuple[float, float]:
@@ -47,7 +47,7 @@ def frame_picture(data: Springs, index: int, frame: int, *, side: int = 180, rad
     for ball in range(BALLS):
         x, y = at(frame, ball)
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=RGB[ball])
-    return picture.resize((side, side), Image.Resampling.LANCZOS)
+    return image.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _draw_link(draw: ImageDraw, one: tuple[float, float], other: tuple[float, float], *, rigid: bool) -> None:
@@ -77,13 +77,13 @@ def write_strip(
     rows = -(-FRAMES // columns)
     sheet = Image.new("RGB", (columns * side, rows * side + 30), _PAPER)
     for frame in range(FRAMES):
-        picture = frame_picture(data, index, frame, side=side, radius=radius)
-        sheet.paste(picture, (frame % columns * side, frame // columns * side))
+        image = frame_image(data, index, frame, side=side, radius=radius)
+        sheet.paste(image, (frame % columns * side, frame // columns * side))
     links = data.links[index]
     rods, all_links = int((links == ROD).sum()) // 2, int((links != NONE).sum()) // 2
     systems = int(data.systems[index])
-    told = f"{FRAMES} frames; springs (zigzag): {all_links - rods}, rods (bar): {rods}, systems: {systems}"
-    ImageDraw.Draw(sheet).text((12, rows * side + 4), told, (40, 40, 40), font=ImageFont.load_default(size=16))
+    caption = f"{FRAMES} frames; springs (zigzag): {all_links - rods}, rods (bar): {rods}, systems: {systems}"
+    ImageDraw.Draw(sheet).text((12, rows * side + 4), caption, (40, 40, 40), font=ImageFont.load_default(size=16))
     with atomic_write(path) as file:
         sheet.save(file, "PNG")
 
@@ -94,6 +94,6 @@ def write_animation(path: str | Path, data: Springs, index: int, *, side: int = 
     Raises:
         DataError: the file cannot be written.
     """
-    frames = [frame_picture(data, index, frame, side=side) for frame in range(FRAMES)]
+    frames = [frame_image(data, index, frame, side=side) for frame in range(FRAMES)]
     with atomic_write(path) as file:
         frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)

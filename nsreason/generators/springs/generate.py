@@ -5,7 +5,7 @@
 
 Which balls are linked, and how many systems of linked balls there are, is to be told from 16 frames of the balls'
 places and their colors: Santoro et al., "A simple neural network module for relational reasoning", NIPS 2017, section
-3.4 and supplement F. The paper gives no constants; those of `Table` are this project's.
+3.4 and supplement F. The paper gives no constants; those of `SimulationConfig` are this project's.
 
 Ball i has color i in every scene: a row is known by its color, and so a network that does not see the order of the rows
 can still say which entry of the 10 x 10 matrix is meant.
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SimulationConfig:
     """The world's constants: lengths in sides of the square table, seconds, masses of a ball.
 
     Attributes:
@@ -88,8 +88,8 @@ def _mujoco() -> ModuleType:
             f"mass-spring systems are simulated by MuJoCo, which cannot be imported ({error}); "
             'it comes with the extra "physics": pip install "nsreason[physics]"'
         ) from None
-    found: ModuleType = mujoco
-    return found
+    module: ModuleType = mujoco
+    return module
 
 
 def simulate(
@@ -98,7 +98,7 @@ def simulate(
     links: NDArray[np.uint8],
     stiffness: float | NDArray[np.float64] = 10.0,
     *,
-    table: Table | None = None,
+    table: SimulationConfig | None = None,
     frames: int = FRAMES,
 ) -> NDArray[np.float32]:
     """Where balls are in each frame, (T, B, 2), from where they are at first and how they move.
@@ -112,7 +112,7 @@ def simulate(
         DataError: MuJoCo is not installed.
     """
     mujoco = _mujoco()
-    table = table or Table()
+    table = table or SimulationConfig()
     stiff = np.broadcast_to(stiffness, links.shape)
     model = mujoco.MjModel.from_xml_string(_world(places, links, stiff, table))
     data = mujoco.MjData(model)
@@ -125,7 +125,7 @@ def simulate(
     return seen
 
 
-def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray[Any], table: Table) -> str:
+def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray[Any], table: SimulationConfig) -> str:
     """The scene in MuJoCo's XML: balls that slide in x and y, four planes as walls, tendons as links."""
     # A negative solref gives stiffness and damping themselves: contacts without damping return all energy.
     world = [
@@ -153,13 +153,15 @@ def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray
     return "".join(world)
 
 
-def make_scene(seed: int, index: int, table: Table | None = None) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def make_scene(
+    seed: int, index: int, table: SimulationConfig | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Positions (T, B, 2) and links (B, B) of a scene, which depend on the seed, the number and the table alone.
 
     Raises:
         DataError: MuJoCo is not installed.
     """
-    table = table or Table()
+    table = table or SimulationConfig()
     draw = generator(seed, "springs", index)
     places = _places(draw, table)
     velocities = np.array([draw.uniform(-table.speed, table.speed) for _ in range(2 * BALLS)]).reshape(BALLS, 2)
@@ -172,7 +174,7 @@ def make_scene(seed: int, index: int, table: Table | None = None) -> tuple[NDArr
     return simulate(places, velocities, links, stiffness, table=table), links
 
 
-def _places(draw: random.Random, table: Table) -> NDArray[np.float64]:
+def _places(draw: random.Random, table: SimulationConfig) -> NDArray[np.float64]:
     """Ten balls that touch neither each other nor a wall."""
     low, high, apart = 1.5 * table.radius, 1 - 1.5 * table.radius, 2.5 * table.radius
     while True:
@@ -190,7 +192,9 @@ def _places(draw: random.Random, table: Table) -> NDArray[np.float64]:
 _CHUNK = 64
 
 
-def _chunk(seed: int, start: int, count: int, table: Table) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+def _chunk(
+    seed: int, start: int, count: int, table: SimulationConfig
+) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
     return [make_scene(seed, start + i, table) for i in range(count)]
 
 
@@ -199,7 +203,7 @@ def generate_springs(
     seed: int = 0,
     *,
     start: int = 0,
-    table: Table | None = None,
+    table: SimulationConfig | None = None,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Springs:
@@ -215,9 +219,9 @@ def generate_springs(
     """
     if min(count, start) < 0 or jobs < 1:
         raise ValueError("count and start are 0 or more, jobs 1 or more")
-    table = table or Table()
+    table = table or SimulationConfig()
     _mujoco()  # refuses before any work
-    made = Springs(
+    data = Springs(
         np.zeros((count, FRAMES, BALLS, 2), np.float32),
         np.zeros((count, BALLS, BALLS), np.uint8),
         np.zeros(count, np.uint8),
@@ -225,15 +229,15 @@ def generate_springs(
     done = 0
     for chunk in _chunks(count, seed, start, table, jobs):
         for positions, links in chunk:
-            made.positions[done], made.links[done], made.systems[done] = positions, links, count_systems(links)
+            data.positions[done], data.links[done], data.systems[done] = positions, links, count_systems(links)
             done += 1
         if progress is not None:
             progress(done, count)
-    return made
+    return data
 
 
 def _chunks(
-    count: int, seed: int, start: int, table: Table, jobs: int
+    count: int, seed: int, start: int, table: SimulationConfig, jobs: int
 ) -> Iterator[list[tuple[NDArray[np.float32], NDArray[np.uint8]]]]:
     starts = range(0, count, _CHUNK)
     sizes = [min(_CHUNK, count - at) for at in starts]
@@ -263,12 +267,12 @@ def write_springs(
     scenes: int,
     validation: int = 0,
     seed: int = 0,
-    table: Table | None = None,
+    table: SimulationConfig | None = None,
     jobs: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, a picture of a scene.
+    """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, the frames of a scene.
 
     Args:
         scenes: all of them; the last `validation` are withheld.
@@ -286,7 +290,7 @@ def write_springs(
 
     if not 0 <= validation <= scenes:
         raise ValueError(f"of {scenes} scenes, {validation} cannot be withheld")
-    table = table or Table()
+    table = table or SimulationConfig()
     version = str(_mujoco().__version__)
     settings: dict[str, Any] = {
         "generator": f"nsreason {__version__} generate springs",
@@ -296,26 +300,26 @@ def write_springs(
         "seed": seed,
         "table": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(table).items()},
     }
-    with new_dataset(out, settings, generator=settings["generator"], overwrite=overwrite) as place:
-        made = generate_springs(scenes, seed, table=table, jobs=jobs, progress=progress)
-        place.counts["scenes"] = scenes
-        return _written(place.folder, made, settings, table.radius)
+    with new_dataset(out, settings, generator=settings["generator"], overwrite=overwrite) as dataset:
+        data = generate_springs(scenes, seed, table=table, jobs=jobs, progress=progress)
+        dataset.counts["scenes"] = scenes
+        return _written(dataset.folder, data, settings, table.radius)
 
 
-def _written(folder: Path, made: Springs, settings: dict[str, Any], radius: float) -> dict[str, Any]:
+def _written(folder: Path, data: Springs, settings: dict[str, Any], radius: float) -> dict[str, Any]:
     """Write scenes to a folder; returns the settings with what there is of each kind."""
     from .draw import write_strip
 
-    systems = np.bincount(made.systems, minlength=BALLS + 1)[1:]
+    systems = np.bincount(data.systems, minlength=BALLS + 1)[1:]
     settings |= {
-        "systems": {str(n): int(found) for n, found in enumerate(systems, 1)},
-        "links": {"spring": int((made.links == SPRING).sum()) // 2, "rod": int((made.links == ROD).sum()) // 2},
+        "systems": {str(n): int(count) for n, count in enumerate(systems, 1)},
+        "links": {"spring": int((data.links == SPRING).sum()) // 2, "rod": int((data.links == ROD).sum()) // 2},
     }
-    cut = len(made.links) - settings["validation"]
+    cut = len(data.links) - settings["validation"]
     for split, part in zip(SPLITS, (slice(cut), slice(cut, None)), strict=True):
-        write_arrays(folder / f"{split}.npz", {f.name: getattr(made, f.name)[part] for f in fields(made)})
-    if len(made.links):
-        shown = np.array([(made.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)
-        write_strip(folder / "strip.png", made, int(shown.argmax()), radius=radius)
+        write_arrays(folder / f"{split}.npz", {f.name: getattr(data, f.name)[part] for f in fields(data)})
+    if len(data.links):
+        shown = np.array([(data.links == kind).any(axis=(1, 2)) for kind in (SPRING, ROD)]).sum(0)
+        write_strip(folder / "strip.png", data, int(shown.argmax()), radius=radius)
     write_settings(folder / "settings.json", settings)
     return settings

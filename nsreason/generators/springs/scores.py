@@ -20,51 +20,51 @@ class ConnectionScores:
         scenes: how many.
         all_correct: the share of scenes of which every one of the 100 entries is right: the paper's measure.
         pairs: the share of right entries off the diagonal. High even where none is found: most pairs are not linked.
-        found: the share of links that were found.
-        right: the share of told links that are there.
+        recall: the share of links that were found.
+        precision: the share of told links that are there.
     """
 
     scenes: int
     all_correct: float
     pairs: float
-    found: float
-    right: float
+    recall: float
+    precision: float
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
 
 
-def connection_scores(told: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ConnectionScores:
+def connection_scores(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ConnectionScores:
     """Compare matrices of connections, (N, B, B). Shares of nothing are 0.
 
     Raises:
         ValueError: the shapes differ.
     """
-    told, truth = np.asarray(told, bool), np.asarray(truth, bool)
-    if told.shape != truth.shape or told.ndim != 3:
-        raise ValueError(f"matrices of connections are (N, B, B) alike, got {told.shape} and {truth.shape}")
-    same, both = told == truth, told & truth
+    predicted, truth = np.asarray(predicted, bool), np.asarray(truth, bool)
+    if predicted.shape != truth.shape or predicted.ndim != 3:
+        raise ValueError(f"matrices of connections are (N, B, B) alike, got {predicted.shape} and {truth.shape}")
+    same, both = predicted == truth, predicted & truth
     off = ~np.eye(truth.shape[1], dtype=bool)
     return ConnectionScores(
         len(truth),
         _share(same.all(axis=(1, 2)).sum(), len(truth)),
         _share(same[:, off].sum(), same[:, off].size),
         _share(both.sum(), truth.sum()),
-        _share(both.sum(), told.sum()),
+        _share(both.sum(), predicted.sum()),
     )
 
 
-def count_accuracy(told: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
+def count_accuracy(predicted: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
     """The share of scenes whose number of systems is right.
 
     Raises:
         ValueError: the shapes differ.
     """
-    told, truth = np.asarray(told), np.asarray(truth)
-    if told.shape != truth.shape:
-        raise ValueError(f"one number for each scene is expected, got {told.shape} for {truth.shape}")
-    return _share((told == truth).sum(), truth.size)
+    predicted, truth = np.asarray(predicted), np.asarray(truth)
+    if predicted.shape != truth.shape:
+        raise ValueError(f"one number for each scene is expected, got {predicted.shape} for {truth.shape}")
+    return _share((predicted == truth).sum(), truth.size)
 
 
 def _share(part: Any, whole: Any) -> float:

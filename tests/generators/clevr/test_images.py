@@ -14,10 +14,10 @@ from nsreason.data.scenes import load_scenes
 from nsreason.errors import DataError
 from nsreason.executors import execute, spell
 from nsreason.generators import write_dataset
-from nsreason.generators.clevr.images import annotated, detections_of, fitted_camera, picture_of, things_of
+from nsreason.generators.clevr.images import annotated, detections_of, fitted_camera, render_scene, things_of
 from nsreason.generators.clevr.placement import clevr_rules
 from nsreason.generators.clevr.released import annotate
-from nsreason.generators.clevr.scenes import generate_scenes, generate_views
+from nsreason.generators.clevr.scenes import generate_scenes, generate_scenes_with_cameras
 from nsreason.io.image_tensors import read_image
 from nsreason.perception.detections.readers import read_detections
 from nsreason.perception.detections.rle import decode_masks
@@ -119,7 +119,7 @@ def test_hidden_objects_are_drawn_again() -> None:
             return False
         return True
 
-    views = list(generate_views(3, 11, accept=accept))
+    views = list(generate_scenes_with_cameras(3, 11, accept=accept))
     plain = list(generate_scenes(3, 11))
     same = [a.to_dict() == b.to_dict() for (a, _), b in zip(views, plain, strict=True)]
     assert same == [True, False, True] and refused == [len(plain[1])]
@@ -127,7 +127,7 @@ def test_hidden_objects_are_drawn_again() -> None:
 
 
 def test_a_camera_is_found_from_its_scene() -> None:
-    for scene, camera in generate_views(6, 3, objects=(4, 8)):
+    for scene, camera in generate_scenes_with_cameras(6, 3, objects=(4, 8)):
         found, error = fitted_camera(scene)
         assert error < 0.6  # pixel_coords are whole numbers
         assert np.abs(np.subtract(found.location, camera.location)).max() < 0.12
@@ -142,8 +142,8 @@ def test_a_scene_without_coordinates_cannot_be_drawn() -> None:
 
 
 def test_an_object_out_of_sight_has_no_mask() -> None:
-    ((scene, camera),) = generate_views(1, 4)
-    drawn = picture_of(scene, camera, size=SIZE)
+    ((scene, camera),) = generate_scenes_with_cameras(1, 4)
+    drawn = render_scene(scene, camera, size=SIZE)
     drawn.masks[1] = False
     seen = annotated(scene, drawn)
     assert seen.places[1].mask is None and seen.places[1].bbox is None and seen.places[0].mask is not None

@@ -68,7 +68,7 @@ def test_evaluation_changes_nothing_and_tells_what_was_found(detector: Detector,
     with torch.no_grad():
         out = detector.loss(detector.collate(examples(tmp_path, 2)))
     assert all(torch.equal(v, before[k]) for k, v in detector.state_dict().items())
-    assert set(out.metrics) == {"quality", "found", "precision", "mask_iou", "all_found"}
+    assert set(out.metrics) == {"quality", "recall", "precision", "mask_iou", "all_found"}
     assert torch.isfinite(out.loss)
 
 
@@ -89,7 +89,7 @@ def test_metrics_of_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     n = len(batch.masks[0]) + len(second)
     assert out.metrics == {
         "quality": (pytest.approx(n - 1), n),
-        "found": (n - 1, n),
+        "recall": (n - 1, n),
         "precision": (n - 1, n),
         "mask_iou": (pytest.approx(n - 1), n - 1),
         "all_found": (1, 2),
@@ -207,7 +207,7 @@ def learned(model: Detector, folder: Path, steps: int, *, bf16: bool = False) ->
 def test_it_learns_to_find_discs_and_squares(tmp_path: Path, bf16: bool) -> None:
     torch.manual_seed(0)
     found = learned(Detector(TINY), tmp_path, 60, bf16=bf16)
-    assert found["quality"] > 0.65 and found["found"] > 0.7 and found["mask_iou"] > 0.8
+    assert found["quality"] > 0.65 and found["recall"] > 0.7 and found["mask_iou"] > 0.8
 
 
 # --- weights --------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from torch import Tensor
 from nsreason.errors import DomainError
 from nsreason.generators.clevr.placement import Camera, clevr_rules
 from nsreason.perception.rendering.ray_casting import FAR, Frames, covers, distances, hits
-from nsreason.perception.rendering.render import Rendering, frames, jittered_look, render
-from nsreason.perception.rendering.style import Thing, clevr_look
+from nsreason.perception.rendering.render import Rendering, frames, jittered_style, render
+from nsreason.perception.rendering.style import Thing, clevr_style
 
 RULES = clevr_rules()
 CAMERA = Camera.at(RULES.camera.location, RULES.camera)
@@ -190,7 +190,7 @@ def test_a_mirror_shows_its_neighbour() -> None:
 
 
 def test_shadows_fall_away_from_the_lamp() -> None:
-    look = clevr_look()
+    look = clevr_style()
     key = look.lamps["key"]
     right = CAMERA.axes[0]
     fallen = {}
@@ -210,7 +210,7 @@ def test_the_same_seed_draws_the_same_bytes() -> None:
     things = [ball(), ball(1.5, 1.0, shape="cube", material="metal", color=GRAY)]
 
     def drawn(seed: int, lamps: int) -> Rendering:
-        return render(things, CAMERA, jittered_look(lamps, 3), seed=seed, **SMALL)
+        return render(things, CAMERA, jittered_style(lamps, 3), seed=seed, **SMALL)
 
     first, again, grain, light = drawn(1, 1), drawn(1, 1), drawn(2, 1), drawn(1, 2)
     assert np.array_equal(first.image, again.image) and np.array_equal(first.depth, again.depth)
@@ -227,8 +227,8 @@ def test_the_same_seed_draws_the_same_bytes() -> None:
 
 
 def test_lamps_move_within_their_bounds() -> None:
-    still = clevr_look()
-    moved = [jittered_look(5, i) for i in range(200)]
+    still = clevr_style()
+    moved = [jittered_style(5, i) for i in range(200)]
     for name, lamp in still.lamps.items():
         offsets = np.array([np.subtract(m.lamps[name].location, lamp.location) for m in moved])
         assert (np.abs(offsets) <= still.jitter).all() and (np.abs(offsets).max(0) > 0.9 * still.jitter).all()
