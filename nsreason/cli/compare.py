@@ -133,13 +133,13 @@ def compare(
             found = run(task, data, names, out, progress=progress, **plan)
         write_report(found, out)
     if as_json:
-        from ..comparison.text import figures_json
+        from ..comparison.statistics import figures_json
 
         output.put_json({"folder": out, **figures_json(found)})
     else:
-        from ..comparison.text import table
+        from ..comparison.text import ComparisonTable
 
-        output.put_table(table(found))
+        output.put_table(ComparisonTable(found))
         output.remark(f"{out}/report.html has plots, agreement and examples")
     if found.failed:
         from ..comparison.wording import failures
@@ -205,7 +205,8 @@ def write_report(found: Comparison, out: str | Path) -> None:
     import json
 
     from ..comparison.html import page
-    from ..comparison.text import figures_json, to_markdown
+    from ..comparison.statistics import figures_json
+    from ..comparison.text import to_markdown
     from ..io.files import atomic_write
 
     told = {

@@ -14,14 +14,13 @@ from typing import Any
 from ..evaluation.scores import Score
 from ..pages import svg_plot
 from ..pages.svg_plot import Plot, Point, Series
+from ..pages.tables import NONE, ReportTable
 from .results import Comparison, Example
 from .statistics import Bin, Figures
-from .tables import Cell, Head, Row, Sheet, accuracy, agreement, beside, cost, fact, is_wide, runs, told_facts
-from .wording import NONE, about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
+from .tables import accuracy, agreement, beside, cost, fact, is_wide, runs, varying_facts
+from .wording import about, cut, heading, interval, lead, notes, percent, questions, reply, span, words
 
 _escape = html.escape
-_LONG = 18  # letters of a name, from which on it may be broken
-_FEW = 5  # columns, fewer of which would stand too far apart in the whole width
 _BESIDE = 7  # columns of scores at most, for training and speed to stand in the same table
 
 
@@ -65,63 +64,23 @@ def _accuracy(figures: Figures) -> str:
     if not spent.rows:
         return _section("accuracy", "Accuracy by question type", "<p>There is no run.</p>")
     if not is_wide(figures) and len(scores.columns) <= _BESIDE:
-        return _section("accuracy", scores.title, _table(beside(scores, spent), len(scores.columns)), note=scores.note)
-    first = _section("accuracy", scores.title, _table(scores), note=scores.note) if scores.rows else ""
-    return first + _section("cost", spent.title, _table(spent))
-
-
-def _table(sheet: Sheet, split: int | None = None, css: str = "") -> str:
-    """A table; a line is drawn before column `split`."""
-    heads = "".join(_head(head, "col", " split" if k == split else "") for k, head in enumerate(sheet.columns))
-    rows = "".join(_row(sheet, row, split) for row in sheet.rows)
-    css += " few" if len(sheet.columns) < _FEW else ""
-    corner = f'<th scope="col">{_escape(sheet.corner)}</th>'
-    inside = f'<table class="{css.strip()}"><thead><tr>{corner}{heads}</tr></thead><tbody>{rows}</tbody></table>'
-    # A box that can be scrolled has to be reached by keyboards too.
-    return f'<div class="box" tabindex="0" role="region" aria-label="{_escape(sheet.title)}">{inside}</div>'
-
-
-def _head(head: Head, scope: str, more: str = "") -> str:
-    plain = not head.strong and head.look is None and scope == "row"
-    css = (" inner" if head.inner else "") + (" plain" if plain else "") + more
-    glyph = "" if head.look is None else svg_plot.glyph(head.look)
-    under = f'<span class="under">{_escape(head.under)}</span>' if head.under else ""
-    label = f'<span class="label">{_escape(cut(head.label, 48))}</span>'
-    named = f'<span class="who{" long" if len(head.label) > _LONG else ""}">{glyph}{label}</span>' if glyph else label
-    return f'<th scope="{scope}" class="{css.strip()}">{named}{under}</th>'
-
-
-def _row(sheet: Sheet, row: Row, split: int | None) -> str:
-    if row.error is not None:
-        told = f'<td class="error" colspan="{max(1, len(sheet.columns))}">failed: {_escape(row.error)}</td>'
-        return f'<tr class="failed">{_head(row.head, "row")}{told}</tr>'
-    cells = "".join(_cell(c, sheet.columns[k], " split" if k == split else "") for k, c in enumerate(row.cells))
-    return f'<tr class="{"strong" if row.head.strong else ""}">{_head(row.head, "row")}{cells}</tr>'
-
-
-def _cell(cell: Cell, head: Head, more: str) -> str:
-    css = ("strong" if head.strong else "") + (" best" if cell.best else "") + more
-    if cell.score is None:
-        under = f'<span class="under">{_escape(cell.under)}</span>' if cell.under else ""
-        shade = "" if cell.shade is None else f' style="--share:{cell.shade:.3f}"'
-        css += " self" if cell.text == NONE and cell.under else ""
-        return f'<td class="{css.strip()}"{shade}>{_escape(cell.text)}{under}</td>'
-    best = '<span class="vh"> best without exact programs</span>' if cell.best else ""
-    told = f"{cell.score.right:,} of {cell.score.total:,} right"
-    value = f'<b>{percent(cell.score.accuracy)}</b>{best}<span class="under">{interval(cell.score)}</span>'
-    return f'<td class="{css.strip()}" title="{told}">{value}</td>'
+        return _section(
+            "accuracy", scores.title, beside(scores, spent).html(split=len(scores.columns)), note=scores.caption
+        )
+    first = _section("accuracy", scores.title, scores.html(), note=scores.caption) if scores.rows else ""
+    return first + _section("cost", spent.title, spent.html())
 
 
 def _agreement(figures: Figures) -> str:
-    sheet = agreement(figures)
-    return _section("agreement", sheet.title, _table(sheet, css="heat"), note=sheet.note) if sheet.rows else ""
+    table = agreement(figures)
+    return _section("agreement", table.title, table.html(css="heat"), note=table.caption) if table.rows else ""
 
 
 # --- plots --------------------------------------------------------------------------------------------------
 
 
 def _plots(figures: Figures) -> str:
-    facts = told_facts(figures)
+    facts = varying_facts(figures)
     # Two plots beside each other; an odd one out takes the whole width.
     first = _learning(figures, alone=len(facts) % 2 == 0)
     made = [
@@ -132,14 +91,14 @@ def _plots(figures: Figures) -> str:
     return f'<div class="plots">{"".join(made)}</div>' if made else ""
 
 
-def _figure(name: str, plot: Plot, sheet: Sheet, note: str, alone: bool) -> str:
+def _figure(name: str, plot: Plot, table: ReportTable, note: str, alone: bool) -> str:
     """A plot for wide and one for narrow windows, and the numbers that it shows."""
     wide = svg_plot.draw(plot, width=900 if alone else 640, height=400 if alone else 380)
     slim = svg_plot.draw(plot, width=350, height=300, names="below")
     drawn = f'<div class="plot-box"><div class="wide">{wide}</div><div class="slim">{slim}</div></div>'
-    numbers = f"<details><summary>The numbers</summary>{_table(sheet)}</details>"
+    numbers = f"<details><summary>The numbers</summary>{table.html()}</details>"
     told = f'<p class="note">{_escape(note)}</p>' if note else ""
-    return _section(name, sheet.title, drawn + told + numbers, "card alone" if alone else "card")
+    return _section(name, table.title, drawn + told + numbers, "card alone" if alone else "card")
 
 
 def _point(x: float, score: Score, told: str) -> Point:
@@ -150,11 +109,11 @@ def _point(x: float, score: Score, told: str) -> Point:
 
 
 def _learning(figures: Figures, alone: bool) -> str:
-    sheet = runs(figures)
+    table = runs(figures)
     sizes = [s for s in figures.sizes if s > 0]
     if len(sizes) < 2 or not figures.scored:
         rest = len(figures.runs) > len(figures.best)
-        return _section("runs", sheet.title, _table(sheet), "card alone" if alone else "card") if rest else ""
+        return _section("runs", table.title, table.html(), "card alone" if alone else "card") if rest else ""
     lines = []
     for curve in figures.curves:
         look = figures.reasoners.index(curve.reasoner)
@@ -169,7 +128,7 @@ def _learning(figures: Figures, alone: bool) -> str:
     plot = Plot("Accuracy against training-set size", "training questions", tuple(lines), log=True, ticks=ticks)
     level = any(s.level for s in lines)
     note = "Bars are 95 % Wilson intervals." + (" Dashed: reasoners that are not trained here." if level else "")
-    return _figure("runs", plot, sheet, note, alone)
+    return _figure("runs", plot, table, note, alone)
 
 
 def _short(size: int) -> str:
@@ -189,10 +148,10 @@ def _fact(figures: Figures, name: str, alone: bool) -> str:
         lines.append(Series(r.run.reasoner, points, figures.reasoners.index(r.run.reasoner)))
     told = f"trained on {span(known)}" if known else ""
     shade = (float(known[0]), float(known[1])) if known else None
-    sheet = fact(figures, name)
+    table = fact(figures, name)
     place = f"fact-{list(figures.bins).index(name)}"
-    plot = Plot(sheet.title, name, tuple(lines), shade=shade, shade_label=told)
-    return _figure(place, plot, sheet, _generalising(figures, name, known, bins), alone)
+    plot = Plot(table.title, name, tuple(lines), shade=shade, shade_label=told)
+    return _figure(place, plot, table, _generalising(figures, name, known, bins), alone)
 
 
 def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bins: Sequence[Bin]) -> str:

@@ -6,10 +6,29 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..evaluation.scores import Score
+from ..pages.tables import NONE
+from ..pages.templates import cut
 from .results import Comparison, Run
 from .statistics import Bin, Figures, RunFigures
 
-NONE = "–"
+__all__ = [
+    "about",
+    "budget",
+    "cut",
+    "duration",
+    "failures",
+    "heading",
+    "interval",
+    "lead",
+    "notes",
+    "percent",
+    "questions",
+    "reply",
+    "span",
+    "trained_on",
+    "words",
+]
+
 _SHOWN = 3  # failures that the headline names
 _REASON = 160  # letters of the reason of each
 
@@ -23,11 +42,6 @@ def interval(score: Score) -> str:
     """`45.1–49.5`."""
     low, high = score.interval
     return f"{100 * low:.1f}–{100 * high:.1f}" if score.total else ""
-
-
-def cut(text: str, most: int = 60) -> str:
-    """A text, or its beginning and `…`."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def questions(number: int) -> str:

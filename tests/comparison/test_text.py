@@ -11,8 +11,8 @@ from rich.console import Console
 
 from nsreason.comparison.results import Comparison, Example, Run
 from nsreason.comparison.statistics import Figures
-from nsreason.comparison.tables import accuracy, cost, runs, sheets
-from nsreason.comparison.text import table, to_markdown
+from nsreason.comparison.tables import accuracy, cost, runs, tables
+from nsreason.comparison.text import ComparisonTable, to_markdown
 from nsreason.comparison.wording import budget, cut, duration, failures, interval, percent, words
 from nsreason.evaluation.scores import Score, wilson
 from tests.support import comparisons
@@ -20,7 +20,7 @@ from tests.support import comparisons
 
 def printed(found: Comparison, width: int) -> str:
     held = io.StringIO()
-    Console(file=held, width=width).print(table(found))
+    Console(file=held, width=width).print(ComparisonTable(found))
     return held.getvalue()
 
 
@@ -82,15 +82,15 @@ def test_text_stays_text_in_markdown() -> None:
 
 
 def test_many_types_are_rows() -> None:
-    sheet = accuracy(Figures.of(comparisons.babi()))
-    assert [c.label for c in sheet.columns] == ["lstm", "relation-network"]  # one that failed is told of elsewhere
-    assert [r.head.label for r in sheet.rows[:3]] == ["all", "types at 95 % or more", "1 task 1"]
-    assert len(sheet.rows) == 22 and sheet.rows[1].cells[0].text == "0 of 20"
+    table = accuracy(Figures.of(comparisons.babi()))
+    assert [c.label for c in table.headings] == ["lstm", "relation-network"]  # one that failed is told of elsewhere
+    assert [r.heading.label for r in table.rows[:3]] == ["all", "types at 95 % or more", "1 task 1"]
+    assert len(table.rows) == 22 and table.values(table.rows[1])[0].text == "0 of 20"
 
 
 def test_groups_are_told_before_their_types() -> None:
-    sheet = accuracy(Figures.of(comparisons.grouped()))
-    assert [c.label for c in sheet.columns] == [
+    table = accuracy(Figures.of(comparisons.grouped()))
+    assert [c.label for c in table.headings] == [
         "all",
         "all not relational",
         "left",
@@ -101,24 +101,24 @@ def test_groups_are_told_before_their_types() -> None:
         "furthest",
         "how many",
     ]
-    assert [c.strong for c in sheet.columns] == [True, True, False, False, False, True, False, False, False]
+    assert [c.strong for c in table.headings] == [True, True, False, False, False, True, False, False, False]
 
 
 def test_a_single_type_is_not_told_twice() -> None:
-    sheet = accuracy(Figures.of(comparisons.springs()))
-    assert [(c.label, c.under) for c in sheet.columns] == [("all", "connections")]
+    table = accuracy(Figures.of(comparisons.springs()))
+    assert [(c.label, c.under) for c in table.headings] == [("all", "connections")]
 
 
 def test_the_best_of_those_without_exact_programs_is_marked() -> None:
-    sheet = accuracy(Figures.of(comparisons.clevr()))
-    for k in range(len(sheet.columns)):
-        told = [row.cells[k] for row in sheet.rows]
-        scores = [c.score.accuracy or 0.0 for c in told if c.score is not None]
-        assert not told[0].best  # exact
-        marked = [s for c, s in zip(told, scores, strict=True) if c.best]
+    table = accuracy(Figures.of(comparisons.clevr()))
+    for k in range(len(table.columns)):
+        cells = [table.values(row)[k] for row in table.rows if row.error is None]
+        scores = [float(cell.text) for cell in cells]
+        assert not cells[0].best  # exact
+        marked = [s for c, s in zip(cells, scores, strict=True) if c.best]
         assert marked and set(marked) == {max(scores[1:])}
     alone = accuracy(Figures.of(comparisons.small()))
-    assert not any(c.best for row in alone.rows for c in row.cells)
+    assert not any(c.best for row in alone.rows for c in alone.values(row))
 
 
 def test_each_run_has_a_row_and_failures_say_why() -> None:
@@ -126,13 +126,13 @@ def test_each_run_has_a_row_and_failures_say_why() -> None:
     rows = runs(figures).rows
     assert len(rows) == len(figures.runs)
     (failed,) = [row for row in rows if row.error is not None]
-    assert failed.head.label == "cnn-mlp" and failed.error is not None and "out of memory" in failed.error
+    assert failed.heading.label == "cnn-mlp" and failed.error is not None and "out of memory" in failed.error
     assert [row.error for row in cost(Figures.of(comparisons.babi(40))).rows] == [None, None, "it cannot read stories"]
 
 
 def test_where_there_is_one_size_runs_are_told_once() -> None:
-    assert "runs" not in [s.key for s in sheets(Figures.of(comparisons.babi(40)))]
-    assert [s.key for s in sheets(Figures.of(comparisons.nothing()))] == ["accuracy", "cost"]
+    assert "runs" not in [t.key for t in tables(Figures.of(comparisons.babi(40)))]
+    assert [t.key for t in tables(Figures.of(comparisons.nothing()))] == ["accuracy", "cost"]
 
 
 def test_a_comparison_without_runs_is_told() -> None:

@@ -41,7 +41,8 @@ from PIL import Image
 from nsreason.comparison.comparer import compare
 from nsreason.comparison.html import page
 from nsreason.comparison.results import Comparison
-from nsreason.comparison.text import figures_json, to_markdown
+from nsreason.comparison.statistics import figures_json
+from nsreason.comparison.text import to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
 from nsreason.io.image_tensors import read_image
