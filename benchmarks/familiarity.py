@@ -25,8 +25,8 @@ from nsreason.generators import write_dataset
 from nsreason.io.image_tensors import read_image
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detector.detector import Detector
-from nsreason.perception.familiarity import FILE, Familiarity, Made, Norms, features_of, statistics
-from nsreason.perception.letterbox import Fit
+from nsreason.perception.familiarity import FILE, Familiarity, Norms, NormsOrigin, features_of, statistics
+from nsreason.perception.letterbox import Letterbox
 from nsreason.reasoners.image_pipeline import FRAME
 from nsreason.training.checkpoint import load_model
 
@@ -48,10 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         if told.check:
             return check(detector, told.check)
         if told.images is not None:
-            return write(detector, told.images, told.out, Made(told.scenes, told.seed, __version__, _today()))
+            return write(detector, told.images, told.out, NormsOrigin(told.scenes, told.seed, __version__, _today()))
         with TemporaryDirectory() as folder:
             write_dataset(folder, scenes=told.scenes, seed=told.seed, images=FRAME)
-            made = Made(told.scenes, told.seed, __version__, _today())
+            made = NormsOrigin(told.scenes, told.seed, __version__, _today())
             return write(detector, Path(folder) / "images", told.out, made)
     except NsreasonError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -65,10 +65,10 @@ def _today() -> str:
 def fitted(path: Path) -> Tensor:
     """An image as the models see it."""
     image = read_image(path)
-    return Fit.of((image.shape[2], image.shape[1]), FRAME).image(image)
+    return Letterbox.of((image.shape[2], image.shape[1]), FRAME).image(image)
 
 
-def write(detector: Detector, folder: Path, out: Path, made: Made) -> int:
+def write(detector: Detector, folder: Path, out: Path, made: NormsOrigin) -> int:
     paths = find_images([folder])
     features = torch.cat([features_of(detector, [fitted(p)]) for p in paths])
     norms = Norms.of(features[::2], features[1::2], [statistics(fitted(p)) for p in paths], made)

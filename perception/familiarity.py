@@ -1,7 +1,7 @@
 """Whether an image is like those that the bundled weights have learned from; where it is not, why.
 
     familiarity = Familiarity.of_bundled(detector)
-    familiarity.warnings(images)              # for each image None, or what is to be told
+    familiarity.warnings(images)              # for each image None, or a warning
 
 A detector finds things in any image, and a scene parser has a value for each of them: on a photograph, a page of text
 or noise the answers look as sure as on a picture of a scene. So each image is compared with renders like those of the
@@ -45,8 +45,8 @@ _BATCH = 8
 UNLIKE = "unlike the scenes of CLEVR that the bundled weights have learned from"
 
 
-class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the norms were made: renders, their seed, nsreason's version, the date."""
+class NormsOrigin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the norms were computed from: the number of renders, their seed, nsreason's version, the date."""
 
     scenes: int
     seed: int
@@ -59,7 +59,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float
     rest: float
     ranges: dict[str, tuple[float, float]]
-    made: Made
+    origin: NormsOrigin = msgspec.field(name="made")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Norms:
     mean, scale: (F,) of each feature. directions: (F, K), orthonormal, of the scaled features; spread: (K,) variances.
     rest: the mean squared length of what is in none of the directions.
     ranges: of `statistics`, the least and the most of the renders.
-    detector: the digest of the weights that made the features.
+    detector: the digest of the weights that computed the features.
     """
 
     mean: Tensor
@@ -80,21 +80,28 @@ class Norms:
     threshold: float
     ranges: Mapping[str, tuple[float, float]]
     detector: str
-    made: Made
+    origin: NormsOrigin
 
     @classmethod
-    def of(cls, features: Tensor, held_out: Tensor, told: Sequence[Mapping[str, float]], made: Made) -> Norms:
-        """The norms of (M, F) features, with a threshold from others, and the ranges of what is told of images."""
+    def of(
+        cls, features: Tensor, held_out: Tensor, measured: Sequence[Mapping[str, float]], origin: NormsOrigin
+    ) -> Norms:
+        """Compute the norms of (M, F) features.
+
+        Args:
+            held_out: (L, F) features of other renders, which give the threshold.
+            measured: the `statistics` of images, which give the ranges.
+        """
         mean, scale = features.mean(0), features.std(0).clamp_min(1e-6)
         scaled = (features - mean) / scale
         variances, vectors = torch.linalg.eigh(scaled.T @ scaled / len(scaled))  # ascending
         spread = variances[-DIRECTIONS:] + 0.05 * variances[-DIRECTIONS:].mean()
         directions = vectors[:, -DIRECTIONS:]
         rest = float((scaled - scaled @ directions @ directions.T).square().sum(1).mean())
-        ranges = {name: (min(t[name] for t in told), max(t[name] for t in told)) for name in told[0]}
-        found = cls(mean, scale, directions, spread, rest, 0.0, ranges, digest(), made)
-        threshold = FACTOR * float(found.distances(held_out).quantile(WITHIN))
-        return cls(mean, scale, directions, spread, rest, threshold, ranges, digest(), made)
+        ranges = {name: (min(m[name] for m in measured), max(m[name] for m in measured)) for name in measured[0]}
+        unscaled = cls(mean, scale, directions, spread, rest, 0.0, ranges, digest(), origin)
+        threshold = FACTOR * float(unscaled.distances(held_out).quantile(WITHIN))
+        return cls(mean, scale, directions, spread, rest, threshold, ranges, digest(), origin)
 
     def distances(self, features: Tensor) -> Tensor:
         """(B, F) to (B,): about 1 for renders."""
@@ -105,7 +112,7 @@ class Norms:
 
     def save(self, path: Path = FILE) -> None:
         """Write them."""
-        header = _Header(self.detector, self.threshold, self.rest, dict(self.ranges), self.made)
+        header = _Header(self.detector, self.threshold, self.rest, dict(self.ranges), self.origin)
         tensors = {n: getattr(self, n).float().contiguous() for n in _SHAPES}
         save_file(tensors, path, {"familiarity": msgspec.json.encode(header).decode()})
 
@@ -127,8 +134,8 @@ class Norms:
         except (OSError, KeyError, ValueError, msgspec.MsgspecError, safetensors.SafetensorError) as error:
             raise CheckpointError(f"{path}: cannot be read: {error}") from None
         mean, scale, directions, spread = (tensors[n] for n in _SHAPES)
-        told = header.rest, header.threshold, header.ranges, header.detector, header.made
-        return cls(mean, scale, directions, spread, *told)
+        fields = header.rest, header.threshold, header.ranges, header.detector, header.origin
+        return cls(mean, scale, directions, spread, *fields)
 
 
 _SHAPES = {"mean": "F", "scale": "F", "directions": "FK", "spread": "K"}
@@ -164,8 +171,8 @@ def features_of(detector: Detector, images: Sequence[Tensor]) -> Tensor:
 
 
 def _pooled(maps: Mapping[str, Tensor]) -> Tensor:
-    found = [x for m in maps.values() for x in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))]
-    return torch.cat(found, dim=1).float().cpu()
+    pooled = [x for m in maps.values() for x in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))]
+    return torch.cat(pooled, dim=1).float().cpu()
 
 
 def statistics(image: Tensor) -> dict[str, float]:
@@ -225,13 +232,13 @@ class Familiarity:
     def warnings(
         self,
         images: Sequence[Tensor],
-        found: Sequence[Detections] | None = None,
+        detections: Sequence[Detections] | None = None,
         features: Sequence[Tensor] = (),
     ) -> list[str | None]:
-        """For each image, (3, H, W) uint8 in CLEVR's frame, None, or in what it is unlike what was learned from.
+        """For each image, (3, H, W) uint8 in CLEVR's frame, None, or how it differs from the images of the training.
 
         Args:
-            found: what was detected in each.
+            detections: of each image.
             features: of the images, as `watching` collects them; computed where there are none.
         """
         if not images:
@@ -239,23 +246,23 @@ class Familiarity:
         rows = torch.cat(list(features)) if features else features_of(self.detector, images)
         distances = self.norms.distances(rows).tolist()
         return [
-            self._told(image, distance, None if found is None else found[i])
+            self._warning(image, distance, None if detections is None else detections[i])
             for i, (image, distance) in enumerate(zip(images, distances, strict=True))
         ]
 
-    def _told(self, image: Tensor, distance: float, found: Detections | None) -> str | None:
-        told = statistics(image)
-        colourless = told["colour"] < COLOURLESS
+    def _warning(self, image: Tensor, distance: float, detections: Detections | None) -> str | None:
+        measured = statistics(image)
+        colourless = measured["colour"] < COLOURLESS
         if not colourless and distance <= self.norms.threshold:
             return None
         reasons = ["it has no colours"] if colourless else []
-        off = {name: self._off(name, told[name]) for name in _WORDS}
+        off = {name: self._off(name, measured[name]) for name in _WORDS}
         for name in sorted((n for n in off if off[n] > 0.25), key=lambda n: -off[n])[:2]:
-            reasons.append(_WORDS[name].format(*(100 * x for x in (told[name], *self.norms.ranges[name]))))
+            reasons.append(_WORDS[name].format(*(100 * x for x in (measured[name], *self.norms.ranges[name]))))
         if not colourless or distance > self.norms.threshold:
             far = FACTOR * distance / self.norms.threshold
             reasons.append(f"to the detector it lies {far:.1f} times as far out as {100 * WITHIN:.0f} % of theirs do")
-        if found is not None and (not len(found) or float(found.scores.max()) < UNSURE):
+        if detections is not None and (not len(detections) or float(detections.scores.max()) < UNSURE):
             reasons.append("no object in it was recognised with certainty")
         return f"{UNLIKE}: {'; '.join(reasons)}. What is said of it may be meaningless"
 

@@ -1,7 +1,7 @@
-"""Images of any size in the frame of a model, and what was seen there back in the image.
+"""Letterboxing: images of any size in the frame of a model, and detections mapped there and back.
 
-    fit = Fit.of((1024, 768), (480, 320))         # scaled with its aspect kept, in the middle, its edges drawn out
-    fit.image(picture), fit.inward(detections), fit.outward(detections)
+    box = Letterbox.of((1024, 768), (480, 320))   # scaled, centred, padded with its edge pixels
+    box.image(image), box.inward(detections), box.outward(detections)
 
 Sizes are (width, height) in pixels.
 """
@@ -25,8 +25,8 @@ Masks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How an image of `size` lies in a frame: scaled by `scale`, its corner at `left`, `top`."""
+class Letterbox:
+    """How an image of `size` lies in a frame: scaled by `scale` to `inner`, its upper left corner at `left`, `top`."""
 
     size: Size
     frame: Size
@@ -36,8 +36,8 @@ class Fit:
     inner: Size
 
     @classmethod
-    def of(cls, size: Size, frame: Size) -> Fit:
-        """The largest that fits, in the middle."""
+    def of(cls, size: Size, frame: Size) -> Letterbox:
+        """Scale an image of `size` as large as fits, centred in the frame."""
         scale = min(frame[0] / size[0], frame[1] / size[1])
         width, height = (min(f, max(1, round(s * scale))) for s, f in zip(size, frame, strict=True))
         return cls(size, frame, scale, (frame[0] - width) // 2, (frame[1] - height) // 2, (width, height))
@@ -48,7 +48,7 @@ class Fit:
         return self.size == self.frame
 
     def image(self, image: Tensor) -> Tensor:
-        """(3, H, W) uint8 in the frame; beside the image its edges go on."""
+        """Place an image, (3, H, W) uint8, in the frame; the padding repeats its edge pixels."""
         if self.same:
             return image
         width, height = self.inner
@@ -59,43 +59,46 @@ class Fit:
         padded = torch.nn.functional.pad(scaled, (self.left, right, self.top, bottom), mode="replicate")
         return padded[0].round().clamp(0, 255).to(torch.uint8)
 
-    def inward(self, found: Detections) -> Detections:
-        """Detections in the image, in the frame."""
+    def inward(self, detections: Detections) -> Detections:
+        """Map detections from the image to the frame."""
         if self.same:
-            return found
-        boxes = found.boxes * np.float32(self.scale) + self._corner()
-        return self._made(found, boxes, self.frame, None if found.masks is None else self._masks_in(found.masks))
+            return detections
+        boxes = detections.boxes * np.float32(self.scale) + self._corner()
+        masks = None if detections.masks is None else self._masks_in(detections.masks)
+        return self._placed(detections, boxes, self.frame, masks)
 
-    def outward(self, found: Detections) -> Detections:
-        """Detections in the frame, in the image; what lies beside the image is cut off."""
+    def outward(self, detections: Detections) -> Detections:
+        """Map detections from the frame to the image; what lies in the padding is cut off."""
         if self.same:
-            return found
+            return detections
         limit = np.array([*self.size, *self.size], dtype=np.float32)
-        boxes = ((found.boxes - self._corner()) / np.float32(self.scale)).clip(0, limit)
-        return self._made(found, boxes, self.size, None if found.masks is None else self._masks_out(found.masks))
+        boxes = ((detections.boxes - self._corner()) / np.float32(self.scale)).clip(0, limit)
+        masks = None if detections.masks is None else self._masks_out(detections.masks)
+        return self._placed(detections, boxes, self.size, masks)
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the frame, in the image."""
+        """Map a point from the frame to the image."""
         return (x - self.left) / self.scale, (y - self.top) / self.scale
 
     def _corner(self) -> F32:
         return np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
 
     @staticmethod
-    def _made(found: Detections, boxes: F32, size: Size, masks: list[Rle] | None) -> Detections:
-        return Detections(found.image, size, boxes.astype(np.float32), found.scores, found.labels, masks)
+    def _placed(detections: Detections, boxes: F32, size: Size, masks: list[Rle] | None) -> Detections:
+        return Detections(detections.image, size, boxes.astype(np.float32), detections.scores, detections.labels, masks)
 
     def _masks_in(self, masks: Sequence[Rle]) -> list[Rle]:
         width, height = self.inner
-        held = _resized(decode_masks(masks, (self.size[1], self.size[0])), self.inner)
-        framed = np.zeros((len(held), self.frame[1], self.frame[0]), dtype=bool)
-        framed[:, self.top : self.top + height, self.left : self.left + width] = held
+        decoded = _resized(decode_masks(masks, (self.size[1], self.size[0])), self.inner)
+        framed = np.zeros((len(decoded), self.frame[1], self.frame[0]), dtype=bool)
+        framed[:, self.top : self.top + height, self.left : self.left + width] = decoded
         return encode_masks(framed)
 
     def _masks_out(self, masks: Sequence[Rle]) -> list[Rle]:
         width, height = self.inner
-        held = decode_masks(masks, (self.frame[1], self.frame[0]))
-        return encode_masks(_resized(held[:, self.top : self.top + height, self.left : self.left + width], self.size))
+        decoded = decode_masks(masks, (self.frame[1], self.frame[0]))
+        inner = decoded[:, self.top : self.top + height, self.left : self.left + width]
+        return encode_masks(_resized(inner, self.size))
 
 
 def _resized(masks: Masks, size: Size) -> Masks:
@@ -103,5 +106,5 @@ def _resized(masks: Masks, size: Size) -> Masks:
     _, height, width = masks.shape
     rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(np.int64)
     columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(np.int64)
-    found: Masks = masks[:, rows][:, :, columns]
-    return found
+    resized: Masks = masks[:, rows][:, :, columns]
+    return resized

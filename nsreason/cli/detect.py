@@ -230,10 +230,10 @@ def _warnings(
 ) -> dict[str, list[str]]:
     """By image, why what is found may mean nothing."""
     from ..io.image_tensors import transparency
-    from ..perception.letterbox import Fit
+    from ..perception.letterbox import Letterbox
     from ..reasoners.image_pipeline import FRAME
 
-    inside = [Fit.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
+    inside = [Letterbox.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
     told = [None] * len(images) if known is None else known.warnings(inside, found, features)
     reasons = zip(found, map(transparency, clear), told, strict=True)
     return {one.image: [why for why in whys if why is not None] for one, *whys in reasons}

@@ -22,7 +22,7 @@ from torch import Tensor
 from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
 from ..perception.detections.detections import Detections
-from ..perception.letterbox import Fit, Size
+from ..perception.letterbox import Letterbox, Size
 from ..programs.program import Program
 from ..scenes.scene import Scene
 from ..traces.trace import Trace
@@ -61,7 +61,7 @@ class DetectedImage:
     name: str
     image: Tensor
     found: Detections
-    fit: Fit
+    fit: Letterbox
     scene: Scene | None = None
     warnings: tuple[str, ...] = ()
 
@@ -114,7 +114,7 @@ def fitted(
     Raises:
         DataError: there is no detector and nothing is given, or what is given does not fit the images.
     """
-    fits = [Fit.of((image.shape[-1], image.shape[-2]), frame) for _, image in images]
+    fits = [Letterbox.of((image.shape[-1], image.shape[-2]), frame) for _, image in images]
     inside = [fit.image(image) for fit, (_, image) in zip(fits, images, strict=True)]
     names = [name for name, _ in images]
     features: list[Tensor] = []
@@ -139,7 +139,7 @@ def fitted(
     views = [DetectedImage(*parts) for parts in zip(names, inside, held, fits, strict=True)]
     if familiarity is None:
         return views
-    reasons = familiarity.warnings([Fit.of(v.fit.frame, FRAME).image(v.image) for v in views], held, features)
+    reasons = familiarity.warnings([Letterbox.of(v.fit.frame, FRAME).image(v.image) for v in views], held, features)
     return [v if why is None else replace(v, warnings=(why,)) for v, why in zip(views, reasons, strict=True)]
 
 
@@ -163,7 +163,7 @@ class SceneParserPipeline:
     def perceive(
         self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
     ) -> list[DetectedImage]:
-        """See `ImagePipeline.look`; the views have scenes."""
+        """See `ImagePipeline.perceive`; the views have scenes."""
         camera = self.parser.config.camera
         views = fitted(images, found, self.detector, (camera.width, camera.height), self.familiarity)
         scenes = self.parser.scenes([(v.image, v.found) for v in views])
@@ -210,7 +210,7 @@ class ConceptPipeline:
     def perceive(
         self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
     ) -> list[DetectedImage]:
-        """See `ImagePipeline.look`."""
+        """See `ImagePipeline.perceive`."""
         return fitted(images, found, self.detector, FRAME, self.familiarity)
 
     def answer(

@@ -213,15 +213,15 @@ def write_detections(
         DataError: the file cannot be written, or two images are of one name.
         ValueError: a label has no name, or a value is not finite.
     """
-    used = sorted({int(label) for found in detections for label in found.labels})
+    used = sorted({int(label) for image_detections in detections for label in image_detections.labels})
     if categories is None:
         categories = {n: unnamed(n) for n in used}
     missing = [n for n in used if n not in categories]
     if missing:
         raise ValueError(f"categories: no name for the labels {missing}; names are given for {sorted(categories)}")
-    numbers = {found.image: i for i, found in enumerate(detections, 1)}
+    numbers = {image_detections.image: i for i, image_detections in enumerate(detections, 1)}
     if len(numbers) < len(detections):
-        names = [found.image for found in detections]
+        names = [image_detections.image for image_detections in detections]
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise DataError(f"{path}: two images are called '{twice}'; in the file their names could not be told apart")
     images: list[dict[str, Any]] = []
@@ -229,8 +229,8 @@ def write_detections(
         size = {} if f.size is None else {"width": int(f.size[0]), "height": int(f.size[1])}
         images.append({"id": i, "file_name": f.image} | size)
     annotations: list[dict[str, Any]] = []
-    for found in detections:
-        for record in coco_records(found, numbers[found.image]):
+    for image_detections in detections:
+        for record in coco_records(image_detections, numbers[image_detections.image]):
             annotations.append({"id": len(annotations) + 1} | record)
     named = [{"id": n, "name": name} for n, name in categories.items()]
     _write(path, {"images": images, "annotations": annotations, "categories": named})
@@ -253,29 +253,29 @@ def write_results(path: str | Path, detections: Sequence[Detections], image_ids:
     """
     names, numbers = ImageNames(image_ids), list(image_ids.values())
     records: list[dict[str, Any]] = []
-    for found in detections:
+    for image_detections in detections:
         try:
-            number = numbers[names.place(found.image)]
+            number = numbers[names.place(image_detections.image)]
         except DataError as error:
-            of = f"no number for the image '{found.image}' among the {len(numbers)} of image_ids"
+            of = f"no number for the image '{image_detections.image}' among the {len(numbers)} of image_ids"
             raise DataError(f"{path}: {of}: {error}") from None
         keys = ("image_id", "category_id", "bbox", "score", "segmentation")
-        records += [{k: r[k] for k in keys if k in r} for r in coco_records(found, number)]
+        records += [{k: r[k] for k in keys if k in r} for r in coco_records(image_detections, number)]
     _write(path, records)
 
 
-def coco_records(found: Detections, image_id: ImageId) -> list[dict[str, Any]]:
+def coco_records(detections: Detections, image_id: ImageId) -> list[dict[str, Any]]:
     """One image's objects as COCO's annotations, without their own numbers.
 
     Raises:
         ValueError: a value is not finite, or a box ends before it begins.
     """
-    if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-        raise ValueError(f"{found.image}: boxes and scores must be finite")
-    if (found.boxes[:, 2:] < found.boxes[:, :2]).any():
-        raise ValueError(f"{found.image}: a box ends before it begins")
-    pixels = (pixel_areas(found) if found.areas is None else found.areas).tolist()
-    crowd = [False] * len(found) if found.crowd is None else found.crowd.tolist()
+    if not (np.isfinite(detections.boxes).all() and np.isfinite(detections.scores).all()):
+        raise ValueError(f"{detections.image}: boxes and scores must be finite")
+    if (detections.boxes[:, 2:] < detections.boxes[:, :2]).any():
+        raise ValueError(f"{detections.image}: a box ends before it begins")
+    pixels = (pixel_areas(detections) if detections.areas is None else detections.areas).tolist()
+    crowd = [False] * len(detections) if detections.crowd is None else detections.crowd.tolist()
     records = [
         {
             "image_id": image_id,
@@ -286,10 +286,10 @@ def coco_records(found: Detections, image_id: ImageId) -> list[dict[str, Any]]:
             "score": float(str(score)),
         }
         for label, bbox, area, group, score in zip(
-            found.labels, xywh(found.boxes), pixels, crowd, found.scores, strict=True
+            detections.labels, xywh(detections.boxes), pixels, crowd, detections.scores, strict=True
         )
     ]
-    for record, rle in zip(records, found.masks or [], strict=False):
+    for record, rle in zip(records, detections.masks or [], strict=False):
         record["segmentation"] = {"size": [int(n) for n in rle["size"]], "counts": rle["counts"]}
     return records
 

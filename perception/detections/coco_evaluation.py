@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Kind = Literal["bbox", "segm"]
-Pair = tuple[Detections | None, Detections]  # what was found in an image, and its annotations
+Pair = tuple[Detections | None, Detections]  # the detections of an image, and its annotations
 
 _AREAS = {"": 0, "s": 1, "m": 2, "l": 3}
 
@@ -43,7 +43,7 @@ class CocoFigures:
         AR1, AR10, AR100: average recall at the three numbers of detections in `most`.
         ARs, ARm, ARl: of small, medium, large objects, at the largest number.
         all_found: the share of images with objects in which each has a detection of its own, at IoU .5 or more.
-        images, objects, found: how many were compared; objects without crowds.
+        images, objects, detections: how many were compared; objects without crowds.
         most: detections that count in each image, best first.
         bad: records of the files that could not be used.
     """
@@ -64,7 +64,7 @@ class CocoFigures:
     all_found: float | None
     images: int
     objects: int
-    found: int
+    detections: int
     most: tuple[int, int, int] = (1, 10, 100)
     bad: int = 0
 
@@ -76,7 +76,7 @@ class CocoFigures:
         """As a table for the terminal."""
         from rich.table import Table
 
-        title = f"{self.kind}: {self.images:,} images, {self.objects:,} objects, {self.found:,} detections"
+        title = f"{self.kind}: {self.images:,} images, {self.objects:,} objects, {self.detections:,} detections"
         table = Table(title=title, caption=f"{self.bad} bad records" if self.bad else None)
         table.add_column("figure")
         table.add_column("value", justify="right")
@@ -101,7 +101,7 @@ def _rows(most: tuple[int, int, int]) -> Iterable[tuple[str, str]]:
 
 
 def evaluate_detections(
-    found: Sequence[Detections],
+    detections: Sequence[Detections],
     truth: Sequence[Detections],
     kind: Kind = "segm",
     *,
@@ -109,9 +109,9 @@ def evaluate_detections(
     most: tuple[int, int, int] = (1, 10, 100),
     same_label: bool = True,
 ) -> CocoFigures:
-    """Compare what was found with annotations, image by image; names are compared as `data.image_names` says.
+    """Compare detections with annotations, image by image; names are compared as `data.image_names` says.
 
-    Images of `truth` in which nothing was found count. As COCO does, crowds neither count as missed nor make a
+    Images of `truth` without detections count. As COCO does, crowds neither count as missed nor make a
     detection in them wrong.
 
     Args:
@@ -120,25 +120,25 @@ def evaluate_detections(
         same_label: whether an object must be found under its label; False compares as if there were one label.
 
     Raises:
-        DataError: `found` has an image that `truth` does not, one has an image twice, their sizes differ, or
+        DataError: `detections` has an image that `truth` does not, one has an image twice, their sizes differ, or
             masks are to be compared and there are none.
     """
-    given = _paired(found, truth)
+    given = _paired(detections, truth)
     # By name, so that equal scores are taken in one order, whatever the order of the images; COCO's names are numbers.
     order = sorted(range(len(truth)), key=lambda place: truth[place].image)
     pairs = [(given.get(place), truth[place]) for place in order]
     return _evaluate(pairs, kind, categories, most, same_label)
 
 
-def _paired(found: Sequence[Detections], truth: Sequence[Detections]) -> dict[int, Detections]:
-    """What was found, by the place of its image among the annotations."""
-    for images, what in ((truth, "annotations"), (found, "detections")):
+def _paired(detections: Sequence[Detections], truth: Sequence[Detections]) -> dict[int, Detections]:
+    """The detections, by the place of their image among the annotations."""
+    for images, what in ((truth, "annotations"), (detections, "detections")):
         names = {image.image for image in images}
         if len(images) > len(names):
             raise DataError(f"{what}: {len(images)} images of {len(names)} names; each must be there once")
     known = ImageNames(image.image for image in truth)
     given: dict[int, Detections] = {}
-    for image, place in zip(found, known.places(image.image for image in found), strict=True):
+    for image, place in zip(detections, known.places(image.image for image in detections), strict=True):
         if isinstance(place, DataError) or place in given:
             why = f": {place}" if isinstance(place, DataError) else ""
             raise DataError(f"no annotations of '{image.image}', in which something was found{why}")
@@ -147,7 +147,7 @@ def _paired(found: Sequence[Detections], truth: Sequence[Detections]) -> dict[in
 
 
 def evaluate_files(
-    found: str | Path,
+    detections: str | Path,
     truth: str | Path,
     kind: Kind = "segm",
     *,
@@ -167,7 +167,7 @@ def evaluate_files(
 
     known = read_detections(truth)
     listed = truth if known.layout == "instances" else None
-    given = read_detections(found, instances=listed)
+    given = read_detections(detections, instances=listed)
     kept = [image.above(least_score) for image in given.detections]
     for file in (known, given):
         if file.bad and not any(map(len, file.detections)):
@@ -220,8 +220,8 @@ def _evaluate(
         raise ValueError(f"kind: 'bbox' or 'segm', got {kind!r}")
     if len(most) != 3 or list(most) != sorted(most) or most[0] < 1:
         raise ValueError(f"most: three whole numbers from 1, rising, got {most}")
-    for found, truth in pairs:
-        _check(found, truth, kind)
+    for predicted, truth in pairs:
+        _check(predicted, truth, kind)
     labels = None if categories is None else {int(c) for c in categories}
     if labels is not None:
         pairs = [(None if f is None else _of(f, labels), _of(t, labels)) for f, t in pairs]
@@ -229,18 +229,24 @@ def _evaluate(
         pairs = [(None if f is None else _unlabelled(f), _unlabelled(t)) for f, t in pairs]
     figures = _figures(pairs, kind, most)
     objects = sum(len(_single(truth)) for _, truth in pairs)
-    count = sum(len(found) for found, _ in pairs if found is not None)
+    count = sum(len(predicted) for predicted, _ in pairs if predicted is not None)
     return CocoFigures(
-        kind, **figures, all_found=_all_found(pairs, kind), images=len(pairs), objects=objects, found=count, most=most
+        kind,
+        **figures,
+        all_found=_all_found(pairs, kind),
+        images=len(pairs),
+        objects=objects,
+        detections=count,
+        most=most,
     )
 
 
-def _check(found: Detections | None, truth: Detections, kind: Kind) -> None:
-    for what, seen in (("detections", found), ("annotations", truth)):
-        if kind == "segm" and seen is not None and len(seen) and seen.masks is None:
-            raise DataError(f"{seen.image}: {what} without masks; compare boxes (kind='bbox')")
-    if found is not None and None not in (found.size, truth.size) and found.size != truth.size:
-        sizes = " and ".join(f"{w} x {h}" for w, h in (found.known_size, truth.known_size))
+def _check(predicted: Detections | None, truth: Detections, kind: Kind) -> None:
+    for what, image in (("detections", predicted), ("annotations", truth)):
+        if kind == "segm" and image is not None and len(image) and image.masks is None:
+            raise DataError(f"{image.image}: {what} without masks; compare boxes (kind='bbox')")
+    if predicted is not None and None not in (predicted.size, truth.size) and predicted.size != truth.size:
+        sizes = " and ".join(f"{w} x {h}" for w, h in (predicted.known_size, truth.known_size))
         raise DataError(f"{truth.image}: detections and annotations are of images of different sizes, {sizes}")
 
 
@@ -259,13 +265,13 @@ def _single(image: Detections) -> Detections:
 
 def _all_found(pairs: Sequence[Pair], kind: Kind) -> float | None:
     whole, images = 0, 0
-    for found, truth in pairs:
+    for predicted, truth in pairs:
         single = _single(truth)
         if len(single):
             images += 1
-            if found is not None:
+            if predicted is not None:
                 by: Literal["box", "mask"] = "mask" if kind == "segm" else "box"
-                whole += len(match(found, single, by=by, same_label=True)) == len(single)
+                whole += len(match(predicted, single, by=by, same_label=True)) == len(single)
     return whole / images if images else None
 
 
@@ -274,9 +280,9 @@ def _figures(pairs: Sequence[Pair], kind: Kind, most: tuple[int, int, int]) -> d
     from pycocotools.cocoeval import COCOeval
 
     truth = _coco((truth for _, truth in pairs), kind)
-    found = _coco((Detections.where(t, np.zeros(len(t), bool)) if f is None else f for f, t in pairs), kind)
+    predicted = _coco((Detections.where(t, np.zeros(len(t), bool)) if f is None else f for f, t in pairs), kind)
     with contextlib.redirect_stdout(io.StringIO()):
-        run = COCOeval(truth, found, iouType=kind)
+        run = COCOeval(truth, predicted, iouType=kind)
         run.params.maxDets = list(most)
         run.params.imgIds = list(range(1, len(pairs) + 1))
         if not run.params.catIds or not pairs:  # nothing to be found: pycocotools fails
@@ -316,10 +322,10 @@ def _coco(images: Iterable[Detections], kind: Kind) -> Any:
     from pycocotools.coco import COCO
 
     records: list[dict[str, Any]] = []
-    held: list[dict[str, Any]] = []
+    image_records: list[dict[str, Any]] = []
     for number, image in enumerate(images, 1):
         width, height = image.size or (0, 0)  # only masks need it, which say it themselves
-        held.append({"id": number, "width": width, "height": height, "file_name": image.image})
+        image_records.append({"id": number, "width": width, "height": height, "file_name": image.image})
         areas = image.areas
         if areas is None:
             areas = mask_areas(image.masks) if kind == "segm" and image.masks is not None else box_areas(image.boxes)
@@ -327,7 +333,7 @@ def _coco(images: Iterable[Detections], kind: Kind) -> Any:
             records.append(record | {"id": len(records) + 1, "area": area})
     coco = COCO()
     coco.dataset = {
-        "images": held,
+        "images": image_records,
         "annotations": records,
         "categories": [{"id": n, "name": str(n)} for n in sorted({r["category_id"] for r in records})],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -49,7 +49,7 @@ class DetectionFile:
     annotated: bool = True
 
     def __post_init__(self) -> None:
-        self.names = ImageNames(found.image for found in self.detections)
+        self.names = ImageNames(image.image for image in self.detections)
 
     def __len__(self) -> int:
         return len(self.detections)
@@ -69,7 +69,7 @@ class DetectionFile:
             raise DataError(f"{self.source}: {error}") from None
 
 
-class Found(NamedTuple):
+class ObjectRecord(NamedTuple):
     """One object of a file."""
 
     box: tuple[float, float, float, float]
@@ -84,7 +84,7 @@ class Found(NamedTuple):
 class _Image:
     name: str
     size: tuple[int, int] | None  # None until a mask says it
-    objects: list[Found] = field(default_factory=list)
+    objects: list[ObjectRecord] = field(default_factory=list)
 
 
 class Gatherer:
@@ -172,7 +172,7 @@ class Gatherer:
             raise at(f"a category number is a whole number from 0 to 2,147,483,647, got {label!s:.40}", where)
         if area is not None and not 0 <= area < 1e15:
             raise at(f"an area is a number from 0, got {area:g}", f"{where}.area")
-        image.objects.append(Found(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
+        image.objects.append(ObjectRecord(box, min(1.0, 1.0 if score is None else score), label, rle, area, crowd))
         self.used += 1
         for fault in dropped:
             self.refuse(index, at(fault, paths[2]))
@@ -206,8 +206,8 @@ class Gatherer:
                 file.lost += 1
                 self.refuse(index, DataError(f"image '{image.name}': neither the file nor a mask says its size"))
                 continue
-            found, filled = _gathered(image, image.size, masked)
-            file.detections.append(found)
+            detections, filled = _gathered(image, image.size, masked)
+            file.detections.append(detections)
             file.ids.append(number)
             file.filled += filled
         file.__post_init__()
@@ -225,7 +225,7 @@ def _gathered(image: _Image, size: tuple[int, int] | None, masked: bool) -> tupl
     elif filled and size is not None:
         masks = [_filled(o.box, size) if o.mask is None else o.mask for o in objects]
     crowd = np.asarray([o.crowd for o in objects], dtype=bool)
-    found = Detections(
+    detections = Detections(
         image.name,
         size,
         boxes,
@@ -235,12 +235,12 @@ def _gathered(image: _Image, size: tuple[int, int] | None, masked: bool) -> tupl
         crowd if crowd.any() else None,
     )
     if all(o.area is None for o in objects):
-        return found, filled
-    pixels = pixel_areas(found)
+        return detections, filled
+    pixels = pixel_areas(detections)
     areas = np.asarray([p if o.area is None else o.area for o, p in zip(objects, pixels, strict=True)])
     if np.array_equal(areas, pixels):
-        return found, filled
-    return Detections(image.name, size, boxes, found.scores, found.labels, masks, found.crowd, areas), filled
+        return detections, filled
+    return replace(detections, areas=areas), filled
 
 
 def _filled(box: tuple[float, float, float, float], size: tuple[int, int]) -> Rle:
@@ -292,10 +292,10 @@ def whole(number: int | float | str, where: str, what: str = "a number") -> int:
     Raises:
         DataError: it is none.
     """
-    found = as_whole(number)
-    if found is None:
+    value = as_whole(number)
+    if value is None:
         raise at(f"{what} is a whole number from 0, got {number!r:.60}", where)
-    return found
+    return value
 
 
 def at(message: str, where: str) -> DataError:

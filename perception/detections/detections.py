@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,12 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from .rle import F32, I64, Masks, Rle, decode_masks, mask_areas
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 F64 = NDArray[np.float64]
+ImageDetections: TypeAlias = "tuple[Tensor, Detections]"
+"""An image, (3, H, W) uint8, and the objects detected in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +51,9 @@ class Detections:
     def __post_init__(self) -> None:
         n = len(self.boxes)
         for name in ("scores", "labels", "masks", "crowd", "areas"):
-            held = getattr(self, name)
-            if held is not None and len(held) != n:
-                raise ValueError(f"{self.image}: {n} boxes and {len(held)} {name}")
+            values = getattr(self, name)
+            if values is not None and len(values) != n:
+                raise ValueError(f"{self.image}: {n} boxes and {len(values)} {name}")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -143,6 +149,6 @@ def box_areas(boxes: NDArray[np.floating]) -> F64:
     return np.asarray((sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1]))
 
 
-def pixel_areas(found: Detections) -> F64:
+def pixel_areas(detections: Detections) -> F64:
     """(N,) areas of masks, or of boxes where there are no masks."""
-    return box_areas(found.boxes) if found.masks is None else mask_areas(found.masks)
+    return box_areas(detections.boxes) if detections.masks is None else mask_areas(detections.masks)

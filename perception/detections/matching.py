@@ -28,19 +28,19 @@ def ious(a: Detections, b: Detections, by: By = "mask") -> F64:
     if len(sizes) > 1:
         shown = " and ".join(f"{width} x {height}" for height, width in sorted(sizes)[:2])
         raise DataError(f"{a.image}: masks of different sizes, {shown}")
-    found = coco.iou([dict(rle) for rle in a.masks], [dict(rle) for rle in b.masks], [0] * len(b))
-    return np.nan_to_num(np.asarray(found, dtype=np.float64).reshape(len(a), len(b)))  # 0 / 0: both are empty
+    overlaps = coco.iou([dict(rle) for rle in a.masks], [dict(rle) for rle in b.masks], [0] * len(b))
+    return np.nan_to_num(np.asarray(overlaps, dtype=np.float64).reshape(len(a), len(b)))  # 0 / 0: both are empty
 
 
 def match(
-    found: Detections,
+    detections: Detections,
     truth: Detections,
     *,
     least_iou: float = 0.5,
     by: By = "mask",
     same_label: bool = False,
 ) -> list[tuple[int, int]]:
-    """Pairs (found, truth) of one object each, in the order of `found`: the assignment of the highest total IoU.
+    """Pairs (found, truth) of one object each, in the order of `detections`: the assignment of the highest total IoU.
 
     Only pairs of at least `least_iou` are counted, so that a weak one never stands in a good one's way. Scores do
     not matter, and labels only with `same_label`. Boxes are compared where one of the two has no masks.
@@ -50,9 +50,9 @@ def match(
     """
     from scipy.optimize import linear_sum_assignment
 
-    worth = ious(found, truth, by)
+    worth = ious(detections, truth, by)
     if same_label:
-        worth = np.where(found.labels[:, None] == truth.labels[None, :], worth, 0.0)
+        worth = np.where(detections.labels[:, None] == truth.labels[None, :], worth, 0.0)
     good = (worth >= least_iou) & (worth > 0)
     rows, columns = linear_sum_assignment(np.where(good, worth, 0.0), maximize=True)
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if good[i, j]]

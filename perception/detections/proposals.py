@@ -97,8 +97,8 @@ def read_nscl(source: str, data: memoryview) -> DetectionFile:
             continue
         key = "objects" if masked else "objects_detection"
         count += len(objects)
-        for j, held in enumerate(objects):
-            _add_object(gathered, i, number, held, f"{where}.{key}[{j}]")
+        for j, raw_object in enumerate(objects):
+            _add_object(gathered, i, number, raw_object, f"{where}.{key}[{j}]")
     if absent == len(records) > 0:
         raise DataError(
             f"{source}: a scene file without detections: no scene has objects_detection, nor a mask in its objects"
@@ -115,15 +115,15 @@ def _masked(raw: msgspec.Raw) -> bool:
 
 def _add_object(gathered: Gatherer, i: int, number: int, raw: msgspec.Raw, where: str) -> None:
     try:
-        held = _object(raw)
-        label = held.category_id if held.category_id is not None else held.category_idx
+        record = _object(raw)
+        label = record.category_id if record.category_id is not None else record.category_idx
         gathered.add(
             i,
             number,
             where=where,
             bbox=None,
-            mask=held.mask,
-            score=held.score,
+            mask=record.mask,
+            score=record.score,
             label=1 if label is None else whole(label, where, "a category number"),
             paths=(where, where, f"{where}.mask"),
         )

@@ -1,4 +1,4 @@
-"""What was found, drawn on its image, or as scenes in NS-CL's layout."""
+"""Detections drawn on their image, or written as scenes in NS-CL's layout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = np.array(
 
 
 def outlined(
-    image: Tensor, found: Detections, width: int = 1, categories: Sequence[str] | None = None
+    image: Tensor, detections: Detections, width: int = 1, categories: Sequence[str] | None = None
 ) -> NDArray[np.uint8]:
     """(H, W, 3) the image with the outline of every mask, or the box where there are no masks.
 
@@ -33,19 +33,19 @@ def outlined(
             object stand beside it.
     """
     pixels: NDArray[np.uint8] = image.permute(1, 2, 0).cpu().numpy().copy()
-    shapes = found.decoded() if found.masks is not None else _filled(found, pixels.shape[:2])
+    shapes = detections.decoded() if detections.masks is not None else _filled(detections, pixels.shape[:2])
     for i, mask in enumerate(shapes):
         inner = mask
         for _ in range(width):
-            held = np.pad(inner, 1)
-            inner = held[1:-1, 1:-1] & held[:-2, 1:-1] & held[2:, 1:-1] & held[1:-1, :-2] & held[1:-1, 2:]
+            padded = np.pad(inner, 1)
+            inner = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
         pixels[mask & ~inner] = COLOURS[i % len(COLOURS)]
-    return pixels if categories is None else labelled(pixels, found, categories, COLOURS)
+    return pixels if categories is None else labelled(pixels, detections, categories, COLOURS)
 
 
-def _filled(found: Detections, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    shapes = np.zeros((len(found), *size[:2]), dtype=bool)
-    for i, (left, top, right, bottom) in enumerate(found.boxes.round().astype(int)):
+def _filled(detections: Detections, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    shapes = np.zeros((len(detections), *size[:2]), dtype=bool)
+    for i, (left, top, right, bottom) in enumerate(detections.boxes.round().astype(int)):
         shapes[i, max(0, top) : bottom, max(0, left) : right] = True
     return shapes
 
@@ -59,14 +59,16 @@ def write_nscl(path: str | Path, detections: Sequence[Detections]) -> None:
     scenes = [
         {
             "image_index": i,
-            "image_filename": found.image,
+            "image_filename": image_detections.image,
             "objects": [],
             "objects_detection": [
                 {"mask": dict(mask), "category_id": int(label), "score": float(score)}
-                for mask, label, score in zip(found.masks or [], found.labels, found.scores, strict=True)
+                for mask, label, score in zip(
+                    image_detections.masks or [], image_detections.labels, image_detections.scores, strict=True
+                )
             ],
         }
-        for i, found in enumerate(detections)
+        for i, image_detections in enumerate(detections)
     ]
     with atomic_write(path) as file:
         file.write(msgspec.json.encode({"info": {}, "scenes": scenes}) + b"\n")

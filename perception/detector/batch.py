@@ -32,7 +32,7 @@ class ImageCache:
 
     def __init__(self, limit: int) -> None:
         self.limit, self.used = limit, 0
-        self._held: dict[Path, Tensor] = {}
+        self._images: dict[Path, Tensor] = {}
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> Tensor:
@@ -41,14 +41,14 @@ class ImageCache:
         Raises:
             DataError: there is no such image, or it is damaged.
         """
-        found = self._held.get(path)
-        if found is None:
-            found = read_image(path)
+        image = self._images.get(path)
+        if image is None:
+            image = read_image(path)
             with self._lock:
-                if self.used + found.nbytes <= self.limit and path not in self._held:
-                    self._held[path] = found
-                    self.used += found.nbytes
-        return found
+                if self.used + image.nbytes <= self.limit and path not in self._images:
+                    self._images[path] = image
+                    self.used += image.nbytes
+        return image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +72,8 @@ class DetectionExample:
         image = self.cache.read(self.path)
         width, height = self.truth.known_size
         if image.shape[1:] != (height, width):
-            found = f"{image.shape[2]} x {image.shape[1]} pixels"
-            raise DataError(f"{self.path}: {found}; its annotations are for {width} x {height}")
+            actual = f"{image.shape[2]} x {image.shape[1]} pixels"
+            raise DataError(f"{self.path}: {actual}; its annotations are for {width} x {height}")
         return image
 
 
@@ -125,14 +125,14 @@ def make_batch(examples: Sequence[DetectionExample]) -> DetectionBatch:
 
 def boxes_of(masks: Tensor) -> Tensor:
     """(N, 4) float32 the boxes of (N, H, W) masks, none of which is empty."""
-    found = []
+    edges = []
     for axis in (1, 2):  # over rows, which leaves columns; over columns
         taken = masks.any(dim=axis).float()
         size = taken.shape[1]
         low = taken.argmax(dim=1)
         high = size - taken.flip(1).argmax(dim=1)
-        found.append((low, high))
-    (left, right), (top, bottom) = found
+        edges.append((low, high))
+    (left, right), (top, bottom) = edges
     return torch.stack([left, top, right, bottom], dim=1).float()
 
 
@@ -198,13 +198,13 @@ def _cropped(image: Tensor, masks: Tensor, share: float, across: float, down: fl
     return both[:3], both[3:] >= 0.5
 
 
-def match_masks(found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def match_masks(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs of masks (F, H, W) and (N, H, W) that agree in more than half of their union.
 
     Returns: (N,) the IoU of each annotated object with what was found of it, 0 for none; (N,) its number, or -1.
     Each mask found is given once, the better pairs first.
     """
-    iou = mask_iou(found, truth)
+    iou = mask_iou(predicted, truth)
     best = torch.zeros(len(truth), device=truth.device)
     which = torch.full((len(truth),), -1, dtype=torch.int64, device=truth.device)
     while iou.numel() and iou.max() >= 0.5:

@@ -161,13 +161,13 @@ class Detector(nn.Module):
             if image.dim() != 3 or image.shape[0] != 3 or image.dtype != torch.uint8 or not image.numel():
                 raise ValueError(f"image {i}: (3, H, W) of uint8, got {list(image.shape)} of {image.dtype}")
         names = [f"image {i}" for i in range(len(images))] if names is None else names
-        found: list[Detections] = []
+        detections: list[Detections] = []
         with _evaluating(self):
             for at in range(0, len(images), batch_size):
                 part = [image.to(self.device).float() / 255 for image in images[at : at + batch_size]]
                 for image, one in zip(part, self._find(part, score), strict=True):
-                    found.append(_told(one, names[len(found)], (image.shape[2], image.shape[1])))
-        return found
+                    detections.append(_as_detections(one, names[len(detections)], (image.shape[2], image.shape[1])))
+        return detections
 
     def _find(self, images: list[Tensor], score: float | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """For each image masks (N, H, W) bool, scores (N,) and labels (N,), the best first."""
@@ -200,8 +200,8 @@ def distinct(masks: Tensor, overlap: float, covered: float = 1.0) -> Tensor:
     return torch.tensor(kept, dtype=torch.int64, device=masks.device)
 
 
-def _told(found: tuple[Tensor, Tensor, Tensor], name: str, size: tuple[int, int]) -> Detections:
-    masks, scores, labels = found
+def _as_detections(outputs: tuple[Tensor, Tensor, Tensor], name: str, size: tuple[int, int]) -> Detections:
+    masks, scores, labels = outputs
     rles: list[Rle] = list(encode_masks(masks.cpu().numpy())) if len(masks) else []
     boxes = boxes_of(masks).cpu().numpy() if len(masks) else np.zeros((0, 4), np.float32)
     return Detections(name, size, boxes, scores.float().cpu().numpy(), labels.cpu().numpy().astype(np.int64), rles)

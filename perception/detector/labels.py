@@ -21,14 +21,14 @@ Size = tuple[float, float]
 PAD = 2  # pixels around a name
 
 
-def names_of(found: Detections, categories: Sequence[str]) -> list[str]:
+def names_of(detections: Detections, categories: Sequence[str]) -> list[str]:
     """`cube .98` for each object; a label without a category is told by its number."""
-    names = [categories[n - 1] if 0 < n <= len(categories) else f"class {n}" for n in found.labels.tolist()]
-    return [f"{name} {score:.2f}" for name, score in zip(names, found.scores.tolist(), strict=True)]
+    names = [categories[n - 1] if 0 < n <= len(categories) else f"class {n}" for n in detections.labels.tolist()]
+    return [f"{name} {score:.2f}" for name, score in zip(names, detections.scores.tolist(), strict=True)]
 
 
 def labelled(
-    pixels: NDArray[np.uint8], found: Detections, categories: Sequence[str], colours: NDArray[np.uint8]
+    pixels: NDArray[np.uint8], detections: Detections, categories: Sequence[str], colours: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """(H, W, 3) the image with class and score of each object beside it.
 
@@ -41,10 +41,10 @@ def labelled(
     image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
     face = font(11.0 * max(1.0, max(image.size) / 640))
-    texts = names_of(found, categories)
+    texts = names_of(detections, categories)
     high = sum(face.getmetrics()) + PAD
     sizes = [(face.getlength(text) + 2 * PAD, float(high)) for text in texts]
-    boxes = [(float(a), float(b), float(c), float(d)) for a, b, c, d in found.boxes.tolist()]
+    boxes = [(float(a), float(b), float(c), float(d)) for a, b, c, d in detections.boxes.tolist()]
     for i, (text, box, place) in enumerate(zip(texts, boxes, places(boxes, sizes, image.size), strict=True)):
         red, green, blue = (int(c) for c in colours[i % len(colours)])
         end = _nearest(box, place)
@@ -61,9 +61,9 @@ def font(size: float) -> FreeTypeFont:
     """Pillow's own font: none has to be installed."""
     from PIL import ImageFont
 
-    found = ImageFont.load_default(size=size)
-    assert isinstance(found, ImageFont.FreeTypeFont)  # what a size gives
-    return found
+    face = ImageFont.load_default(size=size)
+    assert isinstance(face, ImageFont.FreeTypeFont)  # what a size gives
+    return face
 
 
 def places(boxes: Sequence[Box], sizes: Sequence[Size], frame: Size) -> list[Box]:

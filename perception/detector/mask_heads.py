@@ -126,8 +126,8 @@ class MaskHeads(RoIHeads):  # type: ignore[misc]
         boxes, scores, labels = self.postprocess_detections(logits, regression, proposals, image_shapes)
         soft = self._mask_logits(features, boxes, image_shapes, labels).sigmoid()
         parts = torch.split(soft, [len(b) for b in boxes])
-        told = zip(boxes, labels, scores, parts, strict=True)
-        return [dict(zip(("boxes", "labels", "scores", "masks"), t, strict=True)) for t in told], {}
+        rows = zip(boxes, labels, scores, parts, strict=True)
+        return [dict(zip(("boxes", "labels", "scores", "masks"), t, strict=True)) for t in rows], {}
 
     def _mask_logits(
         self, features: Mapping[str, Tensor], boxes: Sequence[Tensor], shapes: Any, labels: Sequence[Tensor]
@@ -148,7 +148,7 @@ class MaskHeads(RoIHeads):  # type: ignore[misc]
         labels: Sequence[Tensor],
     ) -> Tensor:
         """Binary cross entropy to how much of each cell the object covers."""
-        positive = [torch.where(found > 0)[0] for found in labels]
+        positive = [torch.where(assigned > 0)[0] for assigned in labels]
         positive = [p[torch.randperm(len(p))[: self.mask_samples].to(p.device)] for p in positive]
         boxes = [b[p] for b, p in zip(proposals, positive, strict=True)]
         if not sum(map(len, boxes)):
@@ -198,6 +198,6 @@ class Scaled(GeneralizedRCNNTransform):  # type: ignore[misc]
         image_shapes: list[tuple[int, int]],
         original_image_sizes: list[tuple[int, int]],
     ) -> list[dict[str, Tensor]]:
-        for found, now, before in zip(result, image_shapes, original_image_sizes, strict=False):
-            found["boxes"] = resize_boxes(found["boxes"], now, before)
+        for detections, now, before in zip(result, image_shapes, original_image_sizes, strict=False):
+            detections["boxes"] = resize_boxes(detections["boxes"], now, before)
         return result

@@ -114,15 +114,15 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        told: Any = torch.load(path, map_location="cpu", weights_only=True)
+        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, zipfile, pickle and safetensors each raise their own
         hint = "a state dict is expected, as torch.save(model.state_dict(), file) writes it"
         raise CheckpointError(f"{path}: cannot be read as weights; {hint}: {error!s:.200}") from None
-    if isinstance(told, Mapping) and isinstance(told.get("model"), Mapping):
-        told = told["model"]  # as torchvision's reference training saves it
-    if not isinstance(told, Mapping) or not all(isinstance(v, Tensor) for v in told.values()):
-        raise CheckpointError(f"{path}: holds a {type(told).__name__}, not a state dict of tensors by name")
-    return {str(k): v for k, v in told.items()}
+    if isinstance(weights, Mapping) and isinstance(weights.get("model"), Mapping):
+        weights = weights["model"]  # as torchvision's reference training saves it
+    if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
+        raise CheckpointError(f"{path}: holds a {type(weights).__name__}, not a state dict of tensors by name")
+    return {str(k): v for k, v in weights.items()}
 
 
 def put_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> list[str]:
@@ -147,9 +147,9 @@ def put_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str |
     other = sorted(set(weights) - set(own))
     if wrong or other:
         name = (wrong or other)[0]
-        found = "is missing or of another shape" if wrong else "is not part of it"
+        fault = "is missing or of another shape" if wrong else "is not part of it"
         raise CheckpointError(
-            f"{source}: not weights of this detector: '{name}' {found} ({len(wrong)} of {len(own)} tensors differ); "
+            f"{source}: not weights of this detector: '{name}' {fault} ({len(wrong)} of {len(own)} tensors differ); "
             "check the preset"
         )
     network.load_state_dict({k: v for k, v in weights.items() if k not in left}, strict=False)

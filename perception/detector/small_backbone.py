@@ -88,11 +88,11 @@ class SmallBackbone(nn.Module):
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
         """(B, 3, H, W) -> maps (B, C, H / s, W / s) for s in STRIDES; H and W are multiples of the last."""
         x = relu(self.stem(images.contiguous(memory_format=torch.channels_last)), inplace=True)
-        found = []
+        maps = []
         for stage in self.stages:
             x = stage(x)
-            found.append(x)
-        laterals = [lateral(f) for lateral, f in zip(self.lateral, found, strict=True)]
+            maps.append(x)
+        laterals = [lateral(f) for lateral, f in zip(self.lateral, maps, strict=True)]
         top = laterals[-1]
         merged = [top]
         for finer in reversed(laterals[:-1]):

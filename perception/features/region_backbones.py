@@ -24,7 +24,7 @@ PER_CELL = 2  # samples across and down for each cell of a crop
 GEOMETRY = 8
 
 
-class Seen(NamedTuple):
+class RegionInputs(NamedTuple):
     """Objects and pairs of a batch of images, without padding.
 
     images: (S, 3, H, W) uint8. light: factors and shifts (S, 3, 1, 1) of pixels from 0 to 1, or None.
@@ -84,8 +84,8 @@ def mean_of_samples(plane: Tensor, at: Tensor, inside: Tensor | None = None) -> 
     for y in range(PER_CELL):
         for x in range(PER_CELL):
             one = (..., slice(y, None, PER_CELL), slice(x, None, PER_CELL))
-            found = plane.take(at[one])
-            total = total + (found if inside is None else found & inside[one]).short()
+            values = plane.take(at[one])
+            total = total + (values if inside is None else values & inside[one]).short()
     assert isinstance(total, Tensor)
     return total / PER_CELL**2
 
@@ -96,8 +96,8 @@ def geometry(boxes: Tensor, height: int, width: int) -> Tensor:
     """
     left, top, right, bottom = (boxes / boxes.new_tensor([width, height, width, height])).unbind(-1)
     wide, high = (right - left).clamp_min(1e-3), (bottom - top).clamp_min(1e-3)
-    told = [left + right - 1, top + bottom - 1, 2 * bottom - 1, 2 * top - 1, 4 * wide - 1, 4 * high - 1]
-    return torch.stack([*told, 0.5 * wide.log() + 1, 0.5 * high.log() + 1], dim=-1)
+    columns = [left + right - 1, top + bottom - 1, 2 * bottom - 1, 2 * top - 1, 4 * wide - 1, 4 * high - 1]
+    return torch.stack([*columns, 0.5 * wide.log() + 1, 0.5 * high.log() + 1], dim=-1)
 
 
 class Patches(nn.Module):
@@ -129,39 +129,39 @@ class Patches(nn.Module):
             self.other = nn.Linear(GEOMETRY + 16, 2 * pairs, bias=False)
             self.link = nn.Sequential(nn.ReLU(), nn.Linear(2 * pairs, pairs), nn.BatchNorm1d(pairs, affine=False))
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Tensor | None]:
+    def forward(self, inputs: RegionInputs) -> tuple[Tensor, Tensor | None]:
         """Features of objects and of pairs."""
-        place = geometry(seen.boxes, seen.images.shape[2], seen.images.shape[3])
-        look = self.look(self.squares(seen))
+        place = geometry(inputs.boxes, inputs.images.shape[2], inputs.images.shape[3])
+        look = self.look(self.squares(inputs))
         objects: Tensor = self.centre(self.join(torch.cat([look, self.stand(place).to(look.dtype)], dim=-1)))
         if self.link is None:
             return objects, None
-        told = torch.cat([place.to(objects.dtype), self.size(objects)], dim=-1)
-        i, j = seen.pairs
-        return objects, self.link(self.reference(told)[i] + self.other(told)[j])
+        descriptors = torch.cat([place.to(objects.dtype), self.size(objects)], dim=-1)
+        i, j = inputs.pairs
+        return objects, self.link(self.reference(descriptors)[i] + self.other(descriptors)[j])
 
     @torch.no_grad()
-    def squares(self, seen: Seen) -> Tensor:
+    def squares(self, inputs: RegionInputs) -> Tensor:
         """(K, 4, crop, crop) red, green, blue and mask, about -2 to 2."""
-        boxes, (_, _, h, w) = seen.boxes, seen.images.shape
+        boxes, (_, _, h, w) = inputs.boxes, inputs.images.shape
         centre, side = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True)
         squares = torch.cat([centre - self.margin * side / 2, centre + self.margin * side / 2], dim=1)
         # Bytes are gathered where they lie: making all pixels of all images floats first takes four times as long.
         at, inside = samples(squares, self.crop, h, w)
         channels = torch.arange(3, device=boxes.device)
-        planes = (3 * seen.which[:, None] + channels)[:, :, None, None] * (h * w)
-        pixels = mean_of_samples(seen.images, planes + at[:, None]) / 255
-        pixels = lit(pixels, seen.light, seen.noise, seen.which)
+        planes = (3 * inputs.which[:, None] + channels)[:, :, None, None] * (h * w)
+        pixels = mean_of_samples(inputs.images, planes + at[:, None]) / 255
+        pixels = lit(pixels, inputs.light, inputs.noise, inputs.which)
         outline = coverage(squares, boxes, self.crop)
-        if seen.masks is not None:
-            own = (seen.which * seen.masks.shape[1] + seen.slot)[:, None, None] * (h * w)
-            masks = mean_of_samples(seen.masks, own + at, inside)
-            outline = masks if seen.kept is None else torch.where(seen.kept[:, None, None], masks, outline)
-        found = torch.cat([(pixels - 0.45) / 0.22, 2 * outline[:, None] - 1], dim=1)
-        if seen.mirror:
-            flipped = torch.rand(len(found), device=found.device) < 0.5
-            found = torch.where(flipped[:, None, None, None], found.flip(-1), found)
-        return found
+        if inputs.masks is not None:
+            own = (inputs.which * inputs.masks.shape[1] + inputs.slot)[:, None, None] * (h * w)
+            masks = mean_of_samples(inputs.masks, own + at, inside)
+            outline = masks if inputs.kept is None else torch.where(inputs.kept[:, None, None], masks, outline)
+        patches = torch.cat([(pixels - 0.45) / 0.22, 2 * outline[:, None] - 1], dim=1)
+        if inputs.mirror:
+            flipped = torch.rand(len(patches), device=patches.device) < 0.5
+            patches = torch.where(flipped[:, None, None, None], patches.flip(-1), patches)
+        return patches
 
 
 class ResNetRegions(nn.Module):
@@ -201,29 +201,29 @@ class ResNetRegions(nn.Module):
             self.trunk.eval()
         return self
 
-    def forward(self, seen: Seen) -> tuple[Tensor, Tensor | None]:
+    def forward(self, inputs: RegionInputs) -> tuple[Tensor, Tensor | None]:
         """Features of objects and of pairs, of length 1."""
-        pixels = lit(seen.images.float() / 255, seen.light, seen.noise)
+        pixels = lit(inputs.images.float() / 255, inputs.light, inputs.noise)
         maps = self.trunk((pixels - self.mean) / self.spread)  # (S, 256, H / 16, W / 16)
-        boxes, which = seen.boxes, seen.which
-        height, width = seen.images.shape[2:]
-        whole = boxes.new_tensor([0, 0, width, height]).expand(len(seen.images), 4)
-        everything = torch.arange(len(seen.images), device=boxes.device)
+        boxes, which = inputs.boxes, inputs.which
+        height, width = inputs.images.shape[2:]
+        whole = boxes.new_tensor([0, 0, width, height]).expand(len(inputs.images), 4)
+        everything = torch.arange(len(inputs.images), device=boxes.device)
         near, far = pool(self.context(maps), whole, everything)[which].chunk(2, dim=1)  # (K, 128, Z, Z) each
         own = coverage(whole[which], boxes, POOLED)
-        if seen.masks is not None:
-            told = F.adaptive_avg_pool2d(seen.masks.flatten(0, 1).float()[:, None], POOLED)[:, 0]
-            masked = told.view(*seen.masks.shape[:2], POOLED, POOLED)[which, seen.slot]
-            own = masked if seen.kept is None else torch.where(seen.kept[:, None, None], masked, own)
+        if inputs.masks is not None:
+            pooled_masks = F.adaptive_avg_pool2d(inputs.masks.flatten(0, 1).float()[:, None], POOLED)[:, 0]
+            masked = pooled_masks.view(*inputs.masks.shape[:2], POOLED, POOLED)[which, inputs.slot]
+            own = masked if inputs.kept is None else torch.where(inputs.kept[:, None, None], masked, own)
         region = pool(maps, boxes, which)
         objects = self.fuse(torch.cat([region, near, far * own[:, None].to(far.dtype)], dim=1))  # (K, 256, Z, Z)
         features = F.normalize(self.object(F.relu(objects).flatten(1)), dim=-1)
-        return features, self._link(seen, maps, objects) if self.pairs else None
+        return features, self._link(inputs, maps, objects) if self.pairs else None
 
-    def _link(self, seen: Seen, maps: Tensor, objects: Tensor) -> Tensor:
-        (i, j), boxes = seen.pairs, seen.boxes
+    def _link(self, inputs: RegionInputs, maps: Tensor, objects: Tensor) -> Tensor:
+        (i, j), boxes = inputs.pairs, inputs.boxes
         around = torch.cat([torch.minimum(boxes[i, :2], boxes[j, :2]), torch.maximum(boxes[i, 2:], boxes[j, 2:])], 1)
-        both, first, second = pool(self.relation(maps), around, seen.which[i]).chunk(3, dim=1)  # (P, 128, Z, Z) each
+        both, first, second = pool(self.relation(maps), around, inputs.which[i]).chunk(3, dim=1)  # (P, 128, Z, Z) each
         masks = (coverage(around, boxes[o], POOLED)[:, None].to(both.dtype) for o in (i, j))
         parts = [objects[i], objects[j], both, *(p * m for p, m in zip((first, second), masks, strict=True))]
         return F.normalize(self.pair(F.relu(self.link(torch.cat(parts, dim=1))).flatten(1)), dim=-1)
@@ -234,8 +234,8 @@ def pool(maps: Tensor, boxes: Tensor, which: Tensor) -> Tensor:
     from ..detector.torchvision_imports import roi_align
 
     at = torch.cat([which[:, None].to(boxes.dtype), boxes], dim=1)
-    found: Tensor = roi_align(maps.float(), at, POOLED, 1 / STRIDE, sampling_ratio=2, aligned=True)
-    return found.to(maps.dtype)
+    pooled: Tensor = roi_align(maps.float(), at, POOLED, 1 / STRIDE, sampling_ratio=2, aligned=True)
+    return pooled.to(maps.dtype)
 
 
 def trunk(name: str) -> nn.Sequential:
@@ -244,13 +244,13 @@ def trunk(name: str) -> nn.Sequential:
 
     net = getattr(torchvision.models, name)(weights=None)
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
-    made = nn.Sequential()
+    layers = nn.Sequential()
     for part in names:
-        made.add_module(part, getattr(net, part))
-    return made
+        layers.add_module(part, getattr(net, part))
+    return layers
 
 
-def load_trunk(made: nn.Sequential, path: str | Path) -> None:
+def load_trunk(network: nn.Sequential, path: str | Path) -> None:
     """Put a file of torchvision's weights into a residual network; what it has no place for is left out.
 
     Raises:
@@ -259,23 +259,23 @@ def load_trunk(made: nn.Sequential, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file of weights")
-    told: Any
+    tensors: Any
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            told = load_file(path)
+            tensors = load_file(path)
         else:
-            told = torch.load(path, map_location="cpu", weights_only=True)
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch.load raises of a damaged file is of many kinds
         first = str(error).partition("\n")[0]
         raise DataError(f"{path}: cannot be read as weights (safetensors, or .pth of tensors): {first}") from None
-    own = made.state_dict()
-    if not isinstance(told, dict):
-        raise DataError(f"{path}: holds a {type(told).__name__}, not tensors by name")
-    missing = [k for k in own if k not in told and not k.endswith("num_batches_tracked")]
-    unlike = [k for k in own if k in told and getattr(told[k], "shape", None) != own[k].shape]
+    own = network.state_dict()
+    if not isinstance(tensors, dict):
+        raise DataError(f"{path}: holds a {type(tensors).__name__}, not tensors by name")
+    missing = [k for k in own if k not in tensors and not k.endswith("num_batches_tracked")]
+    unlike = [k for k in own if k in tensors and getattr(tensors[k], "shape", None) != own[k].shape]
     if missing or unlike:
         what = f"has no tensor '{missing[0]}'" if missing else f"'{unlike[0]}' is of another shape"
         raise DataError(f"{path}: not the weights of this residual network: {what}")
-    made.load_state_dict({k: told.get(k, v) for k, v in own.items()})
+    network.load_state_dict({k: tensors.get(k, v) for k, v in own.items()})

@@ -22,13 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from ...io.image_tensors import resized
-from ..detections.detections import Detections
+from ..detections.detections import Detections, ImageDetections
 from ..detections.rle import decode_masks
-from .region_backbones import Patches, ResNetRegions, Seen, load_trunk
+from .region_backbones import Patches, RegionInputs, ResNetRegions, load_trunk
 
 Preset = Literal["patches", "resnet18", "resnet34"]
-View = tuple[Tensor, Detections]  # (3, H, W) uint8, and what was found there
-Cut = tuple[int, int, Tensor]  # top, left, and a mask (h, w) bool from there on
+CroppedMask = tuple[int, int, Tensor]  # top, left, and a mask (h, w) bool from there on
 
 SIZES = {"patches": (320, 480), "resnet18": (256, 384), "resnet34": (256, 384)}
 WIDTHS = {"patches": (128, 64), "resnet18": (256, 256), "resnet34": (256, 256)}
@@ -116,11 +115,11 @@ class Regions:
     @classmethod
     def of(
         cls,
-        views: Sequence[View],
+        pairs: Sequence[ImageDetections],
         *,
         masks: bool,
         size: tuple[int, int] | None = None,
-        cuts: Sequence[Sequence[Cut] | None] | None = None,
+        cuts: Sequence[Sequence[CroppedMask] | None] | None = None,
     ) -> Regions:
         """Images with their detections, side by side.
 
@@ -134,24 +133,24 @@ class Regions:
             ValueError: there is no image.
             DataError: a mask is damaged.
         """
-        if not views:
+        if not pairs:
             raise ValueError("there is no image")
-        h, w = size = size or (views[0][0].shape[1], views[0][0].shape[2])
-        most = max(1, *(len(found) for _, found in views))
-        images = torch.empty(len(views), 3, h, w, dtype=torch.uint8)
-        boxes = torch.zeros(len(views), most, 4)
-        present = torch.zeros(len(views), most, dtype=torch.bool)
-        masked = masks and all(found.masks is not None for _, found in views)
+        h, w = size = size or (pairs[0][0].shape[1], pairs[0][0].shape[2])
+        most = max(1, *(len(detections) for _, detections in pairs))
+        images = torch.empty(len(pairs), 3, h, w, dtype=torch.uint8)
+        boxes = torch.zeros(len(pairs), most, 4)
+        present = torch.zeros(len(pairs), most, dtype=torch.bool)
+        masked = masks and all(detections.masks is not None for _, detections in pairs)
         # Numpy's zeros are of no memory until something is written there, unlike torch's.
-        outlines = torch.from_numpy(np.zeros((len(views), most, h, w), dtype=np.bool_)) if masked else None
-        for s, (image, found) in enumerate(views):
-            n, (across, down) = len(found), found.known_size
+        outlines = torch.from_numpy(np.zeros((len(pairs), most, h, w), dtype=np.bool_)) if masked else None
+        for s, (image, detections) in enumerate(pairs):
+            n, (across, down) = len(detections), detections.known_size
             images[s] = resized(image, size)
-            boxes[s, :n] = torch.from_numpy(found.boxes) * torch.tensor([w / across, h / down] * 2)
+            boxes[s, :n] = torch.from_numpy(detections.boxes) * torch.tensor([w / across, h / down] * 2)
             present[s, :n] = True
             if outlines is not None and n:
                 ready = cuts[s] if cuts and tuple(image.shape[1:]) == tuple(size) else None
-                for i, (top, left, mask) in enumerate(ready or cut_masks(found, size)):
+                for i, (top, left, mask) in enumerate(ready or cut_masks(detections, size)):
                     outlines[s, i, top : top + mask.shape[0], left : left + mask.shape[1]] = mask
         return cls(images, boxes, outlines, present)
 
@@ -165,18 +164,18 @@ class Regions:
         return len(self.images)
 
 
-def cut_masks(found: Detections, size: tuple[int, int]) -> list[Cut]:
+def cut_masks(detections: Detections, size: tuple[int, int]) -> list[CroppedMask]:
     """Decoded masks in an image of a size, no larger than what they cover; none where only boxes are known.
 
     Raises:
         DataError: a mask is damaged.
     """
-    if found.masks is None or not len(found):
+    if detections.masks is None or not len(detections):
         return []
-    masks = torch.from_numpy(decode_masks(found.masks))
+    masks = torch.from_numpy(decode_masks(detections.masks))
     if tuple(masks.shape[1:]) != tuple(size):
         masks = F.interpolate(masks[None].to(torch.uint8), size, mode="nearest-exact")[0].bool()
-    cuts: list[Cut] = []
+    cuts: list[CroppedMask] = []
     for mask in masks:
         rows, columns = mask.any(1).nonzero()[:, 0].tolist(), mask.any(0).nonzero()[:, 0].tolist()
         if rows:
@@ -224,20 +223,20 @@ class RegionFeatures(nn.Module):
         config, there = self.config, regions.present
         s, n = there.shape
         width, pair_width = config.widths()
-        seen = self._seen(regions)
-        if not len(seen.boxes):
+        inputs = self._inputs(regions)
+        if not len(inputs.boxes):
             zeros = torch.zeros(s, n, width, device=there.device)
             return zeros, torch.zeros(s, n, n, pair_width, device=there.device) if self.relations else None
-        found, linked = self.net(seen)
-        objects = found.new_zeros(s, n, width)
-        objects[there] = found
-        if linked is None:
+        object_rows, pair_rows = self.net(inputs)
+        objects = object_rows.new_zeros(s, n, width)
+        objects[there] = object_rows
+        if pair_rows is None:
             return objects, None
-        pairs = linked.new_zeros(s, n, n, pair_width)
-        pairs[there[:, :, None] & there[:, None, :]] = linked
+        pairs = pair_rows.new_zeros(s, n, n, pair_width)
+        pairs[there[:, :, None] & there[:, None, :]] = pair_rows
         return objects, pairs
 
-    def _seen(self, regions: Regions) -> Seen:
+    def _inputs(self, regions: Regions) -> RegionInputs:
         config, there = self.config, regions.present
         which, slot = there.nonzero(as_tuple=True)  # (K,) the image of each object, and its place there
         boxes = regions.boxes[which, slot]
@@ -252,7 +251,7 @@ class RegionFeatures(nn.Module):
             boxes = torch.where((moved[:, 2:] - moved[:, :2] > 1).all(1, keepdim=True), moved, boxes)
         if self.training and config.mask_dropout and masks is not None:
             kept = torch.rand(len(boxes), device=boxes.device) >= config.mask_dropout
-        return Seen(
+        return RegionInputs(
             regions.images,
             self._light(len(regions), boxes.device),
             boxes,

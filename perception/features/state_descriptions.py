@@ -135,8 +135,8 @@ def state_rows(scene: Scene, config: StateConfig) -> F32:
         first += len(code)
     rows = np.concatenate(parts, axis=1) if n else np.zeros((0, len(columns(domain, config))), np.float32)
     if config.noise or config.dropout:
-        told = hashlib.blake2b(rows.tobytes(), digest_size=8, key=str(config.seed).encode()).digest()
-        random = np.random.default_rng(int.from_bytes(told, "little"))
+        digest = hashlib.blake2b(rows.tobytes(), digest_size=8, key=str(config.seed).encode()).digest()
+        random = np.random.default_rng(int.from_bytes(digest, "little"))
         rows = rows + config.noise * random.standard_normal(rows.shape, dtype=np.float32)
         rows = rows * (random.random(rows.shape) >= config.dropout)
     return rows.astype(np.float32)
@@ -145,8 +145,8 @@ def state_rows(scene: Scene, config: StateConfig) -> F32:
 def _places(scene: Scene, frame: Frame) -> F32:
     if frame == "image":
         pixels = _coordinates([p.pixel_coords for p in scene.places], "pixel_coords")
-        seen: F32 = (2 * pixels / np.array(IMAGE) - 1).astype(np.float32)
-        return seen
+        scaled: F32 = (2 * pixels / np.array(IMAGE) - 1).astype(np.float32)
+        return scaled
     coords = _coordinates([p.coords for p in scene.places], "3d_coords") / REACH
     if frame == "camera":
         missing = [d for d in ("right", "behind") if d not in scene.directions]
@@ -154,15 +154,15 @@ def _places(scene: Scene, frame: Frame) -> F32:
             raise SceneError(f"the frame 'camera' needs the direction '{missing[0]}'", path="$.directions")
         axes = np.array([scene.directions["right"], scene.directions["behind"], (0.0, 0.0, 1.0)])
         coords = coords @ axes.T
-    told: F32 = coords.astype(np.float32)
-    return told
+    places: F32 = coords.astype(np.float32)
+    return places
 
 
-def _coordinates(found: Sequence[Sequence[float] | None], key: str) -> npt.NDArray[np.float64]:
-    for i, place in enumerate(found):
+def _coordinates(coordinates: Sequence[Sequence[float] | None], key: str) -> npt.NDArray[np.float64]:
+    for i, place in enumerate(coordinates):
         if place is None or len(place) != 3:
             raise SceneError(f"a state description needs {key} of three numbers", path=f"$.objects[{i}].{key}")
-    return np.array(found, dtype=np.float64).reshape(-1, 3)
+    return np.array(coordinates, dtype=np.float64).reshape(-1, 3)
 
 
 def rotation(rows: int, width: int, seed: int) -> F32:

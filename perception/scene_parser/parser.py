@@ -28,13 +28,10 @@ from ...errors import DataError
 from ...scenes.relations import members, rows_along
 from ...scenes.scene import ObjectPlace, Scene, Vector
 from ...training.model import LossOut
-from ..detections.detections import Detections
+from ..detections.detections import Detections, ImageDetections
 from ..detections.rle import decode_masks
 from .patches import CHANNELS, Jitter, cut_patches, jittered, squares
 from .unproject import GroundCamera, unproject
-
-View = tuple[Tensor, Detections]
-"""An image, (3, H, W) uint8, and what was detected in it."""
 
 
 @dataclass(frozen=True)
@@ -158,13 +155,13 @@ class SceneParser(nn.Module):
             nn.ReLU(inplace=True),
             nn.Flatten(),  # where in the patch something is matters: nothing is averaged away
         )
-        told = 6 + 2 * len(config.heights)
+        geometry = 6 + 2 * len(config.heights)
         self.features = nn.Sequential(
-            nn.Linear(24 * cells * cells + told, config.hidden), nn.ReLU(), nn.Linear(config.hidden, config.hidden)
+            nn.Linear(24 * cells * cells + geometry, config.hidden), nn.ReLU(), nn.Linear(config.hidden, config.hidden)
         )
         self.attributes = nn.Linear(config.hidden, sum(self.sizes))
         self.place = nn.Linear(config.hidden, 2 + len(config.heights))
-        self.context = nn.Sequential(nn.Linear(config.hidden + told, 64), nn.ReLU())
+        self.context = nn.Sequential(nn.Linear(config.hidden + geometry, 64), nn.ReLU())
         self.shift = nn.Linear(64, 3)
         for head in (self.place, self.shift):
             nn.init.zeros_(head.weight)
@@ -185,9 +182,9 @@ class SceneParser(nn.Module):
         middle, side = (square[:, :2] + square[:, 2:]) / 2, square[:, 2:] - square[:, :2]
         pixels = middle + place[:, :2] * side  # (K, 2)
         heights = (place[:, 2:].softmax(-1) * self.heights).sum(-1)  # (K,)
-        told = self.context(torch.cat([hidden, geometry], -1))  # (K, 64)
-        sums = told.new_zeros(scenes, told.shape[1]).index_add(0, scene, told)
-        counts = told.new_zeros(scenes).index_add(0, scene, told.new_ones(len(scene))).clamp(min=1)
+        context = self.context(torch.cat([hidden, geometry], -1))  # (K, 64)
+        sums = context.new_zeros(scenes, context.shape[1]).index_add(0, scene, context)
+        counts = context.new_zeros(scenes).index_add(0, scene, context.new_ones(len(scene))).clamp(min=1)
         moved = self.shift(sums / counts[:, None]).tanh() * self.config.camera_shift  # (S, 3)
         coords = unproject(pixels, heights, (self.location + moved)[scene], camera)
         return Parsed(self.attributes(hidden), pixels, coords)
@@ -214,9 +211,9 @@ class SceneParser(nn.Module):
         if not examples:
             raise DataError("a batch has at least one image")
         counts = torch.tensor([len(e.boxes) for e in examples])
-        held = {n: torch.cat([getattr(e, n) for e in examples]) for n in _TENSORS[:-1]}
+        tensors = {n: torch.cat([getattr(e, n) for e in examples]) for n in _TENSORS[:-1]}
         scene = torch.repeat_interleave(torch.arange(len(examples)), counts)
-        return ParserBatch(**held, scene=scene, scenes=len(examples))
+        return ParserBatch(**tensors, scene=scene, scenes=len(examples))
 
     def loss(self, batch: ParserBatch) -> LossOut:
         """Cross entropies of the attributes, and smooth distances of pixels and coordinates.
@@ -231,16 +228,16 @@ class SceneParser(nn.Module):
             patches, moved, scale = jittered(patches, self.config.jitter)
             square = _moved(square, moved * (square[:, 2:] - square[:, :2]), scale)
             boxes = _moved(boxes, moved * (square[:, 2:] - square[:, :2]) / scale[:, None], scale)
-        found = self(patches, boxes, square, batch.scene, batch.scenes)
-        logits = torch.split(found.logits.float(), self.sizes, -1)
-        loss = found.logits.new_zeros(())
+        predicted = self(patches, boxes, square, batch.scene, batch.scenes)
+        logits = torch.split(predicted.logits.float(), self.sizes, -1)
+        loss = predicted.logits.new_zeros(())
         right = []
         for i, part in enumerate(logits):
             loss = loss + nnf.cross_entropy(part, batch.values[:, i])
             right.append(part.argmax(-1) == batch.values[:, i])
         known, seen = batch.coords.isfinite().all(-1), batch.pixels.isfinite().all(-1)
-        apart = found.coords.float()[known] - batch.coords[known]
-        off = found.pixels.float()[seen] - batch.pixels[seen]
+        apart = predicted.coords.float()[known] - batch.coords[known]
+        off = predicted.pixels.float()[seen] - batch.pixels[seen]
         # In tenths of a unit, and in fours of pixels: about what one can hope for.
         loss = loss + _smooth(apart / 0.1) + 0.5 * _smooth(off / 4)
         count = len(batch.boxes)
@@ -248,7 +245,7 @@ class SceneParser(nn.Module):
             f"accuracy/{a}": (r.sum(), count) for a, r in zip(self.domain.attributes, right, strict=True)
         }
         metrics["accuracy/object"] = (torch.stack(right).all(0).sum(), count)
-        metrics["accuracy/relation"] = self._ordered(found.coords.detach().float(), batch)
+        metrics["accuracy/relation"] = self._ordered(predicted.coords.detach().float(), batch)
         metrics["loss/distance"] = (apart.detach()[:, :2].norm(dim=-1).sum(), len(apart))
         metrics["loss/pixels"] = (off.detach().norm(dim=-1).sum(), len(off))
         return LossOut(loss, batch.scenes, metrics)
@@ -260,10 +257,10 @@ class SceneParser(nn.Module):
         right, total = coords.new_zeros(()), coords.new_zeros(())
         for name in ("right", "behind"):
             along = coords.new_tensor(directions[name])
-            told, true = coords @ along, batch.coords @ along
-            told, true = told[:, None] - told[None, :], true[:, None] - true[None, :]
+            predicted, true = coords @ along, batch.coords @ along
+            predicted, true = predicted[:, None] - predicted[None, :], true[:, None] - true[None, :]
             counts = pair & (true.abs() > self.domain.file.eps)  # not where a coordinate is missing
-            right = right + (counts & ((told > 0) == (true > 0))).sum()
+            right = right + (counts & ((predicted > 0) == (true > 0))).sum()
             total = total + counts.sum()
         return right, total
 
@@ -273,27 +270,27 @@ class SceneParser(nn.Module):
     def predict(self, batch: ParserBatch) -> list[Parsed]:
         """What each image of the batch shows."""
         patches, boxes = batch.patches.float() / 255, batch.boxes
-        found = self(patches, boxes, squares(boxes, self.config.margin), batch.scene, batch.scenes)
+        predicted = self(patches, boxes, squares(boxes, self.config.margin), batch.scene, batch.scenes)
         counts = torch.bincount(batch.scene, minlength=batch.scenes).tolist()
-        return [Parsed(*parts) for parts in zip(*(torch.split(t, counts) for t in found), strict=True)]
+        return [Parsed(*parts) for parts in zip(*(torch.split(t, counts) for t in predicted), strict=True)]
 
-    def parse(self, views: Sequence[View], *, batch_size: int = 32) -> list[Parsed]:
+    def parse(self, images: Sequence[ImageDetections], *, batch_size: int = 32) -> list[Parsed]:
         """What each image shows, its objects in the order of its detections.
 
         Raises:
             DataError: an image is not of the camera's size, or its detections are of another.
         """
         out: list[Parsed] = []
-        for at in range(0, len(views), batch_size):
-            batch = self.collate([self._example(*view) for view in views[at : at + batch_size]])
+        for at in range(0, len(images), batch_size):
+            batch = self.collate([self._example(*view) for view in images[at : at + batch_size]])
             out += [Parsed(*(t.cpu() for t in p)) for p in self.predict(batch.to(self.location.device))]
         return out
 
-    def degrees(self, views: Sequence[View]) -> list[Tensor]:
+    def degrees(self, images: Sequence[ImageDetections]) -> list[Tensor]:
         """For each image (N, C): the probability that an object has each concept; those of an attribute sum to 1."""
-        return [self._probabilities(p.logits) for p in self.parse(views)]
+        return [self._probabilities(p.logits) for p in self.parse(images)]
 
-    def scenes(self, views: Sequence[View]) -> list[Scene]:
+    def scenes(self, images: Sequence[ImageDetections]) -> list[Scene]:
         """Each image as a scene: the likeliest values, places, and the relations between the places.
 
         An object's `score` is how sure its description is: the detection's score times the probabilities of its
@@ -302,43 +299,43 @@ class SceneParser(nn.Module):
         Raises:
             DataError: as `parse`.
         """
-        return [self._scene(d, p) for (_, d), p in zip(views, self.parse(views), strict=True)]
+        return [self._scene(d, p) for (_, d), p in zip(images, self.parse(images), strict=True)]
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         return torch.cat([part.float().softmax(-1) for part in torch.split(logits, self.sizes, -1)], -1)
 
-    def _example(self, image: Tensor, found: Detections) -> ParserExample:
+    def _example(self, image: Tensor, detections: Detections) -> ParserExample:
         camera = self.config.camera
-        patches, boxes = patches_of(image, found, (camera.width, camera.height), self.config)
+        patches, boxes = patches_of(image, detections, (camera.width, camera.height), self.config)
         n = len(boxes)
         nothing = torch.full((n, 3), torch.nan)
         values = torch.zeros(n, len(self.sizes), dtype=torch.int64)
-        return ParserExample(found.image, patches, boxes, values, nothing, nothing[:, :2])
+        return ParserExample(detections.image, patches, boxes, values, nothing, nothing[:, :2])
 
-    def _scene(self, found: Detections, parsed: Parsed) -> Scene:
+    def _scene(self, detections: Detections, parsed: Parsed) -> Scene:
         starts = torch.tensor([0, *self.sizes]).cumsum(0)[:-1]
         parts = torch.split(self._probabilities(parsed.logits), self.sizes, -1)
         best = [part.max(-1) for part in parts]
         values = torch.stack([b.indices + s for b, s in zip(best, starts, strict=True)], -1).tolist()
-        sure = torch.stack([b.values for b in best]).prod(0) * torch.from_numpy(found.scores)
+        sure = torch.stack([b.values for b in best]).prod(0) * torch.from_numpy(detections.scores)
         coords = parsed.coords.double().tolist()
         places = []
         for i in range(len(values)):
             x, y, z = coords[i]
             across, down = parsed.pixels[i].tolist()
-            left, top, right, bottom = map(float, found.boxes[i])
+            left, top, right, bottom = map(float, detections.boxes[i])
             places.append(
                 ObjectPlace(
                     coords=(x, y, z),
                     pixel_coords=(across, down),
                     bbox=(left, top, right, bottom),
                     score=min(1.0, max(0.0, float(sure[i]))),
-                    mask=None if found.masks is None else dict(found.masks[i]),
+                    mask=None if detections.masks is None else dict(detections.masks[i]),
                 )
             )
         directions = self.config.camera.directions()
         relations = self._relations(coords, directions)
-        return Scene(self.domain, values, places, relations, directions, image=found.image or None)
+        return Scene(self.domain, values, places, relations, directions, image=detections.image or None)
 
     def _relations(
         self, coords: Sequence[Sequence[float]], directions: dict[str, Vector]
@@ -364,17 +361,17 @@ def _smooth(off: Tensor) -> Tensor:
 
 
 def patches_of(
-    image: Tensor, found: Detections, size: tuple[int, int], config: SceneParserConfig
+    image: Tensor, detections: Detections, size: tuple[int, int], config: SceneParserConfig
 ) -> tuple[Tensor, Tensor]:
     """The patches and boxes of an image's detections.
 
     Raises:
         DataError: the image is not of `size` (width, height), or the detections are of an image of another.
     """
-    (width, height), (across, down) = size, found.known_size
+    (width, height), (across, down) = size, detections.known_size
     if tuple(image.shape) != (3, height, width) or (across, down) != size:
-        told = f"{image.shape[-1]} x {image.shape[-2]}, its detections of {across} x {down}"
-        raise DataError(f"{found.image}: the image is {told}; the parser takes {width} x {height}")
-    boxes = torch.from_numpy(found.boxes).float().reshape(-1, 4)
-    masks = None if found.masks is None else torch.from_numpy(decode_masks(found.masks, (height, width)))
+        sizes = f"{image.shape[-1]} x {image.shape[-2]}, its detections of {across} x {down}"
+        raise DataError(f"{detections.image}: the image is {sizes}; the parser takes {width} x {height}")
+    boxes = torch.from_numpy(detections.boxes).float().reshape(-1, 4)
+    masks = None if detections.masks is None else torch.from_numpy(decode_masks(detections.masks, (height, width)))
     return cut_patches(image, boxes, masks, config.side, config.margin), boxes

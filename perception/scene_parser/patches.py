@@ -49,11 +49,11 @@ def cut_patches(image: Tensor, boxes: Tensor, masks: Tensor | None, side: int, m
     from ..detector.torchvision_imports import roi_align
 
     height, width = image.shape[-2:]
-    held = box_masks(boxes, height, width) if masks is None else masks
-    counted = held.sum(0)
+    own_masks = box_masks(boxes, height, width) if masks is None else masks
+    counted = own_masks.sum(0)
     out = []
     # Each patch is taken from its own corner of the image: whole planes for every object would be most of the work.
-    for own, roi in zip(held, squares(boxes.float(), margin), strict=True):
+    for own, roi in zip(own_masks, squares(boxes.float(), margin), strict=True):
         left, top = (
             max(0, min(int(edge) - 2, limit - 1)) for edge, limit in zip(roi[:2], (width, height), strict=True)
         )
@@ -115,9 +115,9 @@ def hidden(patches: Tensor) -> Tensor:
     before = other[:, 3:4]
     colours = torch.lerp(patches[:, :3], other[:, :3], before)
     own = patches[:, 3:4] * (1 - before)
-    told = torch.cat([colours, own, torch.maximum(patches[:, 4:5], before)], 1)
+    pasted = torch.cat([colours, own, torch.maximum(patches[:, 4:5], before)], 1)
     stays = own.sum((1, 2, 3)) >= LEFT * patches[:, 3].sum((1, 2))
-    return torch.where(stays[:, None, None, None], told, patches)
+    return torch.where(stays[:, None, None, None], pasted, patches)
 
 
 class Moved(NamedTuple):

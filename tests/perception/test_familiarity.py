@@ -24,7 +24,16 @@ from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 from nsreason.io.image_tensors import read_transparent, transparency
 from nsreason.perception.bundled import bundled
 from nsreason.perception.detections.detections import Detections
-from nsreason.perception.familiarity import FACTOR, UNLIKE, Familiarity, Made, Norms, digest, features_of, statistics
+from nsreason.perception.familiarity import (
+    FACTOR,
+    UNLIKE,
+    Familiarity,
+    Norms,
+    NormsOrigin,
+    digest,
+    features_of,
+    statistics,
+)
 from nsreason.reasoners.image_pipeline import SceneParserPipeline
 from nsreason.training.checkpoint import load_model
 
@@ -127,9 +136,9 @@ def test_detections_that_recognise_nothing_are_part_of_the_reason(familiarity: F
 
 
 def test_the_bundled_norms_are_of_the_bundled_detector(familiarity: Familiarity) -> None:
-    """Made with these very weights: `python -m benchmarks.familiarity` has to follow a change of them."""
+    """NormsOrigin with these very weights: `python -m benchmarks.familiarity` has to follow a change of them."""
     norms = familiarity.norms
-    assert norms.detector == digest() and norms.made.seed == 2026 and norms.made.scenes == 600
+    assert norms.detector == digest() and norms.origin.seed == 2026 and norms.origin.scenes == 600
     assert norms.threshold > FACTOR and norms.directions.T @ norms.directions == pytest.approx(
         torch.eye(40).numpy(), abs=1e-4
     )
@@ -143,7 +152,7 @@ def test_norms_find_what_is_far_from_what_they_were_made_of(tmp_path: Path) -> N
     def drawn(n: int) -> Tensor:
         return torch.randn(n, 60, generator=generator) @ mixed * torch.linspace(0.1, 3, 60)
 
-    made = Made(300, 1, "0", "today")
+    made = NormsOrigin(300, 1, "0", "today")
     norms = Norms.of(drawn(300), drawn(300), [{"lightness": 0.4}, {"lightness": 0.6}], made)
     assert float((norms.distances(drawn(300)) > norms.threshold).float().mean()) <= 0.01
     odd = drawn(1)[0]
@@ -151,7 +160,7 @@ def test_norms_find_what_is_far_from_what_they_were_made_of(tmp_path: Path) -> N
     assert float(norms.distances(odd[None])[0]) > norms.threshold
     norms.save(tmp_path / "norms.safetensors")
     again = Norms.load(tmp_path / "norms.safetensors")
-    assert again.made == made and again.ranges == {"lightness": (0.4, 0.6)} and again.threshold == norms.threshold
+    assert again.origin == made and again.ranges == {"lightness": (0.4, 0.6)} and again.threshold == norms.threshold
     some = drawn(5)
     assert torch.equal(again.distances(some), norms.distances(some))
 
@@ -285,4 +294,4 @@ def test_what_weights_of_ones_own_have_learned_is_not_known(folder: Path, famili
     for given in ((None, None), (own, None)):
         reasoner, _ = load_reasoner(None, *given)
         assert reasoner.familiarity is not None  # type: ignore[attr-defined]
-    assert replace(reasoner, familiarity=None).look([("a", tensor(np.asarray(landscape())))])[0].warnings == ()  # type: ignore[type-var]
+    assert replace(reasoner, familiarity=None).perceive([("a", tensor(np.asarray(landscape())))])[0].warnings == ()  # type: ignore[type-var]

@@ -48,7 +48,7 @@ FIGURES = {
 def test_the_published_figures_of_boxes() -> None:
     found = evaluate_files(BOXES, TRUTH, "bbox")
     assert {name: getattr(found, name) for name in FIGURES} == pytest.approx(FIGURES, abs=1e-6)
-    assert (found.images, found.objects, found.found, found.bad) == (100, 830, 734, 0)
+    assert (found.images, found.objects, found.detections, found.bad) == (100, 830, 734, 0)
 
 
 def test_the_same_through_values_and_through_what_is_written(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.perception.detections.detections import Detections
-from nsreason.perception.letterbox import Fit
+from nsreason.perception.letterbox import Letterbox
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
@@ -139,7 +139,7 @@ class Eye:
             held = detections(0, size) if found is None else found[i]
             number = int(image[0, 0, 0]) if found is None else len(held)
             scene = of_colors(*["red"] * number)
-            views.append(DetectedImage(name, image, held, Fit.of(size, size), scene))
+            views.append(DetectedImage(name, image, held, Letterbox.of(size, size), scene))
         return views
 
     def scene(self, view: DetectedImage) -> Scene:

@@ -27,7 +27,7 @@ from nsreason.language.question_parser import parse_question
 from nsreason.perception.detections.coco import write_detections
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import decode_masks, encode_masks
-from nsreason.perception.letterbox import Fit
+from nsreason.perception.letterbox import Letterbox
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.reasoners.image_pipeline import DetectedImage, SceneParserPipeline, fitted
 from nsreason.scenes.scene import Scene
@@ -89,7 +89,7 @@ def scenes(folder: Path) -> list[Scene]:
 
 @given(side, side)
 def test_any_size_fits_the_frame_with_its_aspect(width: int, height: int) -> None:
-    fit = Fit.of((width, height), (480, 320))
+    fit = Letterbox.of((width, height), (480, 320))
     assert fit.left >= 0 and fit.left + fit.inner[0] <= 480 and fit.top >= 0 and fit.top + fit.inner[1] <= 320
     assert fit.inner[0] == 480 or fit.inner[1] == 320
     x, y = fit.point(fit.left, fit.top)
@@ -104,7 +104,7 @@ def test_detections_go_into_the_frame_and_come_back(size: tuple[int, int]) -> No
     box = np.array([[width // 4, height // 4, width // 2, height // 2]], dtype=np.float32)
     ones = np.ones(1, dtype=np.float32)
     found = Detections("a.png", size, box, ones, ones.astype(np.int64), encode_masks(masks))
-    fit = Fit.of(size, (480, 320))
+    fit = Letterbox.of(size, (480, 320))
     inside = fit.inward(found)
     assert inside.size == (480, 320) and (fit.same or inside is not found)
     back = fit.outward(inside)

@@ -17,7 +17,7 @@ from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
 from ...perception.detections.detections import Detections
-from ...perception.features.regions import Cut
+from ...perception.features.regions import CroppedMask
 from ...perception.features.state_descriptions import StateConfig, state_rows
 from ...programs.program import Program
 from ...programs.question_types import QuestionTypes, nodes
@@ -52,7 +52,7 @@ class Viewed:
     image: Tensor
     detections: Detections
     scene: Scene | None = None
-    cuts: Sequence[Cut] | None = None
+    cuts: Sequence[CroppedMask] | None = None
 
     def __len__(self) -> int:
         return len(self.detections)

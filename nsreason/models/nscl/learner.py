@@ -32,9 +32,9 @@ from ...executors.soft.explain import trace_soft
 from ...executors.soft.faults import check_tables
 from ...executors.soft.grounding import Grounded
 from ...executors.soft.schedule import Schedule, schedule
-from ...perception.detections.detections import Detections
+from ...perception.detections.detections import Detections, ImageDetections
 from ...perception.features.concept_embeddings import ConceptConfig, ConceptEmbeddings, Tables
-from ...perception.features.regions import RegionConfig, RegionFeatures, Regions, View
+from ...perception.features.regions import RegionConfig, RegionFeatures, Regions
 from ...perception.features.state_descriptions import StateConfig, StateFeatures
 from ...programs.program import Program
 from ...scenes.scene import ObjectPlace, Scene
@@ -294,7 +294,7 @@ class ConceptLearner(nn.Module):
         if isinstance(self.perception.features, RegionFeatures):
             self.perception.features.load_weights()
 
-    def see_images(self, views: Sequence[View]) -> Grounded:
+    def see_images(self, views: Sequence[ImageDetections]) -> Grounded:
         """What the learner sees in images, each (3, H, W) uint8 with its detections.
 
         Raises:
@@ -302,7 +302,7 @@ class ConceptLearner(nn.Module):
         """
         return self.perceive([Viewed(image, found) for image, found in views])
 
-    def trace_image(self, program: Program, view: View, question: str | None = None) -> Trace:
+    def trace_image(self, program: Program, view: ImageDetections, question: str | None = None) -> Trace:
         """How a program is answered on an image: every call's value, with the degree of every object.
 
         The trace names objects by their likeliest values.

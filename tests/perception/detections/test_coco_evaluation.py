@@ -129,12 +129,12 @@ def test_perfect_half_and_nothing() -> None:
     perfect = evaluate_detections(truth, truth, "bbox")
     assert perfect.AP == perfect.AP75 == perfect.APs == perfect.AR100 == perfect.all_found == 1
     assert perfect.AR1 == 0.5 and perfect.APl is None and perfect.ARm is None
-    assert (perfect.images, perfect.objects, perfect.found) == (3, 4, 4)
+    assert (perfect.images, perfect.objects, perfect.detections) == (3, 4, 4)
     half = evaluate_detections([truth[0]], truth, "bbox")
-    assert (half.AR100, half.all_found, half.found) == (0.5, 0.5, 2)
+    assert (half.AR100, half.all_found, half.detections) == (0.5, 0.5, 2)
     assert pytest.approx(51 / 101) == half.AP  # precision 1 at the recalls 0, .01, ... .5
     nothing = evaluate_detections([], truth, "bbox")
-    assert (nothing.AP, nothing.all_found, nothing.found) == (0, 0, 0)
+    assert (nothing.AP, nothing.all_found, nothing.detections) == (0, 0, 0)
     empty = evaluate_detections([], [squares(0, "c")], "bbox")
     assert figures(empty) == [None] * 12 and empty.all_found is None and (empty.images, empty.objects) == (1, 0)
     assert figures(evaluate_detections([squares(1, "c")], [squares(0, "c")], "bbox")) == [None] * 12
@@ -171,7 +171,7 @@ def test_labels() -> None:
     blind = evaluate_detections(found, truth, "bbox", same_label=False)
     assert (blind.AP, blind.all_found) == (1, 1)
     only = evaluate_detections(found, truth, "bbox", categories={1: "cube"})
-    assert (only.AP, only.objects, only.found) == (1, 1, 2)
+    assert (only.AP, only.objects, only.detections) == (1, 1, 2)
     assert evaluate_detections(found, truth, "bbox", categories=[2]).AP == 0
 
 
@@ -227,7 +227,7 @@ def test_files_with_bad_records_and_low_scores(tmp_path: Path) -> None:
     ]
     known, given = write(tmp_path, truth, "truth.json"), write(tmp_path, results, "results.json")
     found = evaluate_files(given, known, "bbox")
-    assert (found.bad, found.objects, found.found, found.AP) == (2, 1, 2, pytest.approx(0.5))
+    assert (found.bad, found.objects, found.detections, found.AP) == (2, 1, 2, pytest.approx(0.5))
     assert evaluate_files(given, known, "bbox", least_score=0.6).AP == 0
 
 

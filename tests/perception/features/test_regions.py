@@ -12,7 +12,7 @@ from torch import Tensor
 from nsreason.errors import DataError
 from nsreason.generators import generate_scenes
 from nsreason.io.image_tensors import resized
-from nsreason.perception.detections.detections import Detections
+from nsreason.perception.detections.detections import Detections, ImageDetections
 from nsreason.perception.detections.rle import encode_masks
 from nsreason.perception.features.region_backbones import (
     POOLED,
@@ -24,7 +24,7 @@ from nsreason.perception.features.region_backbones import (
     samples,
     trunk,
 )
-from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions, View
+from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions
 from tests.support.painted_images import view
 
 PRESETS: tuple[Preset, ...] = ("patches", "resnet18")
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def views() -> list[View]:
+def views() -> list[ImageDetections]:
     """Painted scenes of 3 to 5 objects."""
     return [view(s) for s in generate_scenes(3, seed=3, objects=(3, 5))]
 
@@ -47,7 +47,7 @@ def made(preset: Preset = "patches", **config: object) -> RegionFeatures:
     return RegionFeatures(told).eval()
 
 
-def regions(views: list[View], net: RegionFeatures) -> Regions:
+def regions(views: list[ImageDetections], net: RegionFeatures) -> Regions:
     return Regions.of(views, masks=True, size=net.config.image_size())
 
 
@@ -127,10 +127,10 @@ def test_samples_stay_in_the_image() -> None:
     assert inside[0, 0].tolist() == [False] * 16 + [True] * 16 and not inside[0, 20:].any()
 
 
-def test_a_squares_colours_and_mask(views: list[View]) -> None:
+def test_a_squares_colours_and_mask(views: list[ImageDetections]) -> None:
     """What a patch holds where the mask is, is the object's own paint."""
     net = made()
-    seen = net._seen(regions(views, net))
+    seen = net._inputs(regions(views, net))
     squares = net.net.squares(seen)  # type: ignore[union-attr,operator]
     assert squares.shape == (len(seen.boxes), 4, 32, 32) and squares[:, 3].min() == -1 and squares[:, 3].max() == 1
     image, found = views[0]
@@ -149,7 +149,7 @@ def test_geometry_is_about_one() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_shapes_and_padding(views: list[View], preset: Preset) -> None:
+def test_shapes_and_padding(views: list[ImageDetections], preset: Preset) -> None:
     net = made(preset, width=24, pairs=12)
     found = regions(views, net)
     objects, pairs = net(found)
@@ -162,7 +162,7 @@ def test_shapes_and_padding(views: list[View], preset: Preset) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("masks", [True, False])
-def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[View], preset: Preset, masks: bool) -> None:
+def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[ImageDetections], preset: Preset, masks: bool) -> None:
     """Padding and the other images change nothing; masks that are not wanted are not looked at."""
     net = made(preset, width=24, pairs=12, masks=masks)
     together, linked = net(regions(views, net))
@@ -178,7 +178,7 @@ def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[View], preset: 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_first_index_of_a_pair_is_the_reference(views: list[View], preset: Preset) -> None:
+def test_the_first_index_of_a_pair_is_the_reference(views: list[ImageDetections], preset: Preset) -> None:
     """Objects in another order: pairs are turned with them, and (i, j) is not (j, i)."""
     net = made(preset, width=24, pairs=12)
     (image, found), turned = views[0], [2, 0, 1]
@@ -193,7 +193,7 @@ def test_the_first_index_of_a_pair_is_the_reference(views: list[View], preset: P
     assert not torch.allclose(pairs[0, 0, 1], pairs[0, 1, 0], atol=1e-3)
 
 
-def test_nscl_features_have_length_one(views: list[View]) -> None:
+def test_nscl_features_have_length_one(views: list[ImageDetections]) -> None:
     net = made("resnet18")
     objects, pairs = net(regions(views[:1], net))
     assert objects.shape[-1] == pairs.shape[-1] == 256
@@ -209,14 +209,14 @@ def test_nothing_detected_anywhere() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_no_pairs_without_relations(views: list[View], preset: Preset) -> None:
+def test_no_pairs_without_relations(views: list[ImageDetections], preset: Preset) -> None:
     net = RegionFeatures(RegionConfig(preset=preset, size=(96, 144)), relations=False).eval()
     assert net(regions(views, net))[1] is None
     assert not any("link" in name for name, _ in net.named_parameters())
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_gradients_reach_every_parameter(views: list[View], preset: Preset) -> None:
+def test_gradients_reach_every_parameter(views: list[ImageDetections], preset: Preset) -> None:
     net = made(preset, width=24, pairs=12).train()
     objects, pairs = net(regions(views, net))
     torch.manual_seed(1)
@@ -225,7 +225,7 @@ def test_gradients_reach_every_parameter(views: list[View], preset: Preset) -> N
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
-def test_training_draws_from_the_seed(views: list[View]) -> None:
+def test_training_draws_from_the_seed(views: list[ImageDetections]) -> None:
     net = made().train()
     found = regions(views, net)
     torch.manual_seed(4)
@@ -237,10 +237,10 @@ def test_training_draws_from_the_seed(views: list[View]) -> None:
     assert torch.equal(calm(found)[0], calm(found)[0])
 
 
-def test_mirrored_squares_leave_places_alone(views: list[View]) -> None:
+def test_mirrored_squares_leave_places_alone(views: list[ImageDetections]) -> None:
     net = made(**STILL).train()
-    seen = net._seen(regions(views, net))
-    assert torch.equal(seen.boxes, net.eval()._seen(regions(views, net)).boxes) and seen.mirror
+    seen = net._inputs(regions(views, net))
+    assert torch.equal(seen.boxes, net.eval()._inputs(regions(views, net)).boxes) and seen.mirror
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_settings_that_are_refused(config: dict[str, object], message: str) -> N
 # --- weights ----------------------------------------------------------------------------------------------------
 
 
-def test_a_frozen_network_stays_as_it_came(views: list[View]) -> None:
+def test_a_frozen_network_stays_as_it_came(views: list[ImageDetections]) -> None:
     net = made("resnet18", width=8, pairs=8, frozen=True).train()
     assert isinstance(net.net, ResNetRegions) and not net.net.trunk.training and net.net.training
     before = {k: v.clone() for k, v in net.net.trunk.state_dict().items()}
