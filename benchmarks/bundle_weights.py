@@ -5,8 +5,9 @@
     nsreason train scene-parser --recipe scene-parser --data drawn --out runs/scene-parser
     python -m benchmarks.bundle_weights --data-seed 7 --detector runs/detector --scene-parser runs/scene-parser
 
-A run is the folder of `nsreason train`; its best checkpoint is taken, or the last where there is no best one. The JSON
-of each has the run's recipe, and in `made` the data's seed and what else is said here. All together may take 25 MB.
+A run is the folder of `nsreason train`; its best checkpoint is taken, or the last where there is no best one. The
+metadata of each have the run's recipe, and in `made` the data's seed and what else is said here. All together may take
+25 MB.
 """
 
 from __future__ import annotations
@@ -34,28 +35,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-seed", type=int, required=True, help="of the generated images")
     parser.add_argument("--note", default="", help="what else the weights have learned from")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="default: the package's own folder")
-    told = parser.parse_args(arguments)
-    runs = {name: getattr(told, name.replace("-", "_")) for name in NAMES}
+    options = parser.parse_args(arguments)
+    runs = {name: getattr(options, name.replace("-", "_")) for name in NAMES}
     if not any(runs.values()):
         parser.error("no run is named")
-    made = {"data_seed": told.data_seed, "note": told.note, "date": date.today().isoformat(), "version": __version__}
+    origin = {
+        "data_seed": options.data_seed,
+        "note": options.note,
+        "date": date.today().isoformat(),
+        "version": __version__,
+    }
     try:
         for name, run in runs.items():
             if run is None:
                 continue
-            best = run / "best.json"
-            checkpoint = load_checkpoint(best if best.exists() else run / "last.json")
+            best = run / "best.safetensors"
+            checkpoint = load_checkpoint(best if best.exists() else run / "last.safetensors")
             if checkpoint.model != name:
                 raise SystemExit(f"{checkpoint.path}: of the model '{checkpoint.model}', not of '{name}'")
-            path = save_half(checkpoint, told.out, name, made=made)
+            path = save_half(checkpoint, options.out, name, origin=origin)
             load_model(path)  # that it reads back
-            print(f"{path}: {path.with_suffix('.safetensors').stat().st_size / 1e6:.1f} MB")
+            print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     except NsreasonError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    total = sum(p.stat().st_size for p in told.out.iterdir() if p.is_file())
+    total = sum(p.stat().st_size for p in options.out.iterdir() if p.is_file())
     if total > MOST:
-        print(f"error: {told.out} holds {total / 1e6:.1f} MB, more than {MOST / 1e6:.0f}", file=sys.stderr)
+        print(f"error: {options.out} holds {total / 1e6:.1f} MB, more than {MOST / 1e6:.0f}", file=sys.stderr)
         return 1
     return 0
 

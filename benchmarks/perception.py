@@ -4,8 +4,8 @@
     python -m benchmarks.perception --data data/perception [--runs runs] [--write]
 
 Measures the bundled weights on images that nothing was learned from. A folder --runs holds further checkpoints,
-RUNS/<by>-<what>/best.json (as scene-parser-1000, concept-learner-100, detector-1000), each a row of the tables of
-what more or other training data give. --write renews perception_results.md and .json.
+RUNS/<by>-<what>/best.safetensors (as scene-parser-1000, concept-learner-100, detector-1000), each a row of the tables
+of what more or other training data give. --write renews perception_results.md and .json.
 """
 
 from __future__ import annotations
@@ -124,21 +124,21 @@ def main() -> int:
     lines += ["| renderer, one core | |", "|---|---|"]
     record["renderer"] = dict(rendering())
     lines += [f"| {k} | {v} |" for k, v in record["renderer"].items()]
-    runs = sorted(p.parent for p in given.runs.glob("*/best.json")) if given.runs else []
+    runs = sorted(p.parent for p in given.runs.glob("*/best.safetensors")) if given.runs else []
     with tempfile.TemporaryDirectory() as kept:
         head = "| detector | images | mask AP | AP50 | AP75 | box AP | every object found | images/s |"
         lines += ["", head, "|---|---|---|---|---|---|---|---|"]
         for folder in [None, *(r for r in runs if r.name.startswith("detector-"))]:
             keep = Path(kept) / (folder.name if folder else "bundled")
             keep.mkdir()
-            told = detecting(given.data, folder / "best.json" if folder else None, keep)
+            told = detecting(given.data, folder / "best.safetensors" if folder else None, keep)
             record.setdefault("detectors", {})[keep.name] = told
             for name, t in told.items():
                 lines.append(detector_row(keep.name, name, t))
         lines += ["", "| answers | images | all | " + " | ".join(TYPES) + " |", "|---|---|---|" + "---|" * len(TYPES)]
         for by in WAYS:
             for folder in [None, *(r for r in runs if r.name.startswith(by + "-"))]:
-                checkpoint = folder / "best.json" if folder else None
+                checkpoint = folder / "best.safetensors" if folder else None
                 told = answering(given.data, by, checkpoint, Path(kept) / "bundled")
                 what = folder.name if folder else f"{by}, bundled"
                 record.setdefault("answers", {})[what] = told

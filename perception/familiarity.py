@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,11 +148,18 @@ def digest() -> str:
     Raises:
         CheckpointError: there are none.
     """
-    path = bundled("detector").with_suffix(".safetensors")
+    path = bundled("detector")
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
+        data = path.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        table = json.loads(data[8 : 8 + length])
+        table.pop("__metadata__", None)
+    except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from None
+    # Of the file as it would be without metadata: settings and dates do not change what the weights see.
+    header = json.dumps(table, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return hashlib.sha256(len(header).to_bytes(8, "little") + header + data[8 + length :]).hexdigest()[:16]
 
 
 @torch.inference_mode()

@@ -146,7 +146,9 @@ def checkpoint(folder: Path, model: str) -> Path:
 
 def test_a_checkpoint_imports_nothing(hostile: Path, tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "handed", "hostile_module:Model")
-    with pytest.raises(CheckpointError, match=r"(?s)last\.json: names the model 'hostile_module:Model'.*trust=True"):
+    with pytest.raises(
+        CheckpointError, match=r"(?s)last\.safetensors: names the model 'hostile_module:Model'.*trust=True"
+    ):
         load_model(path)
     assert not hostile.exists() and "hostile_module" not in sys.modules
     with pytest.warns(TrustWarning, match="the module 'hostile_module' is imported and its code runs"):
@@ -183,7 +185,7 @@ def test_names_that_are_none_of_the_table_are_refused(tmp_path: Path, name: str)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)
         with pytest.raises(NsreasonError):  # nor does trust make a model of what is none
-            load_model(tmp_path / "last.json", trust=True)
+            load_model(tmp_path / "last.safetensors", trust=True)
 
 
 def test_models_of_the_table_need_no_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +246,7 @@ def test_the_recipe_of_a_run_is_a_file_that_was_handed_on(hostile: Path, tmp_pat
     run = tmp_path / "run"
     run.mkdir()
     (run / "recipe.toml").write_text(own.read_text())
-    for mark in ("run.json", "last.json", "best.json", "fit.json"):
+    for mark in ("run.json", "last.safetensors", "best.safetensors", "fit.json"):
         (run / mark).write_text("{}")
         with pytest.raises(RecipeError, match=r"recipe\.toml: names the model 'hostile_module:Model'"):
             load_recipe(run / "recipe.toml")

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import msgspec
-
-from ..errors import CheckpointError, DataError, did_you_mean
-from ..io.decoding import decode_file
+from ..errors import DataError, did_you_mean
 from . import output
 
 if TYPE_CHECKING:
     from ..dsl.domain import Domain
+    from ..training.checkpoint_file import Head
 
 Bundled = Literal["detector", "scene-parser", "concept-learner"]
-_HEAD = 50_000_000  # bytes; a checkpoint's JSON has its settings, not its weights
 
 
 def file(path: str) -> None:
@@ -83,29 +80,6 @@ def image(path: str) -> None:
     read_header(path)
 
 
-class _HeadFile(msgspec.Struct):
-    model: str
-    config: dict[str, Any]
-
-
-class Head:
-    """What the JSON file of a checkpoint says of its model: its name and its settings."""
-
-    def __init__(self, file: _HeadFile) -> None:
-        self.model, self.config = file.model, file.config
-
-    @property
-    def domain(self) -> str | None:
-        """The name of the domain that the model knows, where its settings name one."""
-        found = self.config.get("domain")
-        return found if isinstance(found, str) else None
-
-    @property
-    def own(self) -> bool:
-        """Whether the model is somebody's own, of which nothing is known here."""
-        return ":" in self.model
-
-
 def checkpoint(path: str, *models: str) -> Head:
     """The head of a checkpoint.
 
@@ -115,22 +89,9 @@ def checkpoint(path: str, *models: str) -> Head:
     Raises:
         CheckpointError: there is no checkpoint, or it is of another model.
     """
-    place = Path(path)
-    if place.is_dir():
-        place = place / "last.json"
-    remedy = "give the JSON file beside it" if place.suffix == ".safetensors" else "take another"
-    try:
-        if place.stat().st_size > _HEAD:
-            raise CheckpointError(f"{path}: not a checkpoint: it is too large; {remedy}")
-        head = Head(decode_file(place, _HeadFile, what="a checkpoint", remedy=remedy, error=CheckpointError))
-    except FileNotFoundError:
-        near = [p.name for p in place.parent.glob("*.json")] if place.parent.is_dir() else []
-        raise CheckpointError(f"{place}: no such checkpoint{did_you_mean(place.name, near)}") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint: {error}; {remedy}") from None
-    if models and head.model not in models and not head.own:
-        raise CheckpointError(f"{path}: holds the model '{head.model:.60}', not {' or '.join(map(repr, models))}")
-    return head
+    from ..training.checkpoint_file import read_head
+
+    return read_head(path, *models)
 
 
 def bundled(name: Bundled) -> Path:

@@ -38,7 +38,7 @@ Checkpoint = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="FILE",
-        help="A trained scene parser or concept learner, such as runs/first/best.json.",
+        help="A trained scene parser or concept learner, such as runs/first/best.safetensors.",
         show_default="for images the bundled one",
     ),
 ]

@@ -188,5 +188,7 @@ ImageFile = Annotated[
 ]
 Checkpoint = Annotated[
     str | None,
-    typer.Option("--checkpoint", metavar="FILE", help="A trained concept learner, such as runs/first/best.json."),
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A trained concept learner, such as runs/first/best.safetensors."
+    ),
 ]

@@ -135,8 +135,8 @@ def command_of(model: str) -> Callable[..., int]:
 
     Learns from {folder}. `nsreason recipes` has the recipes for it.
 
-    The folder of the run gets last.json and best.json (checkpoints, each with its tensors beside it), metrics.csv,
-    recipe.toml and run.json. Ctrl-C stops with a checkpoint; --resume goes on from it, and begins where there is none.
+    The folder of the run gets last.safetensors and best.safetensors (checkpoints), metrics.csv, recipe.toml and
+    run.json. Ctrl-C stops with a checkpoint; --resume goes on from it, and begins where there is none.
     --from takes weights alone, of a model with the same settings, to learn on from other data; a run that is resumed
     has its own.
 
@@ -176,7 +176,7 @@ def _train(
     from ..training.trainer import train
 
     weights = None if begin is None else _weights(model, begin)
-    if resume and (Path(folder) / "last.json").exists():
+    if resume and (Path(folder) / "last.safetensors").exists():
         weights = None
     chosen = load_recipe(recipe, overrides=overrides, trust=trust)
     if chosen.model != model:

@@ -237,7 +237,7 @@ class _Comparing:
         return run
 
     def _begun(self, key: str) -> bool:
-        return (self.folder / "runs" / key / "last.json").exists()
+        return (self.folder / "runs" / key / "last.safetensors").exists()
 
     def _key(self, name: str, size: int | None) -> str:
         """A run's name in the folder: with another recipe it is another run."""

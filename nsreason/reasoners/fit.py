@@ -27,7 +27,8 @@ from ..io.decoding import Count, Seconds, check_plain, decode_file
 from ..io.files import atomic_write
 from ..queries.query import digest
 from ..training.budget import Budget
-from ..training.checkpoint import check_recipe, differences, load_checkpoint, load_weights
+from ..training.checkpoint import load_checkpoint, load_weights
+from ..training.checkpoint_checks import check_recipe, differences
 from ..training.curriculum import Curriculum
 from ..training.devices import resolved
 from ..training.model import model_class
@@ -107,8 +108,8 @@ def learn(
         result = train(model, train_data, valid_data, planned, request.folder, resume=True, progress=request.progress)
         begun.result = _Result(*(getattr(result, name) for name in _Result.__struct_fields__))
         _write(record, begun)
-    best = request.folder / "best.json"
-    checkpoint = load_checkpoint(best if best.exists() else request.folder / "last.json")
+    best = request.folder / "best.safetensors"
+    checkpoint = load_checkpoint(best if best.exists() else request.folder / "last.safetensors")
     check_recipe(checkpoint, planned.to_dict())
     load_weights(model, checkpoint)
     return model.eval(), Learned(planned, result, _seen(plan, result, planned))
@@ -146,7 +147,7 @@ class _Record(msgspec.Struct, omit_defaults=True):
 def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
     """What was begun in the folder, if it is this request; None where nothing was."""
     if not record.exists():
-        if (record.parent / "last.json").exists():
+        if (record.parent / "last.safetensors").exists():
             raise CheckpointError(f"{record.parent} holds a training run that was no request; give another folder")
         return None
     begun = decode_file(record, _Record, what="the record of a request", remedy=_REMEDY, error=CheckpointError)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .checkpoint import REMEDY, Checkpoint, shape, some
+from .checkpoint import Checkpoint
+from .checkpoint_checks import shape, some
+from .checkpoint_file import REMEDY
 from .optimizers import OptimizerRecord, parameter_names
 
 

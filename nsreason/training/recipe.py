@@ -251,7 +251,7 @@ def read_table(name: str | Path) -> tuple[dict[str, Any], str]:
         raise RecipeError(f"{source}: not valid TOML: {error}") from None
 
 
-_OF_A_RUN = ("run.json", "last.json", "best.json", "fit.json")
+_OF_A_RUN = ("run.json", "last.safetensors", "best.safetensors", "fit.json")
 
 
 def _of_a_run(name: str | Path) -> bool:

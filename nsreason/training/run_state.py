@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -11,7 +9,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 
 from ..errors import CheckpointError, TrainingError
-from ..io.decoding import Count, Seconds, decode_file, decode_plain
+from ..io.decoding import Count, Seconds, decode_plain
 from ..io.files import sweep
 from .checkpoint import Checkpoint
 from .recipe import Precision
@@ -88,23 +86,9 @@ def precision_of(checkpoint: Checkpoint) -> Precision:
     raise CheckpointError(f"{checkpoint.path}: its recipe.training.precision is {found!r:.60}; {REMEDY}")
 
 
-class _TensorFile(msgspec.Struct):
-    file: str
-
-
-class _Names(msgspec.Struct):
-    tensors: _TensorFile
-
-
 def sweep_run(folder: Path) -> None:
-    """Remove what a killed run left in its folder: temporary files, and tensors that no checkpoint speaks of.
+    """Remove the temporary files that a killed run left in its folder.
 
     The folder is locked: nobody else writes to it.
     """
     sweep(folder)
-    for name in ("best", "last"):
-        with contextlib.suppress(OSError, CheckpointError):
-            kept = decode_file(folder / f"{name}.json", _Names, what="", remedy="", error=CheckpointError).tensors.file
-            for path in folder.glob(f"{name}-*.safetensors"):
-                if path.name != kept and re.fullmatch(rf"{name}-\d+(-\d+)?\.safetensors", path.name):
-                    path.unlink()

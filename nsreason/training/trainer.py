@@ -4,8 +4,8 @@
     with progress_bar() as bar:
         result = train(model, train_data, val_data, recipe, "runs/first", progress=bar)
 
-The folder of a run holds `last.json` and `best.json` (checkpoints), `metrics.csv`, `recipe.toml` and `run.json`.
-On the CPU a run that was killed and resumed ends in the weights, to the bit, of one that was not. Data are
+The folder of a run holds `last.safetensors` and `best.safetensors` (checkpoints), `metrics.csv`, `recipe.toml` and
+`run.json`. On the CPU a run that was killed and resumed ends in the weights, to the bit, of one that was not. Data are
 sequences in memory; on several devices every process has all of them and takes its part of each batch.
 """
 
@@ -28,7 +28,9 @@ from torch import nn
 
 from ..errors import CheckpointError, TrainingError, did_you_mean
 from ..io.locks import locked_folder
-from .checkpoint import Checkpoint, check_model, check_recipe, load_checkpoint, load_weights, save_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from .checkpoint_checks import check_model, check_recipe
+from .checkpoint_file import SUFFIX
 from .devices import Devices, LossModule, OpaqueBatch, first_process, resolved
 from .model import LossOut, Model
 from .optimizer_state import load_optimizer
@@ -102,8 +104,8 @@ def train(
     try:
         plan = EpochPlan(train_data, recipe)
         with locked_folder(folder) if first_process() else contextlib.nullcontext():
-            last = load_checkpoint(folder / "last.json") if resume and (folder / "last.json").exists() else None
-            if last is None and (folder / "last.json").exists():
+            last = load_checkpoint(folder / f"last{SUFFIX}") if resume and (folder / f"last{SUFFIX}").exists() else None
+            if last is None and (folder / f"last{SUFFIX}").exists():
                 raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
             training = resolved(training, None if last is None else precision_of(last))
             run = _Run(model, plan, replace(recipe, training=training), folder, Devices(training, devices))

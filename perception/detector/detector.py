@@ -1,7 +1,7 @@
 """The detector: Mask R-CNN of torchvision, which finds objects in images with a box, a mask and a score each.
 
     detector = Detector(DetectorConfig())                      # to be trained: nsreason train detector
-    detector = load_model("runs/detector-small/best.json")     # nsreason.training.checkpoint
+    detector = load_model("runs/detector-small/best.safetensors")     # nsreason.training.checkpoint
     found = detector.detect([read_image("photo.png")], ["photo.png"])
 
 Two presets: `small` is made for scenes such as CLEVR's and trained from nothing on two cores; `resnet50-fpn-v2` is

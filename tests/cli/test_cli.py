@@ -427,7 +427,7 @@ def test_every_example_of_the_help_runs(command: str, demo: Path, monkeypatch: p
     assert found.exit_code == 0 and any(f"nsreason {command}" in line for line in told)
     assert max(map(len, found.stdout.partition("\n Examples\n")[2].splitlines())) <= 80
     for line in told:
-        if needs_weights(line) and not (ROOT / "perception" / "weights" / "detector.json").exists():
+        if needs_weights(line) and not (ROOT / "perception" / "weights" / "detector.safetensors").exists():
             pytest.skip("no weights are bundled with this copy")
         words = shlex.split(line, comments=True)
         if "springs" in words and find_spec("mujoco") is None:

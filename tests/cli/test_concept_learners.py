@@ -50,7 +50,7 @@ def test_training_leaves_a_run(trained: tuple[Path, Result]) -> None:
     ok(found)
     assert "360 to learn from, 40 held out, 0 not usable" in found.stdout and "2 epochs" in found.stdout
     assert "accuracy/query" in found.stdout
-    assert {"last.json", "best.json", "metrics.csv", "recipe.toml"} <= {p.name for p in out.iterdir()}
+    assert {"last.safetensors", "best.safetensors", "metrics.csv", "recipe.toml"} <= {p.name for p in out.iterdir()}
 
 
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32")])
@@ -84,17 +84,17 @@ def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data
 def test_a_run_begins_with_the_weights_of_another(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
     """At a rate of nearly 0 the weights of the new run are those it began with."""
     still = ("--set", "training.lr=1e-12", "--set", "training.weight_decay=0", "--set", "training.epochs=1")
-    begun = trained[0] / "last.json"
+    begun = trained[0] / "last.safetensors"
     ok(train(data, tmp_path / "from", "--from", str(begun), *still))
     ok(train(data, tmp_path / "new", *still))
-    files = begun, tmp_path / "from" / "last.json", tmp_path / "new" / "last.json"
+    files = begun, tmp_path / "from" / "last.safetensors", tmp_path / "new" / "last.safetensors"
     first, same, other = (load_model(p).state_dict() for p in files)
     assert all(torch.allclose(first[k], same[k], atol=1e-9) for k in first)
     assert not all(torch.allclose(first[k], other[k], atol=1e-3) for k in first)
 
 
 def test_weights_that_do_not_fit_are_refused(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
-    begun = str(trained[0] / "last.json")
+    begun = str(trained[0] / "last.safetensors")
     wide = train(data, tmp_path / "wide", "--from", begun, "--set", "model_config.state.width=32")
     assert wide.exit_code == 2 and "does not fit ConceptLearner" in wide.stderr
     none = train(data, tmp_path / "none", "--from", str(tmp_path / "nothing.json"))
@@ -102,7 +102,7 @@ def test_weights_that_do_not_fit_are_refused(trained: tuple[Path, Result], data:
 
 
 def test_a_checkpoint_is_evaluated(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
-    checkpoint = str(trained[0] / "last.json")
+    checkpoint = str(trained[0] / "last.safetensors")
     found = ok(run("evaluate", checkpoint, "--data", str(data), "--markdown", str(tmp_path / "report.md")))
     assert "400 questions, 40 scenes" in found.stdout and "calibration error" in found.stdout
     assert "| **all** | 400 |" in (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_evaluated(trained: tuple[Path, Result], data: Path, tmp
 
 
 def test_a_checkpoint_answers_with_degrees(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
-    scene, checkpoint = str(data / "scenes.json"), str(trained[0] / "last.json")
+    scene, checkpoint = str(data / "scenes.json"), str(trained[0] / "last.safetensors")
     ask = ("ask", "How many red things are there?", "--scene", scene, "--index", "3", "--checkpoint", checkpoint)
     assert ok(run(*ask, "--quiet")).stdout.strip().isdecimal()
     assert "1.00" in ok(run(*ask, "--trace")).stdout
@@ -125,7 +125,7 @@ def test_a_checkpoint_answers_with_degrees(trained: tuple[Path, Result], data: P
 
 @pytest.mark.parametrize("ending", ["png", "html"])
 def test_concepts_are_shown_and_drawn(trained: tuple[Path, Result], data: Path, tmp_path: Path, ending: str) -> None:
-    plot, checkpoint = tmp_path / f"plot.{ending}", str(trained[0] / "last.json")
+    plot, checkpoint = tmp_path / f"plot.{ending}", str(trained[0] / "last.safetensors")
     found = ok(run("concepts", checkpoint, "--data", str(data), "--plot", str(plot)))
     assert "nearest value" in found.stdout and "color: value, and taken for" in found.stdout
     written = plot.read_bytes()
@@ -161,7 +161,7 @@ def test_concepts_are_shown_and_drawn(trained: tuple[Path, Result], data: Path, 
     ],
 )
 def test_misuse_is_told(args: Sequence[str], message: str, trained: tuple[Path, Result], data: Path) -> None:
-    names = {"D": str(data), "C": str(trained[0] / "last.json"), "S": str(data / "scenes.json")}
+    names = {"D": str(data), "C": str(trained[0] / "last.safetensors"), "S": str(data / "scenes.json")}
     found = run(*(names.get(a, a) for a in args))
     assert found.exit_code == 2 and message in found.stderr
     assert "Traceback" not in found.output

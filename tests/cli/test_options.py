@@ -58,7 +58,7 @@ SCENE = ["--scene", "demo/scene.json"]
 IMAGE = ["--image", "demo/picture.png"]
 FILES = ["--questions", "demo/questions.json", "--scenes", "demo/scene.json"]
 PIXELS = ["--questions", "demo/questions.json", "--images", "images"]
-LEARNER, PARSER, DETECTOR = (str(WEIGHTS / f"{n}.json") for n in ("concept-learner", "scene-parser", "detector"))
+LEARNER, PARSER, DETECTOR = (str(WEIGHTS / f"{n}.safetensors") for n in ("concept-learner", "scene-parser", "detector"))
 COMPARE = ["compare", "--task", "clevr", "--data", "data", "--out", "report", "--reasoners"]
 TRAIN = ["train", "concept-learner", "--recipe", "clevr-state-quick", "--data", "data", "--out", "run"]
 

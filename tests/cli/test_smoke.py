@@ -49,7 +49,7 @@ def run(folder: Path, *args: str) -> str:
             "1 epochs",
         ),
         ("compare --task clevr --data data --reasoners exact --out report -q", "exact"),
-        ("concepts runs/a/last.json", "nearest value"),
+        ("concepts runs/a/last.safetensors", "nearest value"),
     ],
     ids=lambda value: value.split()[0] if " " in value else None,
 )

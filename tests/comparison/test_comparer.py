@@ -307,7 +307,9 @@ def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
     learned = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "first", **plan)
     assert learned.failed == () and learned.runs[0].learned
     [held] = (tmp_path / "first" / "runs").iterdir()
-    taken = {"lstm": str(held / "best.json" if (held / "best.json").exists() else held / "last.json")}
+    taken = {
+        "lstm": str(held / "best.safetensors" if (held / "best.safetensors").exists() else held / "last.safetensors")
+    }
     again = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "again", checkpoints=taken, train=False, **plan)
     assert again.failed == ()
     assert again.runs[0].answers == learned.runs[0].answers and not again.runs[0].learned

@@ -223,7 +223,7 @@ def test_a_training_in_a_folder_that_is_locked(tmp_path: Path) -> None:
             train(new_model(recipe), examples(8), None, recipe, tmp_path / "run")
         assert left(tmp_path / "run") == [".lock", ".lock.json"]
     train(new_model(recipe), examples(8), None, recipe, tmp_path / "run")
-    assert "last.json" in left(tmp_path / "run") and ".lock" not in left(tmp_path / "run")
+    assert "last.safetensors" in left(tmp_path / "run") and ".lock" not in left(tmp_path / "run")
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +24,7 @@ from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConf
 from nsreason.reasoners.image_pipeline import ConceptPipeline, SceneParserPipeline
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
+from tests.support.checkpoints import record_of
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)
 
@@ -43,9 +43,9 @@ def test_a_run_becomes_bundled_weights(run: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "WEIGHTS", out)
     path = bundled("scene-parser")
     assert isinstance(load_model(path), SceneParser)
-    told = json.loads(path.read_text(encoding="utf-8"))["state"]
-    assert told["recipe"] == {"model": "scene-parser"}
-    assert told["made"] | {"date": "", "version": ""} == {
+    state = record_of(path)["state"]
+    assert state["recipe"] == {"model": "scene-parser"}
+    assert state["made"] | {"date": "", "version": ""} == {
         "data_seed": 7,
         "note": "and photographs",
         "date": "",
@@ -67,11 +67,11 @@ def test_nothing_bundled_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         bundled("detector")
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in WEIGHTS.glob("*.json")))
+@pytest.mark.parametrize("name", get_args(Bundled))
 def test_what_is_bundled_can_be_read(name: str) -> None:
-    told = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
-    assert told["model"] == name and "recipe" in told["state"] and "data_seed" in told["state"]["made"]
-    model = load_model(WEIGHTS / f"{name}.json")
+    record = record_of(WEIGHTS / f"{name}.safetensors")
+    assert record["model"] == name and "recipe" in record["state"] and "data_seed" in record["state"]["made"]
+    model = load_model(WEIGHTS / f"{name}.safetensors")
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
 
@@ -80,9 +80,9 @@ def test_what_is_bundled_can_be_read(name: str) -> None:
 
 def test_all_three_come_along_and_say_how_they_were_made() -> None:
     for name in get_args(Bundled):
-        told = json.loads(bundled(name).read_text(encoding="utf-8"))
-        assert told["model"] == name and told["state"]["made"]["data_seed"] == 7
-        assert told["state"]["recipe"]["training"]["seed"] >= 0
+        record = record_of(bundled(name))
+        assert record["model"] == name and record["state"]["made"]["data_seed"] == 7
+        assert record["state"]["recipe"]["training"]["seed"] >= 0
         weights = load_model(bundled(name)).state_dict()
         assert all(w.dtype != torch.float16 and w.isfinite().all() for w in weights.values() if w.is_floating_point())
     assert sum(p.stat().st_size for p in WEIGHTS.iterdir()) < 25e6

@@ -312,7 +312,7 @@ def test_the_weights_are_those_of_the_best_validation(tmp_path: Path) -> None:
     with torch.no_grad():
         out = model.loss(model.collate(points(40, 1)))
     assert float(out.metrics["accuracy"]) / 40 == pytest.approx(max(values)) and not model.training
-    best = load_checkpoint(tmp_path / "own" / "best.json").part("model")
+    best = load_checkpoint(tmp_path / "own" / "best.safetensors").part("model")
     assert all(torch.equal(best[k], v) for k, v in model.state_dict().items())
 
 
@@ -320,7 +320,7 @@ def test_without_validation_the_last_weights_are_taken(tmp_path: Path) -> None:
     told = FitRequest("toy", [], [], tmp_path / "own", Budget(examples=50))
     model, learned = learn(toy(), told, points(20), [])
     assert learned.result.best is None and learned.examples == 40
-    last = load_checkpoint(tmp_path / "own" / "last.json").part("model")
+    last = load_checkpoint(tmp_path / "own" / "last.safetensors").part("model")
     assert all(torch.equal(last[k], v) for k, v in model.state_dict().items())
     with pytest.raises(DataError, match="no question to learn from"):
         learn(toy(), told, [], [])

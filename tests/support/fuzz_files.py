@@ -57,6 +57,7 @@ from nsreason.training.building import build
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint
 from nsreason.training.optimizer_state import load_optimizer
 from nsreason.training.recipe import Recipe, apply_overrides, bundled_recipes, load_recipe, new_model, parse_recipe
+from tests.support.checkpoints import sealed
 from tests.support.toy_models import examples
 from tests.support.toy_queries import network_config, queries
 from tests.support.toy_run import RECIPE
@@ -188,24 +189,25 @@ class Files:
 
 
 def changed_checkpoint(files: Files, name: str, random: Random) -> dict[Path, bytes]:
-    """A checkpoint of which the JSON, the tensors or the header of the tensors are changed; more often than not sizes
-    and checksums agree, so that what is behind them is reached."""
-    told = files.named(f"{name}.json")
-    record = json.loads(files.whole[told])
-    tensors = told.with_name(record["tensors"]["file"])
+    """A checkpoint of which the record, the table of tensors, or any bytes are changed; more often than not its
+    checksum agrees, so that what is behind it is reached."""
+    path = files.named(f"{name}.safetensors")
+    whole = files.whole[path]
+    size = int.from_bytes(whole[:8], "little")
+    header = whole[8 : 8 + size]
     match random.randrange(3):
         case 0:
-            return {told: changed_json(files.whole[told], random)}
+            table = json.loads(header)
+            text = changed_json(table["__metadata__"]["nsreason"].encode(), random).decode(errors="surrogateescape")
+            table["__metadata__"]["nsreason"] = "{" + text.lstrip()[1:].lstrip() if text.lstrip()[:1] == "{" else text
+            header = json.dumps(table, separators=(",", ":")).encode()
         case 1:
-            data = changed_bytes(files.whole[tensors], random)
+            header = changed_json(header, random)
         case _:
-            whole = files.whole[tensors]
-            size = int.from_bytes(whole[:8], "little")
-            header = changed_json(whole[8 : 8 + size], random)
-            data = len(header).to_bytes(8, "little") + header + whole[8 + size :]
-    if random.random() < 0.8:
-        record["tensors"] |= {"bytes": len(data), "crc32": zlib.crc32(data)}
-    return {tensors: data, told: json.dumps(record).encode()}
+            data = changed_bytes(whole, random)
+            return {path: sealed(data) if random.random() < 0.8 else data}
+    data = len(header).to_bytes(8, "little") + header + whole[8 + size :]
+    return {path: sealed(data) if random.random() < 0.8 else data}
 
 
 def checkpoints(folder: Path) -> Attempt:

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from nsreason.errors import CheckpointError
-from nsreason.training import checkpoint as module
-from nsreason.training.checkpoint import (
-    check_model,
-    differences,
-    load_checkpoint,
-    load_model,
-    load_weights,
-    save_checkpoint,
-)
+from nsreason.training import checkpoint_file as module
+from nsreason.training.checkpoint import load_checkpoint, load_model, load_weights, save_checkpoint
+from nsreason.training.checkpoint_checks import check_model, differences
+from nsreason.training.checkpoint_file import read_head
 from nsreason.training.optimizer_state import load_optimizer
 from nsreason.training.random_state import random_state, seed_all, set_random_state
+from tests.support.checkpoints import edit
 from tests.support.toy_models import PartConfig, Toy, ToyConfig, examples
 
 NAME = "tests.support.toy_models:Toy"
@@ -122,36 +120,91 @@ def test_a_model_is_built_from_its_checkpoint(tmp_path: Path) -> None:
 # Whole at any moment
 
 
-def test_one_tensor_file_a_checkpoint(tmp_path: Path) -> None:
+def test_a_checkpoint_is_one_file(tmp_path: Path) -> None:
     for step in (1, 2, 2):
         save(tmp_path, step=step)
         save(tmp_path, name="best", step=step)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "best-2-2.safetensors",
-        "best.json",
-        "last-2-2.safetensors",
-        "last.json",
-    ]
-    assert load_checkpoint(tmp_path).path.name == "last.json"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.safetensors", "last.safetensors"]
+    assert load_checkpoint(tmp_path).path.name == "last.safetensors"
 
 
-@pytest.mark.parametrize("broken", ["save_file", "atomic_write"])
+def test_the_same_checkpoint_is_the_same_file(tmp_path: Path) -> None:
+    model = Toy(ToyConfig())
+    one, other = save(tmp_path / "a", model), save(tmp_path / "b", model)
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_head_is_read_without_the_tensors(tmp_path: Path) -> None:
+    """Neither torch nor safetensors is loaded, and only the beginning of the file is read."""
+    path = save(tmp_path, tensors={"large": torch.zeros(1 << 20)})
+    code = f"""
+import io, sys
+from pathlib import Path
+from nsreason.training import checkpoint_file
+opened, read = Path.open, []
+def counting(self, *args, **kwargs):
+    file = opened(self, *args, **kwargs)
+    class Counting:
+        def __enter__(self): return self
+        def __exit__(self, *_): file.close()
+        def fileno(self): return file.fileno()
+        def read(self, size=-1):
+            data = file.read(size)
+            read.append(len(data))
+            return data
+    return Counting()
+Path.open = counting
+head = checkpoint_file.read_head({str(path)!r})
+print(head.model, sum(read) < 10_000, [n for n in ("torch", "safetensors", "numpy") if n in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{NAME} True []\n"
+    assert read_head(tmp_path).config == load_checkpoint(tmp_path).config
+    with pytest.raises(CheckpointError, match="holds the model 'mlp', not 'lstm'"):
+        edit(path, lambda record: record.update(model="mlp"))
+        read_head(path, "lstm")
+
+
+@pytest.mark.parametrize("broken", ["write", "patch", "rename"])
 def test_a_save_that_fails_leaves_the_former_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    """At either of the two files, as when the disk is full or the process killed; also at the same step."""
+    """At any step of it, as when the disk is full or the process killed; also at the same step of training."""
     model = Toy(ToyConfig())
     save(tmp_path, model, tensors={"mark": torch.tensor(1)})
 
     def fails(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
 
+    targets = {"write": "safetensors.torch.save_file", "patch": f"{module.__name__}.os.fsync"}
     with monkeypatch.context() as patch:
-        patch.setattr(module, broken, fails)
+        patch.setattr(targets[broken], fails) if broken in targets else patch.setattr(Path, "replace", fails)
         with pytest.raises(CheckpointError, match="cannot write the checkpoint 'last': No space left"):
             save(tmp_path, model, tensors={"mark": torch.tensor(2)})
     assert load_checkpoint(tmp_path).tensors["mark"] == 1
     save(tmp_path, model, tensors={"mark": torch.tensor(3)})
     assert load_checkpoint(tmp_path).tensors["mark"] == 3
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run writes its checkpoints while others read them: the record and the tensors are of one file."""
+    save(tmp_path, state={"mark": 1}, tensors={"mark": torch.tensor(1)})
+    loaded, times = safetensors.torch.load_file, iter(range(2, 100))
+
+    def replaced_first(path: Path) -> Any:
+        number = next(times)
+        if number == 2 or forever:
+            save(tmp_path, state={"mark": number}, tensors={"mark": torch.tensor(number)})
+        return loaded(path)
+
+    forever = False
+    monkeypatch.setattr(safetensors.torch, "load_file", replaced_first)
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint.state["mark"] == checkpoint.tensors["mark"] == 2
+    forever = True
+    with pytest.raises(CheckpointError, match="is replaced again and again"):
+        load_checkpoint(tmp_path)
 
 
 def test_nothing_is_pickled(tmp_path: Path) -> None:
@@ -201,9 +254,7 @@ def test_another_model_or_another_setting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model_config.head.width: 8 in the checkpoint, 16 here"):
         check_model(read, NAME, Toy(ToyConfig(head=PartConfig(16))))
     with pytest.raises(CheckpointError, match="no key 'dropuot'"):
-        told = json.loads((tmp_path / "last.json").read_text())
-        told["config"]["dropuot"] = 0.5
-        (tmp_path / "last.json").write_text(json.dumps(told))
+        edit(tmp_path / "last.safetensors", lambda record: record["config"].update(dropuot=0.5))
         load_model(tmp_path, NAME)
 
 
@@ -228,41 +279,34 @@ def test_another_optimizer_is_refused(tmp_path: Path) -> None:
 
 
 def test_files_that_are_missing_or_damaged(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"last.json: no such checkpoint"):
+    with pytest.raises(CheckpointError, match=r"last.safetensors: no such checkpoint"):
         load_checkpoint(tmp_path)
     path = save(tmp_path)
-    with pytest.raises(CheckpointError, match=r"lst.json: no such checkpoint; did you mean 'last.json'"):
-        load_checkpoint(tmp_path / "lst.json")
-    (tensors,) = tmp_path.glob("*.safetensors")
-    whole = tensors.read_bytes()
-    tensors.write_bytes(whole[:-4])
-    with pytest.raises(CheckpointError, match=r"expected \d+; copy both files again"):
-        load_checkpoint(path)
-    tensors.write_bytes(b"\xff" * len(whole))
-    with pytest.raises(CheckpointError, match=r"the tensors of last.json cannot be read"):
-        load_checkpoint(path)
-    tensors.unlink()
-    with pytest.raises(CheckpointError, match=r"cannot be read: .*No such file"):
-        load_checkpoint(path)
-    text = path.read_text()
-    path.write_text(text.replace('"format": 1', '"format": 9'))
-    with pytest.raises(CheckpointError, match="of format 9; this version of nsreason reads format 1"):
-        load_checkpoint(path)
-    for bad in (text[:100], text.replace('"model"', '"modle"'), "\xff"):
-        path.write_bytes(bad.encode("latin-1"))
-        with pytest.raises(CheckpointError, match="not a checkpoint"):
-            load_checkpoint(path)
-
-
-def test_a_checkpoint_reads_no_file_outside_its_folder(tmp_path: Path) -> None:
-    inside, outside = tmp_path / "in", tmp_path / "out"
-    path = save(inside)
-    (tensors,) = inside.glob("*.safetensors")
-    shutil.move(tensors, tmp_path / tensors.name)
-    path.write_text(path.read_text().replace(tensors.name, f"../{tensors.name}"))
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        load_checkpoint(path)
-    assert not outside.exists()
+    with pytest.raises(CheckpointError, match=r"lst.safetensors: no such checkpoint; did you mean 'last.safetensors'"):
+        load_checkpoint(tmp_path / "lst.safetensors")
+    for name in ("a\0b", "x" * 5000):
+        with pytest.raises(CheckpointError, match="no such checkpoint"):
+            load_checkpoint(tmp_path / name)
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    for data, message in [
+        (whole[:-4], r"expected \d+; copy the file again"),
+        (whole + b"x", r"expected \d+; copy the file again"),
+        (b"", "not a checkpoint: 0 bytes"),
+        (b"\xff" * len(whole), "not a checkpoint: .* that begin as no safetensors file does"),
+        (whole[: 8 + size // 2], "not a checkpoint"),
+        (b'{"format": 1, "model": "lstm"}' * 9, "not a checkpoint"),
+        (safetensors.torch.save({"a": torch.zeros(99)}), "have no record of nsreason"),
+        (safetensors.torch.save({"a": torch.zeros(99)}, {"nsreason": '{"crc32":"00000000"}'}), "missing required"),
+        (whole[:-1] + bytes([whole[-1] ^ 4]), "its checksum differs; copy the file again"),
+    ]:
+        path.write_bytes(data)
+        for read in (load_checkpoint, load_model):
+            with pytest.raises(CheckpointError, match=message):
+                read(path)
+        if "checksum" not in message:
+            with pytest.raises(CheckpointError, match=message):
+                read_head(path)
 
 
 @dataclass

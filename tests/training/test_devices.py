@@ -20,6 +20,7 @@ from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.devices import device_kind, native_bf16, resolved
 from nsreason.training.recipe import Training, load_recipe, new_model, parse_recipe
 from nsreason.training.trainer import TrainingResult, train
+from tests.support.checkpoints import edit
 from tests.support.toy_models import examples
 from tests.support.toy_run import RECIPE
 
@@ -180,11 +181,9 @@ def test_a_machine_that_lacks_the_precision_does_not_resume(tmp_path: Path, monk
 @pytest.mark.parametrize("wrong", [None, 7, "auto", "16"])
 def test_a_checkpoint_that_names_no_precision_is_damaged(wrong: object, tmp_path: Path) -> None:
     run(tmp_path, "32", "training.epochs=1")
-    path = tmp_path / "last.json"
-    held = json.loads(path.read_text())
-    held["state"]["recipe"]["training"]["precision"] = wrong
-    path.write_text(json.dumps(held))
-    with pytest.raises(CheckpointError, match=r"last.json.*precision"):
+    path = tmp_path / "last.safetensors"
+    edit(path, lambda record: record["state"]["recipe"]["training"].update(precision=wrong))
+    with pytest.raises(CheckpointError, match=r"last.safetensors.*precision"):
         run(tmp_path, "auto", resume=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,14 +48,14 @@ def as_whole(folder: Path, whole: tuple[Path, Any]) -> None:
 
 
 def names(folder: Path) -> list[str]:
-    """The files of a run; a second number tells checkpoints of the same step apart."""
-    return sorted(re.sub(r"-2\.safetensors$", ".safetensors", path.name) for path in folder.iterdir())
+    """The files of a run."""
+    return sorted(path.name for path in folder.iterdir())
 
 
-# 15: before the row of step 3. 22, 23: after the row of the first epoch and before its checkpoint, which stands at the
-# step of the one before. 25: that checkpoint's tensors are written, its JSON is not.
+# 9: before the row of step 3; 13: after it, before the next checkpoint. 18, 19: after the row of the first epoch and
+# before its checkpoints, which stand at the step of the one before. 21: the best one is written, the last one is not.
 def test_a_killed_run_repeats_no_row_and_leaves_no_file(tmp_path: Path, whole: tuple[Path, Any]) -> None:
-    numbers = [15, 20, 22, 23, 25]
+    numbers = [9, 13, 18, 19, 21]
     killed(tmp_path, numbers)
     for n in numbers:
         as_whole(tmp_path / str(n), whole)
@@ -67,7 +66,7 @@ def test_a_run_killed_at_any_moment_is_resumed_as_it_was(tmp_path: Path, whole: 
     command = [sys.executable, str(SUPPORT / "killed_run.py"), str(tmp_path / "count"), "count"]
     env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     count = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300, env=env).stdout)
-    assert count > 40
+    assert count > 30
     killed(tmp_path, list(range(1, count + 1)))
     for n in range(1, count + 1):
         as_whole(tmp_path / str(n), whole)

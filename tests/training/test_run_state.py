@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nsreason.errors import CheckpointError, TrainingError
-from nsreason.training.checkpoint import check_recipe, load_checkpoint
+from nsreason.training.checkpoint import load_checkpoint
+from nsreason.training.checkpoint_checks import check_recipe
 from nsreason.training.run_state import sweep_run
 from tests.support import killed_run
+from tests.support.checkpoints import edit, record_of, sealed
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +57,16 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_a_damaged_state_is_refused(folder: Path, change: dict[str, Any], message: str) -> None:
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    told["state"] |= change
-    path.write_text(json.dumps(told))
-    with pytest.raises(CheckpointError, match=rf"last.json: .*{message}"):
+    path = folder / "last.safetensors"
+    edit(path, lambda record: record["state"].update(change))
+    with pytest.raises(CheckpointError, match=rf"last.safetensors: .*{message}"):
         killed_run.run(folder, resume=True)
 
 
 @pytest.mark.parametrize("key", ["epoch", "done", "seconds", "best", "examples", "meter", "scaler", "recipe"])
 def test_a_state_that_lacks_a_key_is_refused(folder: Path, key: str) -> None:
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    del told["state"][key]
-    path.write_text(json.dumps(told))
+    path = folder / "last.safetensors"
+    edit(path, lambda record: record["state"].pop(key))
     missing = "its recipe.training.precision is None" if key == "recipe" else f"missing required field `{key}`"
     message = f"{missing}; go on from another"
     with pytest.raises(CheckpointError, match=message):
@@ -82,17 +79,15 @@ def test_a_state_that_lacks_a_key_is_refused(folder: Path, key: str) -> None:
 )
 def test_a_checkpoint_without_a_recipe_is_of_another_run(whole: Path, recipe: Any, message: str) -> None:
     checkpoint = load_checkpoint(whole)
-    told = replace(checkpoint, state={**checkpoint.state, "recipe": recipe})
-    with pytest.raises(CheckpointError, match=f"last.json: .*{message}.*; copy both files again"):
-        check_recipe(told, checkpoint.state["recipe"])
+    other = replace(checkpoint, state={**checkpoint.state, "recipe": recipe})
+    with pytest.raises(CheckpointError, match=f"last.safetensors: .*{message}.*; copy the file again"):
+        check_recipe(other, checkpoint.state["recipe"])
 
 
 def test_rows_that_were_not_counted_are_kept_by_their_step(folder: Path) -> None:
     """As checkpoints of former versions are."""
-    path, before = folder / "last.json", (folder / "metrics.csv").read_text()
-    told = json.loads(path.read_text())
-    del told["state"]["rows"], told["tensors"]["crc32"]
-    path.write_text(json.dumps(told))
+    path, before = folder / "last.safetensors", (folder / "metrics.csv").read_text()
+    edit(path, lambda record: record["state"].pop("rows"))
     killed_run.run(folder, resume=True)
     assert (folder / "metrics.csv").read_text() == before
 
@@ -127,14 +122,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_damaged_tensors_are_refused(folder: Path, name: str) -> None:
     change, message = CHANGES[name]
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    file = folder / told["tensors"]["file"]
-    tensors = {k: v.clone() for k, v in load_file(file).items()}
-    change(tensors)
-    save_file(tensors, file)
-    told["tensors"] = {"file": file.name, "bytes": file.stat().st_size}  # no checksum, as former versions
-    path.write_text(json.dumps(told))
+    path = folder / "last.safetensors"
+    edit(path, change_tensors=change)
     with pytest.raises(CheckpointError, match=message):
         killed_run.run(folder, resume=True)
 
@@ -142,31 +131,38 @@ def test_damaged_tensors_are_refused(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"file": "a\0b"}, "cannot be read: embedded null"),
-        ({"file": 3}, "Expected `str`, got `int`"),
-        ({"file": ""}, r"run: \d+ bytes, expected \d+"),
-        ({"bytes": 10**30}, "Expected `int` <="),
-        ({"bytes": -1}, "Expected `int` >= 0"),
-        ({"crc32": 1}, "their checksum differs; copy both files again"),
+        ({"format": 9}, "of format 9; this version of nsreason reads format 2"),
+        ({"model": 3}, "Expected `str`, got `int`"),
+        ({"config": {"inputs": 10**30}}, "at most 64 bits"),
+        ({"step": 10**30}, "Expected `int` <="),
+        ({"step": -1}, "Expected `int` >= 0"),
+        ({"state": []}, "Expected `object`, got `array`"),
         ({"half": 1}, "Expected `bool`, got `int`"),
+        ({"optimizer": {}}, "missing required field `kind`"),
     ],
 )
-def test_a_damaged_name_of_tensors_is_refused(folder: Path, change: dict[str, Any], message: str) -> None:
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    told["tensors"] |= change
-    path.write_text(json.dumps(told))
+def test_a_damaged_record_is_refused(folder: Path, change: dict[str, Any], message: str) -> None:
+    path = folder / "last.safetensors"
+    text = json.dumps(record_of(path) | change, separators=(",", ":"))
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    table = json.loads(data[8 : 8 + size]) | {"__metadata__": {"nsreason": text}}
+    header = json.dumps(table, separators=(",", ":")).encode()
+    path.write_bytes(sealed(len(header).to_bytes(8, "little") + header + data[8 + size :]))
     with pytest.raises(CheckpointError, match=message):
         killed_run.run(folder, resume=True)
 
 
-def test_a_flipped_bit_of_the_weights_is_found(folder: Path) -> None:
-    told = json.loads((folder / "last.json").read_text())
-    file = folder / told["tensors"]["file"]
-    data = bytearray(file.read_bytes())
-    data[-9] ^= 1
-    file.write_bytes(data)
-    with pytest.raises(CheckpointError, match="their checksum differs"):
+@pytest.mark.parametrize("where", ["format", "record", "table", "first weight", "last weight"])
+def test_a_flipped_bit_is_found_wherever_it_is(folder: Path, where: str) -> None:
+    path = folder / "last.safetensors"
+    data = bytearray(path.read_bytes())
+    size = int.from_bytes(data[:8], "little")
+    record, table = data.index(b"format") + 8, data.index(b"model/head.weight")
+    at = {"format": record, "record": data.index(b"seconds") + 14, "table": table + 7}
+    data[(at | {"first weight": 8 + size, "last weight": -1})[where]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"(its checksum differs|not a checkpoint: .*); copy the file again"):
         killed_run.run(folder, resume=True)
 
 
@@ -186,28 +182,23 @@ def test_a_flipped_bit_of_the_weights_is_found(folder: Path) -> None:
     ],
 )
 def test_damaged_settings_of_the_optimizer_are_refused(folder: Path, key: str, value: Any, message: str) -> None:
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    told["optimizer"][key] = value
-    path.write_text(json.dumps(told))
+    path = folder / "last.safetensors"
+    edit(path, lambda record: record["optimizer"].update({key: value}))
     with pytest.raises(CheckpointError, match=message):
         killed_run.run(folder, resume=True)
 
 
 def test_a_run_of_other_examples_is_refused(folder: Path) -> None:
-    path = folder / "last.json"
-    told = json.loads(path.read_text())
-    told["state"]["examples"] = 90
-    path.write_text(json.dumps(told))
+    path = folder / "last.safetensors"
+    edit(path, lambda record: record["state"].update(examples=90))
     with pytest.raises(TrainingError, match="the run began with 90 examples, here are 91"):
         killed_run.run(folder, resume=True)
 
 
 def test_what_killed_runs_left_is_swept_and_nothing_else(folder: Path) -> None:
     before = {p.name for p in folder.iterdir()}
-    left = [".metrics.csv.abcd1234.tmp", ".last-8.safetensors.0000abcd.tmp", "last-4.safetensors"]
-    left += ["best-2-3.safetensors"]
-    kept = ["notes.tmp", ".own.tmp", "last-mine.safetensors", "other-4.safetensors", "last-4.json"]
+    left = [".metrics.csv.abcd1234.tmp", ".last.safetensors.0000abcd.tmp", ".best.safetensors.0000abce.tmp"]
+    kept = ["notes.tmp", ".own.tmp", "last-mine.safetensors", "other.safetensors", "last.toml"]
     for name in left + kept:
         (folder / name).write_bytes(b"")
     sweep_run(folder)

@@ -96,7 +96,7 @@ def test_it_learns_and_writes_down_how(tmp_path: Path) -> None:
     assert float(told[-1]["val/accuracy"]) > 0.8
     assert result.metrics["val/accuracy"] == float(told[-1]["val/accuracy"])
     assert result.best == min(float(row["val/loss"]) for row in told)
-    assert same(model, load_model(tmp_path / "last.json", "tests.support.toy_models:Toy"))
+    assert same(model, load_model(tmp_path / "last.safetensors", "tests.support.toy_models:Toy"))
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["seed"] == 0 and written["recipe"]["training"]["lr"] == 0.01
     (session,) = written["sessions"]
@@ -140,9 +140,9 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(tmp_path: Path) -> None:
     _, result = run(tmp_path, recipe)
     values = [float(row["val/accuracy"]) for row in rows(tmp_path)]
     assert result.best == max(values)
-    best = load_checkpoint(tmp_path / "best.json")
+    best = load_checkpoint(tmp_path / "best.safetensors")
     assert best.state["step"] == 12 * (1 + values.index(max(values)))
-    model = load_model(tmp_path / "best.json", "tests.support.toy_models:Toy")
+    model = load_model(tmp_path / "best.safetensors", "tests.support.toy_models:Toy")
     batches = [model.collate(VAL[at : at + 8]) for at in range(0, len(VAL), 8)]
     right = sum(float(model.loss(batch).metrics["accuracy"]) for batch in batches)
     assert right / len(VAL) == max(values)
@@ -151,7 +151,7 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(tmp_path: Path) -> None:
 
 def test_without_validation_data_there_is_no_best(tmp_path: Path) -> None:
     _, result = run(tmp_path, recipe_of("training.epochs=1"), val=None)
-    assert result.best is None and not (tmp_path / "best.json").exists()
+    assert result.best is None and not (tmp_path / "best.safetensors").exists()
     assert not any(key.startswith("val/") for key in result.metrics)
 
 
@@ -326,7 +326,7 @@ def test_lessons_choose_examples_and_hold_parts_still(tmp_path: Path) -> None:
 def test_lessons_that_cannot_be_taught(tmp_path: Path, lesson: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         run(tmp_path, parse_recipe(f"{RECIPE}[[curriculum.lesson]]\n{lesson}\n"))
-    assert not (tmp_path / "last.json").exists()
+    assert not (tmp_path / "last.safetensors").exists()
 
 
 class Diverging(Linear):
@@ -419,7 +419,7 @@ def test_out_of_time(tmp_path: Path) -> None:
     recipe = recipe_of("training.seconds=1e-9")
     _, result = run(tmp_path / "cut", recipe)
     assert (result.stopped, result.steps, result.epochs) == ("time", 1, 0)
-    assert "val/accuracy" in result.metrics and (tmp_path / "cut" / "best.json").exists()
+    assert "val/accuracy" in result.metrics and (tmp_path / "cut" / "best.safetensors").exists()
     _, result = run(tmp_path / "cut", recipe, resume=True)
     assert (result.stopped, result.steps) == ("time", 2)
     resumed, result = run(tmp_path / "cut", recipe_of(), resume=True)

@@ -155,7 +155,7 @@ def test_a_model_learns_what_it_can_and_not_what_it_cannot(name: str, tmp_path: 
     told = {kind: float(result.metrics[f"val/accuracy/{kind}"]) for kind in ("look", "echo", "habit")}
     for kind, (low, high) in REACHED[name].items():
         assert low <= told[kind] <= high, told
-    again = load_model(tmp_path / "best.json")
+    again = load_model(tmp_path / "best.safetensors")
     replies = again.predict(again.collate(held_out))
     right = sum(reply.right(q) for reply, q in zip(replies, held_out, strict=True))
     assert right / len(held_out) == pytest.approx(float(result.metrics["val/accuracy"]))
@@ -175,7 +175,7 @@ def test_counting_is_done_in_one_pass_and_whatever_the_batches(tmp_path: Path) -
     for q in data:
         expected[model.config.types.index(q.type), model.config.answers.index(q.answer)] += 1
     assert torch.equal(model.answerer.counts, expected)
-    assert torch.equal(load_model(tmp_path / "last.json").answerer.counts, expected)
+    assert torch.equal(load_model(tmp_path / "last.safetensors").answerer.counts, expected)
     assert model.nothing.item() == 0
 
 

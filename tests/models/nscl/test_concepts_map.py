@@ -106,7 +106,7 @@ def knowledge(learner: ConceptLearner, objects: Objects | None) -> Knowledge:
     probes = None if objects is None else probe(learner.see([SCENE]), [SCENE])
     shares = {} if objects is None else deciding(learner, objects)
     drawn, near, weights = maps(learner, objects), nearest(learner), belonging(learner)
-    return Knowledge(learner.domain, drawn, near, weights, shares, probes, {"checkpoint": "<run>/best.json"})
+    return Knowledge(learner.domain, drawn, near, weights, shares, probes, {"checkpoint": "<run>/best.safetensors"})
 
 
 def test_a_concept_is_decided_where_its_objects_lie_near_it() -> None:
@@ -142,7 +142,7 @@ def test_the_page_has_a_title_the_style_of_the_others_and_says_what_weights_are(
     for objects in (None, seen):
         found = page(knowledge(learner, objects))
         assert "<title>Concepts of clevr</title>" in found and "<h1>Concepts of clevr</h1>" in found
-        assert "<!--@" not in found and "&lt;run&gt;/best.json" in found and "<run>" not in found
+        assert "<!--@" not in found and "&lt;run&gt;/best.safetensors" in found and "<run>" not in found
         assert "prefers-color-scheme: dark" in found and "http" not in found.replace("http-equiv", "")
         assert "weight collects there" in found and found.count('<svg class="map"') == 4
         assert ("decided in" in found) is (objects is not None)

@@ -117,7 +117,7 @@ def test_it_learns_concepts_from_answers(trained: tuple[ConceptLearner, Path], s
 
 def test_its_checkpoint_answers_alike(trained: tuple[ConceptLearner, Path], split: Split) -> None:
     made, place = trained
-    loaded = load_model(place / "last.json")
+    loaded = load_model(place / "last.safetensors")
     batch = made.collate(split.held_out)
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
     assert loaded.predict(batch) == made.predict(batch)

@@ -259,10 +259,10 @@ def test_a_detector_is_trained_and_evaluated_by_command(folder: Path, tmp_path: 
     told = run(*words, *chosen)
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["images"] == {"train": 9, "held_out": 1, "bad": 0}
-    told = run("evaluate", f"{out}/last.json", "--data", str(folder), "--limit", "4", "--json")
+    told = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--limit", "4", "--json")
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["images"] == 4
-    told = run("evaluate", f"{out}/last.json", "--data", str(folder), "--markdown", str(tmp_path / "r.md"))
+    told = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--markdown", str(tmp_path / "r.md"))
     assert told.exit_code == 0 and "every object found" in told.stdout and (tmp_path / "r.md").exists()
 
 

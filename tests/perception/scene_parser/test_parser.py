@@ -26,6 +26,7 @@ from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
 from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe
+from tests.support.checkpoints import edit, record_of
 from tests.support.painted_images import HEIGHT, WIDTH, detections, painted, view, write_painted
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=32)
@@ -243,11 +244,10 @@ def test_a_checkpoint_in_half_the_space(taught: SceneParser, folder: Path, tmp_p
     whole = save_checkpoint(
         tmp_path / "run", "best", model_name="scene-parser", model=taught, step=7, state={"recipe": {"a": 1}}
     )
-    path = save_half(load_checkpoint(whole), tmp_path / "weights", "scene-parser", made={"seed": 3})
-    told = json.loads(path.read_text(encoding="utf-8"))
-    assert told["state"] == {"recipe": {"a": 1}, "made": {"seed": 3}} and told["tensors"]["half"] is True
-    size = (tmp_path / "weights" / told["tensors"]["file"]).stat().st_size
-    assert size < 0.55 * json.loads(whole.read_text(encoding="utf-8"))["tensors"]["bytes"]
+    path = save_half(load_checkpoint(whole), tmp_path / "weights", "scene-parser", origin={"seed": 3})
+    record = record_of(path)
+    assert record["state"] == {"recipe": {"a": 1}, "made": {"seed": 3}} and record["half"] is True
+    assert path.stat().st_size < 0.55 * whole.stat().st_size
     again = load_model(path)
     assert all(p.dtype == torch.float32 for p in again.parameters())
     seen = [view(s) for s in list(scenes_of(folder))[:2]]
@@ -257,9 +257,7 @@ def test_a_checkpoint_in_half_the_space(taught: SceneParser, folder: Path, tmp_p
 def test_half_weights_are_refused_where_the_file_does_not_say_so(taught: SceneParser, tmp_path: Path) -> None:
     whole = save_checkpoint(tmp_path, "best", model_name="scene-parser", model=taught, step=1)
     path = save_half(load_checkpoint(whole), tmp_path / "half", "p")
-    told = json.loads(path.read_text(encoding="utf-8"))
-    del told["tensors"]["half"]
-    path.write_text(json.dumps(told), encoding="utf-8")
+    edit(path, lambda record: record.pop("half"))
     with pytest.raises(CheckpointError, match="float16"):
         load_model(path)
 
