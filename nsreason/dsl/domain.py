@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,53 +21,33 @@ from typing import Any
 import msgspec
 
 from ..errors import DomainError, did_you_mean
+from .domain_file import (
+    AttributeEntry,
+    DomainFile,
+    RelationEntry,
+    ValueEntry,
+    attributes_of_values,
+    canonical_bytes,
+    check_inverses,
+    check_names,
+    check_numbers,
+    values_above,
+    without_defaults,
+)
 from .kinds import ATTRIBUTE, CONCEPT, INTEGER, RELATION, WORD, Kind
 from .ops import OPS, Op
 
-
-class ValueEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How people say one value: as an adjective ('metallic'), as a noun ('ball'), with irregular plurals."""
-
-    adjectives: tuple[str, ...] = ()
-    nouns: tuple[str, ...] = ()
-    plurals: tuple[str, ...] = ()
-    comparatives: tuple[str, ...] = ()  # 'bigger than': has this value where the other has not
-
-
-class AttributeEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One attribute: its values in order, and its own words."""
-
-    values: dict[str, ValueEntry]
-    words: tuple[str, ...] = ()  # 'color', 'colour': the attribute itself
-    how: tuple[str, ...] = ()  # 'how big': asks for the value
-    made: tuple[str, ...] = ()  # 'made of': stands before the value
-    suffixes: tuple[str, ...] = ()  # 'colored': may follow the value
-
-
-class RelationEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One relation. `direction` names the scene's direction vector from which it can be computed."""
-
-    words: tuple[str, ...]
-    inverse: str | None = None
-    extremes: tuple[str, ...] = ()  # 'leftmost'
-    regions: tuple[str, ...] = ()  # 'on the left': of one thing the furthest; of several a side of the picture
-    direction: str | None = None
-
-
-class DomainFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The layout of a domain file."""
-
-    name: str
-    attributes: dict[str, AttributeEntry]
-    summary: str = ""
-    relations: dict[str, RelationEntry] = {}
-    things: tuple[str, ...] = ("thing", "object")
-    asks: str | None = None  # the attribute that 'what is ...?' asks for
-    eps: float = 0.2  # how far along a direction an object must lie to stand in the relation
-    max_count: int = 10  # counts among the answers of a dataset: 0 to this
-    ops: tuple[str, ...] | None = None  # admitted ops; absent: all
-    questions: str | None = None  # the question grammar, in grammars/
-    native: dict[str, str] = {}  # dataset op name -> op
+__all__ = [
+    "AttributeEntry",
+    "Domain",
+    "DomainFile",
+    "RelationEntry",
+    "Step",
+    "ValueEntry",
+    "bundled_domains",
+    "load_domain",
+    "parse_domain",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +59,8 @@ class Step:
     encoded: tuple[int, ...]
     takes: tuple[Kind, ...]
     gives: Kind
-    unit: str | None  # the attribute that a word result is a value of
+    unit: str | None
+    """The attribute that a word result is a value of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +68,23 @@ class Domain:
     """Attributes with their values, relations, admitted ops, native op names and the lexicon.
 
     Two domains are equal when their files say the same.
+
+    Attributes:
+        concepts, attributes, relations: the names, in the order of the file.
+        labels: per concept, its free text.
+        answer_words: per concept, what a question for it is answered with.
+        above: per concept that is a kind of others, their numbers, those above them included.
+        open_attributes: the numbers of the attributes of which an object may have no value or several.
     """
 
     file: DomainFile
     concepts: tuple[str, ...] = field(init=False)
     attributes: tuple[str, ...] = field(init=False)
     relations: tuple[str, ...] = field(init=False)
+    labels: tuple[str, ...] = field(init=False)
+    answer_words: tuple[str, ...] = field(init=False)
+    above: Mapping[int, tuple[int, ...]] = field(init=False)
+    open_attributes: frozenset[int] = field(init=False)
     attribute_of: Mapping[str, str] = field(init=False)
     concept_index: Mapping[str, int] = field(init=False)
     attribute_index: Mapping[str, int] = field(init=False)
@@ -103,49 +94,27 @@ class Domain:
 
     def __post_init__(self) -> None:
         file = self.file
-        if not file.attributes:
-            raise DomainError("a domain has at least one attribute")
-        if not (math.isfinite(file.eps) and file.eps >= 0):
-            raise DomainError(f"eps: a distance of 0 or more, got {file.eps}")
-        if not 0 <= file.max_count < 1_000_000:
-            raise DomainError(f"max_count: a count from 0 to 999999, got {file.max_count}")
-        attribute_of: dict[str, str] = {}
-        for attribute, entry in file.attributes.items():
-            if attribute in _PLACE:
-                raise DomainError(f"attribute '{attribute}': scene files use this key otherwise; rename it")
-            if not entry.values:
-                raise DomainError(f"attribute '{attribute}' has no values")
-            for value in entry.values:
-                if value in attribute_of:
-                    raise DomainError(
-                        f"'{value}' is a value of both '{attribute_of[value]}' and '{attribute}'; rename one "
-                        f"(its words may stay)"
-                    )
-                attribute_of[value] = attribute
-        for name in (*attribute_of, *file.attributes, *file.relations):
-            if not _is_name(name):
-                raise DomainError(f"'{name}' is not a name: use letters, digits, '_' and '-', a letter first")
-        for relation, told in file.relations.items():
-            if told.inverse is None:
-                continue
-            if told.inverse not in file.relations:
-                raise DomainError(
-                    f"relation '{relation}': its inverse '{told.inverse}' is not a relation"
-                    + did_you_mean(told.inverse, file.relations)
-                )
-            if file.relations[told.inverse].inverse != relation:
-                raise DomainError(f"relation '{told.inverse}' must name '{relation}' as its inverse in turn")
+        check_numbers(file)
+        attribute_of = attributes_of_values(file)
+        check_names((*attribute_of, *file.attributes, *file.relations))
+        check_inverses(file)
         if file.asks is not None and file.asks not in file.attributes:
             raise DomainError(f"asks: no attribute '{file.asks}'{did_you_mean(file.asks, file.attributes)}")
+        entries = {key: value for entry in file.attributes.values() for key, value in entry.values.items()}
+        concept_index = {n: i for i, n in enumerate(attribute_of)}
         put = object.__setattr__
         put(self, "concepts", tuple(attribute_of))
         put(self, "attributes", tuple(file.attributes))
         put(self, "relations", tuple(file.relations))
+        put(self, "labels", tuple([e.label or key for key, e in entries.items()]))
+        put(self, "answer_words", tuple([e.answer or e.label or key for key, e in entries.items()]))
+        put(self, "above", values_above(entries, attribute_of, concept_index))
+        put(self, "open_attributes", frozenset(i for i, e in enumerate(file.attributes.values()) if e.open))
         put(self, "attribute_of", attribute_of)
-        put(self, "concept_index", {n: i for i, n in enumerate(attribute_of)})
+        put(self, "concept_index", concept_index)
         put(self, "attribute_index", {n: i for i, n in enumerate(file.attributes)})
         put(self, "relation_index", {n: i for i, n in enumerate(file.relations)})
-        put(self, "fingerprint", hashlib.sha256(msgspec.json.encode(file)).hexdigest()[:16])
+        put(self, "fingerprint", hashlib.sha256(canonical_bytes(file)).hexdigest()[:16])
         put(self, "_steps", {})
 
     @property
@@ -188,6 +157,12 @@ class Domain:
         except KeyError:
             raise DomainError(f"no relation '{relation}'{did_you_mean(relation, self.relations)}") from None
 
+    def to_toml(self) -> str:
+        """The domain's file, without what has its default: `parse_domain` reads an equal domain from it."""
+        from ..io.toml import write_toml
+
+        return write_toml(without_defaults(self.file))
+
     @property
     def ops(self) -> tuple[str, ...]:
         """Names of the admitted ops."""
@@ -195,7 +170,7 @@ class Domain:
 
     def answers(self) -> tuple[str, ...]:
         """Every answer a dataset of this domain may give, as strings: values, yes and no, counts."""
-        return (*self.concepts, "yes", "no", *map(str, range(self.file.max_count + 1)))
+        return (*dict.fromkeys(self.answer_words), "yes", "no", *map(str, range(self.file.max_count + 1)))
 
     def literal(self, kind: Kind, name: str) -> int:
         """The number of a concept, attribute or relation, or the integer itself.
@@ -253,18 +228,11 @@ class Domain:
                 yield native, op_name, None
 
 
-# Keys of an object in a scene file that are not attributes (nsreason.scenes.scene.ObjectPlace).
-_PLACE = frozenset({"3d_coords", "pixel_coords", "rotation", "bbox", "score", "mask"})
-
 _INDEX: dict[Kind, Callable[[Domain], Mapping[str, int]]] = {
     CONCEPT: lambda d: d.concept_index,
     ATTRIBUTE: lambda d: d.attribute_index,
     RELATION: lambda d: d.relation_index,
 }
-
-
-def _is_name(name: str) -> bool:
-    return name.isascii() and name[:1].isalpha() and name.replace("_", "a").replace("-", "a").isalnum()
 
 
 def _revive(data: bytes) -> Domain:

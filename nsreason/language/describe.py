@@ -181,7 +181,7 @@ class _Asker(Speaker):
         attribute, thing = self._attribute(call.literals[0]), self._object(call.inputs[0])
         options = [f"what is the {attribute} of {thing}", f"what {attribute} is {thing}"]
         options += [f"{how} is {thing}" for how in entry.how[:1]]
-        options += [f"what is {thing} {made}" for made in entry.made[:1]]
+        options += [f"what is {thing} {made}" for made in entry.prefixes[:1]]
         return options
 
     def _ask_equal(self, node: int) -> list[str]:

@@ -320,7 +320,7 @@ def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
             add(phrase, "HOW", attribute)
             if phrase.startswith("how "):
                 add(f"as {phrase[4:]} as", "AS_AS", attribute)
-        for phrase in entry.made:
+        for phrase in entry.prefixes:
             add(phrase, "_MADE", attribute)
         for value, told in entry.values.items():
             for word in told.adjectives:

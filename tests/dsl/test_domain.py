@@ -93,6 +93,23 @@ WRONG = {
         STREET.replace('asks = "kind"', 'asks = "kidn"'),
         "asks: no attribute 'kidn'; did you mean 'kind'",
     ),
+    "isa of nothing": (
+        STREET.replace("white = {}", 'white = {isa = ["rde"]}'),
+        "'white': isa 'rde' is not a value of 'color'; did you mean 'red'",
+    ),
+    "isa of another attribute": (
+        STREET.replace("white = {}", 'white = {isa = ["car"]}'),
+        "'white': isa 'car' is not a value of 'color'; known: red, white",
+    ),
+    "isa in a circle": (
+        STREET.replace("white = {}", 'white = {isa = ["pale"]}\npale = {isa = ["white"]}'),
+        "'white': isa leads from it back to itself",
+    ),
+    "open": (
+        STREET.replace("[attributes.color.values]", '[attributes.color]\nopen = "yes"\n[attributes.color.values]'),
+        r"Expected `bool`, got `str` - at `\$\.attributes\[\.\.\.\]\.open`",
+    ),
+    "closed": ("closed = 1\n" + STREET, r"Expected `bool`, got `int` - at `\$\.closed`"),
     "eps": ("eps = nan\n" + STREET, "eps: a distance of 0 or more, got nan"),
     "eps below": ("eps = -0.1\n" + STREET, "eps: a distance of 0 or more, got -0.1"),
     "max_count": ("max_count = -1\n" + STREET, "max_count: a count from 0"),
@@ -154,6 +171,47 @@ def test_native_names_are_written_out_per_attribute() -> None:
         ("get_color", "query", "color"),
         ("odd{0}", "count", None),
     ]
+
+
+PARK = """
+name = "park"
+closed = true
+[attributes.kind.values]
+thing = {}
+vehicle = {isa = ["thing"]}
+car = {isa = ["vehicle"], label = "motor car", answer = "car"}
+fire-hydrant = {isa = ["thing"], label = "fire hydrant"}
+[attributes.color]
+open = true
+[attributes.color.values]
+red = {}
+[relations.on]
+words = ["on"]
+label = "on top of"
+"""
+
+
+def test_values_have_labels_answers_and_values_above_them() -> None:
+    park = parse_domain(PARK)
+    assert park.labels == ("thing", "vehicle", "motor car", "fire hydrant", "red")
+    assert park.answer_words == ("thing", "vehicle", "car", "fire hydrant", "red")
+    assert park.above == {1: (0,), 2: (1, 0), 3: (0,)}
+    assert park.open_attributes == {1} and park.file.closed
+    assert park.answers()[:5] == park.answer_words
+    assert parse_domain(STREET).above == {} and not parse_domain(STREET).open_attributes
+
+
+@pytest.mark.parametrize("text", [STREET, PARK])
+def test_a_domain_is_written_as_the_file_that_it_is_read_from(text: str) -> None:
+    domain = parse_domain(text)
+    assert parse_domain(domain.to_toml()) == domain
+    assert "isa" not in parse_domain(STREET).to_toml()
+
+
+def test_fingerprints_are_those_of_the_layout_before_labels() -> None:
+    """Resumed runs compare them: a key that a file does not use must not change its fingerprint."""
+    assert load_domain("clevr").fingerprint == "47dcc0a53c99f4ab"
+    assert parse_domain(PARK).fingerprint != parse_domain(PARK.replace("closed = true", "")).fingerprint
 
 
 # --- finding domains ---
