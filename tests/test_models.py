@@ -325,7 +325,7 @@ def test_recipes_of_the_paper_have_its_sizes_and_rates(name: str) -> None:
     assert training.batch_size == BATCHES[recipe.data["task"]]
     with torch.device("meta"):
         model = model_class(recipe.model)(config_from_data(recipe.model_config, told(recipe.model_config)))
-    assert sum(p.numel() for p in model.answerer.parameters()) == PAPER[name]
+    assert sum(p.numel() for p in model.head.parameters()) == PAPER[name]
     words = len(model.vocabulary)
     if model.question is not None:
         units = model.question.config.units

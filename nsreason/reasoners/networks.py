@@ -39,7 +39,7 @@ class Network:
         config = recipe.model_config
         if not isinstance(config, AnswerNetworkConfig):
             raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
-        looks = bool(getattr(model_class(name), "looks", True))
+        looks = bool(getattr(model_class(name), "uses_inputs", True))
         told = _seeing(request.train, config, looks)
         recipe = replace(recipe, model=name, model_config=config_from_data(config, told))
         valid = _seeing(request.valid, config, looks) if request.valid else []

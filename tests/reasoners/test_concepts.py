@@ -152,7 +152,7 @@ def test_networks_that_count_pass_once(split: TaskSplit, folder: Path, tmp_path:
         assert (made.learned.result.epochs, made.learned.examples) == (1, len(split.train))
     few = Network.build("question-type", request(folder, split, tmp_path / "few", budget=Budget(examples=40)))
     assert isinstance(few, NetworkReasoner) and few.learned is not None and few.learned.examples == 40
-    counts = few.model.answerer.counts  # type: ignore[union-attr]
+    counts = few.model.head.counts  # type: ignore[union-attr]
     assert int(counts.sum()) == 40
 
 

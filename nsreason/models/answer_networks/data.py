@@ -45,7 +45,7 @@ class AnswerNetworkData:
         bad: dict[str, NsreasonError] = {}
         parts: list[list[Query]] = []
         for queries in (split.train, split.valid, split.test):
-            good, faults = visible(queries, model.config, model.looks) if model.looks else (queries, [])
+            good, faults = visible(queries, model.config, model.uses_inputs) if model.uses_inputs else (queries, [])
             parts.append(good)
             bad |= {str(error): error for error in faults}
         if not parts[0]:
@@ -59,13 +59,13 @@ class AnswerNetworkData:
 
 
 def visible(
-    queries: Sequence[Query], config: AnswerNetworkConfig, looks: bool
+    queries: Sequence[Query], config: AnswerNetworkConfig, uses_inputs: bool
 ) -> tuple[list[Query], list[NsreasonError]]:
     """The queries that have what a network sees, and why others do not: one image that cannot be read costs its own.
 
     Args:
-        looks: whether the network sees anything but the question. One that does not is asked the same questions as
-            those that do, as far as they have it at all; images are not read for it.
+        uses_inputs: whether the network reads anything but the question. One that does not gets the same questions
+            as those that do; its images are not read.
     """
     kinds = [config.input, *(["bits"] if config.asks == "bits" else [])]
     pictures = {id(q.inputs["image"]): q.inputs["image"] for q in queries if "image" in q.inputs}
@@ -77,7 +77,7 @@ def visible(
         except NsreasonError as error:
             faults[id(picture)] = error
 
-    if looks and config.input == "image":
+    if uses_inputs and config.input == "image":
         with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
             list(pool.map(read, pictures.values()))
     good: list[Query] = []

@@ -126,7 +126,7 @@ def counted(words: Tensor) -> Tensor:
     return ((words != PAD) * places).amax(-1)
 
 
-class Reader(nn.Module):
+class TextEncoder(nn.Module):
     """Words, one after another, through an LSTM: what encoders of text have in common."""
 
     def __init__(self, config: QuestionConfig | SentenceConfig, words: int) -> None:
@@ -161,7 +161,7 @@ class QuestionConfig:
             raise RecipeError(f"units: {self.units}, embedding: {self.embedding}; 1 or more will do")
 
 
-class QuestionEncoder(Reader):
+class QuestionEncoder(TextEncoder):
     """Words -> the last hidden state of an LSTM that reads them."""
 
     Config = QuestionConfig
@@ -204,7 +204,7 @@ class SentenceConfig:
         return self.units + self.sentences + self.spread
 
 
-class SentenceEncoder(Reader):
+class SentenceEncoder(TextEncoder):
     """The sentences of stories -> objects: what an LSTM makes of each, and a tag that says where it stands.
 
     The tag, whose form the paper leaves open, is one-hot and counts back from the question: 0 is the last sentence.

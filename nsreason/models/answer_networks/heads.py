@@ -1,15 +1,15 @@
-"""What the relation network is compared with: answerers that have the same inputs and no pairs.
+"""The baselines of the relation network: heads with the same inputs that relate no pairs.
 
-Each is called like it, `answerer(objects, condition, mask) -> logits`, and may stand in its place behind the same
-encoders. The rows of Table 1 of Santoro et al. (2017), from "Q-type baseline" to "CNN+LSTM+SA", and the MLPs of its
-sections 5.3 and 5.5:
+Each is called like it, `head(objects, condition, mask) -> logits`, and takes its place behind the same encoders. They
+are the rows of Table 1 of Santoro et al. (2017), from "Q-type baseline" to "CNN+LSTM+SA", and the MLPs of its sections
+5.3 and 5.5:
 
-    Q-type           QuestionTypeMode
-    LSTM             Blind                on a question encoder
-    CNN+LSTM         Averaged             on a grid and a question encoder
-    CNN+LSTM+SA      StackedAttention     on a grid and a question encoder
-    CNN+MLP          Flat                 on a grid encoder and a question
-    MLP              Flat                 on states, as wide as `matched_width` says
+    Q-type           QuestionTypeHead
+    LSTM             QuestionHead           on a question encoder
+    CNN+LSTM         MeanPoolingHead        on a grid and a question encoder
+    CNN+LSTM+SA      StackedAttentionHead   on a grid and a question encoder
+    CNN+MLP          ConcatenationHead      on a grid encoder and a question
+    MLP              ConcatenationHead      on states, as wide as `matched_width` says
 
 B questions, N objects of D features, Q features of the condition, C classes.
 """
@@ -26,12 +26,12 @@ from .mlp import perceptron
 from .relation_network import RelationNetworkConfig
 
 
-class QuestionTypeMode(nn.Module):
+class QuestionTypeHead(nn.Module):
     """Answers each type of question with its most frequent answer; it learns by counting.
 
-    mode = QuestionTypeMode(types=5, classes=29)
-    mode.observe(types, answers)              # (B,), (B,) int64, as often as there are batches
-    mode(types).argmax(-1)                    # of equally frequent answers the first
+    head = QuestionTypeHead(types=5, classes=29)
+    head.observe(types, answers)              # (B,), (B,) int64, as often as there are batches
+    head(types).argmax(-1)                    # of equally frequent answers the first
     """
 
     counts: Tensor
@@ -41,7 +41,7 @@ class QuestionTypeMode(nn.Module):
         self.register_buffer("counts", torch.zeros(types, classes, dtype=torch.int64))
 
     def observe(self, types: Tensor, answers: Tensor) -> None:
-        """Counts the answers (B,) of questions of the types (B,)."""
+        """Count the answers (B,) of questions of the types (B,)."""
         self.counts.index_put_((types, answers), torch.ones_like(answers), accumulate=True)
 
     def forward(self, types: Tensor) -> Tensor:
@@ -53,17 +53,17 @@ class QuestionTypeMode(nn.Module):
 
 def _expected(condition: Tensor | None) -> Tensor:
     if condition is None:
-        raise DataError("no condition; this answerer reads a question, expected (B, Q)")
+        raise DataError("no condition; this head reads a question, expected (B, Q)")
     return condition
 
 
 def _missing(objects: Tensor | None) -> Tensor:
     if objects is None:
-        raise DataError("no objects; this answerer looks at them, expected (B, N, D)")
+        raise DataError("no objects; this head reads them, expected (B, N, D)")
     return objects
 
 
-class Blind(nn.Module):
+class QuestionHead(nn.Module):
     """The LSTM baseline, of a question alone: its state through a perceptron."""
 
     def __init__(self, condition: int, hidden: Sequence[int], classes: int, dropout: float = 0.0) -> None:
@@ -71,11 +71,11 @@ class Blind(nn.Module):
         self.answer = perceptron(condition, hidden, classes, dropout)
 
     def forward(self, objects: Tensor | None, condition: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """(B, N, D), not looked at, (B, Q) -> (B, C)."""
+        """(B, N, D), ignored, (B, Q) -> (B, C)."""
         return self.answer(_expected(condition))  # type: ignore[no-any-return]
 
 
-class Averaged(nn.Module):
+class MeanPoolingHead(nn.Module):
     """The CNN+LSTM baseline: the mean of the cells, and the question, through a perceptron."""
 
     def __init__(self, objects: int, condition: int, hidden: Sequence[int], classes: int, dropout: float = 0.0) -> None:
@@ -90,7 +90,7 @@ class Averaged(nn.Module):
         return self.answer(mean if condition is None else torch.cat([mean, condition], -1))  # type: ignore[no-any-return]
 
 
-class Flat(nn.Module):
+class ConcatenationHead(nn.Module):
     """A perceptron on all objects side by side and the question: the paper's CNN+MLP, and the MLP of its physics.
 
     It has weights for each place of an object, so that `number` objects are expected, and their order matters.
@@ -104,7 +104,7 @@ class Flat(nn.Module):
         self.answer = perceptron(number * objects + condition, hidden, classes, dropout)
 
     @classmethod
-    def instead_of(cls, relation: RelationNetworkConfig, number: int) -> Flat:
+    def instead_of(cls, relation: RelationNetworkConfig, number: int) -> ConcatenationHead:
         """CNN+MLP: "the same number of layers and number of units per layer" as g and f together."""
         hidden = (*relation.g, *relation.f)
         return cls(number, relation.objects, relation.condition, hidden, relation.classes, relation.dropout)
@@ -117,14 +117,14 @@ class Flat(nn.Module):
         """
         objects = _missing(objects)
         if objects.shape[1:] != (self.number, self.objects):
-            found = tuple(objects.shape)
-            raise DataError(f"objects of shape {found}; this perceptron takes (B, {self.number}, {self.objects})")
+            shape = tuple(objects.shape)
+            raise DataError(f"objects of shape {shape}; this perceptron takes (B, {self.number}, {self.objects})")
         flat = (objects if mask is None else objects * mask[..., None]).flatten(1)
         return self.answer(flat if condition is None else torch.cat([flat, condition], -1))  # type: ignore[no-any-return]
 
 
-class StackedAttention(nn.Module):
-    """The CNN+LSTM+SA baseline: the question looks at the cells, is changed by what it saw, and looks again.
+class StackedAttentionHead(nn.Module):
+    """The CNN+LSTM+SA baseline: the question attends to the cells, is updated by them, and attends once more.
 
     Yang et al., "Stacked attention networks for image question answering", CVPR 2016:
 
@@ -143,26 +143,26 @@ class StackedAttention(nn.Module):
             dropout: before the logits.
         """
         super().__init__()
-        self.see = nn.Linear(objects, condition)
+        self.project = nn.Linear(objects, condition)
         self.of_cells = nn.ModuleList(nn.Linear(condition, units, bias=False) for _ in range(rounds))
         self.of_question = nn.ModuleList(nn.Linear(condition, units) for _ in range(rounds))
         self.weigh = nn.ModuleList(nn.Linear(units, 1) for _ in range(rounds))
         self.answer = nn.Sequential(nn.Dropout(dropout), nn.Linear(condition, classes))
 
     def attention(self, objects: Tensor, condition: Tensor, mask: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
-        """The question after its last look (B, Q), and in each round the weights of the cells (B, N)."""
-        seen, asking = torch.tanh(self.see(objects)), condition
-        looks = []
+        """The question after the last round (B, Q), and of each round the weights of the cells (B, N)."""
+        projected, query = torch.tanh(self.project(objects)), condition
+        attention_maps = []
         for cells, question, weigh in zip(self.of_cells, self.of_question, self.weigh, strict=True):
-            hidden = torch.tanh(cells(seen) + question(asking)[:, None])
+            hidden = torch.tanh(cells(projected) + question(query)[:, None])
             scores = weigh(hidden).squeeze(-1)
             if mask is None:
                 weights = scores.softmax(1)
-            else:  # where there is nothing to look at, nothing is seen
+            else:  # a question without cells attends to none
                 weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(1) * mask
-            asking = asking + (weights[..., None] * seen).sum(1)
-            looks.append(weights)
-        return asking, looks
+            query = query + (weights[..., None] * projected).sum(1)
+            attention_maps.append(weights)
+        return query, attention_maps
 
     def forward(self, objects: Tensor | None, condition: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """(B, N, D), (B, Q), the objects that are there (B, N) -> (B, C)."""

@@ -50,9 +50,9 @@ def matched_width(target: int, *, into: int, out: int, layers: int, within: floa
 
     best = min((low, high), key=away)
     if layers < 1 or away(best) > within * target:
-        found = perceptron_parameters(into, [best] * layers, out)
+        parameter_count = perceptron_parameters(into, [best] * layers, out)
         raise RecipeError(
             f"no perceptron from {into} to {out} with {layers} hidden layers has {target:,} parameters within "
-            f"{within:.0%}; the nearest, {best} wide, has {found:,}; another number of layers may do"
+            f"{within:.0%}; the nearest, {best} wide, has {parameter_count:,}; another number of layers may do"
         )
     return best

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...training.model import LossOut
-from .heads import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
+from .heads import ConcatenationHead, MeanPoolingHead, QuestionHead, QuestionTypeHead, StackedAttentionHead
 from .mlp import matched_width, parameters
 from .network import AnswerNetwork, AnswerNetworkBatch, AnswerNetworkConfig, unordered
 from .relation_network import RelationNetwork
@@ -22,10 +22,10 @@ from .relation_network import RelationNetwork
 class RelationNetworkModel(AnswerNetwork):
     """CNN+LSTM+RN: a relation network over the objects, with the question as its condition."""
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         return RelationNetwork(config.relation)
 
-    def _given(self, objects: Tensor | None) -> dict[str, Any]:
+    def _head_arguments(self, objects: Tensor | None) -> dict[str, Any]:
         if self.config.pairs == "all" or objects is None:
             return {}
         return {"pairs": unordered(objects.shape[1], objects.device)}
@@ -34,7 +34,7 @@ class RelationNetworkModel(AnswerNetwork):
 class QuestionTypeModel(AnswerNetwork):
     """Q-type: the most frequent answer to questions of the type. It learns by counting, in one pass."""
 
-    looks: ClassVar[bool] = False
+    uses_inputs: ClassVar[bool] = False
     passes: ClassVar[int | None] = 1
 
     def __init__(self, config: AnswerNetworkConfig) -> None:
@@ -42,45 +42,45 @@ class QuestionTypeModel(AnswerNetwork):
         self.question = None
         self.nothing = nn.Parameter(torch.zeros(()))  # for optimizers, which refuse to have nothing to do
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
-        return QuestionTypeMode(len(config.types) + 1, config.relation.classes)
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
+        return QuestionTypeHead(len(config.types) + 1, config.relation.classes)
 
     def forward(self, batch: AnswerNetworkBatch) -> Tensor:
-        return self.answerer(batch.types) + 0 * self.nothing  # type: ignore[no-any-return]
+        return self.head(batch.types) + 0 * self.nothing  # type: ignore[no-any-return]
 
     def loss(self, batch: AnswerNetworkBatch) -> LossOut:
         """As others, after the answers of the batch were counted, if the model is training."""
         if self.training:
             known = batch.targets >= 0
-            self.answerer.observe(batch.types[known], batch.targets[known])  # type: ignore[operator]
+            self.head.observe(batch.types[known], batch.targets[known])  # type: ignore[operator]
         return super().loss(batch)
 
 
 class LstmModel(AnswerNetwork):
     """LSTM: the question alone, read word by word."""
 
-    looks: ClassVar[bool] = False
+    uses_inputs: ClassVar[bool] = False
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
-        return Blind(relation.condition, relation.f, relation.classes, relation.dropout)
+        return QuestionHead(relation.condition, relation.f, relation.classes, relation.dropout)
 
 
 class CnnLstmModel(AnswerNetwork):
     """CNN+LSTM: the mean of the objects and the question through a perceptron."""
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
-        return Averaged(relation.objects, relation.condition, relation.f, relation.classes, relation.dropout)
+        return MeanPoolingHead(relation.objects, relation.condition, relation.f, relation.classes, relation.dropout)
 
 
 class StackedAttentionModel(AnswerNetwork):
     """CNN+LSTM+SA: the question looks at the objects twice, and answers from what it saw."""
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         wide = max(relation.g)
-        return StackedAttention(
+        return StackedAttentionHead(
             relation.objects, relation.condition, relation.classes, units=wide, dropout=relation.dropout
         )
 
@@ -88,18 +88,20 @@ class StackedAttentionModel(AnswerNetwork):
 class CnnMlpModel(AnswerNetwork):
     """CNN+MLP: all objects side by side through a perceptron with the layers of g and f together."""
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
-        return Flat.instead_of(config.relation, config.places)
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
+        return ConcatenationHead.instead_of(config.relation, config.places)
 
 
 class MlpModel(AnswerNetwork):
     """MLP: as CNN+MLP, but with as many parameters as the relation network, in as many layers, all of one width."""
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation
         layers = len(relation.g) + len(relation.f)
         into = config.places * relation.objects + relation.condition
         target = parameters(RelationNetwork(relation))
         width = matched_width(target, into=into, out=relation.classes, layers=layers, within=0.05)
         hidden = [width] * layers
-        return Flat(config.places, relation.objects, relation.condition, hidden, relation.classes, relation.dropout)
+        return ConcatenationHead(
+            config.places, relation.objects, relation.condition, hidden, relation.classes, relation.dropout
+        )

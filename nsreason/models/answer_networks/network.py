@@ -1,7 +1,7 @@
-"""Networks that answer queries by classes, as models to be trained: encoders below, an answerer on top.
+"""Networks that answer queries by classes, as models to be trained: encoders below, a head on top.
 
-    config = settled(recipe.model_config, queries)    # the words and answers of what is to be learned from
-    model = RelationNetworkModel(config)              # `models` has those it is compared with
+    config = config_from_data(recipe.model_config, queries)    # words, answers and sizes are the data's
+    model = RelationNetworkModel(config)              # `models` has its baselines
     model.loss(model.collate(queries)).loss.backward()
     model.predict(model.collate(queries))             # a Reply for each
 
@@ -28,7 +28,7 @@ from ...queries.query import Query, Reply
 from ...training.model import LossOut
 from .encoders import GridConfig, GridEncoder, QuestionConfig, QuestionEncoder, SentenceConfig, SentenceEncoder
 from .relation_network import RelationNetworkConfig
-from .vocabulary import Words
+from .vocabulary import WordVocabulary
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
     `relation.classes` is kept if there are fewer answers: some papers have classes to spare.
 
     Raises:
-        DataError: there is no query, none has an answer, or one lacks what the network is to see.
+        DataError: there is no query, none has an answer, or one lacks the network's input.
     """
     texts: dict[str, None] = {}
     answers: dict[str, None] = {}
@@ -98,18 +98,18 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
         if config.asks == "words" and query.text is not None:
             texts[query.text] = None
         elif config.asks == "bits":
-            bits = len(_seen(query, "bits"))
+            bits = len(_input_of(query, "bits"))
         if config.input == "rows":
-            shape = _seen(query, "rows").shape
+            shape = _input_of(query, "rows").shape
             places, rows = max(places, shape[0]), shape[1]
         elif config.input == "sentences":
-            story = _seen(query, "sentences")
+            story = _input_of(query, "sentences")
             places = max(places, len(story))
             if id(story) not in stories:
                 stories.add(id(story))
                 texts.update(dict.fromkeys(story))
     if not types:
-        raise DataError("there is no query to settle a network's words and answers by")
+        raise DataError("there is no query to read a network's words and answers off")
     if not answers:
         raise DataError("no query has an answer; a network that answers by classes learns from answers")
     if config.input == "image":
@@ -125,14 +125,14 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
     classes = places * places if config.answer == "links" else max(len(answers), config.relation.classes)
     relation = replace(config.relation, objects=rows, condition=condition, classes=classes)
     known = () if config.answer == "links" else tuple(sorted(answers))
-    words = Words.of(texts).words
+    words = WordVocabulary.of(texts).words
     return replace(config, relation=relation, words=words, answers=known, types=tuple(sorted(types)), places=places)
 
 
-def _seen(query: Query, kind: str) -> Any:
+def _input_of(query: Query, kind: str) -> Any:
     if kind not in query.inputs:
         has = ", ".join(query.inputs) or "nothing"
-        raise DataError(f"question {query.index} has no '{kind}' to look at; it has {has}")
+        raise DataError(f"question {query.index} has no '{kind}'; it has {has}")
     return query.inputs[kind]
 
 
@@ -141,7 +141,7 @@ class AnswerNetworkBatch:
     """Queries side by side; those of no use to a network are None.
 
     Attributes:
-        inputs: pictures (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
+        inputs: images (B, 3, side, side) uint8, words of sentences (B, S, T) or rows (B, N, D).
         mask: (B, N) bool, which rows are there; None for all.
         asked: words (B, T), or bits (B, Q) float.
         targets: (B,) classes; or links (B, N, N), 1 where objects belong together. -1 for an answer that is not known.
@@ -157,55 +157,55 @@ class AnswerNetworkBatch:
     def to(self, device: torch.device | str) -> AnswerNetworkBatch:
         """The same batch on a device."""
 
-        def moved(held: Tensor) -> Tensor:
-            return held.to(device, non_blocking=True)
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
 
-        seen, mask, asked = (None if held is None else moved(held) for held in (self.inputs, self.mask, self.asked))
-        return AnswerNetworkBatch(seen, mask, asked, moved(self.targets), moved(self.types))
+        inputs, mask, asked = (None if t is None else moved(t) for t in (self.inputs, self.mask, self.asked))
+        return AnswerNetworkBatch(inputs, mask, asked, moved(self.targets), moved(self.types))
 
     def __len__(self) -> int:
         return len(self.targets)
 
 
 class AnswerNetwork(nn.Module):
-    """Encoders, and what `make` puts on top of them.
+    """Encoders, and the head that `build_head` puts on top of them.
 
     Attributes:
-        looks: whether it looks at anything but the question.
-        passes: how often it must see its data; None for as often as there is time.
+        uses_inputs: whether it reads anything but the question.
+        passes: epochs that it needs; None for as many as there is time for.
     """
 
     Config = AnswerNetworkConfig
-    looks: ClassVar[bool] = True
+    uses_inputs: ClassVar[bool] = True
     passes: ClassVar[int | None] = None
 
     def __init__(self, config: AnswerNetworkConfig) -> None:
         """
         Raises:
-            RecipeError: the settings were not settled by data.
+            RecipeError: the settings lack what `config_from_data` reads off the data.
         """
         super().__init__()
         if not (config.types and config.places):
-            raise RecipeError("the settings know no answers yet: give `settled(config, queries)`")
+            raise RecipeError("the settings know no answers yet: give `config_from_data(config, queries)`")
         known, classes = len(config.answers), config.relation.classes
         if config.answer == "links" and classes != config.places**2:
             raise RecipeError(f"relation.classes: a class for each pair of {config.places} places, got {classes}")
         if config.answer == "class" and not 0 < known <= classes:
             raise RecipeError(f"relation.classes: one for each of {known} answers, at least one; got {classes}")
         self.config = config
-        self.vocabulary = Words(config.words)
+        self.vocabulary = WordVocabulary(config.words)
         self._classes = {answer: i for i, answer in enumerate(config.answers)}
         self._types = {kind: i for i, kind in enumerate(config.types)}
         self.objects: GridEncoder | SentenceEncoder | None = None
-        if self.looks and config.input == "image":
+        if self.uses_inputs and config.input == "image":
             self.objects = GridEncoder(config.grid)
-        elif self.looks and config.input == "sentences":
+        elif self.uses_inputs and config.input == "sentences":
             self.objects = SentenceEncoder(config.sentences, len(self.vocabulary))
         self.question = QuestionEncoder(config.question, len(self.vocabulary)) if config.asks == "words" else None
-        self.answerer = self.make(config)
+        self.head = self.build_head(config)
 
-    def make(self, config: AnswerNetworkConfig) -> nn.Module:
-        """What answers: called with objects (B, N, D), condition (B, Q) or None, mask (B, N) or None."""
+    def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
+        """Build the head: called with objects (B, N, D), condition (B, Q) or None, mask (B, N) or None."""
         raise NotImplementedError
 
     # --- batches --------------------------------------------------------------------------------------------
@@ -214,47 +214,47 @@ class AnswerNetwork(nn.Module):
         """A batch on the CPU.
 
         Raises:
-            DataError: there is no query, or one lacks what the network sees, or has it in another width.
+            DataError: there is no query, or one lacks the network's input, or has it in another width.
         """
         if not examples:
             raise DataError("a batch has at least one question")
-        seen, mask = self._side_by_side(examples) if self.looks else (None, None)
+        inputs, mask = self._batch_inputs(examples) if self.uses_inputs else (None, None)
         asked = None
         if self.question is not None:
             asked = self.vocabulary.batch([q.text or "" for q in examples])
         elif self.config.asks == "bits":
             width = self.config.relation.condition
-            asked = torch.from_numpy(np.stack([self._wide(q, "bits", width) for q in examples]))
+            asked = torch.from_numpy(np.stack([self._checked_array(q, "bits", width) for q in examples]))
         unknown = len(self._types)
         types = torch.tensor([self._types.get(q.type, unknown) for q in examples])
-        return AnswerNetworkBatch(seen, mask, asked, self._targets(examples), types)
+        return AnswerNetworkBatch(inputs, mask, asked, self._targets(examples), types)
 
-    def _side_by_side(self, examples: Sequence[Query]) -> tuple[Tensor, Tensor | None]:
+    def _batch_inputs(self, examples: Sequence[Query]) -> tuple[Tensor, Tensor | None]:
         kind = self.config.input
         if kind == "image":
-            return torch.stack([_seen(q, kind).square(self.config.grid.size) for q in examples]), None
+            return torch.stack([_input_of(q, kind).square(self.config.grid.size) for q in examples]), None
         if kind == "sentences":
-            stories = [_seen(q, kind) for q in examples]
+            stories = [_input_of(q, kind) for q in examples]
             return self.vocabulary.stories(stories, last=self.config.sentences.sentences), None
         places, features = self.config.places, self.config.relation.objects
-        held = [self._wide(q, kind, features) for q in examples]
-        if all(len(rows) == places for rows in held):
-            return torch.from_numpy(np.stack(held)), None
-        wide = np.zeros((len(held), max(places, *map(len, held)), features), np.float32)
-        mask = np.zeros(wide.shape[:2], np.bool_)
-        for b, rows in enumerate(held):
-            wide[b, : len(rows)] = rows
+        arrays = [self._checked_array(q, kind, features) for q in examples]
+        if all(len(rows) == places for rows in arrays):
+            return torch.from_numpy(np.stack(arrays)), None
+        padded = np.zeros((len(arrays), max(places, *map(len, arrays)), features), np.float32)
+        mask = np.zeros(padded.shape[:2], np.bool_)
+        for b, rows in enumerate(arrays):
+            padded[b, : len(rows)] = rows
             mask[b, : len(rows)] = True
-        return torch.from_numpy(wide), torch.from_numpy(mask)
+        return torch.from_numpy(padded), torch.from_numpy(mask)
 
-    def _wide(self, query: Query, kind: str, features: int) -> NDArray[np.float32]:
-        """What there is to see, of so many features."""
-        found = np.asarray(_seen(query, kind), np.float32)
-        if found.shape[-1:] != (features,):
+    def _checked_array(self, query: Query, kind: str, features: int) -> NDArray[np.float32]:
+        """An input of a query as an array of so many features."""
+        array = np.asarray(_input_of(query, kind), np.float32)
+        if array.shape[-1:] != (features,):
             raise DataError(
-                f"question {query.index}: '{kind}' of shape {found.shape}; the network was made for {features} features"
+                f"question {query.index}: '{kind}' of shape {array.shape}; the network was made for {features} features"
             )
-        return found
+        return array
 
     def _targets(self, examples: Sequence[Query]) -> Tensor:
         if self.config.answer == "links":
@@ -265,8 +265,8 @@ class AnswerNetwork(nn.Module):
 
     # --- answers --------------------------------------------------------------------------------------------
 
-    def _varied(self, batch: AnswerNetworkBatch) -> AnswerNetworkBatch:
-        """While training, rows in other guises that mean the same; targets with them."""
+    def _augmented_rows(self, batch: AnswerNetworkBatch) -> AnswerNetworkBatch:
+        """While training, rows with columns permuted and signs flipped at random; targets with them."""
         config, rows = self.config, batch.inputs
         if (
             not self.training
@@ -296,26 +296,26 @@ class AnswerNetwork(nn.Module):
             objects, mask = self.objects(objects)
         elif self.objects is not None:
             assert objects is not None
-            objects = self.objects(self._moved(objects))
+            objects = self.objects(self._augmented_images(objects))
         condition = batch.asked if self.question is None else self.question(batch.asked)
-        return self.answerer(objects, condition, mask, **self._given(objects))  # type: ignore[no-any-return]
+        return self.head(objects, condition, mask, **self._head_arguments(objects))  # type: ignore[no-any-return]
 
-    def _given(self, objects: Tensor | None) -> dict[str, Any]:
-        """What else the answerer is called with."""
+    def _head_arguments(self, objects: Tensor | None) -> dict[str, Any]:
+        """Further arguments of the head."""
         return {}
 
-    def _moved(self, pictures: Tensor) -> Tensor:
-        """While training, pictures turned and shifted at random; what comes in from outside is black."""
-        turn, shift = self.config.rotate, self.config.translate
-        if not self.training or not (turn or shift):
-            return pictures
-        b = len(pictures)
-        drawn = torch.rand(b, 3, device=pictures.device) * 2 - 1
-        angle, move = drawn[:, 0] * turn, drawn[:, 1:] * 2 * shift  # a side is 2 long
+    def _augmented_images(self, images: Tensor) -> Tensor:
+        """While training, images rotated and translated at random; what comes in from outside is black."""
+        rotate, translate = self.config.rotate, self.config.translate
+        if not self.training or not (rotate or translate):
+            return images
+        b = len(images)
+        drawn = torch.rand(b, 3, device=images.device) * 2 - 1
+        angle, move = drawn[:, 0] * rotate, drawn[:, 1:] * 2 * translate  # a side is 2 long
         cos, sin = angle.cos(), angle.sin()
         to = torch.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], -1).reshape(b, 2, 3)
-        where = affine_grid(to, list(pictures.shape), align_corners=False)
-        return grid_sample(pictures.float() / 255, where, align_corners=False)
+        where = affine_grid(to, list(images.shape), align_corners=False)
+        return grid_sample(images.float() / 255, where, align_corners=False)
 
     def loss(self, batch: AnswerNetworkBatch) -> LossOut:
         """The cross-entropy of the right class, or the sum of those of all pairs of objects; and accuracies.
@@ -324,7 +324,7 @@ class AnswerNetwork(nn.Module):
         few are links has gradients so small that the epsilon in Adam's denominator slows it down.
         Answers that are not known cost nothing, and count as wrong.
         """
-        batch = self._varied(batch)
+        batch = self._augmented_rows(batch)
         logits = self(batch).float()
         targets = batch.targets
         known = targets >= 0
@@ -347,8 +347,8 @@ class AnswerNetwork(nn.Module):
         """The likeliest answers; of classes with the probabilities of all."""
         logits = self(batch).float()
         if self.config.answer == "links":
-            told = linked(logits.reshape(batch.targets.shape)).cpu().numpy()
-            return [Reply(spell_links(matrix)) for matrix in told]
+            matrices = linked(logits.reshape(batch.targets.shape)).cpu().numpy()
+            return [Reply(spell_links(matrix)) for matrix in matrices]
         answers = self.config.answers
         shares = logits[:, : len(answers)].softmax(-1).cpu()
         best = shares.argmax(-1).tolist()

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 
-class Candidates(NamedTuple):
-    """Pairs that could be related: indices of objects, and which of the pairs are there; (B, P) each."""
+class CandidatePairs(NamedTuple):
+    """Pairs that may be related: indices of two objects, and which pairs exist; (B, P) each."""
 
     left: Tensor
     right: Tensor
     there: Tensor
 
 
-class Listed(NamedTuple):
-    """Pairs to be related, question by question: (R,) each. `gate` is 1, and there for its gradient."""
+class PairList(NamedTuple):
+    """Pairs to relate, question by question, (R,) each. `gate` is 1 and exists for its gradient."""
 
     question: Tensor
     left: Tensor
@@ -28,7 +28,7 @@ class Listed(NamedTuple):
     gate: Tensor | None = None
 
 
-def candidates(present: Tensor, pairs: Tensor | None) -> Candidates:
+def candidate_pairs(present: Tensor, pairs: Tensor | None) -> CandidatePairs:
     """All ordered pairs, or those listed (P, 2) or (B, P, 2), of the objects that are `present` (B, N)."""
     size, number = present.shape
     if pairs is None:
@@ -39,13 +39,13 @@ def candidates(present: Tensor, pairs: Tensor | None) -> Candidates:
     left, right = pairs.expand(size, -1, 2).unbind(-1)
     there = (left >= 0) & (right >= 0)
     left, right = left.clamp(min=0), right.clamp(min=0)
-    return Candidates(left, right, there & present.gather(1, left) & present.gather(1, right))
+    return CandidatePairs(left, right, there & present.gather(1, left) & present.gather(1, right))
 
 
-def listed(found: Candidates) -> Listed:
-    """The candidates that are there."""
-    question, place = found.there.nonzero(as_tuple=True)
-    return Listed(question, found.left[question, place], found.right[question, place])
+def present_pairs(candidates: CandidatePairs) -> PairList:
+    """List the candidates that exist."""
+    question, place = candidates.there.nonzero(as_tuple=True)
+    return PairList(question, candidates.left[question, place], candidates.right[question, place])
 
 
 class PairAttention(nn.Module):
@@ -70,14 +70,14 @@ class PairAttention(nn.Module):
         query, key = self.query(asking), self.key(objects)
         return query @ key.transpose(1, 2) / query.shape[-1] ** 0.5  # type: ignore[no-any-return]
 
-    def forward(self, objects: Tensor, condition: Tensor | None, found: Candidates, most: int) -> Listed:
+    def forward(self, objects: Tensor, condition: Tensor | None, candidates: CandidatePairs, most: int) -> PairList:
         """The `most` candidates with the highest scores, or all if there are no more."""
         number = objects.shape[1]
-        scores = self.scores(objects, condition).flatten(1).gather(1, found.left * number + found.right)
-        ranked = scores.detach().masked_fill(~found.there, -torch.inf)
+        scores = self.scores(objects, condition).flatten(1).gather(1, candidates.left * number + candidates.right)
+        ranked = scores.detach().masked_fill(~candidates.there, -torch.inf)
         kept = ranked.topk(min(most, ranked.shape[1]), sorted=False).indices.sort(1).values  # (B, K)
-        question, place = found.there.gather(1, kept).nonzero(as_tuple=True)
+        question, place = candidates.there.gather(1, kept).nonzero(as_tuple=True)
         chosen = kept[question, place]
         soft = scores[question, chosen].sigmoid()
         gate = 1 + (soft - soft.detach())
-        return Listed(question, found.left[question, chosen], found.right[question, chosen], gate)
+        return PairList(question, candidates.left[question, chosen], candidates.right[question, chosen], gate)

@@ -1,4 +1,4 @@
-"""Functions that keep their inputs alone and are computed again in backward: memory paid for with time.
+"""Activation checkpointing: functions that keep their inputs alone and are recomputed in backward.
 
 What torch.utils.checkpoint does, without the seconds that its first call takes to load torch's compiler. For
 functions that draw no random numbers, and gradients of the first order.
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-class _Again(torch.autograd.Function):
+class _Recompute(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: Callable[..., Tensor], number: int, *tensors: Tensor | None) -> Tensor:
         ctx.run, ctx.number = run, number
@@ -27,19 +27,24 @@ class _Again(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         saved, number = ctx.saved_tensors, ctx.number
         kind, dtype, on = ctx.precision
-        given = [None if t is None else t.detach().requires_grad_(t.requires_grad) for t in saved[:number]]
-        leaves = [*given, *saved[number:]]
+        inputs = [None if t is None else t.detach().requires_grad_(t.requires_grad) for t in saved[:number]]
+        leaves = [*inputs, *saved[number:]]
         wanted = [k for k, leaf in enumerate(leaves) if leaf is not None and ctx.needs_input_grad[2 + k]]
         with torch.enable_grad(), torch.autocast(kind, dtype, enabled=on):
-            out = ctx.run(*given)
-        found = torch.autograd.grad(out, [leaves[k] for k in wanted], grads[0], allow_unused=True)
-        told = dict(zip(wanted, found, strict=True))
-        return (None, None, *(told.get(k) for k in range(len(leaves))))
+            out = ctx.run(*inputs)
+        gradients = torch.autograd.grad(out, [leaves[k] for k in wanted], grads[0], allow_unused=True)
+        by_leaf = dict(zip(wanted, gradients, strict=True))
+        return (None, None, *(by_leaf.get(k) for k in range(len(leaves))))
 
 
-def recompute(run: Callable[..., Tensor], given: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
-    """`run(*given)`. Gradients reach what is given and the `parameters`, which `run` uses by itself."""
+def recompute(run: Callable[..., Tensor], inputs: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Tensor:
+    """Compute `run(*inputs)`, and again in backward.
+
+    Args:
+        inputs: the arguments of `run`; gradients reach them.
+        parameters: other tensors that `run` uses; gradients reach them, too.
+    """
     if not torch.is_grad_enabled():
-        return run(*given)
-    out: Tensor = _Again.apply(run, len(given), *given, *parameters)
+        return run(*inputs)
+    out: Tensor = _Recompute.apply(run, len(inputs), *inputs, *parameters)
     return out

@@ -7,7 +7,7 @@ an object with itself included.
 
 The first layer of g is linear, so that W [o_i; o_j; q] = W_a o_i + W_b o_j + W_q q: three projections, of objects
 and not of pairs, are added. No tensor of pairs with all their features is ever built, pairs of padding cost nothing,
-and many pairs are computed in chunks that are computed again for their gradients.
+and many pairs are computed in chunks, which backward recomputes for their gradients.
 
     network = RelationNetwork(RelationNetworkConfig(objects=13, condition=256, classes=29))
     logits = network(objects, question, mask)     # (B, N, 13), (B, 256), (B, N) -> (B, 29)
@@ -27,7 +27,7 @@ from torch.nn.functional import linear
 
 from ...errors import DataError, RecipeError
 from .mlp import perceptron
-from .pairs import Listed, PairAttention, candidates, listed
+from .pairs import PairAttention, PairList, candidate_pairs, present_pairs
 from .recompute import recompute
 
 
@@ -134,11 +134,11 @@ class RelationNetwork(nn.Module):
         else:
             if present is None:
                 present = objects.new_ones(objects.shape[:2], dtype=torch.bool)
-            found = candidates(present, pairs)
+            possible = candidate_pairs(present, pairs)
             if self.attention is None:
-                rows = listed(found)
+                rows = present_pairs(possible)
             else:
-                rows = self.attention(objects, condition, found, self.config.top_pairs)
+                rows = self.attention(objects, condition, possible, self.config.top_pairs)
             total = self._relate_listed(left, right, shift, rows)
             number = rows.question.bincount(minlength=len(objects)).to(total.dtype)[:, None]
         if self.config.pooling == "mean":
@@ -151,8 +151,8 @@ class RelationNetwork(nn.Module):
             raise DataError(f"objects of shape {tuple(objects.shape)}; expected (B, N, {config.objects})")
         size, number = objects.shape[:2]
         if config.condition and (condition is None or condition.shape != (size, config.condition)):
-            found = "no condition" if condition is None else f"a condition of shape {tuple(condition.shape)}"
-            raise DataError(f"{found}; expected ({size}, {config.condition})")
+            actual = "no condition" if condition is None else f"a condition of shape {tuple(condition.shape)}"
+            raise DataError(f"{actual}; expected ({size}, {config.condition})")
         if not config.condition and condition is not None:
             raise DataError("a condition, for a network that was made without one (condition = 0)")
         if mask is not None and (mask.shape != (size, number) or mask.dtype != torch.bool):
@@ -219,19 +219,19 @@ class RelationNetwork(nn.Module):
             first = left[:, :, None] + right[:, None]  # (b, n, N, H)
             return self._relations(first, None if shift is None else shift[:, None, None]).sum((1, 2))
 
-        again = questions < size or anchors < number
+        recomputed = questions < size or anchors < number
         sums = []
         for q in range(0, size, questions):
             some = slice(q, q + questions)
             moved = None if shift is None else shift[some]
             parts = [
-                self._part(part, again, left[some, i : i + anchors], right[some], moved)
+                self._part(part, recomputed, left[some, i : i + anchors], right[some], moved)
                 for i in range(0, number, anchors)
             ]
             sums.append(torch.stack(parts).sum(0) if len(parts) > 1 else parts[0])
         return torch.cat(sums)
 
-    def _relate_listed(self, left: Tensor, right: Tensor, shift: Tensor | None, rows: Listed) -> Tensor:
+    def _relate_listed(self, left: Tensor, right: Tensor, shift: Tensor | None, rows: PairList) -> Tensor:
         """The sum of the relations of the listed pairs, (B, H)."""
         size, number = left.shape[:2]
         left, right = left.flatten(0, 1), right.flatten(0, 1)
@@ -251,14 +251,14 @@ class RelationNetwork(nn.Module):
                 i: Tensor = i,
                 j: Tensor = j,
             ) -> Tensor:
-                found = self._relations(left[i] + right[j], None if shift is None else shift[question])  # (r, H)
-                found = found if gate is None else found * gate[:, None]
-                return found.new_zeros(size, found.shape[1]).index_add(0, question, found)
+                relations = self._relations(left[i] + right[j], None if shift is None else shift[question])  # (r, H)
+                relations = relations if gate is None else relations * gate[:, None]
+                return relations.new_zeros(size, relations.shape[1]).index_add(0, question, relations)
 
             gate = None if rows.gate is None else rows.gate[start : start + chunk]
             total = total + self._part(part, every > chunk, left, right, shift, gate)
         return total
 
-    def _part(self, part: Callable[..., Tensor], again: bool, *given: Tensor | None) -> Tensor:
-        """`part(*given)`, forgetting how it was computed if it shall be computed `again` in backward."""
-        return recompute(part, given, list(self.g.parameters())) if again else part(*given)
+    def _part(self, part: Callable[..., Tensor], recomputed: bool, *inputs: Tensor | None) -> Tensor:
+        """`part(*inputs)`; with `recomputed`, backward computes it a second time instead of keeping what it needs."""
+        return recompute(part, inputs, list(self.g.parameters())) if recomputed else part(*inputs)

@@ -27,7 +27,7 @@ def tokens(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Words:
+class WordVocabulary:
     """A vocabulary. Number 0 is padding, 1 every word that is not in it, 2 the first of `words`."""
 
     words: tuple[str, ...]
@@ -41,7 +41,7 @@ class Words:
             raise DataError(f"a vocabulary with '{twice[0]}' twice; each word once will do")
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, least: int = 1) -> Words:
+    def of(cls, texts: Iterable[str], *, least: int = 1) -> WordVocabulary:
         """The words that stand in the texts `least` times, in the order of the alphabet."""
         counts = Counter(word for text in texts for word in tokens(text))
         return cls(tuple(sorted(word for word, n in counts.items() if n >= least)))
@@ -61,12 +61,12 @@ class Words:
 
     def encode(self, text: str) -> list[int]:
         """The numbers of a text's words; texts come again and again, and the last many are kept."""
-        found = self._encoded.get(text)
-        if found is None:
+        numbers = self._encoded.get(text)
+        if numbers is None:
             if len(self._encoded) >= _KEPT:
                 self._encoded.clear()
-            found = self._encoded[text] = [self.numbers.get(word, UNKNOWN) for word in tokens(text)]
-        return found
+            numbers = self._encoded[text] = [self.numbers.get(word, UNKNOWN) for word in tokens(text)]
+        return numbers
 
     def batch(self, texts: Sequence[str]) -> Tensor:
         """B texts -> (B, T) int64, padded on the right; T is 1 at least."""
@@ -84,7 +84,7 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """Lists of numbers -> (B, T) int64, padded with 0 on the right; T is 1 at least."""
     import torch
 
-    told = np.full((len(rows), max(1, *map(len, rows)) if rows else 1), PAD, np.int64)
-    for row, numbers in zip(told, rows, strict=True):
+    matrix = np.full((len(rows), max(1, *map(len, rows)) if rows else 1), PAD, np.int64)
+    for row, numbers in zip(matrix, rows, strict=True):
         row[: len(numbers)] = numbers
-    return torch.from_numpy(told)
+    return torch.from_numpy(matrix)

@@ -196,10 +196,10 @@ class ConceptLearner(nn.Module):
             DataError: the learner knows the other kind.
         """
         if self.config.features == "state":
-            told = [d for d in scenes if isinstance(d, Described)]
-            if len(told) < len(scenes):
+            described = [d for d in scenes if isinstance(d, Described)]
+            if len(described) < len(scenes):
                 raise DataError("the learner knows state descriptions (features = 'state'), an example is an image")
-            return pad(told)
+            return pad(described)
         views = [d for d in scenes if isinstance(d, Viewed)]
         if len(views) < len(scenes):
             raise DataError("the learner sees images (features = 'regions'), an example is a state description")
@@ -300,7 +300,7 @@ class ConceptLearner(nn.Module):
         Raises:
             DataError: there is no image, or the learner knows state descriptions.
         """
-        return self.perceive([Viewed(image, found) for image, found in views])
+        return self.perceive([Viewed(image, detections) for image, detections in views])
 
     def trace_image(self, program: Program, view: ImageDetections, question: str | None = None) -> Trace:
         """How a program is answered on an image: every call's value, with the degree of every object.
@@ -315,7 +315,7 @@ class ConceptLearner(nn.Module):
         return trace_soft(program, likeliest_scene(grounded, view[1]), grounded, self._hard, question)
 
 
-def likeliest_scene(grounded: Grounded, found: Detections, which: int = 0) -> Scene:
+def likeliest_scene(grounded: Grounded, detections: Detections, which: int = 0) -> Scene:
     """What was detected in an image as a crisp scene: each object with its likeliest value of each attribute, its box,
     mask and score; and the relations that are likelier than not, of which one and its inverse agree.
 
@@ -323,7 +323,7 @@ def likeliest_scene(grounded: Grounded, found: Detections, which: int = 0) -> Sc
         ExecutionError: a table holds what is no degree.
     """
     check_tables(grounded)
-    domain, n = grounded.domain, len(found)
+    domain, n = grounded.domain, len(detections)
     words = grounded.words[which].cpu()  # (A, N, C)
     values, first = [], 0
     for number, attribute in enumerate(domain.attributes):
@@ -334,24 +334,24 @@ def likeliest_scene(grounded: Grounded, found: Detections, which: int = 0) -> Sc
         ObjectPlace(
             bbox=(box[0], box[1], box[2], box[3]),
             score=min(1.0, max(0.0, score)),
-            mask=None if found.masks is None else found.masks[i],
+            mask=None if detections.masks is None else detections.masks[i],
         )
-        for i, (box, score) in enumerate(zip(found.boxes.tolist(), found.scores.tolist(), strict=True))
+        for i, (box, score) in enumerate(zip(detections.boxes.tolist(), detections.scores.tolist(), strict=True))
     ]
     rows = [[column[i] for column in values] for i in range(n)]
-    return Scene(domain, rows, places, _relationships(grounded, which, n), image=found.image)
+    return Scene(domain, rows, places, _relationships(grounded, which, n), image=detections.image)
 
 
 def _relationships(grounded: Grounded, which: int, n: int) -> dict[str, list[list[int]]]:
-    domain, told = grounded.domain, grounded.relations[which, :, :n, :n].cpu()
+    domain, degrees_of = grounded.domain, grounded.relations[which, :, :n, :n].cpu()
     even = 0.0 if grounded.nothing < 0 else 0.5
-    found: dict[str, list[list[int]]] = {}
+    rows: dict[str, list[list[int]]] = {}
     for number, name in enumerate(domain.relations):
         inverse = domain.inverse(name)
-        degrees = told[number] - even
+        degrees = degrees_of[number] - even
         if inverse is not None:
-            if inverse in found:
+            if inverse in rows:
                 continue  # read off the other one
-            degrees = degrees + (told[domain.relation_index[inverse]] - even).T
-        found[name] = [[j for j in range(n) if j != i and degrees[i, j] > 0] for i in range(n)]
-    return found
+            degrees = degrees + (degrees_of[domain.relation_index[inverse]] - even).T
+        rows[name] = [[j for j in range(n) if j != i and degrees[i, j] > 0] for i in range(n)]
+    return rows

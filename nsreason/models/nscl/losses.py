@@ -45,9 +45,9 @@ def answer_losses(answers: SoftAnswers, targets: Tensor) -> Tensor:
     losses = targets.new_zeros(len(targets))
     for part in answers.parts:
         target = targets.index_select(0, part.questions)
-        told = target.isfinite() & ~answers.unanswered.index_select(0, part.questions)
+        scored = target.isfinite() & ~answers.unanswered.index_select(0, part.questions)
         loss = _loss(part, target.nan_to_num(), isinstance(answers.algebra, Logit))
-        losses = losses.index_add(0, part.questions, torch.where(told, loss, MISMATCH).to(losses.dtype))
+        losses = losses.index_add(0, part.questions, torch.where(scored, loss, MISMATCH).to(losses.dtype))
     return losses
 
 
@@ -71,10 +71,10 @@ def right_answers(answers: SoftAnswers, targets: Tensor) -> Tensor:
     right = torch.zeros(len(targets), dtype=torch.bool, device=targets.device)
     for part in answers.parts:
         if part.kind is NUMBER:
-            told = part.values.float().round()
+            decoded = part.values.float().round()
         elif part.kind is TRUTH:
-            told = (part.values > answers.algebra.even).float()
+            decoded = (part.values > answers.algebra.even).float()
         else:
-            told = part.likeliest(answers.schedule.domain).float()
-        right[part.questions] = told == targets.index_select(0, part.questions)
+            decoded = part.likeliest(answers.schedule.domain).float()
+        right[part.questions] = decoded == targets.index_select(0, part.questions)
     return right & ~answers.unanswered

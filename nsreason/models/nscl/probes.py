@@ -90,7 +90,7 @@ class Probes:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
-        told = {
+        shares = {
             name: dict(getattr(self, name))
             for name in ("classification", "concepts", "counts", "relations", "alike", "confusion")
         }
@@ -100,7 +100,7 @@ class Probes:
         return {
             "scenes": self.scenes,
             "objects": self.objects,
-            **told,
+            **shares,
             "count_probes": {"all": self.count, **by_attribute},
             "calibration": {"error": c.error, "brier": c.brier, "bins": bins},
         }
@@ -119,8 +119,8 @@ class Probes:
             cells = self.classification[a], self.counts_of(a), self.alike[a]
             table.add_row(a, *map(_percent, cells), f"{worst} {_percent(self.counts[worst])}")
         if self.relations:
-            told = ", ".join(f"{r} {_percent(v)}" for r, v in self.relations.items())
-            table.caption = f"relations: {told}"
+            listed = ", ".join(f"{r} {_percent(v)}" for r, v in self.relations.items())
+            table.caption = f"relations: {listed}"
         error, brier = self.calibration.error, self.calibration.brier
         note = f"all counts {_percent(self.count)}; calibration error {error:.4f}, Brier score {brier:.4f}"
         return Group(table, note)
@@ -148,15 +148,17 @@ def probe(grounded: Grounded, scenes: Sequence[Scene]) -> Probes:
     there = seen.present
     pairs = (there[:, :, None] & there[:, None, :] & ~torch.eye(seen.n, dtype=torch.bool)).unsqueeze(1)
 
-    def agree(told: Tensor, right: Tensor, where: Tensor) -> list[float]:
+    def agree(degrees: Tensor, truths: Tensor, where: Tensor) -> list[float]:
         """(S, X, ...) degrees against truths: the share of right ones for each X."""
-        held = (told > (0.0 if logits else 0.5)) == (right > 0.5)
-        where = where.expand_as(held)
-        sums = (held & where).transpose(0, 1).flatten(1).sum(1) / where.transpose(0, 1).flatten(1).sum(1).clamp_min(1)
+        correct = (degrees > (0.0 if logits else 0.5)) == (truths > 0.5)
+        where = where.expand_as(correct)
+        sums = (correct & where).transpose(0, 1).flatten(1).sum(1) / where.transpose(0, 1).flatten(1).sum(1).clamp_min(
+            1
+        )
         return [float(x) for x in sums]
 
-    held = seen.concepts > (0.0 if logits else 0.5)
-    counted = (held & there[:, None]).sum(-1) == (truth.concepts > 0.5).sum(-1)  # (S, C)
+    predicted = seen.concepts > (0.0 if logits else 0.5)
+    counted = (predicted & there[:, None]).sum(-1) == (truth.concepts > 0.5).sum(-1)  # (S, C)
     confusion = _confusion(seen, truth)
     sure = seen.concepts.sigmoid() if logits else seen.concepts
     chosen = there[:, None].expand_as(sure)
@@ -176,15 +178,18 @@ def probe(grounded: Grounded, scenes: Sequence[Scene]) -> Probes:
 
 def _confusion(seen: Grounded, truth: Grounded) -> dict[str, list[list[int]]]:
     """Per attribute: objects by their value (rows) and the likeliest of its values (columns)."""
-    domain, found = seen.domain, {}
+    domain = seen.domain
+    tables: dict[str, list[list[int]]] = {}
     for number, attribute in enumerate(domain.attributes):
         first = domain.concept_index[domain.values(attribute)[0]]
         size = len(domain.values(attribute))
-        told = seen.words[:, number, :, first : first + size].argmax(-1)[seen.present]
-        right = truth.words[:, number, :, first : first + size].argmax(-1)[seen.present]
-        cells: list[list[int]] = torch.bincount(right * size + told, minlength=size * size).view(size, size).tolist()
-        found[attribute] = cells
-    return found
+        predicted = seen.words[:, number, :, first : first + size].argmax(-1)[seen.present]
+        actual = truth.words[:, number, :, first : first + size].argmax(-1)[seen.present]
+        cells: list[list[int]] = (
+            torch.bincount(actual * size + predicted, minlength=size * size).view(size, size).tolist()
+        )
+        tables[attribute] = cells
+    return tables
 
 
 def _diagonal(cells: list[list[int]]) -> float:
@@ -206,6 +211,6 @@ def calibrate(degrees: Tensor, truths: Tensor, bins: int = BINS) -> Calibration:
     degree = torch.bincount(place, degrees, minlength=bins) / count.clamp_min(1)
     true = torch.bincount(place, truths, minlength=bins) / count.clamp_min(1)
     error = float((count * (degree - true).abs()).sum() / len(degrees))
-    told = zip(count.tolist(), degree.tolist(), true.tolist(), strict=True)
-    kept = tuple(Bin(i / bins, (i + 1) / bins, n, d, t) for i, (n, d, t) in enumerate(told) if n)
+    rows = zip(count.tolist(), degree.tolist(), true.tolist(), strict=True)
+    kept = tuple(Bin(i / bins, (i + 1) / bins, n, d, t) for i, (n, d, t) in enumerate(rows) if n)
     return Calibration(error, float(((degrees - truths) ** 2).mean()), kept)

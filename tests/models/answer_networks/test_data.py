@@ -36,10 +36,10 @@ def queries(tmp_path: Path) -> list[Query]:
 
 
 def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Query]) -> None:
-    good, bad = visible(queries, CONFIG, looks=True)
+    good, bad = visible(queries, CONFIG, uses_inputs=True)
     assert [q.index for q in good] == [0, 1, 2, 3] and len(bad) == 5
     assert "2.png" in str(bad[0]) and "gone.png" in str(bad[2]) and str(bad[4]) == "question 8 has no image"
-    good, bad = visible(queries, CONFIG, looks=False)
+    good, bad = visible(queries, CONFIG, uses_inputs=False)
     assert [q.index for q in good] == list(range(8)) and len(bad) == 1
 
 

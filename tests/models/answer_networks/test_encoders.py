@@ -19,7 +19,7 @@ from nsreason.models.answer_networks.encoders import (
     SentenceEncoder,
     last_states,
 )
-from nsreason.models.answer_networks.vocabulary import Words, tokens
+from nsreason.models.answer_networks.vocabulary import WordVocabulary, tokens
 
 TEXTS = ["Is the red cube left of the sphere?", "How many things are red; or blue?", "Mary's ball."]
 
@@ -29,7 +29,7 @@ def test_tokens_are_words_and_punctuation_marks() -> None:
 
 
 def test_words_are_numbered_and_unknown_ones_are_told_from_padding() -> None:
-    words = Words.of(TEXTS)
+    words = WordVocabulary.of(TEXTS)
     assert len(words) == 2 + len(words.words) and sorted(words.words) == list(words.words)
     numbers = words.encode("is the green cube")
     assert numbers[2] == 1 and 0 not in numbers
@@ -37,13 +37,13 @@ def test_words_are_numbered_and_unknown_ones_are_told_from_padding() -> None:
     batch = words.batch(["red", "", "is red"])
     assert batch.shape == (3, 2) and batch[1].tolist() == [0, 0] and batch[0, 1] == 0
     assert words.batch([]).shape == (0, 1)
-    assert Words.of(["a a b"], least=2).words == ("a",)
+    assert WordVocabulary.of(["a a b"], least=2).words == ("a",)
     with pytest.raises(DataError, match="'a' twice"):
-        Words(("a", "b", "a"))
+        WordVocabulary(("a", "b", "a"))
 
 
 def test_stories_keep_their_last_sentences() -> None:
-    words = Words.of(["one two three"])
+    words = WordVocabulary.of(["one two three"])
     batch = words.stories([["one", "two", "three one"], ["two"], []], last=2)
     one, two, three = words.encode("one two three")
     assert batch.tolist() == [[[two, 0], [three, one]], [[two, 0], [0, 0]], [[0, 0], [0, 0]]]

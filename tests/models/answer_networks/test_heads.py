@@ -8,19 +8,25 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from nsreason.errors import DataError, RecipeError
-from nsreason.models.answer_networks.heads import Averaged, Blind, Flat, QuestionTypeMode, StackedAttention
+from nsreason.models.answer_networks.heads import (
+    ConcatenationHead,
+    MeanPoolingHead,
+    QuestionHead,
+    QuestionTypeHead,
+    StackedAttentionHead,
+)
 from nsreason.models.answer_networks.mlp import matched_width, parameters, perceptron, perceptron_parameters
 from nsreason.models.answer_networks.relation_network import RelationNetwork, RelationNetworkConfig
 
 
 def test_the_most_frequent_answer_of_a_type() -> None:
-    mode = QuestionTypeMode(types=4, classes=3)
+    mode = QuestionTypeHead(types=4, classes=3)
     mode.observe(torch.tensor([0, 0, 0, 1]), torch.tensor([2, 2, 1, 1]))
     mode.observe(torch.tensor([2, 2, 1]), torch.tensor([1, 0, 1]))
     logits = mode(torch.tensor([0, 1, 2, 3]))
     assert logits.argmax(1).tolist() == [2, 1, 0, 1]  # a tie goes to the first, an unseen type to the mode of all
     assert logits[0].exp().tolist() == pytest.approx([0, 1 / 3, 2 / 3])
-    again = QuestionTypeMode(types=4, classes=3)
+    again = QuestionTypeHead(types=4, classes=3)
     again.load_state_dict(mode.state_dict())
     assert torch.equal(again(torch.tensor([0])), logits[:1]) and logits.isfinite().all()
 
@@ -47,14 +53,14 @@ def test_the_perceptron_of_the_papers_physics_is_as_large_as_its_relation_networ
     relation = RelationNetworkConfig(33, 0, 100, g=(1000, 1000, 1000, 500), f=(500, 100), dropout=0.0)
     target = parameters(RelationNetwork(relation))
     width = matched_width(target, into=10 * relation.objects, out=relation.classes, layers=4)
-    flat = Flat(10, relation.objects, 0, [width] * 4, relation.classes)
+    flat = ConcatenationHead(10, relation.objects, 0, [width] * 4, relation.classes)
     assert parameters(flat) == pytest.approx(target, rel=0.01)
 
 
 def test_cnn_and_mlp_has_the_layers_of_g_and_f_and_more_parameters() -> None:
     """As the paper notes of its own."""
     relation = RelationNetworkConfig(26, 11, 10, g=(128, 128, 128), f=(128, 64), dropout=0.0)
-    flat = Flat.instead_of(relation, 25)
+    flat = ConcatenationHead.instead_of(relation, 25)
     widths = [layer.out_features for layer in flat.answer if isinstance(layer, nn.Linear)]
     assert widths == [128, 128, 128, 128, 64, 10]
     assert parameters(flat) > parameters(RelationNetwork(relation))
@@ -63,19 +69,19 @@ def test_cnn_and_mlp_has_the_layers_of_g_and_f_and_more_parameters() -> None:
         flat(torch.rand(2, 16, 26), torch.rand(2, 11))
 
 
-def answerers() -> dict[str, nn.Module]:
+def heads() -> dict[str, nn.Module]:
     torch.manual_seed(0)
     return {
-        "blind": Blind(6, (8,), 3),
-        "averaged": Averaged(5, 6, (8,), 3),
-        "flat": Flat(4, 5, 6, (8,), 3),
-        "stacked": StackedAttention(5, 6, 3, units=7),
+        "blind": QuestionHead(6, (8,), 3),
+        "averaged": MeanPoolingHead(5, 6, (8,), 3),
+        "flat": ConcatenationHead(4, 5, 6, (8,), 3),
+        "stacked": StackedAttentionHead(5, 6, 3, units=7),
     }
 
 
-@pytest.mark.parametrize("name", answerers())
-def test_every_answerer_learns_from_the_question_and_not_from_padding(name: str) -> None:
-    network = answerers()[name]
+@pytest.mark.parametrize("name", heads())
+def test_every_head_learns_from_the_question_and_not_from_padding(name: str) -> None:
+    network = heads()[name]
     objects, condition = torch.randn(2, 4, 5), torch.randn(2, 6)
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
     logits = network(objects, condition, mask)
@@ -91,7 +97,7 @@ def test_every_answerer_learns_from_the_question_and_not_from_padding(name: str)
 
 
 def test_answerers_ask_for_what_they_need() -> None:
-    network = answerers()
+    network = heads()
     with pytest.raises(DataError, match="no condition"):
         network["blind"](None)
     with pytest.raises(DataError, match="no objects"):
@@ -100,11 +106,11 @@ def test_answerers_ask_for_what_they_need() -> None:
 
 
 def test_stacked_attention_is_the_papers_formula() -> None:
-    network = answerers()["stacked"]
-    assert isinstance(network, StackedAttention)
+    network = heads()["stacked"]
+    assert isinstance(network, StackedAttentionHead)
     objects, condition = torch.randn(2, 4, 5), torch.randn(2, 6)
     asked, looks = network.attention(objects, condition)
-    seen, u = torch.tanh(objects @ network.see.weight.T + network.see.bias), condition
+    seen, u = torch.tanh(objects @ network.project.weight.T + network.project.bias), condition
     for k in range(2):
         of_cells, of_question, weigh = network.of_cells[k], network.of_question[k], network.weigh[k]
         hidden = torch.tanh(seen @ of_cells.weight.T + (u @ of_question.weight.T + of_question.bias)[:, None])
@@ -130,7 +136,7 @@ def test_a_relation_network_learns_a_relation_that_a_perceptron_of_its_size_does
     relation = RelationNetwork(RelationNetworkConfig(4, 0, 2, g=(64, 64), f=(64,), dropout=0.0))
     width = matched_width(parameters(relation), into=20, out=2, layers=2, within=0.02)
     reached = []
-    for network in (relation, Flat(5, 4, 0, (width, width), 2)):
+    for network in (relation, ConcatenationHead(5, 4, 0, (width, width), 2)):
         optimizer = torch.optim.Adam(network.parameters(), 5e-3)
         for _ in range(250):
             objects, answers = farthest_two_alike(128, draw)

@@ -98,8 +98,8 @@ def test_an_unknown_type_gets_the_mode_of_all() -> None:
 @pytest.mark.parametrize("kind", ["rows", "image", "sentences", "links"])
 def test_the_perceptron_is_as_large_as_the_relation_network(kind: str) -> None:
     rival, own = made("mlp", kind), made("relation-network", kind)
-    assert parameters(rival.answerer) == pytest.approx(parameters(own.answerer), rel=0.05)
-    hidden = [layer.out_features for layer in rival.answerer.modules() if isinstance(layer, nn.Linear)][:-1]
+    assert parameters(rival.head) == pytest.approx(parameters(own.head), rel=0.05)
+    hidden = [layer.out_features for layer in rival.head.modules() if isinstance(layer, nn.Linear)][:-1]
     assert len(hidden) == 3 and len(set(hidden)) == 1  # as many layers as g and f together
 
 
@@ -111,7 +111,7 @@ def test_it_is_so_in_the_papers_sizes(name: str) -> None:
         config, relation=replace(config.relation, condition=11, **sizes), places=10, types=("a",), answers=("b",)
     )
     with torch.device("meta"):
-        rival, own = MlpModel(replace(config, input="rows")).answerer, RelationNetwork(config.relation)
+        rival, own = MlpModel(replace(config, input="rows")).head, RelationNetwork(config.relation)
     assert parameters(rival) == pytest.approx(parameters(own), rel=0.05)
 
 
@@ -174,8 +174,8 @@ def test_counting_is_done_in_one_pass_and_whatever_the_batches(tmp_path: Path) -
     expected = torch.zeros(4, 3, dtype=torch.int64)
     for q in data:
         expected[model.config.types.index(q.type), model.config.answers.index(q.answer)] += 1
-    assert torch.equal(model.answerer.counts, expected)
-    assert torch.equal(load_model(tmp_path / "last.safetensors").answerer.counts, expected)
+    assert torch.equal(model.head.counts, expected)
+    assert torch.equal(load_model(tmp_path / "last.safetensors").head.counts, expected)
     assert model.nothing.item() == 0
 
 

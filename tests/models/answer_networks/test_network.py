@@ -71,11 +71,11 @@ def test_what_a_network_cannot_be_settled_by() -> None:
         config_from_data(TINY, [])
     with pytest.raises(DataError, match="no query has an answer"):
         config_from_data(TINY, [query(None)])
-    with pytest.raises(DataError, match="question 7 has no 'rows' to look at; it has scene"):
+    with pytest.raises(DataError, match="question 7 has no 'rows'; it has scene"):
         config_from_data(TINY, [query(scene=None)])
-    with pytest.raises(DataError, match="has no 'bits' to look at; it has rows"):
+    with pytest.raises(DataError, match="has no 'bits'; it has rows"):
         config_from_data(replace(TINY, asks="bits"), [query()])
-    with pytest.raises(RecipeError, match=r"give `settled\(config, queries\)`"):
+    with pytest.raises(RecipeError, match=r"give `config_from_data\(config, queries\)`"):
         RelationNetworkModel(TINY)
     with pytest.raises(RecipeError, match=r"rotate: 0\.1, translate: 1\.5"):
         AnswerNetworkConfig(rotate=0.1, translate=1.5)
@@ -144,7 +144,7 @@ def test_queries_that_a_network_cannot_look_at() -> None:
     model = made()
     with pytest.raises(DataError, match="at least one question"):
         model.collate([])
-    with pytest.raises(DataError, match="question 7 has no 'rows' to look at; it has image"):
+    with pytest.raises(DataError, match="question 7 has no 'rows'; it has image"):
         model.collate([query(), query(image=None)])
     with pytest.raises(DataError, match=r"question 7: 'rows' of shape \(3, 4\); the network was made for 5 features"):
         model.collate([query(), query(rows=np.zeros((3, 4)))])
@@ -243,8 +243,8 @@ def test_unordered_pairs_are_half_of_them() -> None:
     model = made("links", pairs="unordered").eval()
     batch = model.collate(queries("links", 3))
     assert batch.inputs is not None
-    expected = model.answerer(batch.inputs, None, None, pairs=unordered(4, torch.device("cpu")))
-    assert torch.equal(model(batch), expected) and not torch.allclose(expected, model.answerer(batch.inputs))
+    expected = model.head(batch.inputs, None, None, pairs=unordered(4, torch.device("cpu")))
+    assert torch.equal(model(batch), expected) and not torch.allclose(expected, model.head(batch.inputs))
 
 
 # --- pictures that are moved ---------------------------------------------------------------------------------------
@@ -255,15 +255,15 @@ def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
     pictures = model.collate(queries("image", 6)).inputs
     assert pictures is not None
     torch.manual_seed(3)
-    moved = model._moved(pictures)
+    moved = model._augmented_images(pictures)
     torch.manual_seed(3)
-    again = model._moved(pictures)
-    other = model._moved(pictures)
+    again = model._augmented_images(pictures)
+    other = model._augmented_images(pictures)
     assert moved.shape == pictures.shape and moved.min() >= 0 and moved.max() <= 1
     assert torch.equal(moved, again) and not torch.equal(moved, other)
     assert not torch.allclose(moved, pictures / 255, atol=0.1)
-    assert model.eval()._moved(pictures) is pictures
-    assert made("image")._moved(pictures) is pictures  # nothing to be done, and no random number drawn
+    assert model.eval()._augmented_images(pictures) is pictures
+    assert made("image")._augmented_images(pictures) is pictures  # nothing to be done, and no random number drawn
 
 
 def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
@@ -273,7 +273,7 @@ def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
     dot = torch.zeros(1, 3, 65, 65, dtype=torch.uint8)
     dot[:, :, 32, 32] = 255
     torch.manual_seed(0)
-    moved = model._moved(dot.expand(400, -1, -1, -1))[:, 0]
+    moved = model._augmented_images(dot.expand(400, -1, -1, -1))[:, 0]
     weight = moved.sum((1, 2))
     assert weight.allclose(torch.ones(400), atol=1e-3)
     along = torch.arange(65.0) - 32
@@ -282,7 +282,7 @@ def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
         assert 0.9 * 65 / 4 < away.max() <= 65 / 4 + 1e-3
     model.config = replace(model.config, translate=0.0, rotate=math.pi / 8)
     dot.zero_()[:, :, 32, 56] = 255  # 24 to the right of the middle
-    moved = model._moved(dot.expand(400, -1, -1, -1))[:, 0]
+    moved = model._augmented_images(dot.expand(400, -1, -1, -1))[:, 0]
     heights, widths = (moved.sum(2) * along).sum(1), (moved.sum(1) * along).sum(1)
     angles = torch.atan2(heights, widths)
     assert 0.9 * math.pi / 8 < angles.abs().max() < math.pi / 8 + 0.02 and angles.min() < 0 < angles.max()
