@@ -34,7 +34,9 @@ RENAMED_FIELDS: dict[str, dict[str, str]] = dict.fromkeys(NETWORKS, _NETWORK_FIE
 """Model -> dotted names of its settings, former to present."""
 RENAMED_VALUES: dict[str, dict[str, dict[Any, Any]]] = {name: {"input": {"picture": "image"}} for name in NETWORKS}
 """Model -> setting, by its present name -> former to present value."""
-RENAMED_TENSORS: dict[str, dict[str, str]] = {}
+RENAMED_TENSORS: dict[str, dict[str, str]] = {
+    name: {"answerer.see.": "head.project.", "answerer.": "head."} for name in NETWORKS
+}
 """Model -> beginnings of names of parameters and buffers, former to present."""
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.convert_checkpoint import main, renamed_config
+from benchmarks.convert_checkpoint import main, renamed_config, renamed_tensor
 from nsreason.models.answer_networks.models import MlpModel
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint
 from nsreason.training.optimizer_state import load_optimizer
@@ -73,6 +73,12 @@ def test_what_is_damaged_is_refused(
     assert main([str(former), str(tmp_path / "x.safetensors")]) == 2
     assert message in capsys.readouterr().err
     assert main([str(tmp_path / "absent.json"), str(tmp_path / "x.safetensors")]) == 2
+
+
+def test_the_heads_of_answer_networks_have_present_names() -> None:
+    assert renamed_tensor("cnn-lstm-sa", "model/answerer.see.weight") == "model/head.project.weight"
+    assert renamed_tensor("mlp", "optimizer/answerer.answer.0.bias") == "optimizer/head.answer.0.bias"
+    assert renamed_tensor("detector", "model/answerer.bias") == "model/answerer.bias"
 
 
 def test_settings_of_other_models_stay() -> None:
