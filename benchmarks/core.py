@@ -20,7 +20,7 @@ from nsreason.data.questions import QuestionRecord, read_questions
 from nsreason.data.scenes import load_scenes
 from nsreason.dsl.domain import load_domain
 from nsreason.executors import SceneBatch, execute, execute_batch, spell
-from nsreason.language.question_parser import QuestionParser
+from nsreason.language.question_parser import GrammarParser
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def measure_all(data: Path, *, seconds: float, large: bool) -> Iterator[Row]:
 
 def parsing(domain: object, questions: list[str], seconds: float) -> Iterator[Row]:
     """Question text to program. There is no memo to empty: every question is parsed afresh."""
-    parser = QuestionParser(load_domain("clevr"))
+    parser = GrammarParser(load_domain("clevr"))
     times: list[float] = []
 
     def run() -> None:

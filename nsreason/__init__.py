@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluator import evaluate
     from .executors import Answer, execute, execute_batch, trace
     from .language.describe import describe
+    from .language.parsers import QuestionParser
     from .language.question_parser import parse_question, readings
     from .programs.canonical import canonical, equivalent
     from .programs.program import Call, Program
@@ -74,22 +75,26 @@ if not (_Path(__file__).parent / "executors").is_dir() and _links.is_dir():
     __path__.append(str(_links))
 
 
-def ask(question: str, scene: Scene) -> Answer:
-    """The answer of an English question on a scene.
+def ask(question: str, scene: Scene, parser: str | QuestionParser = "grammar") -> Answer:
+    """Answer an English question on a scene.
+
+    Args:
+        parser: a question parser, or the name of one: see `nsreason.language.parsers`.
 
     Returns:
         bool for yes and no, int for a number, str for a word, a tuple of indices for a set of objects.
 
     Raises:
-        QuestionError: the question is outside the grammar.
+        QuestionError: the question is not understood.
+        RecipeError: there is no such parser.
         DomainError: the scene's domain has no question grammar.
         NotUnique: the question speaks of 'the' thing where the scene has none or several.
         SceneError: the scene does not know a relation that the question asks for.
     """
     from .executors import execute
-    from .language.question_parser import parse_question
+    from .language.parsers import parser_of
 
-    return execute(parse_question(question, scene.domain), scene)
+    return execute(parser_of(parser, scene.domain).parse(question), scene)
 
 
 __getattr__ = _lazy_names(

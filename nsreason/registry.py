@@ -36,6 +36,10 @@ TASKS: dict[str, str] = {
     "springs": "nsreason.tasks.springs:Springs",
 }
 
+PARSERS: dict[str, str] = {
+    "grammar": "nsreason.language.question_parser:GrammarParser",
+}
+
 REASONERS: dict[str, str] = {
     "cnn-lstm": "nsreason.reasoners.networks:Network",
     "cnn-lstm-sa": "nsreason.reasoners.networks:Network",

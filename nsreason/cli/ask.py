@@ -10,7 +10,7 @@ import typer
 from . import answers, checks, image_inputs, inputs, options, output
 
 if TYPE_CHECKING:
-    from ..language.question_parser import QuestionParser
+    from ..language.question_parser import GrammarParser
 
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
@@ -118,7 +118,7 @@ def ask(
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
 
 
-def _no_question(lines: Iterable[inputs.Line], parser: QuestionParser) -> bool:
+def _no_question(lines: Iterable[inputs.Line], parser: GrammarParser) -> bool:
     """Whether none of the questions of the command line can be read, so that nothing needs to be loaded to answer."""
     from ..errors import NsreasonError
 
@@ -133,7 +133,7 @@ def _no_question(lines: Iterable[inputs.Line], parser: QuestionParser) -> bool:
     return True
 
 
-def _unread(parser: QuestionParser, question: str) -> inputs.Outcome:
+def _unread(parser: GrammarParser, question: str) -> inputs.Outcome:
     """Raise what is wrong with a question."""
     return inputs.Outcome(str(parser.parse(question)), {})
 

@@ -144,6 +144,14 @@ Domain = Annotated[
         autocompletion=complete_domain,
     ),
 ]
+ParserName = Annotated[
+    str,
+    typer.Option(
+        "--parser",
+        metavar="NAME",
+        help="What reads the questions: [bold]grammar[/bold], or a parser of your own, as [bold]module:Class[/bold].",
+    ),
+]
 AsJson = Annotated[bool, flag("--json", says="Print JSON: one object, or one a line for several inputs.")]
 Program = Annotated[
     str,

@@ -24,6 +24,7 @@ def parse(
         typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
     ] = None,
     domain: options.Domain = "clevr",
+    parser: options.ParserName = "grammar",
     to: Annotated[
         str,
         typer.Option(
@@ -54,6 +55,7 @@ def parse(
     return parsing.parse_questions(
         question or [],
         domain=domain,
+        parser=parser,
         to=to,
         tree=tree,
         dot=dot,

@@ -18,7 +18,8 @@ FLAGS = {
     "--all-parses": "all_parses",
     "--json": "as_json",
 }
-VALUES = {"--domain": "domain", "--to": "to"}
+VALUES = {"--domain": "domain", "--parser": "parser", "--to": "to"}
+MOST_PARSES = 256  # programs of one question that --all-parses writes
 
 
 def plain(arguments: Sequence[str]) -> tuple[list[str], dict[str, bool | str]] | None:
@@ -45,6 +46,7 @@ def parse_questions(
     questions: Sequence[str],
     *,
     domain: str = "clevr",
+    parser: str = "grammar",
     to: str = "nested",
     tree: bool = False,
     dot: bool = False,
@@ -57,23 +59,23 @@ def parse_questions(
     Raises:
         UsageError: options that do not go together.
         DomainError: no such domain, or it has no question grammar.
+        RecipeError: no such parser.
         ConversionError: no such dialect.
         DataError: there is no question.
     """
-    from ..dsl.domain import load_domain
-    from ..language.question_parser import question_parser
+    from ..language.parsers import parser_of
 
     if (to != "nested") + tree + dot > 1:
         raise output.UsageError("choose one of --to, --tree and --dot")
     form = formats.Form(to, "tree" if tree else "dot" if dot else "program", canonical=canonical)
-    parser = question_parser(load_domain(domain))
+    reads = parser_of(parser, domain)
     lines = inputs.question_lines(questions)
     headed = (tree or dot or all_parses) and not (isinstance(lines, list) and len(lines) == 1)
 
     def run(text: str) -> inputs.Outcome:
-        programs = parser.readings(text) if all_parses else [parser.parse(text)]
+        programs = [p for p, _ in reads.candidates(text, MOST_PARSES)] if all_parses else [reads.parse(text)]
         written = [form.write(p) for p in programs]
-        record: dict[str, object] = {"question": text, "domain": parser.domain.name}
+        record: dict[str, object] = {"question": text, "domain": reads.domain.name}
         record |= {"kind": programs[0].kind.name, form.key: form.data(written[0])}
         if all_parses:
             record["readings"] = [form.data(w) for w in written]

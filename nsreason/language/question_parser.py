@@ -5,6 +5,8 @@
 The grammar is `grammars/clevr_questions.lark`; its words for values and relations are the domain's. One question costs
 about a tenth of a millisecond. What the phrases mean stands in nsreason.language.
 
+`GrammarParser` is the grammar as a `QuestionParser` (nsreason.language.parsers), beside which learnt ones may stand.
+
 Ambiguity. A clause belongs to the nearest noun before it: in 'the cube left of the ball behind the cone', the ball is
 behind the cone. Where that does not make a whole question, or one that makes no sense ('things besides the ball that
 are red'), the last choice is changed first. `readings` lists every reading, the chosen one first.
@@ -15,8 +17,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ..dsl.domain import Domain, load_domain
 from ..errors import DomainError, Hints, QuestionError
@@ -34,8 +38,8 @@ MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at
 SHOWN = 40  # characters of a wrong word
 
 
-class QuestionParser:
-    """The question grammar of one domain."""
+class GrammarParser:
+    """The question grammar of one domain: a `QuestionParser`."""
 
     def __init__(self, domain: Domain) -> None:
         """Raises DomainError when the domain names no question grammar or its words clash."""
@@ -63,12 +67,12 @@ class QuestionParser:
             raise refused.error from None
         except QuestionError as error:
             try:
-                found = next(self._composed(text, items), None)
+                other = next(self._composed(text, items), None)
             except Unsayable as refused:
                 raise refused.error from None
-            if found is None:
+            if other is None:
                 raise error from None
-            return found
+            return other
 
     def readings(self, text: str) -> list[Program]:
         """Every reading of a question, the chosen one first; equivalent ones once.
@@ -81,6 +85,26 @@ class QuestionParser:
         for program in self._composed(text, self._read(text)):
             distinct.setdefault(canonical(program), program)
         return list(distinct.values())
+
+    def candidates(self, text: str, most: int) -> list[tuple[Program, float]]:
+        """The first readings of a question with their log-probabilities; see `QuestionParser.candidates`.
+
+        A grammar counts nothing, so the weights say its order only: each reading has half the weight of the one before
+        it. They are divided by the weight of all readings: the only reading of a question has probability 1, and two
+        have 2/3 and 1/3.
+
+        Raises:
+            QuestionError: there is none.
+            ValueError: `most` is less than 1.
+        """
+        if most < 1:
+            raise ValueError(f"at least 1 candidate, got {most}")
+        programs = self.readings(text)
+        total = 2.0 - 2.0 ** (1 - len(programs))  # 1 + 1/2 + 1/4 + ..
+        return [(p, -i * math.log(2.0) - math.log(total)) for i, p in enumerate(programs[:most])]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return question_parser, (self.domain,)  # its table is built anew, once in a process
 
     def _composed(self, text: str, items: list[Item]) -> Iterator[Program]:
         """The programs of all walks that mean something; where none does, of those that do when slips are forgiven.
@@ -147,9 +171,9 @@ class QuestionParser:
 
 
 @functools.lru_cache(maxsize=32)
-def question_parser(domain: Domain) -> QuestionParser:
-    """The parser of a domain, made once."""
-    return QuestionParser(domain)
+def question_parser(domain: Domain) -> GrammarParser:
+    """The parser of a domain, built once."""
+    return GrammarParser(domain)
 
 
 def parse_question(text: str, domain: Domain | str = "clevr") -> Program:

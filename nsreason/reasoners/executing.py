@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DataError, NsreasonError
+from ..language.parsers import QuestionParser, program_source
 from ..queries.query import Query, Reply
 
 if TYPE_CHECKING:
@@ -28,33 +29,41 @@ class SceneBuilder(Protocol):
         """A scene for each query, the same object for queries about one thing; or the error that says why none."""
 
 
-def program_of(query: Query, programs: Literal["given", "parsed"], domain: Domain | str) -> Program:
-    """The program of a query: the one `given` with it, or that `parsed` from its text.
+def program_of(query: Query, programs: str | QuestionParser, domain: Domain | str) -> Program:
+    """Return the program of a query.
+
+    Args:
+        query: the question.
+        programs: `given`, for the one that comes with the query; a parser, or the name of one (`parsed` is the
+            domain's grammar).
+        domain: what the parser is built for, where a name is given.
 
     Raises:
-        DataError: there is none, or no text. QuestionError: the text is not understood.
+        DataError: there is no program, or no text.
+        QuestionError: the text is not understood.
+        RecipeError: there is no such parser.
     """
-    if programs == "given":
+    source = program_source(programs, domain)
+    if isinstance(source, str):
         if query.program is None:
             raise DataError(f"question {query.index} comes without a program; parse its text instead")
         return query.program
     if query.text is None:
         raise DataError(f"question {query.index} has no text to parse")
-    from ..language.question_parser import parse_question
-
-    return parse_question(query.text, domain)
+    return source.parse(query.text)
 
 
 @dataclass(frozen=True)
 class Executing:
     """Exact execution of programs on the scenes that a builder makes.
 
-    programs: `given` with the query, or `parsed` from its text. A program that has no exact answer (`unique` of no
-        object) gets that of the lenient rule, with the error beside it.
+    programs: `given` with the query, `parsed` from its text by the grammar, or by another parser: the parser, or its
+        name. A program that has no exact answer (`unique` of no object) gets that of the lenient rule, with the error
+        beside it.
     """
 
     builder: SceneBuilder
-    programs: Literal["given", "parsed"] = "given"
+    programs: str | QuestionParser = "given"
     domain: Domain | str = "clevr"
 
     @property

@@ -106,6 +106,15 @@ def test_parse_canonical_is_alike_for_what_means_the_same() -> None:
     assert run("parse", one, "--canonical").stdout == run("parse", other, "--canonical").stdout
 
 
+def test_parse_takes_another_parser() -> None:
+    parser = ("--parser", "tests.support.toy_parser:CountingParser")
+    asked = "How many cubes would you say?"
+    assert run("parse", asked, *parser).stdout == "count(filter[cube](scene()))\n"
+    assert len(run("parse", asked, *parser, "--all-parses").stdout.splitlines()) > 1
+    wrong = run("parse", asked, "--parser", "gramar")
+    assert wrong.exit_code != 0 and "no parser 'gramar'; did you mean 'grammar'" in wrong.stderr
+
+
 def test_all_parses_lists_every_reading_the_chosen_one_first() -> None:
     question = "Is a box left of the can behind the ball?"
     expected = [str(p) for p in readings(question)]
@@ -469,6 +478,8 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
         ["nope", "--json"],
         [RED_CUBES, "--dot", "--tree"],
         ["-"],
+        ["How many cubes are there?", "--parser", "tests.support.toy_parser:CountingParser", "--all-parses"],
+        ["How many cubes are there?", "--parser", "gramar"],
     ],
 )
 def test_the_quick_way_to_parse_does_what_typer_does(args: list[str]) -> None:
