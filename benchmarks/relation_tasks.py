@@ -22,7 +22,7 @@ from typing import Any
 from nsreason.cli.compare import write_report
 from nsreason.comparison.comparer import compare
 from nsreason.comparison.results import Comparison, Run
-from nsreason.evaluation.scores import wilson
+from nsreason.queries.scores import wilson
 from nsreason.training.budget import read_budget
 
 HERE = Path(__file__).resolve().parent

@@ -29,6 +29,15 @@ MODELS: dict[str, str] = {
     "scene-parser": "nsreason.perception.scene_parser.parser:SceneParser",
 }
 
+METRICS: dict[str, str] = {
+    "accuracy": "nsreason.queries.scoring:Accuracy",
+    "joint": "nsreason.queries.scoring:Joint",
+    "l1": "nsreason.queries.scoring:L1",
+    "per-option": "nsreason.queries.scoring:PerOption",
+    "per-question": "nsreason.queries.scoring:PerQuestion",
+    "recall": "nsreason.queries.scoring:Recall",
+}
+
 TASKS: dict[str, str] = {
     "babi": "nsreason.tasks.babi:Babi",
     "clevr": "nsreason.tasks.clevr:Clevr",

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from ..evaluation.scores import Score
 from ..pages import svg_plot
 from ..pages.svg_plot import Plot, Point, Series
 from ..pages.tables import NONE, ReportTable
+from ..queries.scores import Score
 from .results import Comparison, Example
 from .statistics import Bin, Figures
 from .tables import accuracy, agreement, beside, cost, fact, is_wide, runs, varying_facts

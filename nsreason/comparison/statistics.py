@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from ..evaluation.report import TYPES
-from ..evaluation.scores import Score
+from ..queries.scores import Score
 from .results import Comparison, Example, Question, Run
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..evaluation.scores import Score
 from ..pages.tables import NONE, Heading, ReportTable, TableCell, TableRow
+from ..queries.scores import Score
 from .statistics import Figures, RunFigures
 from .wording import duration, interval, percent, questions, span, trained_on
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..evaluation.scores import Score
 from ..pages.tables import NONE
 from ..pages.templates import cut
+from ..queries.scores import Score
 from .results import Comparison, Run
 from .statistics import Bin, Figures, RunFigures
 

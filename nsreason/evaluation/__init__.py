@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ..queries.scores import Score, wilson
     from .evaluator import evaluate
     from .report import Report
-    from .scores import Score, wilson
 
 __all__ = [
     "Report",
@@ -29,7 +29,7 @@ __getattr__ = lazy_names(
     {
         ".evaluator": ("evaluate",),
         ".report": ("Report",),
-        ".scores": (
+        "..queries.scores": (
             "Score",
             "wilson",
         ),

@@ -19,8 +19,8 @@ import numpy as np
 
 from ..dsl.domain import Domain
 from ..errors import NsreasonError, SceneError
+from ..queries.scores import Score
 from ..scenes.scene import Scene
-from .scores import Score
 
 if TYPE_CHECKING:
     from rich.console import Group

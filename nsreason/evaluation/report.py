@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..data.predictions import Prediction
-from .scores import Score
+from ..queries.scores import Score
 
 if TYPE_CHECKING:
     from rich.console import Group

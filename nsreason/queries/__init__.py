@@ -1,1 +1,1 @@
-"""A question with its inputs, and how a reply is scored."""
+"""Questions with their inputs and choices, and how replies are scored."""

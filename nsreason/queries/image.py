@@ -1,7 +1,9 @@
-"""An image that is read when it is looked at, and kept at the sizes that networks look at. No torch until then."""
+"""An image that is read when it is needed, and kept at the sizes that networks take. No torch until then."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,10 @@ class QueryImage:
     """An image file, or an array of pixels.
 
     Attributes:
-        name: of the file, or what the image is to be called.
+        name: the file's name, or another name for messages and reports.
     """
 
-    __slots__ = ("_pixels", "_squares", "name", "path")
+    __slots__ = ("_key", "_pixels", "_squares", "name", "path")
 
     def __init__(self, path: str | Path | None, *, pixels: NDArray[np.uint8] | None = None, name: str = "") -> None:
         """
@@ -27,11 +29,30 @@ class QueryImage:
             pixels: (H, W, 3), instead of a file.
         """
         if (path is None) == (pixels is None):
-            raise ValueError("a picture is a file or an array of pixels")
+            raise ValueError("an image is a file or an array of pixels")
         self.path = None if path is None else Path(path)
         self.name = name or (self.path.name if self.path else "")
         self._pixels = pixels
         self._squares: dict[int, Tensor] = {}
+        self._key: Hashable = None
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal images: of a file its path, time and size when it is first asked for; of pixels a digest."""
+        if self._key is None:
+            self._key = (self.name, *self._content())
+        return self._key
+
+    def _content(self) -> tuple[Hashable, ...]:
+        if self._pixels is not None:
+            digest = hashlib.blake2b(np.ascontiguousarray(self._pixels).tobytes(), digest_size=16).digest()
+            return self._pixels.shape, digest
+        assert self.path is not None
+        try:
+            status = self.path.stat()
+        except (OSError, ValueError):  # reading it says what is wrong
+            return (str(self.path.absolute()),)
+        return str(self.path.absolute()), status.st_mtime_ns, status.st_size
 
     def tensor(self) -> Tensor:
         """(3, H, W) uint8.

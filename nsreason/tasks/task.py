@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import DataError, NsreasonError, RecipeError
 from ..queries.query import Query
+from ..queries.scoring import make_metrics
 from ..registry import TASKS, named
 
 
@@ -34,8 +35,13 @@ class TaskSplit:
         return self.valid
 
 
+DEFAULT_METRICS = ("accuracy",)
+
+
 class Task(Protocol):
-    """Settings of a data set's task; see above."""
+    """Settings of a data set's task. It may have an attribute `metrics`, names of `nsreason.registry.METRICS`, by which
+    its replies are scored; without one they are scored by accuracy.
+    """
 
     @property
     def recipes(self) -> dict[str, str]:
@@ -71,6 +77,17 @@ def make_task(name: str, settings: Mapping[str, Any] | None = None) -> Any:
         return to_dataclass(settings or {}, task_class(name), f"task.{name}")
     except ValueError as error:
         raise RecipeError(f"task.{name}: {error}") from None
+
+
+def task_metrics(task: Any) -> tuple[str, ...]:
+    """The names of a task's metrics.
+
+    Raises:
+        RecipeError: one of them is no metric.
+    """
+    names = tuple(getattr(task, "metrics", DEFAULT_METRICS))
+    make_metrics(names)
+    return names
 
 
 def cut_valid(found: list[Query], share: float, scene: str | None = None) -> tuple[list[Query], list[Query]]:

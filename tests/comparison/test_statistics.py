@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nsreason.comparison.results import Comparison, Question, Run
 from nsreason.comparison.statistics import MOST_BINS, Agreement, Figures, bins_of, figures_json
-from nsreason.evaluation.scores import Score, wilson
+from nsreason.queries.scores import Score, wilson
 from tests.support import comparisons
 
 FACTS = st.lists(st.integers(0, 60), min_size=1, max_size=300)

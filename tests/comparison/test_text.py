@@ -14,7 +14,7 @@ from nsreason.comparison.statistics import Figures
 from nsreason.comparison.tables import accuracy, cost, runs, tables
 from nsreason.comparison.text import ComparisonTable, to_markdown
 from nsreason.comparison.wording import budget, cut, duration, failures, interval, percent, words
-from nsreason.evaluation.scores import Score, wilson
+from nsreason.queries.scores import Score, wilson
 from tests.support import comparisons
 
 

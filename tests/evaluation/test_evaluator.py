@@ -18,10 +18,10 @@ from nsreason.errors import DataError, DomainError, NsreasonError
 from nsreason.evaluation import evaluator
 from nsreason.evaluation.evaluator import Unanswered, evaluate
 from nsreason.evaluation.report import Report
-from nsreason.evaluation.scores import wilson
 from nsreason.executors import execute
 from nsreason.executors.lenient import execute_leniently
 from nsreason.programs.text_reader import parse_program
+from nsreason.queries.scores import wilson
 from nsreason.scenes.scene import Scene
 
 RED = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}

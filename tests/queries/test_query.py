@@ -9,8 +9,10 @@ import pytest
 
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
+from nsreason.queries.choices import Choice
 from nsreason.queries.query import Query, digest
 
+RED, BLUE = Choice.of("red"), Choice.of("blue")
 ASKED = Query(3, "What color is it?", "red", "query", {})
 
 
@@ -28,8 +30,12 @@ def program(text: str) -> Program:
         {"answer": None},
         {"answer": "None"},
         {"type": "count"},
-        {"choices": ("red", "blue")},
-        {"choices": ("red",)},
+        {"choices": (RED, BLUE)},
+        {"choices": (RED,)},
+        {"choices": (Choice.of("red", True),)},
+        {"choices": (Choice(("red", (0,))),)},
+        {"pair": "p0"},
+        {"several": True},
         {"program": program("query[color](unique(scene()))")},
         {"program": program("query[size](unique(scene()))")},
     ],
@@ -43,12 +49,12 @@ def test_whatever_is_asked_or_expected_is_in_the_digest(changed: dict[str, Any])
 
 def test_choices_and_programs_are_told_apart_from_each_other() -> None:
     some = [
-        replace(ASKED, choices=("red", "blue")),
-        replace(ASKED, choices=("blue", "red")),
-        replace(ASKED, choices=("red, blue",)),
+        replace(ASKED, choices=(RED, BLUE)),
+        replace(ASKED, choices=(BLUE, RED)),
+        replace(ASKED, choices=(Choice.of("red, blue"),)),
         replace(ASKED, program=program("query[color](unique(scene()))")),
         replace(ASKED, program=program("query[size](unique(scene()))")),
-        replace(ASKED, program=program("query[size](unique(scene()))"), choices=("red", "blue")),
+        replace(ASKED, program=program("query[size](unique(scene()))"), choices=(RED, BLUE)),
     ]
     assert len({digest([q]) for q in some}) == len(some)
 

@@ -21,6 +21,7 @@ from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
 from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
+from nsreason.queries.choices import Choice
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoners.executing import Executing
@@ -183,7 +184,7 @@ def test_answers_are_spelled_as_the_data_spell_them(
     known = {q.answer for q in (*split.train, *split.valid, *split.test)} | {str(n) for n in range(11)}
     for query, reply in zip(queries, reasoner.answer(queries), strict=True):
         assert name in TOYS or reply.answer is None or reply.answer in known
-        assert not query.choices or reply.answer in query.choices
+        assert not query.choices or reply.answer in [c.text for c in query.choices]
 
 
 def test_the_right_answer_is_not_looked_at(reasoner: Reasoner, queries: list[Query]) -> None:
@@ -294,8 +295,8 @@ class ChoosingByReference:
         for k in range(4):
             tagged = [["he", [i], "waits", "for", [3 - i]] for i in range(4)]
             seen = {"image": picture, "objects": ("person",) * 4, "question": ["why", "is", [k]], "responses": tagged}
-            choices = tuple(" ".join(str(word) for word in told) for told in tagged)
-            kinds = (("answer", choices[k]), ("rationale", choices[3 - k]))
+            choices = tuple(Choice(tuple(w if isinstance(w, str) else tuple(w) for w in words)) for words in tagged)
+            kinds = (("answer", choices[k].text), ("rationale", choices[3 - k].text))
             found += [Query(k, f"why is [{k}]", right, kind, seen, choices=choices) for kind, right in kinds]
         return found
 
@@ -311,7 +312,8 @@ class ChoosingByReference:
             shares = torch.tensor(fit).softmax(0).tolist()
         except NsreasonError as error:
             return Reply(None, error=error)
-        return Reply(query.choices[int(np.argmax(shares))], dict(zip(query.choices, shares, strict=True)))
+        texts = [choice.text for choice in query.choices]
+        return Reply(texts[int(np.argmax(shares))], dict(zip(texts, shares, strict=True)))
 
     def trace(self, query: Query) -> Trace | None:
         return None
