@@ -30,7 +30,7 @@ STYLE = (
     ".plot .axis{font-size:12.5px;fill:var(--ink,#1d2125)}.plot .name{fill:var(--ink,#1d2125)}"
     ".plot .grid{stroke:var(--line,#dcdad2);stroke-width:1;fill:none}"
     ".plot .base{stroke:var(--soft,#596068);stroke-width:1;fill:none}"
-    ".plot .shade{fill:var(--shade,#0b6b62);fill-opacity:.09}.plot .shaded{fill:var(--ink,#1d2125)}"
+    ".plot .shade{fill:var(--mark,#0b6b62);fill-opacity:.09}.plot .shaded{fill:var(--ink,#1d2125)}"
     ".plot .line{fill:none;stroke:var(--hue);stroke-width:2;stroke-linejoin:round}"
     ".plot .hollow .line,.plot .level .line{stroke-dasharray:6 4}"
     ".plot .bar{stroke:var(--hue);stroke-width:1.3;fill:none;stroke-opacity:.75}"

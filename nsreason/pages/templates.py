@@ -32,6 +32,7 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {"glyph": svg_plot.glyph}
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters["cut"] = cut
     return environment
 

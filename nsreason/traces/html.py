@@ -1,4 +1,4 @@
-"""A trace as one web page: `trace.html` filled with the program, the drawings and a panel per call.
+"""A trace as one web page: the program, the drawings and a panel for each call.
 
 Everything is drawn here, so that the page says all it knows without its script, which only steps through it.
 The page names no other file and no address, and forbids its reader's browser to load any.
@@ -7,13 +7,10 @@ The page names no other file and no address, and forbids its reader's browser to
 from __future__ import annotations
 
 import heapq
-import html
-import json
 import re
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..dsl.kinds import OBJECT, OBJECTS
 from ..errors import DataError, NotUnique
@@ -30,15 +27,15 @@ _MOST_CALLS, _MOST_OBJECTS = 10_000, 5_000  # of a page that a browser can still
 _MOST_MARKS = 200_000  # objects of all calls together
 _ROW, _LANE, _INSET = 34, 16, 16  # pixels: a row of the program, from lane to lane, from the edge to a lane
 
-_escape = html.escape
-
 
 def page(trace: Trace, image: Path | None = None) -> str:
-    """The page.
+    """Write the page.
 
     Raises:
         DataError: the image cannot be read, or is neither PNG nor JPEG, or the page would be too large to step through.
     """
+    from ..pages.templates import render
+
     for most, count, what in (
         (_MOST_CALLS, len(trace.steps), "calls"),
         (_MOST_OBJECTS, len(trace.scene), "objects"),
@@ -48,27 +45,22 @@ def page(trace: Trace, image: Path | None = None) -> str:
             raise DataError(f"a page shows no more than {most:,} {what}, this trace has {count:,}; its text shows all")
     drawings = _drawings(trace, image)
     first = start(trace)
+    shown = focus(trace, first)
     looks = [look(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
-    lane = lanes([step.inputs for step in trace.steps])
-    parts = {
-        "title": _escape(trace.question or "Trace of a program"),
-        "heading": _heading(trace),
-        "about": _escape(_about(trace)),
-        "answer": _answer(trace),
-        "views": "".join(_figure(n, d, focus(trace, first), first) for n, d in drawings.items()),
-        "count": "two" if len(drawings) > 1 else "one",
-        "panels": "".join(_panel(trace, step, looks, step is first) for step in trace.steps),
-        "last": str(len(trace.steps) - 1),
-        "gutter": _gutter(trace, lane),
-        "width": str(_gutter_width(lane)),
-        "rows": "".join(_row(trace, step) for step in trace.steps),
-        "program": _escape(format_program(trace.program)),
-        "table": "".join(_table_row(trace, step) for step in trace.steps),
-        "data": _data(trace, drawings),
-    }
-    template = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
-    # One pass: what is put in is not looked at again, whatever a question says.
-    return re.sub(r"<!--@(\w+)-->", lambda found: parts[found[1]], template)
+    return render(
+        "trace.html",
+        title=trace.question or "Trace of a program",
+        question=trace.question,
+        about=_about(trace),
+        answer=_answer(trace),
+        program=format_program(trace.program),
+        start=first.node,
+        says=shown.says,
+        figures=[{"name": n, "svg": _marked(n, d, shown), "note": d.note} for n, d in drawings.items()],
+        graph=_graph(trace),
+        calls=[_call(trace, step, looks) for step in trace.steps],
+        data=_data(trace, drawings),
+    )
 
 
 def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
@@ -96,12 +88,6 @@ def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
 # --- the head -----------------------------------------------------------------------------------------------
 
 
-def _heading(trace: Trace) -> str:
-    if trace.question:
-        return _escape(trace.question)
-    return f"<code>{_escape(format_program(trace.program))}</code>"
-
-
 def _about(trace: Trace) -> str:
     scene = trace.scene
     number = "" if scene.index is None else f" {scene.index}"
@@ -110,14 +96,11 @@ def _about(trace: Trace) -> str:
     return f"{scene.domain.name} · scene{number} with {objects} · program of {calls}"
 
 
-def _answer(trace: Trace) -> str:
+def _answer(trace: Trace) -> dict[str, str]:
     if trace.error is not None:
-        reason = _escape(_failure(trace))
-        return f'<p class="answer none"><span>Answer</span><strong>no answer</strong><em>{reason}</em></p>'
+        return {"text": "no answer", "error": _failure(trace)}
     step = trace.steps[-1]
-    words = _gist(trace, step) if len(step.objects or ()) > 2 else step.words
-    size = " long" if len(words) > 14 else ""
-    return f'<p class="answer{size}"><span>Answer</span><strong>{_escape(words)}</strong></p>'
+    return {"text": _gist(step) if len(step.objects or ()) > 2 else step.words, "error": ""}
 
 
 def _failure(trace: Trace) -> str:
@@ -130,62 +113,55 @@ def _failure(trace: Trace) -> str:
     return where + "failed"
 
 
+# --- the drawings -------------------------------------------------------------------------------------------
+
+
 def _drawings(trace: Trace, image: Path | None) -> dict[str, Drawing]:
     """The picture where there is one, and the plan where it says more: objects in rows add nothing to a picture."""
     if image is None:
         return {"plan": plan(trace.scene)}
     from .image_overlay import picture
 
-    shown = {"picture": picture(trace.scene, image)}
-    if from_above(trace.scene) is not None or None in shown["picture"].spots:
-        shown["plan"] = plan(trace.scene)
-    return shown
+    drawings = {"picture": picture(trace.scene, image)}
+    if from_above(trace.scene) is not None or None in drawings["picture"].spots:
+        drawings["plan"] = plan(trace.scene)
+    return drawings
 
 
-def _figure(name: str, drawing: Drawing, told: Focus, step: TraceStep) -> str:
-    """A drawing, as it is at the call to show first; the script then steps from there."""
+def _marked(name: str, drawing: Drawing, shown: Focus) -> str:
+    """A drawing as it is at the call to show first; the script then steps from there."""
 
-    def marked(found: re.Match[str]) -> str:
-        i = int(found[1])
-        classes = " ".join(["thing", *told.classes(i)])
-        return f'<g class="{classes}" data-object="{i}" style="--shade:{told.shade[i]:.3f}">'
+    def marked(match: re.Match[str]) -> str:
+        i = int(match[1])
+        classes = " ".join(["thing", *shown.classes(i)])
+        return f'<g class="{classes}" data-object="{i}" style="--shade:{shown.shade[i]:.3f}">'
 
     svg = re.sub(r'<g class="thing" data-object="(\d+)">', marked, drawing.svg)
-    states = ("" if told.quiet else " veiled") + (" graded" if told.degrees else "")
-    states += " single" if len(told.given) < 2 else ""
-    svg = svg.replace(f'class="{name}', f'class="{name}{states}', 1)
-    says = f'<span class="op">{_escape(step.text)}</span> <b>{_escape(told.says or "")}</b>'
-    line = f'<p class="says {_css(step)}" aria-hidden="true"{"" if told.says else " hidden"}>{says}</p>'
-    caption = f"<figcaption>{_escape(drawing.note)}</figcaption>"
-    return f'<figure class="view {name}"><div class="frame">{line}{svg}</div>{caption}</figure>'
+    states = ("" if shown.quiet else " veiled") + (" graded" if shown.degrees else "")
+    states += " single" if len(shown.given) < 2 else ""
+    return svg.replace(f'class="{name}', f'class="{name}{states}', 1)
 
 
 # --- the program --------------------------------------------------------------------------------------------
 
 
-def _gutter_width(lane: Sequence[int]) -> int:
-    return 2 * _INSET + max(lane) * _LANE
-
-
-def _gutter(trace: Trace, lane: Sequence[int]) -> str:
+def _graph(trace: Trace) -> dict[str, Any]:
     """The program's graph, drawn beside the rows: a line from each call down to each of its uses."""
+    lane = lanes([step.inputs for step in trace.steps])
 
     def at(node: int) -> tuple[float, float]:
         return _INSET + lane[node] * _LANE, (node + 0.5) * _ROW
 
-    lines, dots = [], []
+    wires, dots = [], []
     for step in trace.steps:
         x, y = at(step.node)
         for place, i in enumerate(dict.fromkeys(step.inputs)):
             u, v = at(i)
             bend = f"V{y - _ROW:g}C{u:g} {y - _ROW / 3:g} {x:g} {y - _ROW * 2 / 3:g} {x:g} {y:g}"
-            line = f"M{u:g} {v:g}" + (f"V{y:g}" if u == x else bend)
-            lines.append(f'<path class="wire {_letter(place)}" data-to="{step.node}" d="{line}"/>')
-        at_dot = f'cx="{x:g}" cy="{y:g}" r="4.5"'
-        dots.append(f'<circle class="dot {_css(step)}" data-node="{step.node}" {at_dot}/>')
-    width, height = _gutter_width(lane), len(trace.steps) * _ROW
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return f'<svg class="graph" {size} aria-hidden="true">{"".join(lines)}{"".join(dots)}</svg>'
+            path = f"M{u:g} {v:g}" + (f"V{y:g}" if u == x else bend)
+            wires.append({"letter": _letter(place), "to": step.node, "path": path})
+        dots.append({"node": step.node, "x": f"{x:g}", "y": f"{y:g}"})
+    return {"width": 2 * _INSET + max(lane) * _LANE, "height": len(trace.steps) * _ROW, "wires": wires, "dots": dots}
 
 
 def _letter(place: int) -> str:
@@ -196,42 +172,14 @@ def _css(step: TraceStep) -> str:
     return step.state.replace(" ", "-")
 
 
-def _gist(trace: Trace, step: TraceStep) -> str:
+def _gist(step: TraceStep) -> str:
     """The value in the fewest words."""
     if step.state != "done" or step.value is None:
         return step.state
     return how_many(step.objects) if step.kind is OBJECTS and step.objects is not None else step.words
 
 
-def _row(trace: Trace, step: TraceStep) -> str:
-    gist, text = _escape(_gist(trace, step)), _escape(step.text)
-    return (
-        f'<li><a class="row {_css(step)}" href="#call-{step.node}" data-step="{step.node}" '
-        f'aria-label="call {step.node}, {text}: {gist}"><span class="node">{step.node}</span>'
-        f'<code>{text}</code><span class="gist">{gist}</span></a></li>'
-    )
-
-
 # --- one call -----------------------------------------------------------------------------------------------
-
-
-def _panel(trace: Trace, step: TraceStep, looks: Sequence[Look], now: bool) -> str:
-    doc = trace.program.steps[step.node].op.doc
-    given = "".join(
-        f'<li class="{_letter(k)}"><b>{chr(65 + k)}</b><a href="#call-{i}" data-step="{i}">'
-        f"<span>{i}</span> <code>{_escape(trace.steps[i].text)}</code></a>"
-        f'<span class="gist">{_escape(_gist(trace, trace.steps[i]))}</span></li>'
-        for k, i in enumerate(step.inputs)
-    )
-    given = f'<ul class="given" aria-label="inputs">{given}</ul>' if given else ""
-    kind = _KINDS.get(step.kind.name, step.kind.name)
-    return (
-        f'<article class="panel {_css(step)}{" now" if now else ""}" data-panel="{step.node}">'
-        f'<p class="kicker">call {step.node} gives {kind}</p>'
-        f"<h2><code>{_escape(step.text)}</code></h2>"
-        f'<p class="doc">{_escape(doc)}</p>{given}{_result(trace, step, looks)}</article>'
-    )
-
 
 _KINDS = {
     "objects": "a set of objects",
@@ -242,76 +190,78 @@ _KINDS = {
 }
 
 
-def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> str:
+def _call(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> dict[str, Any]:
+    """What the page says of a call: in its panel, in the row of the program, in the table of all calls."""
+    inputs = [
+        {
+            "letter": _letter(k),
+            "sign": chr(65 + k),
+            "node": i,
+            "text": trace.steps[i].text,
+            "gist": _gist(trace.steps[i]),
+        }
+        for k, i in enumerate(step.inputs)
+    ]
+    return {
+        "node": step.node,
+        "text": step.text,
+        "state": _css(step),
+        "kind": step.kind.name,
+        "gives": _KINDS.get(step.kind.name, step.kind.name),
+        "meaning": trace.program.steps[step.node].op.doc,
+        "gist": _gist(step),
+        "words": step.words or step.state,
+        "degrees": list(step.degrees or ())[:64],
+        "inputs": inputs,
+        "result": _result(trace, step, looks),
+    }
+
+
+def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> dict[str, Any]:
+    """What a call gave, or why it gave nothing, with the objects to list."""
     if step.state == "failed":
-        told = f'<p class="error">{_escape(str(trace.error))}</p>'
-        met = trace.error.objects if isinstance(trace.error, NotUnique) else ()
-        reason = _escape(_failure(trace).partition(str(step.node))[2].strip())
-        return f'<p class="result">{reason}</p>{told}{_chips(trace, met, looks)}'
+        objects = trace.error.objects if isinstance(trace.error, NotUnique) else ()
+        reason = _failure(trace).partition(str(step.node))[2].strip()
+        return _listed(trace, objects, looks) | {"text": reason, "error": str(trace.error)}
     if step.state == "not reached":
         node = next((s.node for s in trace.steps if s.state == "failed"), None)
         reason = "Not reached." if node is None else f"Not reached: call {node} failed before it."
-        return f'<p class="result">{reason}</p>'
-    gist = _gist(trace, step)
-    if step.kind is OBJECT and step.objects:
-        gist = "1 object"
-    head = f'<p class="result">{_escape(gist)}</p>'
+        return _listed(trace, (), looks) | {"text": reason}
+    text = "1 object" if step.kind is OBJECT and step.objects else _gist(step)
     if step.degrees is not None:
-        return head + _bars(trace, step.degrees, step.objects or (), looks)
-    return head + _chips(trace, step.objects or (), looks)
+        return _ranked(trace, step.degrees, step.objects or (), looks) | {"text": text}
+    return _listed(trace, step.objects or (), looks) | {"text": text}
 
 
-def _chips(trace: Trace, objects: Sequence[int], looks: Sequence[Look]) -> str:
-    if not objects:
-        return ""
-    chips = "".join(f'<li data-about="{i}">{_named(trace, i, looks, score=True)}</li>' for i in objects[:_MOST])
-    rest = len(objects) - _MOST
-    more = f'<li class="more">and {rest} more</li>' if rest > 0 else ""
-    return f'<ul class="chips">{chips}{more}</ul>'
+def _object(trace: Trace, i: int, looks: Sequence[Look]) -> dict[str, Any]:
+    return {"number": i, "colour": looks[i].colour, "description": trace.scene.describe(i)}
 
 
-def _named(trace: Trace, i: int, looks: Sequence[Look], *, score: bool = False) -> str:
-    swatch = f'<i class="swatch" style="background:{looks[i].colour}"></i>'
-    found = trace.scene.places[i].score
-    seen = f" <small>detected {found:.2f}</small>" if score and found is not None else ""
-    return f'{swatch}<b>{i}</b><span class="told">{_escape(trace.scene.describe(i))}{seen}</span>'
+def _listed(trace: Trace, objects: Sequence[int], looks: Sequence[Look]) -> dict[str, Any]:
+    """The first objects of a set, with the scores of their detections."""
+    shown = []
+    for i in objects[:_MOST]:
+        score = trace.scene.places[i].score
+        shown.append(_object(trace, i, looks) | {"score": "" if score is None else f"{score:.2f}"})
+    return {"error": "", "by_degree": False, "objects": shown, "rest": len(objects) - _MOST}
 
 
-def _bars(trace: Trace, degrees: Sequence[float], chosen: Sequence[int], looks: Sequence[Look]) -> str:
-    listed: Sequence[int] = range(len(degrees))
+def _ranked(trace: Trace, degrees: Sequence[float], chosen: Sequence[int], looks: Sequence[Look]) -> dict[str, Any]:
+    """Objects with the degrees to which they belong to a set; of many, those of the highest degrees."""
+    places: Sequence[int] = range(len(degrees))
     members = set(chosen)
     if len(degrees) > _MOST:
-        listed = sorted(sorted(listed, key=lambda i: -degrees[i])[:_MOST])
-    rows = "".join(
-        f'<li class="bar{" chosen" if i in members else ""}" data-about="{i}" style="--degree:{degrees[i]:.4f}">'
-        f'{_named(trace, i, looks)}<span class="degree">{degrees[i]:.2f}</span></li>'
-        for i in listed
-    )
-    rest = len(degrees) - _MOST
-    more = f'<li class="more">and {rest} of lower degree</li>' if rest > 0 else ""
-    return f'<ul class="bars" aria-label="degrees">{rows}{more}</ul>'
-
-
-def _table_row(trace: Trace, step: TraceStep) -> str:
-    words = step.words or step.state
-    degrees = ""
-    if step.degrees:
-        marks = "".join(f'<i style="--degree:{d:.3f}"></i>' for d in step.degrees[:64])
-        told = " ".join(f"{d:.2f}" for d in step.degrees[:64])
-        degrees = f'<span class="spark" role="img" aria-label="degrees {told}">{marks}</span>'
-    given = ", ".join(f'<a href="#call-{i}" data-step="{i}">{i}</a>' for i in step.inputs)
-    return (
-        f'<tr id="call-{step.node}" class="{_css(step)}"><th scope="row">{step.node}</th>'
-        f"<td><code>{_escape(step.text)}</code></td><td>{given}</td><td>{step.kind.name}</td>"
-        f"<td>{_escape(words)}{degrees}</td></tr>"
-    )
+        places = sorted(sorted(places, key=lambda i: -degrees[i])[:_MOST])
+    shown = [_object(trace, i, looks) | {"score": "", "degree": degrees[i], "chosen": i in members} for i in places]
+    return {"error": "", "by_degree": True, "objects": shown, "rest": len(degrees) - _MOST}
 
 
 # --- what the script needs ----------------------------------------------------------------------------------
 
 
-def _data(trace: Trace, drawings: dict[str, Drawing]) -> str:
-    data = {
+def _data(trace: Trace, drawings: dict[str, Drawing]) -> dict[str, Any]:
+    """What the script reads, as JSON inside the page."""
+    return {
         "start": start(trace).node,
         "steps": [_step_data(trace, step) for step in trace.steps],
         "spots": {
@@ -322,23 +272,20 @@ def _data(trace: Trace, drawings: dict[str, Drawing]) -> str:
             for name, drawing in drawings.items()
         },
     }
-    # Inside a script element only `<` can end it, and json has escapes for every character.
-    text = json.dumps(data, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _step_data(trace: Trace, step: TraceStep) -> dict[str, object]:
-    told = focus(trace, step)
+    shown = focus(trace, step)
     return {
         "text": step.text,
-        "gist": _gist(trace, step),
-        "got": None if told.got is None else list(told.got),
-        "from": [list(found) for found in told.given],
-        "bad": list(told.bad),
-        "links": told.arrows,
-        "degrees": None if told.degrees is None else [round(d, 4) for d in told.degrees],
-        "shade": [round(d, 4) for d in told.shade],
-        "says": told.says,
-        "near": told.near,
+        "gist": _gist(step),
+        "got": None if shown.got is None else list(shown.got),
+        "from": [list(objects) for objects in shown.given],
+        "bad": list(shown.bad),
+        "links": shown.arrows,
+        "degrees": None if shown.degrees is None else [round(d, 4) for d in shown.degrees],
+        "shade": [round(d, 4) for d in shown.shade],
+        "says": shown.says,
+        "near": shown.near,
         "state": _css(step),
     }

@@ -121,7 +121,7 @@ def test_plots_come_for_wide_and_for_narrow_windows() -> None:
     assert one == []  # one size and no fact: nothing to draw
 
 
-EVIL = '<script>alert(1)</script> "&amp; <!--@style-->'
+EVIL = '<script>alert(1)</script> "&amp; {{ title }} {% block main %}'
 
 
 def test_what_was_read_is_text() -> None:
@@ -136,7 +136,8 @@ def test_what_was_read_is_text() -> None:
     examples = (Example(0, EVIL, EVIL, None, EVIL), Example(1))
     found = Comparison(settings, (query, other), runs, examples, {EVIL: (3, 4)}, EVIL, EVIL, 3, EVIL)
     text = page(found)
-    assert "<script" not in text and '"&amp; <' not in text and "<!--@" not in text
+    assert "<script" not in text and '"&amp; <' not in text
+    assert text.count("{{ title }}") > 50 and text.count("{% block main %}") > 50  # as they are: nothing fills them
     dom = Dom(text)
     assert EVIL in dom.of("pre")[0] and EVIL in dom.of("h3")[0] and EVIL in dom.of("td", "error")[0]
 
@@ -167,7 +168,7 @@ def test_plans_of_scenes_find_their_shades() -> None:
 
 
 def test_stories_are_told_and_long_answers_cut() -> None:
-    assert "mary went to the garden.\njohn <slept>." in Dom(page(comparisons.babi())).of("pre", "told")
+    assert "mary went to the garden.\njohn <slept>." in Dom(page(comparisons.babi())).of("pre", "story")
     found = comparisons.springs()
     long = found.queries[29].answer
     assert long is not None

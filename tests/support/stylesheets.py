@@ -8,13 +8,16 @@ from importlib import resources
 Colour = tuple[float, float, float]
 
 
-def themes(name: str) -> list[dict[str, Colour]]:
-    """The colours of a page by name, without their dashes: by day, and by night."""
-    package = "nsreason.traces" if name == "trace.html" else "nsreason.comparison"
-    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    style = text[text.index("<style>") : text.index("</style>")]
-    day, night = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", block)) for block in style.split(":root {")[1:3])
-    return [{k: rgb(v) for k, v in found.items()} for found in (day, day | night)]
+def style(name: str) -> str:
+    """A style sheet of the pages: `base.css`, which all have, `trace.css`, `report.css`."""
+    return resources.files("nsreason.pages").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def themes() -> list[dict[str, Colour]]:
+    """The colours of all pages by name, without their dashes: by day, and by night."""
+    parts = style("base.css").split(":root {")[1:3]
+    day, night = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", part.partition("}")[0])) for part in parts)
+    return [{name: rgb(colour) for name, colour in theme.items()} for theme in (day, day | night)]
 
 
 def rgb(colour: str) -> Colour:

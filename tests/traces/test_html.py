@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from nsreason.traces.image_overlay import picture, regions
 from nsreason.traces.png_panel import ON_PHOTO
 from nsreason.traces.trace import Trace
 from tests.support.browser import CHROMIUM, browse
-from tests.support.stylesheets import contrast, over, rgb, themes
+from tests.support.stylesheets import contrast, over, rgb, style, themes
 
 WIDE, HIGH = 120, 80
 SIDES = {"right": [[], [0], [0, 1], [0, 1, 2]]}  # per object, those that are right of it
@@ -354,20 +353,20 @@ def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_
 
 def number(pattern: str) -> float:
     """The one number of the style sheet behind a pattern."""
-    style = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
-    (found,) = re.findall(pattern + r"([\d.]+)", style)
+    sheet = style("trace.css")
+    (found,) = re.findall(pattern + r"([\d.]+)", sheet)
     return float(found)
 
 
 def test_what_a_call_is_not_about_can_be_told_from_its_ground() -> None:
     """A ratio of 3:1 (WCAG 2, graphics) for outlines and 4.5:1 for numbers, by day, by night, and on any photograph."""
-    for colours in themes("trace.html"):
+    for colours in themes():
         assert contrast(colours["soft"], colours["floor"]) >= 3  # a pale solid's edge on the plan
         assert contrast(colours["ink"], colours["floor"]) >= 4.5  # its number, which has a rim of the floor's colour
         for name in ("mark", "a", "b", "bad"):
             assert contrast(colours[name], colours["floor"]) >= 3
-    style = resources.files("nsreason.traces").joinpath("trace.html").read_text(encoding="utf-8")
-    assert f"--got: {ON_PHOTO.got}; --from-a: {ON_PHOTO.a}; --from-b: {ON_PHOTO.b};" in style
+    sheet = style("trace.css")
+    assert f"--got: {ON_PHOTO.got}; --from-a: {ON_PHOTO.a}; --from-b: {ON_PHOTO.b};" in sheet
     white, veil, rim = rgb("#ffffff"), rgb("#0a0f14"), rgb("#000000")
     dark = number(r"\.veiled \.veil \{ opacity: ")
     lit, line = number(r"\.veiled \.lit \{ opacity: calc\("), number(r"\.veiled \.mark \{ stroke-opacity: calc\(")
@@ -384,7 +383,7 @@ def test_what_a_call_is_not_about_can_be_told_from_its_ground() -> None:
 def test_what_a_call_gave_is_said_above_the_drawing_and_not_over_it(masked: Scene, photo: Path) -> None:
     page = trace(chain("scene", "filter blue", "unique", "query shape"), masked).to_html(photo)
     assert re.search(r'<div class="frame"><p class="says done"[^>]*>.*?</p><svg', page)
-    style = page[page.index("<style>") : page.index("</style>")]
-    for rule in re.findall(r"\.says[^{]*\{([^}]*)\}", style):
+    sheet = page[page.index("<style>") : page.index("</style>")]
+    for rule in re.findall(r"\.says[^{]*\{([^}]*)\}", sheet):
         assert "absolute" not in rule and "fixed" not in rule
-    assert ".view.plan { max-width" not in style
+    assert ".view.plan { max-width" not in sheet
