@@ -96,7 +96,7 @@ LOADED = """
 heavy = {heavy}
 print([name for name in heavy if name in sys.modules])
 """
-EVERYTHING = ["torch", "torchvision", "networkx", "rich", "typer", "lark", "scipy", "PIL", "matplotlib"]
+EVERYTHING = ["torch", "torchvision", "networkx", "rich", "typer", "lark", "scipy", "PIL", "matplotlib", "jinja2"]
 
 RUN = """
 import sys
@@ -136,7 +136,7 @@ import nsreason.io.image_tensors
 
 def test_queries_reasoners_and_tasks_load_nothing_heavy() -> None:
     """What is asked and what answers are named here; what looks or learns is loaded when it does."""
-    heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib"]
+    heavy = ["torch", "torchvision", "rich", "typer", "scipy", "PIL", "matplotlib", "jinja2"]
     assert loaded(QUERIES + LOADED.format(heavy=heavy)) == "[]\n"
 
 
