@@ -30,7 +30,16 @@ _NETWORK_FIELDS = {
     "shift": "translate",
     "sees": "input",
 }
-RENAMED_FIELDS: dict[str, dict[str, str]] = dict.fromkeys(NETWORKS, _NETWORK_FIELDS)
+RENAMED_FIELDS: dict[str, dict[str, str]] = {
+    **dict.fromkeys(NETWORKS, _NETWORK_FIELDS),
+    "concept-learner": {"regions.mirror": "flip"},
+    "scene-parser": {
+        "jitter.shift": "translate",
+        "jitter.zoom": "scale",
+        "jitter.hide": "occlude",
+        "jitter": "augmentation",
+    },
+}
 """Model -> dotted names of its settings, former to present."""
 RENAMED_VALUES: dict[str, dict[str, dict[Any, Any]]] = {name: {"input": {"picture": "image"}} for name in NETWORKS}
 """Model -> setting, by its present name -> former to present value."""

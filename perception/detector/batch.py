@@ -146,22 +146,20 @@ def target_of(masks: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How images are varied while training.
-
-    flip: how likely an image is mirrored.
-    crop: an image is cropped to at least 1 - `crop` of its width and height, and made as large as it was.
-    crops: how likely that is.
-    light: brightness is scaled by 1 - `light` to 1 + `light`, and contrast likewise.
-    colour: each channel is scaled by 1 - `colour` to 1 + `colour`.
-    noise: the largest standard deviation of noise, of a range of 0 to 1.
-    """
+    """How images are varied in training."""
 
     flip: float = 0.5
+    """Probability that an image is flipped from left to right."""
     crop: float = 0.2
+    """A cropped image keeps at least 1 - `crop` of its width and height, and is resized to its former size."""
     crops: float = 0.3
+    """Probability of a crop."""
     light: float = 0.2
+    """Brightness is scaled by 1 - `light` to 1 + `light`, and contrast likewise."""
     colour: float = 0.06
+    """Each channel is scaled by 1 - `colour` to 1 + `colour`."""
     noise: float = 0.02
+    """Largest standard deviation of the noise on a pixel, for pixels from 0 to 1."""
 
     def __post_init__(self) -> None:
         for name in ("flip", "crop", "crops", "light", "colour", "noise"):

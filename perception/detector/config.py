@@ -15,28 +15,26 @@ ANY = "object"  # the one class of a detector that tells none apart
 
 @dataclass(frozen=True)
 class SmallConfig:
-    """The preset `small`.
-
-    channels: of the stem and of the stages of strides 4, 8 and 16; 16 or more of all but the last.
-    blocks: residual blocks of the stages.
-    pyramid: channels of the feature pyramid and of the heads.
-    anchors: sides in pixels of what is proposed from the maps of strides 8 and 16.
-    ratios: height by width of it.
-    proposals: at most so many regions of an image while training, and else.
-    hidden: width of the box head.
-    cells: what the mask head sees of a region; its masks have twice as many cells in each direction.
-    mask_layers: convolutions of the mask head.
-    """
+    """The preset `small`."""
 
     channels: tuple[int, int, int, int] = (32, 64, 96, 128)
+    """Channels of the stem and of the stages of strides 4, 8 and 16; 16 or more, except the last."""
     blocks: tuple[int, int, int] = (2, 2, 2)
+    """Residual blocks of each stage."""
     pyramid: int = 64
+    """Channels of the feature pyramid and of the heads."""
     anchors: tuple[tuple[int, ...], tuple[int, ...]] = ((16, 26, 40), (60, 90, 130))
+    """Sides in pixels of the anchors on the maps of strides 8 and 16."""
     ratios: tuple[float, ...] = (0.6, 1.0, 1.6)
+    """Ratios of height to width of the anchors."""
     proposals: tuple[int, int] = (128, 64)
+    """The most proposals of an image, in training and in evaluation."""
     hidden: int = 256
+    """Width of the box head."""
     cells: int = 14
+    """Cells across and down of the region that the mask head reads; its masks have twice as many in each direction."""
     mask_layers: int = 3
+    """Convolutions of the mask head."""
 
     def __post_init__(self) -> None:
         numbers = (*self.channels, *self.blocks, self.pyramid, *self.proposals, self.hidden, self.cells)
@@ -51,41 +49,43 @@ class SmallConfig:
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Settings of a detector.
-
-    preset: `small` or `resnet50-fpn-v2`.
-    classes: `object` tells no classes apart; else an attribute of the domain, whose values are the classes.
-    domain: a bundled domain's name, or the path of a domain file.
-    weights: a local file of torchvision's weights to begin with, `.pth` or `.safetensors`; empty begins from nothing.
-    shortest: images are scaled so that their shorter side is this long; 0 leaves them as large as they are; -1 is
-        the preset's own: 0 for small, 800 for resnet50-fpn-v2.
-    longest: but their longer side no longer than this; -1 is the preset's own: 480, or 1333.
-    score: what `detect` reports has at least this score.
-    nms: of two boxes of a class with a larger IoU one is dropped.
-    overlap: and of two masks with a larger IoU, whatever their class.
-    covered: a mask is dropped of which better ones, taken together, cover a larger share: it is around two objects.
-        On 160 released images of CLEVR this left no detection that was of no object.
-    threshold: a pixel belongs to a mask from this probability.
-    most: objects of an image.
-    margin: of the small preset: masks are predicted in boxes that are larger by this share, and boxes are then those
-        of the masks.
-    """
+    """Settings of a detector."""
 
     preset: Literal["small", "resnet50-fpn-v2"] = "small"
+    """`small` or `resnet50-fpn-v2`."""
     classes: str = ANY
+    """`object` for a single class; else an attribute of the domain, whose values are the classes."""
     domain: str = "clevr"
+    """A bundled domain's name, or the path of a domain file."""
     weights: str = ""
+    """A local file of torchvision's weights to start from, `.pth` or `.safetensors`; empty starts from random weights.
+"""
     shortest: int = -1
+    """Images are scaled so that their shorter side has so many pixels; 0 keeps their size, -1 takes the preset's: 0
+    for small, 800 for resnet50-fpn-v2."""
     longest: int = -1
+    """The most pixels of the longer side after scaling; -1 takes the preset's: 480 for small, 1333 for
+    resnet50-fpn-v2."""
     score: float = 0.3
+    """The least score of a detection that `detect` reports."""
     nms: float = 0.6
+    """Non-maximum suppression: of two boxes of a class with a larger IoU, the one of the lower score is dropped."""
     overlap: float = 0.7
+    """Of two masks with a larger IoU, whatever their class, the one of the lower score is dropped."""
     covered: float = 0.8
+    """A mask is dropped if masks of higher scores, taken together, cover a larger share of it: it surrounds two
+    objects. On 160 released images of CLEVR this left no detection without an object."""
     threshold: float = 0.5
+    """The least probability with which a pixel belongs to a mask."""
     most: int = 50
+    """The most detections of an image."""
     margin: float = 0.2
+    """Of the small preset: masks are predicted in boxes enlarged by this share; the final boxes are those of the
+    masks."""
     small: SmallConfig = field(default_factory=SmallConfig)
+    """Settings of the preset `small`."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    """How training images are varied."""
 
     def __post_init__(self) -> None:
         for name in ("score", "nms", "overlap", "covered", "threshold"):

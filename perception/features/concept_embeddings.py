@@ -30,30 +30,31 @@ SELF = -10.0  # no object is left of itself, or another one of its own colour
 
 @dataclass(frozen=True)
 class ConceptConfig:
-    """Sizes and constants of concept embeddings. Defaults are those of the NS-CL release.
-
-    space: dimensions H of each space.
-    variant: `release` adds logits of spaces (logsumexp of (cos - margin) / temperature + log belong), `paper` mixes
-        their probabilities (sum of belong * sigmoid((cos - margin) / temperature)).
-    margin, temperature: of the cosine; None takes the variant's (release: 0.15 and 0.2125, which are its gamma 0.85
-        and tau 0.25 as 1 - gamma and gamma * tau; paper: 0.2 and 0.1).
-    same_margin, same_temperature: of the cosine between two objects (release: 0.5 and 0.125; paper: as above).
-    belong: `learned`, or `known`: the domain says which attribute a concept is a value of.
-    others: whether there is a space that is of no attribute.
-    own_vectors: whether a concept has a vector for each space, or one for all.
-    self_mask: whether pairs of an object with itself are masked.
-    """
+    """Sizes and constants of concept embeddings. Defaults are those of the NS-CL release."""
 
     space: int = 64
+    """Dimensions H of each space."""
     variant: Variant = "release"
+    """`release` adds logits of spaces (logsumexp of (cos - margin) / temperature + log belong), `paper` mixes their
+    probabilities (sum of belong * sigmoid((cos - margin) / temperature))."""
     margin: float | None = None
+    """Margin of the cosine between an object and a concept; None takes the variant's: release 0.15, which is 1 - gamma
+    of its gamma 0.85; paper 0.2."""
     temperature: float | None = None
+    """Temperature of that cosine; None takes the variant's: release 0.2125, which is gamma * tau of its tau 0.25;
+    paper 0.1."""
     same_margin: float | None = None
+    """Margin of the cosine between two objects; None takes the variant's: release 0.5, paper 0.2."""
     same_temperature: float | None = None
+    """Temperature of that cosine; None takes the variant's: release 0.125, paper 0.1."""
     belong: Belong = "learned"
+    """`learned`, or `known`: the domain says which attribute a concept is a value of."""
     others: bool = True
+    """Whether there is one more space, which belongs to no attribute."""
     own_vectors: bool = True
+    """Whether a concept has a vector for each space, or one for all spaces."""
     self_mask: bool = True
+    """Whether pairs of an object with itself are masked."""
 
     def __post_init__(self) -> None:
         if self.space < 1:

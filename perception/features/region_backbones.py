@@ -31,7 +31,7 @@ class RegionInputs(NamedTuple):
     boxes: (K, 4). which, slot: (K,) the image of each object and its place there.
     masks: (S, N, H, W) bool or None. kept: (K,) bool, whose mask may be seen; None is all.
     pairs: (P,) and (P,), reference and other of each ordered pair of an image.
-    noise: standard deviation of what is added to pixels. mirror: whether squares are mirrored at random.
+    noise: standard deviation of what is added to pixels. flip: whether squares are mirrored at random.
     """
 
     images: Tensor
@@ -43,7 +43,7 @@ class RegionInputs(NamedTuple):
     kept: Tensor | None
     pairs: tuple[Tensor, Tensor]
     noise: float
-    mirror: bool
+    flip: bool
 
 
 def lit(pixels: Tensor, light: tuple[Tensor, Tensor] | None, noise: float, which: Tensor | None = None) -> Tensor:
@@ -158,7 +158,7 @@ class Patches(nn.Module):
             masks = mean_of_samples(inputs.masks, own + at, inside)
             outline = masks if inputs.kept is None else torch.where(inputs.kept[:, None, None], masks, outline)
         patches = torch.cat([(pixels - 0.45) / 0.22, 2 * outline[:, None] - 1], dim=1)
-        if inputs.mirror:
+        if inputs.flip:
             flipped = torch.rand(len(patches), device=patches.device) < 0.5
             patches = torch.where(flipped[:, None, None, None], patches.flip(-1), patches)
         return patches

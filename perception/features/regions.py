@@ -35,41 +35,41 @@ WIDTHS = {"patches": (128, 64), "resnet18": (256, 256), "resnet34": (256, 256)}
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """What of an image becomes features. None takes the preset's value.
-
-    preset: `patches`, or NS-CL's layers over a `resnet34` or `resnet18`.
-    size: height and width that images are brought to (patches: 320 x 480, CLEVR's own; resnets: 256 x 384).
-    width: object features D (128; resnets: 256). pairs: pair features E (64; resnets: 256).
-    masks: whether masks are looked at where detections have them. Without, a box stands for its object.
-    crop: pixels across and down of the square that `patches` sees of an object.
-    margin: side of that square over the longer side of the box; what is around an object shows its shadow and ground.
-    weights: a file of torchvision's weights for the residual network (`.safetensors`, or `.pth` with nothing but
-        tensors in it), read by `load_weights` before a training begins. A checkpoint does not need it.
-    frozen: the residual network does not learn.
-    brightness, contrast, tint: while training, how far each image may be changed: 0.2 is a factor from 0.8 to 1.2,
-        for `tint` one for each of red, green and blue.
-    noise: while training, standard deviation of what is added to each pixel, of pixels from 0 to 1.
-    jitter: while training, standard deviation of the sides of each box, as a part of its width and height.
-    mask_dropout: while training, how many objects are seen without their mask.
-    mirror: whether squares are mirrored at random while training. Positions are not: left stays left.
-    """
+    """Settings of region features. None takes the preset's value."""
 
     preset: Preset = "patches"
+    """`patches`, or NS-CL's layers over a `resnet34` or `resnet18`."""
     size: tuple[int, int] | None = None
+    """Height and width that images are resized to (patches: 320 x 480, CLEVR's own; resnets: 256 x 384)."""
     width: int | None = None
+    """D, object features (patches: 128; resnets: 256)."""
     pairs: int | None = None
+    """E, pair features (patches: 64; resnets: 256)."""
     masks: bool = True
+    """Whether masks are used where detections have them; without, the box stands for its object."""
     crop: int = 32
+    """Pixels across and down of the square that `patches` reads of an object."""
     margin: float = 1.2
+    """Side of that square over the longer side of the box; what surrounds an object shows its shadow and ground."""
     weights: str | None = None
+    """A file of torchvision's weights for the residual network (`.safetensors`, or `.pth` with nothing but tensors in
+    it), read by `load_weights` before a training begins. A checkpoint does not need it."""
     frozen: bool = False
+    """Whether the residual network stays as its weights are."""
     brightness: float = 0.15
+    """In training, an image's brightness is multiplied by 1 - this to 1 + this."""
     contrast: float = 0.15
+    """In training, an image's contrast is multiplied by 1 - this to 1 + this."""
     tint: float = 0.05
+    """In training, each of red, green and blue is multiplied by 1 - this to 1 + this."""
     noise: float = 0.02
+    """In training, standard deviation of the noise on a pixel, for pixels from 0 to 1."""
     jitter: float = 0.03
+    """In training, standard deviation of the sides of each box, as a part of its width and height."""
     mask_dropout: float = 0.1
-    mirror: bool = True
+    """In training, the share of objects whose mask is replaced by their box."""
+    flip: bool = True
+    """Whether squares are flipped from left to right at random in training. Positions are not: left stays left."""
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("pairs", 1), ("crop", 16)):
@@ -261,7 +261,7 @@ class RegionFeatures(nn.Module):
             kept,
             (numbers[image, first], numbers[image, second]),
             config.noise if self.training else 0.0,
-            self.training and config.mirror,
+            self.training and config.flip,
         )
 
     def _light(self, s: int, device: torch.device) -> tuple[Tensor, Tensor] | None:

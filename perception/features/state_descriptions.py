@@ -39,35 +39,34 @@ IMAGE = (480.0, 320.0, 20.0)  # pixels across and down, and about the depth of C
 
 @dataclass(frozen=True)
 class StateConfig:
-    """What a state description has, and how it is disguised.
-
-    frame: where objects are. `world`, the scene's 3d_coords, as the published state descriptions; `camera`, the same
-        along the scene's directions `right` and `behind`; `image`, pixel_coords; `none`. CLEVR's relations follow the
-        scene's directions, and can be told from differences of world coordinates without error.
-    values: `onehot`, a column for each value; `ids`, one number for each attribute, from 1 and over their count.
-    rgb: whether an attribute of colours (all its values in the palette) is told as red, green and blue.
-    noise: standard deviation of what is added to each column; coordinates and colours are within about -1 to 1.
-    dropout: how likely a column of an object is not known (0).
-    width: object features D.
-    pairs: pair features E.
-    hidden: width of a layer that learns to bend the rotated description, starting from no bend at all; 0 has none.
-        Eight colours in three numbers cannot all be turned apart by a linear map.
-    jitter: standard deviation of fresh noise while training, on top of the description's own.
-    rotate: a random rotation, so that nothing can be read off a feature; else columns are padded with zeros.
-    seed: of the rotation, of the noise and of the dropout.
-    """
+    """Settings of state descriptions: their columns, noise and rotation."""
 
     frame: Frame = "world"
+    """Frame of the coordinates: `world`, the scene's 3d_coords, as in the published state descriptions; `camera`, the
+    same along the scene's directions `right` and `behind`; `image`, pixel_coords; `none`. CLEVR's relations follow
+    the scene's directions, so differences of world coordinates decide them without error."""
     values: Values = "onehot"
+    """`onehot`, a column for each value; `ids`, one number for each attribute, from 1 and over their count."""
     rgb: bool = True
+    """Whether an attribute of colours (all its values in the palette) is given as red, green and blue."""
     noise: float = 0.0
+    """Standard deviation of the noise on each column; coordinates and colours are within about -1 to 1."""
     dropout: float = 0.0
+    """Probability that a column of an object is unknown (0)."""
     width: int = 256
+    """D, object features."""
     pairs: int = 256
+    """E, pair features."""
     hidden: int = 64
+    """Width of a residual layer on the rotated description, which starts as the identity; 0 has none. No linear map
+    separates all eight colours in three numbers."""
     jitter: float = 0.0
+    """Standard deviation of fresh noise in training, on top of `noise`."""
     rotate: bool = True
+    """Whether a random rotation mixes the columns, so that no feature is one column; else columns are padded with
+    zeros."""
     seed: int = 0
+    """Seed of the rotation, the noise and the dropout."""
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("pairs", 1), ("hidden", 0), ("seed", 0)):

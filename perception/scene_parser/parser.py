@@ -30,33 +30,35 @@ from ...scenes.scene import ObjectPlace, Scene, Vector
 from ...training.model import LossOut
 from ..detections.detections import Detections, ImageDetections
 from ..detections.rle import decode_masks
-from .patches import CHANNELS, Jitter, cut_patches, jittered, squares
+from .patches import CHANNELS, PatchAugmentation, augmented, cut_patches, squares
 from .unproject import GroundCamera, unproject
 
 
 @dataclass(frozen=True)
 class SceneParserConfig:
-    """Settings of a scene parser. The camera's image size is the size of the images it takes.
-
-    domain: a bundled domain's name, or the path of a domain file.
-    side: of a patch, in pixels. margin: a patch's side as a multiple of the longer side of the box.
-    width: channels of the first layer; the next have 2, 4 and 6 times as many. hidden: features D of an object.
-    heights: at which the centres of objects can be; CLEVR's small and large things.
-    camera_shift: the most that an image's camera may stand off along each axis; 0 leaves it where it is.
-    margin_apart: how far along a direction an object must lie to stand in its relation. The scenes' own `eps`
-        (CLEVR: 0.2) would leave no room for error: CLEVR's objects are 0.4 apart along both directions.
-    """
+    """Settings of a scene parser. The camera's image size is the size of the images it takes."""
 
     domain: str = "clevr"
+    """A bundled domain's name, or the path of a domain file."""
     side: int = 48
+    """P, the side of a patch in pixels."""
     margin: float = 1.4
+    """A patch's side as a multiple of the longer side of the box."""
     width: int = 32
+    """Channels of the first layer; the next have 2, 4 and 6 times as many."""
     hidden: int = 192
+    """D, features of an object."""
     heights: tuple[float, ...] = (0.35, 0.7)
+    """Heights that the centres of objects can have; those of CLEVR's small and large things."""
     camera: GroundCamera = field(default_factory=GroundCamera)
+    """The camera that images are taken with, before `camera_shift`."""
     camera_shift: float = 0.5
+    """The most that an image's camera may be off along each axis; 0 keeps it in place."""
     margin_apart: float = 0.0
-    jitter: Jitter = field(default_factory=Jitter)
+    """How far along a direction an object must lie to stand in its relation. The scenes' own `eps` (CLEVR: 0.2) would
+    leave no room for error: CLEVR's objects are 0.4 apart along both directions."""
+    augmentation: PatchAugmentation = field(default_factory=PatchAugmentation)
+    """How patches are varied in training."""
 
     def __post_init__(self) -> None:
         if min(self.side, self.width, self.hidden) < 8 or self.width % 8:
@@ -225,7 +227,7 @@ class SceneParser(nn.Module):
         patches, boxes = batch.patches.float() / 255, batch.boxes
         square = squares(boxes, self.config.margin)
         if self.training:
-            patches, moved, scale = jittered(patches, self.config.jitter)
+            patches, moved, scale = augmented(patches, self.config.augmentation)
             square = _moved(square, moved * (square[:, 2:] - square[:, :2]), scale)
             boxes = _moved(boxes, moved * (square[:, 2:] - square[:, :2]) / scale[:, None], scale)
         predicted = self(patches, boxes, square, batch.scene, batch.scenes)

@@ -71,36 +71,35 @@ def cut_patches(image: Tensor, boxes: Tensor, masks: Tensor | None, side: int, m
 
 
 @dataclass(frozen=True)
-class Jitter:
-    """How much patches are changed in training, so that what is learned on drawn images holds on photographs.
+class PatchAugmentation:
+    """How patches are varied in training, so that a parser of rendered images works on photographs."""
 
-    shift: the most that a patch moves, as a part of its side. zoom: the most that it grows or shrinks.
-    colour: the most that brightness and contrast change, as a factor; each colour channel changes by half of it.
-    noise: the largest standard deviation of the noise on a pixel, of 1.
-    edges: how often the edge of a mask is eaten away or grows by a pixel of the patch.
-    drop: how often an object's mask, or that of the others, is missing.
-    hide: how often an object of another patch is pasted before the patch's own, where that leaves enough of it to see.
-        Most objects that are hard to tell stand half behind others.
-    """
-
-    shift: float = 0.03
-    zoom: float = 0.06
+    translate: float = 0.03
+    """The most that a patch is translated, as a part of its side."""
+    scale: float = 0.06
+    """The most that a patch grows or shrinks, as a part of its side."""
     colour: float = 0.25
+    """The most that brightness and contrast change, as a factor; each colour channel changes by half of it."""
     noise: float = 0.03
+    """Largest standard deviation of the noise on a pixel, for pixels from 0 to 1."""
     edges: float = 0.5
+    """Probability that the edge of a mask shrinks or grows by a pixel of the patch."""
     drop: float = 0.2
-    hide: float = 0.4
+    """Probability that an object's mask, or that of the others, is missing."""
+    occlude: float = 0.4
+    """Probability that an object of another patch is pasted before the patch's own, where enough of it stays visible.
+    Most objects that are hard to recognise stand half behind others."""
 
     def __post_init__(self) -> None:
-        for name in ("shift", "zoom", "colour", "noise", "edges", "drop", "hide"):
+        for name in ("translate", "scale", "colour", "noise", "edges", "drop", "occlude"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"jitter.{name}: from 0 to below 1, got {getattr(self, name)}")
+                raise ValueError(f"augmentation.{name}: from 0 to below 1, got {getattr(self, name)}")
 
 
 LEFT = 0.35  # of an object, so that one can tell what it is
 
 
-def hidden(patches: Tensor) -> Tensor:
+def occluded(patches: Tensor) -> Tensor:
     """Patches (K, 5, P, P) in which the object of another patch stands before each one's own, moved at random.
 
     Where less than a part `LEFT` of an object's mask would stay, the patch is left as it was.
@@ -128,12 +127,12 @@ class Moved(NamedTuple):
     scale: Tensor
 
 
-def jittered(patches: Tensor, jitter: Jitter) -> Moved:
+def augmented(patches: Tensor, augmentation: PatchAugmentation) -> Moved:
     """Patches (K, 5, P, P), floats in 0..1, as another camera and another detector could have given them.
 
     Random numbers are torch's own.
     """
-    shift, zoom, colour = jitter.shift, jitter.zoom, jitter.colour
+    translate, zoom, colour = augmentation.translate, augmentation.scale, augmentation.colour
     count, device = len(patches), patches.device
 
     def draw(*shape: int) -> Tensor:
@@ -144,13 +143,13 @@ def jittered(patches: Tensor, jitter: Jitter) -> Moved:
 
     scale = between(1 - zoom, 1 + zoom)
     scale = torch.where(draw() < 0.3, torch.ones_like(scale), scale)
-    moved = between(-shift, shift, 2)
+    moved = between(-translate, translate, 2)
     theta = torch.zeros(count, 2, 3, device=device)
     theta[:, 0, 0] = theta[:, 1, 1] = scale
     theta[:, :, 2] = 2 * moved  # a grid is 2 wide
     grid = torch.nn.functional.affine_grid(theta, list(patches.shape), align_corners=False)
     patches = torch.nn.functional.grid_sample(patches, grid, padding_mode="border", align_corners=False)
-    patches = torch.where((draw() < jitter.hide)[:, None, None, None], hidden(patches), patches)
+    patches = torch.where((draw() < augmentation.occlude)[:, None, None, None], occluded(patches), patches)
     colours, covers = patches[:, :3], patches[:, 3:]
 
     mean = colours.mean((1, 2, 3), keepdim=True)
@@ -159,12 +158,12 @@ def jittered(patches: Tensor, jitter: Jitter) -> Moved:
     colours = ((colours - mean) * contrast + mean) * bright * channel
     soft = torch.nn.functional.avg_pool2d(colours, 3, 1, 1, count_include_pad=False)
     colours = torch.lerp(colours, soft, between(0.0, 1.0, 1, 1, 1) * (draw(1, 1, 1) < 0.5))
-    grain = torch.randn(colours.shape, device=device) * between(0.0, jitter.noise, 1, 1, 1)
+    grain = torch.randn(colours.shape, device=device) * between(0.0, augmentation.noise, 1, 1, 1)
     colours = (colours + grain).clamp(0, 1)
 
     grown = torch.nn.functional.max_pool2d(covers, 3, 1, 1)
     eaten = -torch.nn.functional.max_pool2d(-covers, 3, 1, 1)
     which = draw(2, 1, 1)
-    covers = torch.where(which < jitter.edges / 2, grown, torch.where(which < jitter.edges, eaten, covers))
-    covers = covers * (draw(2, 1, 1) >= jitter.drop)
+    covers = torch.where(which < augmentation.edges / 2, grown, torch.where(which < augmentation.edges, eaten, covers))
+    covers = covers * (draw(2, 1, 1) >= augmentation.drop)
     return Moved(torch.cat([colours, covers], 1), moved, scale)

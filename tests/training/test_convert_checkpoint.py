@@ -82,5 +82,5 @@ def test_the_heads_of_answer_networks_have_present_names() -> None:
 
 
 def test_settings_of_other_models_stay() -> None:
-    config = {"mirror": True, "regions": {"mirror": True}}
-    assert renamed_config("concept-learner", config)["regions"] == config["regions"]
+    config = {"mirror": True, "regions": {"turn": True}}
+    assert renamed_config("concept-learner", config) == config

@@ -44,28 +44,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SimulationConfig:
-    """The world's constants: lengths in sides of the square table, seconds, masses of a ball.
-
-    Attributes:
-        radius: of a ball.
-        speed: at first, each coordinate of a velocity is drawn from minus this to this.
-        links: the fewest and the most linked pairs of a scene; each number is as likely.
-        rods: the share of links that are rigid.
-        stiffness: of springs, drawn from this range; at first a spring is neither drawn out nor pressed.
-        frame: the time between two frames.
-        step: of the simulation.
-        bounce: stiffness of contacts with walls and balls, which lose almost no energy: 2 % of the
-            speed, more or less, in steps of this length.
-    """
+    """Constants of the simulated world: lengths in sides of the square table, seconds, masses of a ball."""
 
     radius: float = 0.03
+    """Radius of a ball."""
     speed: float = 0.5
+    """Each coordinate of an initial velocity is drawn from minus this to this."""
     links: tuple[int, int] = (0, 6)
+    """The fewest and the most linked pairs of a scene; each number is as likely."""
     rods: float = 0.5
+    """The share of links that are rigid."""
     stiffness: tuple[float, float] = (5.0, 20.0)
+    """Range that the stiffness of a spring is drawn from; at first no spring is extended or compressed."""
     frame: float = 0.1
+    """Seconds between two frames."""
     step: float = 0.005
+    """Seconds of a step of the simulation."""
     bounce: float = 10_000.0
+    """Stiffness of contacts with walls and balls, which keep the energy to about 2 % of the speed in steps of this
+    length."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.links[0] <= self.links[1] <= BALLS * (BALLS - 1) // 2:

@@ -18,14 +18,12 @@ from .vocabulary import PAD
 
 @dataclass(frozen=True)
 class GridConfig:
-    """Settings of a grid encoder; those of CLEVR's pixels unless given.
-
-    channels: kernels of the convolutions, 3x3 with stride 2 each.
-    size: pixels of an image's side. 128 makes 8x8 cells of four convolutions, 75 makes 5x5.
-    """
+    """Settings of a grid encoder; those of CLEVR's pixels unless given."""
 
     channels: tuple[int, ...] = (24, 24, 24, 24)
+    """Kernels of the convolutions, 3x3 with stride 2 each."""
     size: int = 128
+    """Pixels of an image's side. 128 makes 8x8 cells of four convolutions, 75 makes 5x5."""
 
     def __post_init__(self) -> None:
         """Raises:
@@ -145,13 +143,12 @@ class TextEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class QuestionConfig:
-    """Settings of a question encoder; those of CLEVR's pixels unless given.
-
-    units: of the LSTM. embedding: of a word.
-    """
+    """Settings of a question encoder; those of CLEVR's pixels unless given."""
 
     units: int = 128
+    """Units of the LSTM."""
     embedding: int = 32
+    """Dimensions of a word's embedding."""
 
     def __post_init__(self) -> None:
         """Raises:
@@ -177,19 +174,17 @@ class QuestionEncoder(TextEncoder):
 
 @dataclass(frozen=True)
 class SentenceConfig:
-    """Settings of a sentence encoder; those of bAbI unless given.
-
-    units: of the LSTM, the same one for every sentence.
-    embedding: of a word; not in the paper.
-    sentences: how many there are at most.
-    spread: while training, the tags of a story's sentences are moved by a random number from 0 to this one, drawn
-        from torch's generator, so that long stories' tags are learned from short ones. Not in the paper.
-    """
+    """Settings of a sentence encoder; those of bAbI unless given."""
 
     units: int = 32
+    """Units of the LSTM, which all sentences share."""
     embedding: int = 32
+    """Dimensions of a word's embedding; not in the paper."""
     sentences: int = 20
+    """The most sentences of a story."""
     spread: int = 0
+    """While training, the tags of a story's sentences are moved by a random number from 0 to this one, drawn from
+    torch's generator, so that long stories' tags are learned from short ones. Not in the paper."""
 
     def __post_init__(self) -> None:
         """Raises:

@@ -33,40 +33,43 @@ from .vocabulary import WordVocabulary
 
 @dataclass(frozen=True)
 class AnswerNetworkConfig:
-    """Settings of a network that answers by classes.
-
-    input: what its objects are: `rows` that are given, cells of the `image`, or `sentences`.
-    asks: what the question is: `words`, given `bits`, or `nothing` where there is but one.
-    grid, sentences, question: the encoders, where they are used.
-    relation: the relation network; those that it is compared with take their sizes from it.
-    pairs: which pairs of objects are related: `all` ordered ones, or `unordered` ones of two objects, which is enough
-        where objects have an order of their own.
-    answer: `class`, one of the answers; or `links`, for each pair of objects whether they belong together.
-    rotate: while training, pictures are turned by up to so many radians to either side.
-    translate: and moved by up to this share of their side, each way. The paper's CLEVR pixels: 0.05, and 4 of 128.
-    permute_columns: while training, the first so many columns of a scene's rows change places among its objects, and
-        links with them: for rows whose other columns say no more than which object is which.
-    sign_flip: while training, the sign of each of these ranges of columns (from, to) is turned in half of the scenes.
-    words, answers, types: found in what is learned from (`config_from_data`).
-    places: the most objects that a query has, likewise.
-    """
+    """Settings of a network that answers by classes."""
 
     input: Literal["rows", "image", "sentences"] = "rows"
+    """What its objects are: `rows` that are given, cells of the `image`, or `sentences`."""
     asks: Literal["words", "bits", "nothing"] = "words"
+    """The form of the question: `words`, `bits`, or `nothing` where all queries ask the same."""
     grid: GridConfig = field(default_factory=GridConfig)
+    """Encoder of images, for `input = "image"`."""
     sentences: SentenceConfig = field(default_factory=SentenceConfig)
+    """Encoder of stories, for `input = "sentences"`."""
     question: QuestionConfig = field(default_factory=QuestionConfig)
+    """Encoder of questions, for `asks = "words"`."""
     relation: RelationNetworkConfig = field(default_factory=RelationNetworkConfig)
+    """The relation network; its baselines take their sizes from it."""
     pairs: Literal["all", "unordered"] = "all"
+    """Which pairs of objects are related: `all` ordered ones, or `unordered` ones of two objects, which is enough where
+    objects have an order of their own."""
     answer: Literal["class", "links"] = "class"
+    """`class`, one of the answers; or `links`, for each pair of objects whether they belong together."""
     rotate: float = 0.0
+    """While training, images are rotated by up to so many radians to either side."""
     translate: float = 0.0
+    """While training, images are translated by up to this share of their side, each way. The paper's CLEVR pixels:
+    0.05, and 4 of 128."""
     permute_columns: int = 0
+    """While training, the first so many columns of a scene's rows are permuted among its objects, and links with them:
+    for rows whose other columns say no more than which object is which."""
     sign_flip: tuple[tuple[int, int], ...] = ()
+    """While training, the sign of each of these ranges of columns (from, to) is flipped in half of the scenes."""
     words: tuple[str, ...] = ()
+    """The vocabulary; `config_from_data` reads it off the data."""
     answers: tuple[str, ...] = ()
+    """The classes; `config_from_data` reads them off the data."""
     types: tuple[str, ...] = ()
+    """The question types; `config_from_data` reads them off the data."""
     places: int = 0
+    """The most objects that a query has; `config_from_data` reads it off the data."""
 
     def __post_init__(self) -> None:
         """Raises:

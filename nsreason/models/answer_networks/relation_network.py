@@ -33,35 +33,33 @@ from .recompute import recompute
 
 @dataclass(frozen=True)
 class RelationNetworkConfig:
-    """Settings of a relation network; those of CLEVR's state descriptions unless given.
-
-    objects: features of an object, D.
-    condition: features of what the relations are conditioned on (a question), Q; 0 for none.
-    classes: logits, C.
-    g: units of the layers of g, each with a ReLU.
-    f: units of the hidden layers of f, each with a ReLU; a linear layer to the logits follows.
-    dropout: of f's last hidden layer, while training.
-    pooling: `sum` is the paper's; `mean` divides by the number of pairs.
-    inject: the layer of g that the condition enters, 0 in the paper.
-    top_pairs: how many pairs of a question are related at most, those of the highest attention; 0 for all.
-    attention: units in which attention is computed, if pairs are filtered.
-    chunk: pairs (of the whole batch) that are related at once. More take their turns, and backward computes them
-        again, so that memory is bounded; 0 for no bound.
-    mask_padding: False sums pairs with padding too, as some implementations do.
-    """
+    """Settings of a relation network; those of CLEVR's state descriptions unless given."""
 
     objects: int = 13
+    """D, features of an object."""
     condition: int = 256
+    """Q, features of what the relations are conditioned on (a question); 0 for none."""
     classes: int = 29
+    """C, logits."""
     g: tuple[int, ...] = (512, 512, 512, 512)
+    """Units of the layers of g, each with a ReLU."""
     f: tuple[int, ...] = (512, 1024)
+    """Units of the hidden layers of f, each with a ReLU; a linear layer to the logits follows."""
     dropout: float = 0.02
+    """Of f's last hidden layer, in training."""
     pooling: Literal["sum", "mean"] = "sum"
+    """`sum` is the paper's; `mean` divides by the number of pairs."""
     inject: int = 0
+    """The layer of g that the condition enters, 0 in the paper."""
     top_pairs: int = 0
+    """The most pairs of a question that are related, those of the highest attention; 0 for all."""
     attention: int = 32
+    """Units of the attention that ranks pairs, where `top_pairs` is above 0."""
     chunk: int = 1 << 18
+    """Pairs of the whole batch that are related at once; backward recomputes the chunks, so that memory is bounded. 0
+    for no bound."""
     mask_padding: bool = True
+    """False sums pairs with padding too, as some implementations do."""
 
     def __post_init__(self) -> None:
         """Raises:

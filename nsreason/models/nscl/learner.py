@@ -46,20 +46,20 @@ from .losses import answer_losses, right_answers
 
 @dataclass(frozen=True)
 class ConceptLearnerConfig:
-    """Settings of a concept learner.
-
-    domain: a bundled domain's name, or the path of a domain file.
-    algebra: the semantics of execution; `logit` is NS-CL's.
-    features: of what: `state` descriptions of annotated scenes, or `regions` of images. The settings of the other one
-        are not used.
-    """
+    """Settings of a concept learner."""
 
     domain: str = "clevr"
+    """A bundled domain's name, or the path of a domain file."""
     algebra: Literal["logit", "goedel", "product"] = "logit"
+    """Semantics of soft execution; `logit` is NS-CL's."""
     features: Literal["state", "regions"] = "state"
+    """`state` descriptions of annotated scenes, or `regions` of images; the settings of the other one are unused."""
     state: StateConfig = field(default_factory=StateConfig)
+    """Settings of state descriptions."""
     regions: RegionConfig = field(default_factory=RegionConfig)
+    """Settings of image regions."""
     concepts: ConceptConfig = field(default_factory=ConceptConfig)
+    """Settings of the concept embeddings."""
 
 
 @dataclass(frozen=True)

@@ -233,14 +233,14 @@ def test_training_draws_from_the_seed(views: list[ImageDetections]) -> None:
     torch.manual_seed(4)
     again = net(found)[0]
     assert torch.equal(first, again) and not torch.allclose(net(found)[0], first, atol=1e-3)
-    calm = made(mirror=False, **STILL).train()
+    calm = made(flip=False, **STILL).train()
     assert torch.equal(calm(found)[0], calm(found)[0])
 
 
 def test_mirrored_squares_leave_places_alone(views: list[ImageDetections]) -> None:
     net = made(**STILL).train()
     seen = net._inputs(regions(views, net))
-    assert torch.equal(seen.boxes, net.eval()._inputs(regions(views, net)).boxes) and seen.mirror
+    assert torch.equal(seen.boxes, net.eval()._inputs(regions(views, net)).boxes) and seen.flip
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,15 @@ from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import encode_masks
 from nsreason.perception.scene_parser.data import SceneParserData, load_parser_data
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
-from nsreason.perception.scene_parser.patches import LEFT, Jitter, box_masks, cut_patches, hidden, jittered, squares
+from nsreason.perception.scene_parser.patches import (
+    LEFT,
+    PatchAugmentation,
+    augmented,
+    box_masks,
+    cut_patches,
+    occluded,
+    squares,
+)
 from nsreason.perception.scene_parser.unproject import GroundCamera, unproject
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_checkpoint, load_model, save_checkpoint, save_half
@@ -97,14 +105,17 @@ def test_others_stand_in_their_own_channel() -> None:
 def test_jitter_is_repeatable_and_in_range() -> None:
     patches = torch.rand(6, 5, 24, 24)
     torch.manual_seed(3)
-    one = jittered(patches, Jitter())
+    one = augmented(patches, PatchAugmentation())
     torch.manual_seed(3)
-    other = jittered(patches, Jitter())
+    other = augmented(patches, PatchAugmentation())
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert one.patches.min() >= 0 and one.patches.max() <= 1 and not torch.allclose(one.patches, patches)
-    assert one.moved.abs().max() <= Jitter().shift and (one.scale - 1).abs().max() <= Jitter().zoom
-    with pytest.raises(ValueError, match="shift"):
-        Jitter(shift=2.0)
+    assert (
+        one.moved.abs().max() <= PatchAugmentation().translate
+        and (one.scale - 1).abs().max() <= PatchAugmentation().scale
+    )
+    with pytest.raises(ValueError, match="translate"):
+        PatchAugmentation(translate=2.0)
 
 
 def test_objects_are_hidden_by_others_and_never_wholly() -> None:
@@ -112,7 +123,7 @@ def test_objects_are_hidden_by_others_and_never_wholly() -> None:
     patches[:, 0] = torch.linspace(0.2, 0.9, 60)[:, None, None]  # each patch has its own red
     patches[:, 3, 8:24, 8:24] = 1
     torch.manual_seed(0)
-    found = hidden(patches)
+    found = occluded(patches)
     changed = (found != patches).flatten(1).any(1)
     assert int(changed.sum()) > 20
     own, others = found[:, 3], found[:, 4]
@@ -128,9 +139,9 @@ def test_objects_are_hidden_by_others_and_never_wholly() -> None:
 def test_a_moved_patch_shows_what_lies_there() -> None:
     patches = torch.zeros(1, 5, 40, 40)
     patches[0, :, :, 20:24] = 1
-    still = {"zoom": 0.0, "colour": 0.0, "noise": 0.0, "edges": 0.0, "drop": 0.0, "hide": 0.0}
+    still = {"scale": 0.0, "colour": 0.0, "noise": 0.0, "edges": 0.0, "drop": 0.0, "occlude": 0.0}
     torch.manual_seed(0)
-    found = jittered(patches, Jitter(shift=0.2, **still))
+    found = augmented(patches, PatchAugmentation(translate=0.2, **still))
     at = (found.patches[0, 3].sum(0) * torch.arange(40)).sum() / found.patches[0, 3].sum()
     assert float(at) == pytest.approx(21.5 - 40 * float(found.moved[0, 0]), abs=0.2)
 
