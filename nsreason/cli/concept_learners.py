@@ -105,9 +105,9 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     found = config.load(learner, folder)
     if found.bad:
         output.note(f"{len(found.bad):,} questions cannot be used; the first: {found.bad[0]}")
-    if part == "held-out" and not found.held_out:
+    if part == "held-out" and not found.valid:
         raise DataError(f"{folder}: too few scenes to hold any out; --part all asks all")
-    return found.held_out if part == "held-out" else [*found.train, *found.held_out]
+    return found.valid if part == "held-out" else [*found.train, *found.valid]
 
 
 @dataclass(kw_only=True)

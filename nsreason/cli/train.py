@@ -193,8 +193,8 @@ def _train(
     if first:
         _note_left_out(found.bad, unit)
     with progress.training() as told:
-        result = train(made, found.train, found.held_out, chosen, folder, resume=resume, progress=told)
-    counts = {"train": len(found.train), "held_out": len(found.held_out), "bad": len(found.bad)}
+        result = train(made, found.train, found.valid, chosen, folder, resume=resume, progress=told)
+    counts = {"train": len(found.train), "held_out": len(found.valid), "bad": len(found.bad)}
     if first:
         _show(result, unit, counts, as_json)
     return 0

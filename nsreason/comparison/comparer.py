@@ -23,13 +23,14 @@ from typing import Any
 
 import msgspec
 
+from ..data.splits import Split
 from ..errors import DataError, NsreasonError, RecipeError, did_you_mean
 from ..io.decoding import valid_text
 from ..io.files import sweep
 from ..io.locks import locked_folder
 from ..queries.query import Query, digest
 from ..reasoners.reasoner import FitRequest, Reasoner, reasoner_class
-from ..tasks.task import TaskSplit, make_task
+from ..tasks.task import make_task
 from ..training.budget import Budget
 from ..training.failures import unexpected
 from .examples import choose, drawing, story
@@ -156,7 +157,7 @@ class _Comparing:
     """A comparison on its way."""
 
     def __init__(
-        self, plan: Plan, task: Any, split: TaskSplit, folder: Path, progress: Progress | None, trust: bool
+        self, plan: Plan, task: Any, split: Split[list[Query]], folder: Path, progress: Progress | None, trust: bool
     ) -> None:
         self.plan, self.task, self.folder, self.progress, self.trust = plan, task, folder, progress, trust
         self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)

@@ -35,6 +35,7 @@ from ..io.files import read_bytes
 from ..io.unpacking import IN_MEMORY, LimitedStream, Unpacking
 from .babi_stories import BadLine, Stories, Story, read_stories, words
 from .babi_tasks import NAMES, PASS_PERCENT, TASKS, TaskScore, score_tasks
+from .splits import HoldOut
 
 __all__ = [
     "NAMES",
@@ -54,7 +55,7 @@ __all__ = [
 ]
 
 Size = Literal["1k", "10k"]
-Split = Literal["train", "valid", "test"]
+Part = Literal["train", "valid", "test"]
 FOLDERS: dict[str, str] = {"1k": "en", "10k": "en-10k"}
 _FILE = re.compile(r"qa(\d+)_(?:([\w-]+)_)?(train|valid|test)\.txt")
 _FOLDER = re.compile(r"en(-valid)?(-10k)?(-nosf)?")
@@ -181,7 +182,7 @@ def _member(path: Path, name: str, read: Callable[[], bytes]) -> Iterator[TaskFi
 
 def load_babi(
     source: str | Path,
-    split: Split = "train",
+    split: Part = "train",
     *,
     size: Size = "10k",
     tasks: Iterable[int] = TASKS,
@@ -242,24 +243,10 @@ def _missing(
     return f"{message};\n    a source is a folder or an archive with such files, those of the bAbI tasks v1.2"
 
 
-def hold_out(stories: Sequence[Story], share: float, seed: int = 0) -> tuple[list[Story], list[Story]]:
-    """Split into (kept, held out) by whole stories, the same share of each task.
-
-    Raises:
-        ValueError: the share is not from 0 to 1.
-    """
-    import random
-
-    if not 0 <= share <= 1:
-        raise ValueError(f"a share is from 0 to 1, got {share}")
-    numbers: dict[int, set[int]] = {}
-    for story in stories:
-        numbers.setdefault(story.task, set()).add(story.story)
-    out: set[tuple[int, int]] = set()
-    for task, found in numbers.items():
-        drawn = random.Random(f"babi:{seed}:{task}").sample(sorted(found), round(share * len(found)))
-        out.update((task, number) for number in drawn)
-    sides: tuple[list[Story], list[Story]] = ([], [])
-    for story in stories:
-        sides[(story.task, story.story) in out].append(story)
-    return sides
+def hold_out(stories: Sequence[Story], rule: HoldOut) -> tuple[list[Story], list[Story]]:
+    """Split into (kept, held out) by whole stories; with a seed, the same share of each task is drawn."""
+    return rule.split(
+        stories,
+        group=lambda story: story.story if rule.seed is not None else (story.task, story.story),
+        stratum=lambda story: story.task,
+    )

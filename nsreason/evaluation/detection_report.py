@@ -103,7 +103,7 @@ def evaluate_detector(
         DataError: a folder lacks something, nothing in it can be used, or too few images to hold any out.
     """
     split = load_detection_data(folder, detector.categories, replace(config or DetectionData(), repeat=()))
-    examples = split.held_out if part == "held-out" else [*split.train, *split.held_out]
+    examples = split.valid if part == "held-out" else [*split.train, *split.valid]
     if not examples:
         raise DataError(f"{folder}: too few images to hold any out; evaluate all of them")
     return evaluate_examples(detector, examples[:limit], bad=len(split.bad), batch_size=batch_size, progress=progress)

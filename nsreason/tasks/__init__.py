@@ -2,7 +2,7 @@
 
     from nsreason.tasks import make_task
 
-    task = make_task("clevr", {"held_out": 0.2})
+    task = make_task("clevr", {"test": 0.2})
     split = task.load("data/clevr")
     split.train, split.valid, split.test          # lists of Query
 
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .task import Task, TaskSplit, make_task, task_class
+    from ..data.splits import HoldOut, Split
+    from .task import Task, make_task, task_class
 
 __all__ = [
+    "HoldOut",
+    "Split",
     "Task",
-    "TaskSplit",
     "make_task",
     "task_class",
 ]
@@ -29,9 +31,12 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "..data.splits": (
+            "HoldOut",
+            "Split",
+        ),
         ".task": (
             "Task",
-            "TaskSplit",
             "make_task",
             "task_class",
         ),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from ..data.babi import NAMES, TASKS, Story, hold_out, load_babi
+from ..data.splits import HoldOut, Split
 from ..errors import DataError
 from ..queries.query import Query
-from .task import TaskSplit
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Babi:
         """The recipes of networks, by what they look at."""
         return {"sentences": "rn-babi-cpu"}
 
-    def load(self, folder: str | Path) -> TaskSplit:
+    def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`; a folder or an archive."""
         source = Path(folder)
         found = load_babi(source, "train", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
@@ -49,9 +49,11 @@ class Babi:
         if not found.stories:
             why = f"; the first bad line: {found.bad[0]}" if found.bad else ""
             raise DataError(f"{folder}: no story to learn from{why}")
-        train, valid = hold_out(found.stories, self.valid, seed=self.seed) if self.valid else (found.stories, [])
+        rule = HoldOut(self.valid, seed=f"babi:{self.seed}")
+        train, valid = hold_out(found.stories, rule)
         bad = [b.error for b in (*found.bad, *test.bad)]
-        return TaskSplit(self._queries(train), self._queries(valid), self._queries(test.stories), bad, str(folder))
+        queries = self._queries
+        return Split(queries(train), queries(valid), queries(test.stories), bad, str(folder), rule=rule)
 
     def _queries(self, stories: Iterable[Story]) -> list[Query]:
         spelled: dict[tuple[str, ...], str] = {}  # sentences come again and again, and are held once

@@ -10,13 +10,13 @@ from ..data.answers import reference_answer
 from ..data.folders import find_files
 from ..data.questions import QuestionRecord, read_questions
 from ..data.scenes import load_scenes
+from ..data.splits import HoldOut, Split
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
 from ..programs.question_types import QuestionTypes, nodes
 from ..queries.image import QueryImage
 from ..queries.query import Query
 from ..scenes.scene import Scene
-from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Clevr:
         if not (0 <= self.valid < 1 and 0 <= self.test < 1):
             raise ValueError(f"test and valid are from 0 to below 1, got {self.test} and {self.valid}")
 
-    def load(self, folder: str | Path) -> TaskSplit:
+    def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`."""
         place, domain = Path(folder), load_domain(self.domain)
         found, bad = self._queries(place, domain, self.split)
@@ -55,9 +55,10 @@ class Clevr:
             test, more = self._queries(place, domain, self.test_split)
             bad += more
         else:
-            found, test = cut_valid(found, self.test, "scene")
-        train, valid = cut_valid(found, self.valid, "scene")
-        return TaskSplit(train, valid, test, bad, str(folder))
+            found, test = HoldOut(self.test, counting="examples").split(found, group=_scene)
+        rule = HoldOut(self.valid, counting="examples")
+        train, valid = rule.split(found, group=_scene)
+        return Split(train, valid, test, bad, str(folder), rule=rule)
 
     def _queries(self, folder: Path, domain: Domain, split: str) -> tuple[list[Query], list[NsreasonError]]:
         scenes_path, questions_path = find_files(folder, split)
@@ -88,6 +89,10 @@ class Clevr:
         kind = types(program)[0] if program is not None else "question"
         answer = reference_answer(record.answer, domain, None if program is None else program.kind)
         return Query(record.index, record.question, answer, kind, seen.of(scene), program=program, facts=facts)
+
+
+def _scene(query: Query) -> int:
+    return id(query.inputs["scene"])
 
 
 class _Seen:

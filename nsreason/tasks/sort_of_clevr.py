@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data import sort_of_clevr as data
+from ..data.splits import HoldOut, Split
 from ..queries.image import QueryImage
 from ..queries.query import Query
-from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,23 @@ class SortOfClevr:
 
     valid: float = 0.02
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.valid < 1:
+            raise ValueError(f"valid is from 0 to below 1, got {self.valid}")
+
     @property
     def recipes(self) -> dict[str, str]:
         """The recipes of networks, by what they look at."""
         return {"rows": "rn-sort-of-clevr-state", "image": "rn-sort-of-clevr-cpu"}
 
-    def load(self, folder: str | Path) -> TaskSplit:
+    def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`."""
-        train, valid = cut_valid(queries(data.read_sort_of_clevr(folder, "train")), self.valid, "rows")
-        return TaskSplit(train, valid, queries(data.read_sort_of_clevr(folder, "validation")), source=str(folder))
+        rule = HoldOut(self.valid, counting="examples")
+        train, valid = rule.split(
+            queries(data.read_sort_of_clevr(folder, "train")), group=lambda query: id(query.inputs["rows"])
+        )
+        test = queries(data.read_sort_of_clevr(folder, "validation"))
+        return Split(train, valid, test, source=str(folder), rule=rule)
 
 
 def queries(found: data.SortOfClevr) -> list[Query]:

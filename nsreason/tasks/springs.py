@@ -8,8 +8,8 @@ from typing import Literal
 
 from ..data import springs as data
 from ..data.links import spell_links
+from ..data.splits import HoldOut, Split
 from ..queries.query import Query
-from .task import TaskSplit, cut_valid
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,21 @@ class Springs:
     moves: data.Moves = "changes"
     valid: float = 0.02
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.valid < 1:
+            raise ValueError(f"valid is from 0 to below 1, got {self.valid}")
+
     @property
     def recipes(self) -> dict[str, str]:
         """The recipes of networks, by what they look at."""
         return {"rows": f"rn-springs-{self.ask}-cpu"}
 
-    def load(self, folder: str | Path) -> TaskSplit:
+    def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`."""
-        train, valid = cut_valid(self._queries(data.read_springs(folder, "train")), self.valid)
+        rule = HoldOut(self.valid)
+        train, valid = rule.split(self._queries(data.read_springs(folder, "train")))
         test = self._queries(data.read_springs(folder, "validation"))
-        return TaskSplit(train, valid, test, source=str(folder))
+        return Split(train, valid, test, source=str(folder), rule=rule)
 
     def _queries(self, found: data.Springs) -> list[Query]:
         rows, linked = found.states(self.color, self.moves), found.connections()

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import DataError, NsreasonError, RecipeError
+from ..data.splits import Split
+from ..errors import RecipeError
 from ..queries.query import Query
 from ..queries.scoring import make_metrics
 from ..registry import TASKS, named
-
-
-@dataclass(frozen=True)
-class TaskSplit:
-    """The queries of a task.
-
-    Attributes:
-        train: to learn from. valid: like them, but not learned from. test: what is reported.
-        bad: why records of the files cannot be used.
-        source: where it all comes from, for reports.
-    """
-
-    train: list[Query]
-    valid: list[Query]
-    test: list[Query]
-    bad: list[NsreasonError] = field(default_factory=list)
-    source: str = ""
-
-    @property
-    def held_out(self) -> list[Query]:
-        """What a training run is validated on."""
-        return self.valid
-
 
 DEFAULT_METRICS = ("accuracy",)
 
@@ -47,7 +24,7 @@ class Task(Protocol):
     def recipes(self) -> dict[str, str]:
         """For networks: what they look at (`rows`, `image`), the usual first -> a recipe."""
 
-    def load(self, folder: str | Path, /) -> TaskSplit:
+    def load(self, folder: str | Path, /) -> Split[list[Query]]:
         """The queries of a folder.
 
         Raises:
@@ -88,13 +65,3 @@ def task_metrics(task: Any) -> tuple[str, ...]:
     names = tuple(getattr(task, "metrics", DEFAULT_METRICS))
     make_metrics(names)
     return names
-
-
-def cut_valid(found: list[Query], share: float, scene: str | None = None) -> tuple[list[Query], list[Query]]:
-    """The first queries, and the last share of them; those about one thing (`seen[scene]`) stay together."""
-    if not 0 <= share < 1:
-        raise DataError(f"a share to validate on is from 0 to below 1, got {share}")
-    cut = len(found) - round(share * len(found))
-    while scene and 0 < cut < len(found) and found[cut].inputs[scene] is found[cut - 1].inputs[scene]:
-        cut -= 1
-    return found[:cut], found[cut:]

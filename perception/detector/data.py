@@ -1,7 +1,7 @@
 """What a detector learns from: folders of images with the masks of their objects, in COCO's layout.
 
     data = load_detection_data("data/clevr", detector.categories)    # images/ and instances.json
-    data.train, data.held_out                                        # lists of DetectionExample
+    data.train, data.valid                                           # lists of DetectionExample
 
 Several folders make one data set: "rendered,photographs". Images are read when a batch is made.
 """
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...data.image_folder import ImageFolder
+from ...data.splits import HoldOut, Split
 from ...errors import DataError, NsreasonError, did_you_mean
 from ...io.images import read_header
 from ..detections.detections import Detections
@@ -54,31 +55,21 @@ class DetectionData:
         if self.cache < 0 or self.validate < 1 or min(self.repeat, default=1) < 1:
             raise ValueError("cache from 0, validate and repeat from 1")
 
-    def load(self, model: Detector, folder: str | Path) -> Split:
+    def load(self, model: Detector, folder: str | Path) -> Split[list[DetectionExample]]:
         """The examples of one folder, or of several, with commas between them.
 
         Raises:
             DataError: a folder lacks something, or nothing in it can be learned from.
         """
         split = load_detection_data(folder, model.categories, self)
-        step = max(1, math.ceil(len(split.held_out) / self.validate))
-        held_out = split.held_out[::step]
+        step = max(1, math.ceil(len(split.valid) / self.validate))
+        held_out = split.valid[::step]
         faults = unreadable([*split.train, *held_out])
         train = [e for e in split.train if e.path not in faults]
         if not train:
             raise DataError(f"{folder}: no image to learn from; the first: {next(iter(faults.values()))}")
         kept = [e for e in held_out if e.path not in faults]
-        return Split(train, kept, [*split.bad, *faults.values()], split.unit)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples to learn from and others, and what of the files cannot be used."""
-
-    train: list[DetectionExample]
-    held_out: list[DetectionExample]
-    bad: list[NsreasonError]
-    unit: str = "images"
+        return replace(split, train=train, valid=kept, bad=[*split.bad, *faults.values()])
 
 
 def unreadable(examples: Sequence[DetectionExample]) -> dict[Path, NsreasonError]:
@@ -99,7 +90,9 @@ def unreadable(examples: Sequence[DetectionExample]) -> dict[Path, NsreasonError
         return {e.path: error for e, error in found if error is not None}
 
 
-def load_detection_data(folder: str | Path, categories: Sequence[str], config: DetectionData | None = None) -> Split:
+def load_detection_data(
+    folder: str | Path, categories: Sequence[str], config: DetectionData | None = None
+) -> Split[list[DetectionExample]]:
     """The examples of one folder, or of several, with commas between them.
 
     Args:
@@ -111,14 +104,14 @@ def load_detection_data(folder: str | Path, categories: Sequence[str], config: D
     config = config or DetectionData()
     folders = [folder] if isinstance(folder, Path) else [Path(f.strip()) for f in folder.split(",") if f.strip()]
     cache = ImageCache(config.cache << 20)
-    split = Split([], [], [])
+    rule = HoldOut(config.held_out, config.fraction)
+    split: Split[list[DetectionExample]] = Split([], [], source=str(folder), unit="images", rule=rule)
     for number, one in enumerate(folders):
         found, bad = read_folder(one, categories, cache)
-        cut = len(found) - round(config.held_out * len(found))
-        last = max(1, round(config.fraction * cut))
+        train, valid = rule.split(found)
         times = config.repeat[number] if number < len(config.repeat) else 1
-        split.train.extend(found[:last] * times)
-        split.held_out.extend(found[cut:])
+        split.train.extend(train * times)
+        split.valid.extend(valid)
         split.bad.extend(bad)
     return split
 

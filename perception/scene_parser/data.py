@@ -21,6 +21,7 @@ import torch
 
 from ...data.image_folder import ImageFolder
 from ...data.scenes import load_scenes
+from ...data.splits import HoldOut, Split
 from ...errors import DataError, NsreasonError
 from ...io.image_tensors import read_image
 from ...io.images import read_header
@@ -54,23 +55,13 @@ class SceneParserData:
         if not (0 <= self.held_out < 1 and 0 < self.least_iou <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < least_iou <= 1, got {self.held_out} and {self.least_iou}")
 
-    def load(self, model: SceneParser, folder: str | Path) -> ParserSplit:
+    def load(self, model: SceneParser, folder: str | Path) -> Split[list[ParserExample]]:
         """The examples of a folder, or of several with commas between their names.
 
         Raises:
             DataError: a folder lacks its images or its scenes, or nothing in one can be learned from.
         """
         return load_parser_data(folder, model, self)
-
-
-@dataclass(frozen=True)
-class ParserSplit:
-    """Images to learn from and others, and why others cannot be used."""
-
-    train: list[ParserExample]
-    held_out: list[ParserExample]
-    bad: list[NsreasonError]
-    unit: str = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +76,25 @@ class Annotated:
     objects: tuple[int, ...]
 
 
-def load_parser_data(folders: str | Path, parser: SceneParser, config: SceneParserData | None = None) -> ParserSplit:
+def load_parser_data(
+    folders: str | Path, parser: SceneParser, config: SceneParserData | None = None
+) -> Split[list[ParserExample]]:
     """The examples of folders; see `SceneParserData.load`."""
     config = config or SceneParserData()
     names = [folders] if isinstance(folders, Path) else [name for name in folders.split(",") if name.strip()]
     if not names:
         raise DataError("no folder of images is named")
     made: dict[Path, tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]] = {}
-    split = ParserSplit([], [], [])
+    rule = HoldOut(config.held_out)
+    split: Split[list[ParserExample]] = Split([], [], source=str(folders), unit="images", rule=rule)
     for folder in (Path(str(name).strip()) for name in names):
         again = folder in made
         if not again:
             made[folder] = _load(folder, parser, config)
-        train, held_out, bad = made[folder]
+        train, valid, bad = made[folder]
         split.train.extend(train)
         if not again:
-            split.held_out.extend(held_out)
+            split.valid.extend(valid)
             split.bad.extend(bad)
     return split
 
@@ -108,26 +102,22 @@ def load_parser_data(folders: str | Path, parser: SceneParser, config: ScenePars
 def _load(
     folder: Path, parser: SceneParser, config: SceneParserData
 ) -> tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]:
-    train: list[ParserExample] = []
-    held_out: list[ParserExample] = []
-    bad: list[NsreasonError] = []
-    scenes, rest = scenes_of(folder, parser, config.split)
-    bad += rest
-    cut = len(scenes) - round(config.held_out * len(scenes))
-    place = {id(s): i for i, s in enumerate(scenes)}
-    for found in annotated(folder, scenes, least_iou=config.least_iou):
+    examples: list[tuple[int, ParserExample]] = []  # each with the identity of its scene
+    scenes, bad = scenes_of(folder, parser, config.split)
+    for image in annotated(folder, scenes, least_iou=config.least_iou):
         try:
-            if isinstance(found, NsreasonError):
-                raise found
-            if found.objects:
-                into = train if place[id(found.scene)] < cut else held_out
-                into.append(example(found, parser))
+            if isinstance(image, NsreasonError):
+                raise image
+            if image.objects:
+                examples.append((id(image.scene), example(image, parser)))
         except NsreasonError as error:
             bad.append(error)
+    parts = HoldOut(config.held_out).split(examples, group=lambda e: e[0], groups=map(id, scenes))
+    train, valid = ([example for _, example in part] for part in parts)
     if not train:
         why = f"; the first: {bad[0]}" if bad else ""
         raise DataError(f"{folder}: none of {len(scenes)} images can be learned from{why}")
-    return train, held_out, bad
+    return train, valid, bad
 
 
 def scenes_of(folder: Path, parser: SceneParser, split: str = "") -> tuple[list[Scene], list[NsreasonError]]:

@@ -29,6 +29,7 @@ from nsreason.data.babi import (
     words,
 )
 from nsreason.data.babi_arrays import PAD, UNKNOWN, Vocabulary, encode
+from nsreason.data.splits import HoldOut
 from nsreason.errors import DataError
 
 TEXT = """1 Ann took the lamp.
@@ -283,16 +284,18 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_stories_are_held_out_whole_and_of_each_task_alike() -> None:
     stories = [s for task in (1, 4) for s in read(TEXT * 10, task)[0]]
-    kept, held = hold_out(stories, 0.1, seed=1)
-    assert len(kept) + len(held) == len(stories) == 60
-    sides = [{(s.task, s.story) for s in side} for side in (kept, held)]
+    rule = HoldOut(0.1, seed="babi:1")
+    kept, held_out = hold_out(stories, rule)
+    assert len(kept) + len(held_out) == len(stories) == 60
+    sides = [{(s.task, s.story) for s in side} for side in (kept, held_out)]
     assert not sides[0] & sides[1] and [sum(t == task for t, _ in sides[1]) for task in (1, 4)] == [2, 2]
-    assert hold_out(stories, 0.1, seed=1) == (kept, held) != hold_out(stories, 0.1, seed=2)
-    alone = hold_out([s for s in stories if s.task == 4], 0.1, seed=1)[1]
-    assert alone == [s for s in held if s.task == 4]  # other tasks do not matter
-    assert hold_out(stories, 0)[1] == [] and hold_out(stories, 1)[0] == [] and hold_out([], 0.5) == ([], [])
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        hold_out(stories, 1.5)
+    assert hold_out(stories, rule) == (kept, held_out) != hold_out(stories, HoldOut(0.1, seed="babi:2"))
+    alone = hold_out([s for s in stories if s.task == 4], rule)[1]
+    assert alone == [s for s in held_out if s.task == 4]  # other tasks do not matter
+    assert hold_out(stories, HoldOut(0, seed="a"))[1] == [] and hold_out(stories, HoldOut(1, seed="a"))[0] == []
+    last = hold_out(stories, HoldOut(0.1))[1]
+    assert last == stories[-len(last) :] and len({(s.task, s.story) for s in last}) == 4
+    assert hold_out([], rule) == ([], [])
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 from nsreason.data.babi import TASKS, Stories, hold_out, load_babi, task_files
 from nsreason.data.babi_arrays import Vocabulary, encode
+from nsreason.data.splits import HoldOut
 from nsreason.errors import DataError
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "babi"
@@ -65,7 +66,7 @@ def test_supports_are_sentences_with_something_of_the_question(small: Stories) -
 
 
 def test_stories_are_held_out_of_each_task(small: Stories) -> None:
-    kept, held = hold_out(small.stories, 0.1, seed=0)
+    kept, held = hold_out(small.stories, HoldOut(0.1, seed="babi:0"))
     assert {story.task for story in held} == set(TASKS)
     assert not {(s.task, s.story) for s in kept} & {(s.task, s.story) for s in held}
     assert 0.08 < len(held) / len(small) < 0.12

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from nsreason.data.scenes import load_scenes
+from nsreason.data.splits import Split
 from nsreason.dsl.domain import load_domain
 from nsreason.io.settings import to_dataclass
 from nsreason.models.nscl.data import ConceptData, load_concept_data
-from nsreason.models.nscl.examples import Split
+from nsreason.models.nscl.examples import Examples
 from nsreason.models.nscl.learner import ConceptLearner
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.state_descriptions import StateConfig, state_rows
@@ -33,9 +34,9 @@ CLEVR = load_domain("clevr")
 
 def test_every_official_question_is_an_example() -> None:
     split = load_concept_data(DATA, CLEVR, StateConfig(), ConceptData(held_out=0.1))
-    assert (len(split.train), len(split.held_out), split.bad) == (8400, 930, [])
-    assert all(e.n_nodes == e.record.program.count(b'"value_inputs"') for e in split.held_out if e.record.program)
-    assert all(e.target == e.target for e in (*split.train, *split.held_out))
+    assert (len(split.train), len(split.valid), split.bad) == (8400, 930, [])
+    assert all(e.n_nodes == e.record.program.count(b'"value_inputs"') for e in split.valid if e.record.program)
+    assert all(e.target == e.target for e in (*split.train, *split.valid))
 
 
 def test_the_camera_frame_has_the_annotated_relations() -> None:
@@ -48,7 +49,7 @@ def test_the_camera_frame_has_the_annotated_relations() -> None:
                 assert row == sum(1 << j for j in range(len(scene)) if x[j] - x[i] > 0.2)
 
 
-def trained(name: str, folder: Path) -> tuple[ConceptLearner, Split]:
+def trained(name: str, folder: Path) -> tuple[ConceptLearner, Split[Examples]]:
     recipe = load_recipe(name)
     made: ConceptLearner = new_model(recipe)
     config = to_dataclass(recipe.data, ConceptData, "data")
@@ -63,7 +64,7 @@ def trained(name: str, folder: Path) -> tuple[ConceptLearner, Split]:
 )
 def test_recipes_reach_what_they_state(name: str, least: float, counts: float, tmp_path: Path) -> None:
     made, split = trained(name, tmp_path)
-    out = made.loss(made.collate(split.held_out))
+    out = made.loss(made.collate(split.valid))
     assert float(out.metrics["accuracy"]) / out.count >= least  # type: ignore[arg-type]
-    scenes = list({id(e.described): e.described.scene for e in split.held_out}.values())
+    scenes = list({id(e.described): e.described.scene for e in split.valid}.values())
     assert probe(made.see(scenes), scenes).count >= counts

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from nsreason.data.splits import Split
 from nsreason.errors import CheckpointError, DataError, ExecutionError, RecipeError, TrainingError
 from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
@@ -25,7 +26,6 @@ from nsreason.reasoners.networks import Network, NetworkReasoner
 from nsreason.reasoners.reasoner import FitRequest
 from nsreason.scenes.scene import Scene
 from nsreason.tasks.clevr import Clevr
-from nsreason.tasks.task import TaskSplit
 from nsreason.training.budget import Budget
 from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.curriculum import Curriculum
@@ -85,11 +85,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def split(folder: Path) -> TaskSplit:
+def split(folder: Path) -> Split[list[Query]]:
     return Clevr(test=0.2, valid=0.1).load(folder)
 
 
-def request(folder: Path, split: TaskSplit, own: Path, recipe: str = "network", **changed: Any) -> FitRequest:
+def request(folder: Path, split: Split[list[Query]], own: Path, recipe: str = "network", **changed: Any) -> FitRequest:
     told = FitRequest(
         "clevr", split.train, split.valid, own, Budget(examples=800), recipe=str(folder / f"{recipe}.toml")
     )
@@ -143,7 +143,7 @@ def test_a_recipe_that_takes_fewer_examples_has_more_epochs() -> None:
     assert (found.epochs, found.max_examples) == (10, 20)
 
 
-def test_networks_that_count_pass_once(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_networks_that_count_pass_once(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     for seconds in (None, 60.0):
         budget = Budget(examples=10_000) if seconds is None else Budget(seconds=seconds)
         own = tmp_path / str(seconds)
@@ -192,7 +192,7 @@ def test_timing_leaves_everything_as_it_was(
     assert (told.out, told.err) == ("", "")
 
 
-def test_the_time_is_that_of_training(split: TaskSplit, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_is_that_of_training(split: Split[list[Query]], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are those of training: the questions of a scene stand together."""
     batches: list[tuple[int, int]] = []
     recipe = load_recipe(folder / "concepts.toml")
@@ -225,7 +225,7 @@ def test_timing_ends_in_time() -> None:
 # --- learning -------------------------------------------------------------------------------------------------
 
 
-def test_a_lesson_that_is_learned_is_not_learned_again(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_a_lesson_that_is_learned_is_not_learned_again(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     steps: list[int] = []
     told = request(folder, split, tmp_path / "own", progress=lambda status: steps.append(status.step))
     first = Network.build("cnn-lstm", told)
@@ -239,7 +239,7 @@ def test_a_lesson_that_is_learned_is_not_learned_again(split: TaskSplit, folder:
     assert {p.name: p.read_bytes() for p in (tmp_path / "own").iterdir() if p.is_file()} == written
 
 
-def test_a_lesson_out_of_time_is_learned_no_further(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_a_lesson_out_of_time_is_learned_no_further(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = request(folder, split, tmp_path / "own", budget=Budget(seconds=1e-3))
     first = Network.build("mlp", told)
     assert isinstance(first, NetworkReasoner) and first.learned is not None
@@ -255,7 +255,7 @@ class Killed(Exception):  # noqa: N818 - what happened
 
 
 @pytest.mark.parametrize("name", ["cnn-mlp", "concept-learner"])
-def test_what_was_killed_goes_on(name: str, split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_what_was_killed_goes_on(name: str, split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     made = Concepts if name == "concept-learner" else Network
     recipe = "concepts" if name == "concept-learner" else "network"
     steps: list[int] = []
@@ -274,7 +274,7 @@ def test_what_was_killed_goes_on(name: str, split: TaskSplit, folder: Path, tmp_
     assert same(whole.answer(split.test), resumed.answer(split.test))
 
 
-def test_a_folder_of_another_lesson(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_another_lesson(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = request(folder, split, tmp_path / "own", budget=Budget(examples=64))
     Network.build("lstm", told)
     changed = {
@@ -366,7 +366,7 @@ def test_examples_of_a_curriculum_are_those_that_it_admits(tmp_path: Path) -> No
 # --- networks -------------------------------------------------------------------------------------------------
 
 
-def test_recipes(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_recipes(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = replace(request(folder, split, tmp_path / "own"), recipe=None)
     with pytest.raises(RecipeError, match="the task 'clevr' names no recipe"):
         Network.build("mlp", told)
@@ -414,7 +414,9 @@ def test_what_cannot_be_seen_does_not_cost_the_others(
 
 
 @pytest.mark.parametrize("number", [1, 3, 30])
-def test_a_concept_learner_of_few_questions(number: int, split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_a_concept_learner_of_few_questions(
+    number: int, split: Split[list[Query]], folder: Path, tmp_path: Path
+) -> None:
     """Of which most lessons of its curriculum admit none."""
     told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=60))
     reasoner = Concepts.build("concept-learner", replace(told, train=split.train[-number:], valid=[]))
@@ -422,7 +424,7 @@ def test_a_concept_learner_of_few_questions(number: int, split: TaskSplit, folde
     assert 0 < reasoner.learned.examples <= 60 and len(reasoner.answer(split.test)) == len(split.test)
 
 
-def test_a_concept_learner_in_a_time(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_a_concept_learner_in_a_time(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(seconds=4.0))
     reasoner = Concepts.build("concept-learner", told)
     assert isinstance(reasoner, ConceptReasoner) and reasoner.learned is not None
@@ -433,7 +435,7 @@ def test_a_concept_learner_in_a_time(split: TaskSplit, folder: Path, tmp_path: P
     assert len(own) == len(split.test) and min(own) < 0.9
 
 
-def test_questions_that_cannot_be_learned_from_are_left_out(split: TaskSplit, folder: Path) -> None:
+def test_questions_that_cannot_be_learned_from_are_left_out(split: Split[list[Query]], folder: Path) -> None:
     seen = Descriptions(load_recipe(folder / "concepts.toml").model_config)
     query = split.train[0]
     bad = [
@@ -479,7 +481,7 @@ def test_a_concept_learner_of_another_domain(folder: Path, tmp_path: Path) -> No
     assert np.mean([r.scores[r.answer] for r in replies if r.answer]) > 0.8
 
 
-def test_sets_and_objects_have_answers_too(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_sets_and_objects_have_answers_too(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = request(folder, split, tmp_path / "own", "concepts", budget=Budget(examples=100))
     reasoner = Concepts.build("concept-learner", told)
     query = split.test[0]
@@ -491,7 +493,7 @@ def test_sets_and_objects_have_answers_too(split: TaskSplit, folder: Path, tmp_p
     assert "coord" in str(reply.error)
 
 
-def test_what_is_begun_is_written_down(split: TaskSplit, folder: Path, tmp_path: Path) -> None:
+def test_what_is_begun_is_written_down(split: Split[list[Query]], folder: Path, tmp_path: Path) -> None:
     told = request(folder, split, tmp_path / "own", budget=Budget(examples=64))
     Network.build("lstm", told)
     written = json.loads((tmp_path / "own" / "fit.json").read_text())

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from nsreason.data.splits import Split
 from nsreason.errors import DataError, NsreasonError, RecipeError
 from nsreason.executors import execute
 from nsreason.generators import write_dataset
@@ -29,7 +30,6 @@ from nsreason.reasoners.reasoner import FitRequest, Reasoner, reasoner_class
 from nsreason.registry import REASONERS
 from nsreason.scenes.scene import Scene
 from nsreason.tasks.clevr import Clevr
-from nsreason.tasks.task import TaskSplit
 from nsreason.traces.trace import Trace
 from nsreason.training.budget import Budget
 
@@ -91,7 +91,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def split(folder: Path) -> TaskSplit:
+def split(folder: Path) -> Split[list[Query]]:
     return Clevr(test=0.16, valid=0.1).load(folder)
 
 
@@ -103,7 +103,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Query]:
     return Clevr(test=0, valid=0).load(place).train
 
 
-def request(folder: Path, split: TaskSplit, own: Path, **changed: Any) -> FitRequest:
+def request(folder: Path, split: Split[list[Query]], own: Path, **changed: Any) -> FitRequest:
     recipes = {input: str(folder / f"{input}.toml") for input in ("rows", "image")}
     told = FitRequest("clevr", split.train, split.valid, own, Budget(examples=2 * len(split.train)), recipes=recipes)
     return replace(told, **changed)
@@ -118,14 +118,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def reasoner(name: str, folder: Path, split: TaskSplit, tmp_path: Path) -> Reasoner:
+def reasoner(name: str, folder: Path, split: Split[list[Query]], tmp_path: Path) -> Reasoner:
     if name not in made:
         made[name] = reasoner_class(name).build(name, request(folder, split, tmp_path / "own"))
     return made[name]
 
 
 @pytest.fixture
-def queries(name: str, split: TaskSplit, request: pytest.FixtureRequest) -> list[Query]:
+def queries(name: str, split: Split[list[Query]], request: pytest.FixtureRequest) -> list[Query]:
     """Of each scene some."""
     if name in TOYS:
         return reasoner_class(name).examples()  # type: ignore[no-any-return]
@@ -179,7 +179,7 @@ def test_there_is_a_reply_for_each_query(reasoner: Reasoner, queries: list[Query
 
 
 def test_answers_are_spelled_as_the_data_spell_them(
-    name: str, reasoner: Reasoner, queries: list[Query], split: TaskSplit
+    name: str, reasoner: Reasoner, queries: list[Query], split: Split[list[Query]]
 ) -> None:
     known = {q.answer for q in (*split.train, *split.valid, *split.test)} | {str(n) for n in range(11)}
     for query, reply in zip(queries, reasoner.answer(queries), strict=True):

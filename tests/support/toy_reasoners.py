@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from nsreason.data.splits import Split
 from nsreason.errors import DataError
 from nsreason.queries.query import Query, Reply
 from nsreason.reasoners.reasoner import FitRequest
-from nsreason.tasks.task import TaskSplit
 from nsreason.traces.trace import Trace
 
 Kind = Literal["symbolic", "soft", "neural"]
@@ -27,12 +27,12 @@ class Sums:
     def recipes(self) -> dict[str, str]:
         return {}
 
-    def load(self, folder: str | Path) -> TaskSplit:
+    def load(self, folder: str | Path) -> Split[list[Query]]:
         if not Path(folder).is_dir():
             raise DataError(f"{folder}: there is no such folder")
         made = [query for n in range(self.train + self.test) for query in asked(n)]
         cut = 2 * self.train
-        return TaskSplit(made[: cut - 4], made[cut - 4 : cut], made[cut:], [DataError("a bad record")], str(folder))
+        return Split(made[: cut - 4], made[cut - 4 : cut], made[cut:], [DataError("a bad record")], str(folder))
 
 
 def asked(n: int) -> list[Query]:

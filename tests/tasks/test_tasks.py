@@ -13,6 +13,7 @@ import pytest
 from nsreason.data.links import read_links
 from nsreason.data.scenes import load_scenes
 from nsreason.data.sort_of_clevr import read_sort_of_clevr
+from nsreason.data.splits import HoldOut, Split
 from nsreason.errors import DataError, RecipeError
 from nsreason.executors import execute, spell
 from nsreason.generators import write_dataset
@@ -21,7 +22,7 @@ from nsreason.io.image_tensors import write_png
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.registry import TASKS
-from nsreason.tasks.task import TaskSplit, cut_valid, make_task, task_class
+from nsreason.tasks.task import make_task, task_class
 from nsreason.training.recipe import load_recipe
 
 
@@ -29,7 +30,7 @@ def pictures(found: list[Query]) -> set[int]:
     return {id(q.inputs["rows"]) for q in found}
 
 
-def apart(split: TaskSplit) -> bool:
+def apart(split: Split[list[Query]]) -> bool:
     """Whether no two parts see the same thing."""
     parts = [pictures(part) for part in (split.train, split.valid, split.test)]
     return all(parts) and len(set.union(*parts)) == sum(map(len, parts))
@@ -57,6 +58,8 @@ def test_the_table_names_what_is_there() -> None:
         ("babi", {"sentences": 0}, r"task\.babi: sentences from 1"),
         ("babi", {"tasks": "all"}, r"task\.babi\.tasks: Expected `array`"),
         ("springs", {"ask": "conections"}, r"task\.springs\.ask: Invalid enum value"),
+        ("sort-of-clevr", {"valid": 1.0}, r"task\.sort-of-clevr: valid is from 0 to below 1, got 1\.0"),
+        ("springs", {"valid": -0.1}, r"task\.springs: valid is from 0 to below 1, got -0\.1"),
         ("sort-of-clevr", {"vaild": 0}, "no key 'vaild'; did you mean 'valid'"),
     ],
 )
@@ -68,12 +71,8 @@ def test_wrong_settings_are_told(name: str, settings: dict[str, object], message
 def test_what_is_held_out_is_the_last_part_and_whole_scenes() -> None:
     scenes = [object() for _ in range(5)]
     found = [Query(i, None, None, "a", {"scene": scenes[i // 4]}) for i in range(20)]
-    train, valid = cut_valid(found, 0.3, "scene")
+    train, valid = HoldOut(0.3, counting="examples").split(found, group=lambda q: id(q.inputs["scene"]))
     assert [q.index for q in train] == list(range(12)) and [q.index for q in valid] == list(range(12, 20))
-    assert [len(part) for part in cut_valid(found, 0.3)] == [14, 6]
-    assert cut_valid(found, 0.0, "scene") == (found, []) and cut_valid([], 0.5, "scene") == ([], [])
-    with pytest.raises(DataError, match="from 0 to below 1, got 1"):
-        cut_valid(found, 1.0)
 
 
 # --- Sort-of-CLEVR ---------------------------------------------------------------------------------------------------
@@ -82,7 +81,7 @@ def test_what_is_held_out_is_the_last_part_and_whole_scenes() -> None:
 def test_sort_of_clevr(tmp_path: Path) -> None:
     write_sort_of_clevr(tmp_path, scenes=12, validation=3, seed=2, questions_per_kind=3)
     split = make_task("sort-of-clevr", {"valid": 0.2}).load(tmp_path)
-    assert [len(part) for part in (split.train, split.held_out, split.test)] == [42, 12, 18] and apart(split)
+    assert [len(part) for part in (split.train, split.valid, split.test)] == [42, 12, 18] and apart(split)
     raw = read_sort_of_clevr(tmp_path, "train")
     query = split.train[8]  # the third question of the second picture
     assert (query.inputs["image"].tensor().permute(1, 2, 0).numpy() == raw.images[1]).all()
@@ -151,7 +150,7 @@ def test_clevr_of_files_that_spell_otherwise(clevr: Path, tmp_path: Path) -> Non
     assert len(every_part(split)) == 77
 
 
-def every_part(split: TaskSplit) -> list[Query]:
+def every_part(split: Split[list[Query]]) -> list[Query]:
     return [*split.train, *split.valid, *split.test]
 
 

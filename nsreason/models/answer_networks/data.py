@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...data.splits import Split
 from ...errors import DataError, NsreasonError
 from ...queries.query import Query
-from ...tasks.task import TaskSplit, make_task
+from ...tasks.task import make_task
 from .network import AnswerNetwork, AnswerNetworkConfig, config_from_data
 
 
@@ -35,7 +36,7 @@ class AnswerNetworkData:
         """
         return config_from_data(config, _load(self, str(folder)).train)
 
-    def load(self, model: AnswerNetwork, folder: str | Path) -> TaskSplit:
+    def load(self, model: AnswerNetwork, folder: str | Path) -> Split[list[Query]]:
         """The queries of a folder.
 
         Raises:
@@ -44,7 +45,7 @@ class AnswerNetworkData:
         split = _load(self, str(folder))
         bad: dict[str, NsreasonError] = {}
         parts: list[list[Query]] = []
-        for queries in (split.train, split.valid, split.test):
+        for queries in (split.train, split.valid, list(split.test)):
             good, faults = visible(queries, model.config, model.uses_inputs) if model.uses_inputs else (queries, [])
             parts.append(good)
             bad |= {str(error): error for error in faults}
@@ -52,7 +53,7 @@ class AnswerNetworkData:
             why = f"; the first: {next(iter(bad))}" if bad else ""
             raise DataError(f"{folder}: no question to learn from{why}")
         train, valid, test = parts
-        return TaskSplit(train, valid, test, [*split.bad, *bad.values()], split.source)
+        return replace(split, train=train, valid=valid, test=test, bad=[*split.bad, *bad.values()])
 
     def __hash__(self) -> int:
         return hash((self.task, repr(sorted(self.settings.items()))))
@@ -97,8 +98,8 @@ _READERS = 4  # threads; decoding an image does not hold the others up
 
 
 @functools.lru_cache(maxsize=1)  # settled first, then loaded
-def _load(data: AnswerNetworkData, folder: str) -> TaskSplit:
-    found: TaskSplit = make_task(data.task, data.settings).load(folder)
+def _load(data: AnswerNetworkData, folder: str) -> Split[list[Query]]:
+    found: Split[list[Query]] = make_task(data.task, data.settings).load(folder)
     if not found.train:
         raise DataError(f"{folder}: no question to learn from")
     return found

@@ -1,7 +1,7 @@
 """What a concept learner learns from: questions with their programs and answers, each on what is seen of its scene.
 
     data = load_concept_data("data/clevr", config)        # finds the files, splits the scenes
-    data.train, data.held_out                             # sequences of Example
+    data.train, data.valid                                # sequences of Example
 
 Examples of one scene share what is seen of it, a description or an image with its detections (`image_data`); a batch
 grounds each of its scenes once.
@@ -17,22 +17,20 @@ from typing import TYPE_CHECKING, Literal
 from ...data.folders import find_files
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import SceneFile, load_scenes
+from ...data.splits import HoldOut, Split
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
 from ...perception.features.state_descriptions import StateConfig
 from ...programs.question_types import QuestionTypes
-from .examples import Described, Examples, Split, describe_scenes, make_example
+from .examples import Described, Examples, describe_scenes, make_example
 
 if TYPE_CHECKING:
     from .learner import ConceptLearner
 
-if TYPE_CHECKING:
-    pass
-
 
 def load_concept_data(
     folder: str | Path, domain: Domain, state: StateConfig, config: ConceptData | None = None
-) -> Split:
+) -> Split[Examples]:
     """The examples of a folder.
 
     Raises:
@@ -46,15 +44,9 @@ def load_concept_data(
     if not examples:
         why = f"; the first: {bad[0]}" if bad else ""
         raise DataError(f"{questions_path}: none of {len(records)} questions can be learned from{why}")
-    cut = len(held) - round(config.held_out * len(held))
-    last = max(1, round(config.fraction * cut))
-    place = {id(s): i for i, s in enumerate(held.scenes)}
-    where = [place[id(e.described.scene)] for e in examples]
-    return Split(
-        Examples(e for e, i in zip(examples, where, strict=True) if i < last),
-        Examples(e for e, i in zip(examples, where, strict=True) if i >= cut),
-        bad,
-    )
+    rule = HoldOut(config.held_out, config.fraction)
+    train, valid = rule.split(examples, group=lambda e: id(e.described.scene), groups=map(id, held.scenes))
+    return Split(Examples(train), Examples(valid), bad=bad, source=str(folder), rule=rule)
 
 
 def make_examples(
@@ -104,7 +96,7 @@ class ConceptData:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
 
-    def load(self, model: ConceptLearner, folder: str | Path) -> Split:
+    def load(self, model: ConceptLearner, folder: str | Path) -> Split[Examples]:
         """The examples of a folder, as a learner wants them: of scenes, or of images.
 
         Raises:

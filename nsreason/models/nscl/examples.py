@@ -15,7 +15,7 @@ from torch import Tensor
 from ...data.answers import reference_answer
 from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain
-from ...errors import DataError, NsreasonError
+from ...errors import DataError
 from ...perception.detections.detections import Detections
 from ...perception.features.regions import CroppedMask
 from ...perception.features.state_descriptions import StateConfig, state_rows
@@ -89,15 +89,6 @@ class Examples(list[Example]):
         number: dict[int, int] = {}
         told = (number.setdefault(id(e.described), len(number)) for e in self)
         return np.fromiter(told, dtype=np.int64, count=len(self))
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples to learn from and others, and the questions of the file that cannot be used."""
-
-    train: Examples
-    held_out: Examples
-    bad: list[NsreasonError]
 
 
 def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Described]:

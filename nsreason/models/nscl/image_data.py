@@ -2,7 +2,7 @@
 detector found there.
 
     data = load_image_data("data/photos,data/rendered", domain, regions, ConceptData())    # one folder or several
-    data.train, data.held_out                                               # sequences of Example
+    data.train, data.valid                                                  # sequences of Example
 
 A folder has `images/`, a file of questions, and what was detected: `detections.json` (as `nsreason detect` writes it),
 or a file of scenes whose objects have masks, in which case values and relations that stand beside them are not learned
@@ -23,6 +23,7 @@ from ...data.folders import find_file
 from ...data.image_folder import ImageFolder
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import load_scenes
+from ...data.splits import HoldOut, Split
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
 from ...io.image_tensors import read_image, resized
@@ -32,7 +33,7 @@ from ...perception.detections.readers import read_detections
 from ...perception.features.regions import RegionConfig, cut_masks
 from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
-from .examples import Examples, Split, Viewed, make_example
+from .examples import Examples, Viewed, make_example
 
 if TYPE_CHECKING:
     from .data import ConceptData
@@ -42,23 +43,22 @@ READERS = 4  # threads; decoding a PNG does not hold the others up
 
 def load_image_data(
     folders: str | Path | Sequence[str | Path], domain: Domain, regions: RegionConfig, config: ConceptData
-) -> Split:
+) -> Split[Examples]:
     """The examples of folders of images; several are given in a list, or in one text with commas between them.
 
     Raises:
         DataError: a folder lacks a file, or nothing in it can be learned from.
     """
     places = folders_of(folders)
-    split = Split(Examples(), Examples(), [])
+    rule = HoldOut(config.held_out, config.fraction)
+    split = Split(Examples(), Examples(), source=",".join(map(str, places)), rule=rule)
     for number, place in enumerate(places, start=1):
-        found, bad = _examples(place, domain, regions, config)
-        keeps = config.held_out if config.held_out_of == "each" or number == len(places) else 0.0
-        views = list(dict.fromkeys(id(e.described) for e in found))
-        cut = len(views) - round(keeps * len(views))
-        last = max(1, round(config.fraction * cut))
-        learned, held_out = set(views[:last]), set(views[cut:])
-        split.train.extend(e for e in found if id(e.described) in learned)
-        split.held_out.extend(e for e in found if id(e.described) in held_out)
+        examples, bad = _examples(place, domain, regions, config)
+        holds_out = config.held_out_of == "each" or number == len(places)
+        own = rule if holds_out else HoldOut(0.0, config.fraction)
+        train, valid = own.split(examples, group=lambda e: id(e.described))
+        split.train.extend(train)
+        split.valid.extend(valid)
         split.bad.extend(bad)
     return split
 

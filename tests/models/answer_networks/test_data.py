@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nsreason.data.splits import Split
 from nsreason.errors import DataError
 from nsreason.io.image_tensors import write_png
 from nsreason.models.answer_networks import data
@@ -16,7 +17,6 @@ from nsreason.models.answer_networks.models import CnnMlpModel
 from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
-from nsreason.tasks.task import TaskSplit
 
 CONFIG = AnswerNetworkConfig(input="image", grid=GridConfig(channels=(8,), size=16))
 
@@ -44,7 +44,7 @@ def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Quer
 
 
 def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatch: pytest.MonkeyPatch) -> None:
-    split = TaskSplit(queries, queries[2:6], queries[:2], [DataError("a record")])
+    split = Split(queries, queries[2:6], queries[:2], [DataError("a record")])
     monkeypatch.setattr(data, "_load", lambda data, folder: split)
     model = CnnMlpModel(config_from_data(CONFIG, queries))
     loaded = AnswerNetworkData("clevr").load(model, "folder")

@@ -58,8 +58,8 @@ def rewrite(path: Path, key: str, change: Any) -> None:
 
 def test_examples_of_a_folder(folder: Path) -> None:
     split = load_image_data(folder, CLEVR, SMALL, ConceptData(held_out=0.25))
-    assert (len(split.train), len(split.held_out), split.bad) == (18, 6, [])
-    assert len(views_of(split.train)) == 6 and len(views_of(split.held_out)) == 2
+    assert (len(split.train), len(split.valid), split.bad) == (18, 6, [])
+    assert len(views_of(split.train)) == 6 and len(views_of(split.valid)) == 2
     example = split.train[0]
     view = views_of(split.train)[0]
     assert view.image.shape == (3, 160, 240) and view.image.dtype == torch.uint8
@@ -145,10 +145,10 @@ def test_images_by_number(copy: Path) -> None:
 def test_several_folders(folder: Path, copy: Path) -> None:
     both = f"{folder},{copy}"
     split = load_image_data(both, CLEVR, SMALL, ConceptData(held_out=0.25))
-    assert (len(split.train), len(split.held_out)) == (36, 12)
+    assert (len(split.train), len(split.valid)) == (36, 12)
     assert len(set(split.train.groups.tolist())) == 12  # images of one name in two folders are two
     last = load_image_data([folder, copy], CLEVR, SMALL, ConceptData(held_out=0.25, held_out_of="last"))
-    assert (len(last.train), len(last.held_out)) == (42, 6)
+    assert (len(last.train), len(last.valid)) == (42, 6)
     assert folders_of(both) == [folder, copy]
     with pytest.raises(DataError, match="no such folder"):
         load_image_data(f"{folder},{copy}/absent", CLEVR, SMALL, ConceptData())

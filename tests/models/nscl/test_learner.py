@@ -13,12 +13,13 @@ import torch
 from nsreason.data.folders import find_files
 from nsreason.data.questions import read_questions
 from nsreason.data.scenes import load_scenes
+from nsreason.data.splits import Split
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, NsreasonError
 from nsreason.executors import execute
 from nsreason.generators import generate_scenes, write_dataset
 from nsreason.models.nscl.data import ConceptData, load_concept_data, make_examples
-from nsreason.models.nscl.examples import Examples, Split, describe_scenes
+from nsreason.models.nscl.examples import Examples, describe_scenes
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, pad
 from nsreason.models.nscl.probes import probe
 from nsreason.perception.features.concept_embeddings import ConceptConfig
@@ -70,16 +71,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def split(folder: Path) -> Split:
+def split(folder: Path) -> Split[Examples]:
     return load_concept_data(folder, CLEVR, SMALL, ConceptData(held_out=0.25))
 
 
 @pytest.fixture(scope="module")
-def trained(split: Split, tmp_path_factory: pytest.TempPathFactory) -> tuple[ConceptLearner, Path]:
+def trained(split: Split[Examples], tmp_path_factory: pytest.TempPathFactory) -> tuple[ConceptLearner, Path]:
     recipe = parse_recipe(RECIPE)
     made = new_model(recipe)
     place = tmp_path_factory.mktemp("run")
-    train(made, split.train, split.held_out, recipe, place)
+    train(made, split.train, split.valid, recipe, place)
     return made.eval(), place
 
 
@@ -103,29 +104,29 @@ def accuracy(made: ConceptLearner, examples: Examples) -> float:
     return float(right) / out.count
 
 
-def test_it_learns_concepts_from_answers(trained: tuple[ConceptLearner, Path], split: Split) -> None:
+def test_it_learns_concepts_from_answers(trained: tuple[ConceptLearner, Path], split: Split[Examples]) -> None:
     """On scenes that it has not seen: far above the 44 % of an untrained one's luck, and not by heart."""
     made, _ = trained
-    before, after = accuracy(learner().eval(), split.held_out), accuracy(made, split.held_out)
+    before, after = accuracy(learner().eval(), split.valid), accuracy(made, split.valid)
     assert before < 0.6 and after > 0.9
-    seen = scenes_of(split.held_out)
+    seen = scenes_of(split.valid)
     told, luck = probe(made.see(seen), seen), probe(learner().see(seen), seen)
     assert told.classification["shape"] > 0.95 > 0.7 > luck.classification["shape"]
     assert told.count > 0.8 > 0.5 > luck.count
     assert min(told.relations.values()) > 0.9
 
 
-def test_its_checkpoint_answers_alike(trained: tuple[ConceptLearner, Path], split: Split) -> None:
+def test_its_checkpoint_answers_alike(trained: tuple[ConceptLearner, Path], split: Split[Examples]) -> None:
     made, place = trained
     loaded = load_model(place / "last.safetensors")
-    batch = made.collate(split.held_out)
+    batch = made.collate(split.valid)
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
     assert loaded.predict(batch) == made.predict(batch)
-    scene = split.held_out[0].described.scene
+    scene = split.valid[0].described.scene
     assert torch.equal(loaded.see([scene]).concepts, made.see([scene]).concepts)
 
 
-def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split[Examples], tmp_path: Path) -> None:
     """Jitter is random: it too goes on where it stood."""
     plain = RECIPE.partition("[training.schedule]")[0]  # a schedule and a curriculum depend on all epochs
     data = Examples(split.train[:400])
@@ -145,7 +146,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split, tmp_path: 
 
 @pytest.mark.parametrize("algebra", ["logit", "goedel", "product"])
 @pytest.mark.parametrize("variant", ["release", "paper"])
-def test_every_algebra_and_variant_goes_downhill(split: Split, algebra: str, variant: str) -> None:
+def test_every_algebra_and_variant_goes_downhill(split: Split[Examples], algebra: str, variant: str) -> None:
     concepts = ConceptConfig(space=16, variant="paper" if variant == "paper" else "release")
     made = learner(algebra=algebra, concepts=concepts)
     batch = made.collate(split.train[:300])
@@ -160,7 +161,7 @@ def test_every_algebra_and_variant_goes_downhill(split: Split, algebra: str, var
     assert losses[-1] < 0.85 * losses[0]
 
 
-def test_gradients_reach_every_parameter(split: Split) -> None:
+def test_gradients_reach_every_parameter(split: Split[Examples]) -> None:
     made = learner()
     torch.nn.init.normal_(made.perception.features.bend[2].weight, std=0.1)  # type: ignore[index,union-attr,arg-type]
     made.loss(made.collate(split.train[:600])).loss.backward()
@@ -172,7 +173,7 @@ def test_gradients_reach_every_parameter(split: Split) -> None:
 # --- batches ----------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_grounds_each_scene_once(split: Split) -> None:
+def test_a_batch_grounds_each_scene_once(split: Split[Examples]) -> None:
     made = learner().eval()
     batch = made.collate(split.train[:40])
     assert len(batch.rows) == len(scenes_of(Examples(split.train[:40]))) == int(batch.which.max()) + 1
@@ -180,7 +181,7 @@ def test_a_batch_grounds_each_scene_once(split: Split) -> None:
     assert made.predict(batch) == one_by_one
 
 
-def test_the_loss_is_a_mean_whose_parts_add_up(split: Split) -> None:
+def test_the_loss_is_a_mean_whose_parts_add_up(split: Split[Examples]) -> None:
     made = learner().eval()
     whole = made.loss(made.collate(split.train[:60]))
     parts = [made.loss(made.collate(split.train[a:b])) for a, b in ((0, 25), (25, 60))]
@@ -237,18 +238,18 @@ def test_a_domain_without_relations(tmp_path: Path) -> None:
 # --- data -------------------------------------------------------------------------------------------------------
 
 
-def test_examples_of_a_folder(folder: Path, split: Split) -> None:
-    assert (len(split.train), len(split.held_out), split.bad) == (3000, 1000, [])
-    example = split.held_out[0]
+def test_examples_of_a_folder(folder: Path, split: Split[Examples]) -> None:
+    assert (len(split.train), len(split.valid), split.bad) == (3000, 1000, [])
+    example = split.valid[0]
     assert example.described.scene.index == 300 and example.n_objects == len(example.described.scene)
     assert example.n_nodes == len(json.loads(example.record.program or b"[]"))
     assert set(example.ops) == {s.op.name for s in example.program.steps}
     groups = split.train.groups
     assert len(set(groups.tolist())) == 300 and (groups[1:] - groups[:-1] >= 0).all()
     tenth = load_concept_data(folder, CLEVR, SMALL, ConceptData(held_out=0.25, fraction=0.1))
-    assert len(tenth.train) == 300 and len(tenth.held_out) == 1000
+    assert len(tenth.train) == 300 and len(tenth.valid) == 1000
     parsed = load_concept_data(folder, CLEVR, SMALL, ConceptData(programs="parsed"))
-    assert len(parsed.train) + len(parsed.held_out) + len(parsed.bad) == 4000 and len(parsed.train) > 3000
+    assert len(parsed.train) + len(parsed.valid) + len(parsed.bad) == 4000 and len(parsed.train) > 3000
 
 
 def test_nodes_count_shared_calls_each_time() -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from nsreason.data.splits import Split
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.generators import generate_scenes
 from nsreason.models.nscl.data import ConceptData
-from nsreason.models.nscl.examples import Examples, Split, Viewed, describe_scenes
+from nsreason.models.nscl.examples import Examples, Viewed, describe_scenes
 from nsreason.models.nscl.image_data import load_image_data
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig, likeliest_scene
 from nsreason.perception.features.concept_embeddings import ConceptConfig
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split[Examples]:
     """12 painted images with 4 questions each, 3 of them held out."""
     place = tmp_path_factory.mktemp("painted")
     write_painted(place, scenes=12, questions=4, seed=2)
@@ -52,7 +53,7 @@ def views_of(examples: Examples) -> list[Viewed]:
 
 
 @pytest.mark.parametrize("algebra", ["logit", "product"])
-def test_it_goes_downhill(split: Split, algebra: str) -> None:
+def test_it_goes_downhill(split: Split[Examples], algebra: str) -> None:
     made = learner(algebra=algebra)
     optimizer = torch.optim.Adam(made.parameters(), lr=1e-2)
     losses = []
@@ -66,7 +67,7 @@ def test_it_goes_downhill(split: Split, algebra: str) -> None:
 
 
 @pytest.mark.parametrize("algebra", ["logit", "product"])
-def test_mixed_precision_learns_from_images_too(split: Split, algebra: str) -> None:
+def test_mixed_precision_learns_from_images_too(split: Split[Examples], algebra: str) -> None:
     """Pixels go through in half precision; concepts and execution do not."""
     made = learner(algebra=algebra, regions=replace(REGIONS, noise=0.0, mask_dropout=0.0)).eval()
     batch = made.collate(split.train)
@@ -79,7 +80,7 @@ def test_mixed_precision_learns_from_images_too(split: Split, algebra: str) -> N
     assert grads and all(g.isfinite().all() for g in grads)
 
 
-def test_nscl_layers_answer_and_learn(split: Split) -> None:
+def test_nscl_layers_answer_and_learn(split: Split[Examples]) -> None:
     made = learner(regions=RegionConfig(preset="resnet18", size=(96, 144), width=16, pairs=16))
     batch = made.collate(split.train[:6])
     assert batch.regions is not None and batch.regions.images.shape[2:] == (96, 144)
@@ -88,7 +89,7 @@ def test_nscl_layers_answer_and_learn(split: Split) -> None:
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
-def test_a_batch_sees_each_image_once(split: Split) -> None:
+def test_a_batch_sees_each_image_once(split: Split[Examples]) -> None:
     made = learner().eval()
     batch = made.collate(split.train)
     assert batch.rows is None and batch.regions is not None and len(batch.regions) == len(views_of(split.train)) == 9
@@ -98,9 +99,9 @@ def test_a_batch_sees_each_image_once(split: Split) -> None:
     assert moved.regions is not None and made.predict(moved) == one_by_one
 
 
-def test_seeing_images_is_what_batches_see(split: Split) -> None:
+def test_seeing_images_is_what_batches_see(split: Split[Examples]) -> None:
     made = learner().eval()
-    views = views_of(split.held_out)
+    views = views_of(split.valid)
     seen = made.see_images([(v.image, v.detections) for v in views])
     assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
     assert torch.equal(seen.concepts, made.perceive(views).concepts) and not seen.concepts.requires_grad
@@ -108,7 +109,7 @@ def test_seeing_images_is_what_batches_see(split: Split) -> None:
     assert len(made.see_images([(views[0].image, bare)])) == 1
 
 
-def test_a_trace_names_what_was_detected(split: Split) -> None:
+def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
     made = learner().eval()
     image, found = view(next(generate_scenes(1, seed=77)))
     trace = made.trace_image(parse_program("count(filter[large](scene()))"), (image, found), "How many?")
@@ -137,13 +138,13 @@ def test_the_likeliest_scene_of_what_is_known_is_the_scene() -> None:
             assert told.relation(number) == scene.relation(number)
 
 
-def test_a_checkpoint_sees_alike(split: Split, tmp_path: Path) -> None:
+def test_a_checkpoint_sees_alike(split: Split[Examples], tmp_path: Path) -> None:
     made = learner().train()
     made.loss(made.collate(split.train))  # statistics of a batch are part of what was learned
     path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made.eval(), step=1)
     loaded = load_model(path)
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
-    views = views_of(split.held_out)
+    views = views_of(split.valid)
     assert torch.equal(loaded.perceive(views).concepts, made.perceive(views).concepts)
 
 
@@ -171,7 +172,7 @@ def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
         new_model(parse_recipe(text))
 
 
-def test_training_by_recipe(split: Split, tmp_path: Path) -> None:
+def test_training_by_recipe(split: Split[Examples], tmp_path: Path) -> None:
     """The bundled recipe runs: its lessons admit examples, its settings are of this model."""
     small = (
         "training.epochs=2",
@@ -183,11 +184,11 @@ def test_training_by_recipe(split: Split, tmp_path: Path) -> None:
     recipe = load_recipe("clevr-image-quick", overrides=small)
     assert recipe.model_config.features == "regions"
     recipe = replace(recipe, curriculum=None)
-    result = train(new_model(recipe), split.train, split.held_out, recipe, tmp_path / "run")
+    result = train(new_model(recipe), split.train, split.valid, recipe, tmp_path / "run")
     assert result.stopped == "finished" and 0 <= float(result.metrics["val/accuracy"]) <= 1
 
 
-def test_what_is_of_the_other_kind_is_refused(split: Split) -> None:
+def test_what_is_of_the_other_kind_is_refused(split: Split[Examples]) -> None:
     scene = next(generate_scenes(1, seed=1))
     sees, knows = learner(), ConceptLearner()
     with pytest.raises(DataError, match=r"sees images .*, not scenes"):

@@ -52,7 +52,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_last_images_are_held_out(folder: Path) -> None:
     split = load_detection_data(folder, ONE, DetectionData(held_out=0.3, fraction=0.5))
     assert [e.path.stem for e in split.train] == ["0000", "0001", "0002", "0003"]
-    assert [e.path.stem for e in split.held_out] == ["0007", "0008", "0009"]
+    assert [e.path.stem for e in split.valid] == ["0007", "0008", "0009"]
     assert split.bad == [] and split.unit == "images"
 
 
@@ -61,12 +61,12 @@ def test_folders_are_joined_and_repeated(folder: Path, tmp_path: Path) -> None:
     config = DetectionData(held_out=0.5, repeat=(1, 3))
     split = load_detection_data(f"{folder}, {tmp_path / 'more'}", ONE, config)
     assert [e.path.stem for e in split.train][5:] == ["0050"] * 3
-    assert [e.path.stem for e in split.held_out][5:] == ["0051"]
+    assert [e.path.stem for e in split.valid][5:] == ["0051"]
 
 
 def test_few_of_the_images_held_out_validate(folder: Path) -> None:
     loaded = DetectionData(held_out=0.8, validate=3).load(Detector(TINY), str(folder))
-    assert [e.path.stem for e in loaded.held_out] == ["0002", "0005", "0008"]
+    assert [e.path.stem for e in loaded.valid] == ["0002", "0005", "0008"]
 
 
 def test_categories_become_the_labels_of_the_detector(folder: Path) -> None:
@@ -98,11 +98,11 @@ def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alon
     for _ in range(2):
         loaded = config.load(Detector(TINY), str(tmp_path / "d"))
         assert [e.path.stem for e in loaded.train] == ["0000", "0003"] * 2
-        assert [e.path.stem for e in loaded.held_out] == ["0004"]
+        assert [e.path.stem for e in loaded.valid] == ["0004"]
         told = "\n".join(map(str, loaded.bad))
         assert len(loaded.bad) == 3 and "0001.png" in told and "0005.png" in told
         assert "0002.png: 20 x 10 pixels; its annotations are for 128 x 96" in told
-        assert len(make_batch([*loaded.train, *loaded.held_out])) == 5
+        assert len(make_batch([*loaded.train, *loaded.valid])) == 5
     for path in images.iterdir():
         path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(DataError, match="no image to learn from; the first: "):

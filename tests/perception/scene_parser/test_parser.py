@@ -296,9 +296,9 @@ def scenes_of(folder: Path) -> list[Scene]:
 def test_folders_are_split_and_one_named_twice_counts_twice(folder: Path) -> None:
     parser = SceneParser(SMALL)
     once = SceneParserData(held_out=0.2).load(parser, folder)
-    assert (len(once.train), len(once.held_out), once.bad, once.unit) == (16, 4, [], "images")
+    assert (len(once.train), len(once.valid), once.bad, once.unit) == (16, 4, [], "images")
     twice = SceneParserData(held_out=0.2).load(parser, f"{folder},{folder}")
-    assert (len(twice.train), len(twice.held_out)) == (32, 4)
+    assert (len(twice.train), len(twice.valid)) == (32, 4)
     example, scene = once.train[0], scenes_of(folder)[0]
     assert example.patches.shape[1:] == (5, 24, 24) and len(example.boxes) == len(scene)
     assert example.coords[0].tolist() == pytest.approx(scene.places[0].coords)
