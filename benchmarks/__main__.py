@@ -66,8 +66,8 @@ def main() -> int:
     print(text)
     if given.write:
         (HERE / f"{name}.md").write_text(text, encoding="utf-8")
-        told = {"date": date.today().isoformat(), "machine": on, "rows": rows}
-        (HERE / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        record = {"date": date.today().isoformat(), "machine": on, "rows": rows}
+        (HERE / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

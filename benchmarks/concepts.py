@@ -41,34 +41,34 @@ def measure_concepts(data: Path, *, seconds: float) -> Iterator[Row]:
 
 def _measure(data: Path, seconds: float) -> Iterator[Row]:
     domain = load_domain("clevr")
-    found = load_concept_data(data / "clevr", domain, StateConfig(), ConceptData(held_out=0.0))
+    data_sets = load_concept_data(data / "clevr", domain, StateConfig(), ConceptData(held_out=0.0))
     by_scene: dict[int, list[int]] = {}
-    for i, group in enumerate(found.train.groups.tolist()):
+    for i, group in enumerate(data_sets.train.groups.tolist()):
         by_scene.setdefault(group, []).append(i)
     # The file has 10 questions a scene: those of half as many further scenes make 16, on the first scenes' objects.
     groups = list(by_scene.values())[: 2 * SCENES]
     programs, targets, which = [], [], []
     for s in range(SCENES):
         for i in (groups[s] + groups[SCENES + s])[:QUESTIONS]:
-            programs.append(found.train[i].program)
-            targets.append(found.train[i].target)
+            programs.append(data_sets.train[i].program)
+            targets.append(data_sets.train[i].target)
             which.append(s)
     most = 10
     torch.manual_seed(0)
-    made = ConceptEmbeddings(domain, WIDTH, WIDTH)
+    embeddings = ConceptEmbeddings(domain, WIDTH, WIDTH)
     objects = torch.randn(SCENES, most, WIDTH, requires_grad=True)
     pairs = torch.randn(SCENES, most, most, WIDTH, requires_grad=True)
-    sizes = torch.tensor([found.train[groups[s][0]].n_objects for s in range(SCENES)])
+    sizes = torch.tensor([data_sets.train[groups[s][0]].n_objects for s in range(SCENES)])
     present = torch.arange(most) < sizes[:, None]
     executor, answers, scene = QuasiSymbolic(Logit()), torch.tensor(targets), torch.tensor(which)
 
     def ground() -> Grounded:
-        return Grounded(domain, present, *made(objects, pairs, present), nothing=executor.algebra.nothing)
+        return Grounded(domain, present, *embeddings(objects, pairs, present), nothing=executor.algebra.nothing)
 
     def step() -> None:
-        made.zero_grad()
-        told = executor(schedule(programs), ground(), scene)
-        answer_losses(told, answers).mean().backward()
+        embeddings.zero_grad()
+        soft_answers = executor(schedule(programs), ground(), scene)
+        answer_losses(soft_answers, answers).mean().backward()
 
     what = f"{SCENES} scenes of {most} places, NS-CL's dimensions"
     yield per_second(f"grounding alone, scenes, {what}", rate(lambda: ground().concepts, SCENES, seconds))

@@ -79,8 +79,8 @@ def measure_all(data: Path, *, seconds: float, large: bool) -> Iterator[Row]:
     for size in (64, 512, 7_500):
         part, index = programs[:size], which[:size]
         got = rate(lambda part=part, index=index: execute_batch(part, batch, index), size, seconds)
-        held = (800_000, 1_500_000) if size == 7_500 else (None, None)
-        yield per_second(f"exact, scheduled, batches of {size:,}", got, *held)
+        limits = (800_000, 1_500_000) if size == 7_500 else (None, None)
+        yield per_second(f"exact, scheduled, batches of {size:,}", got, *limits)
     many, far = programs * 8, np.tile(which, 8)
     got = rate(lambda: execute_batch(many, batch, far), len(many), seconds)
     yield per_second(f"exact, scheduled, one call of {len(many):,}", got)
@@ -153,10 +153,10 @@ def repeat(source: Path, target: Path, key: str, copies: int) -> int:
         out.write(f'{{"info": {json.dumps(document["info"])}, "{key}": [')
         for copy in range(copies):
             for i, record in enumerate(records):
-                told = record | {"image_index": record["image_index"] + copy * images}
-                told |= {"image_filename": f"CLEVR_train_{told['image_index']:06d}.png"}
+                copied = record | {"image_index": record["image_index"] + copy * images}
+                copied |= {"image_filename": f"CLEVR_train_{copied['image_index']:06d}.png"}
                 if "question_index" in record:
-                    told |= {"question_index": copy * len(records) + i}
-                out.write((", " if copy or i else "") + json.dumps(told))
+                    copied |= {"question_index": copy * len(records) + i}
+                out.write((", " if copy or i else "") + json.dumps(copied))
         out.write("]}")
     return copies * len(records)

@@ -3,7 +3,7 @@
     python -m benchmarks.familiarity                       # renders 600 scenes with a fixed seed: some minutes
     python -m benchmarks.familiarity --check FOLDER        # how many images of a folder are warned of
 
-Every second render gives the norms, the others the threshold. To be made anew with the detector's weights.
+Every second render gives the norms, the others the threshold. Run it again when the detector's weights change.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--images", type=Path, help="renders of that seed, made before")
+    parser.add_argument("--images", type=Path, help="the folder of renders of that seed, if there is one")
     parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--check", type=Path, nargs="+", default=[], help="write nothing; tell of these images")
-    told = parser.parse_args(arguments)
+    parser.add_argument("--check", type=Path, nargs="+", default=[], help="only print the warnings of these images")
+    options = parser.parse_args(arguments)
     try:
         detector = load_model(bundled("detector"), "detector")
-        if told.check:
-            return check(detector, told.check)
-        if told.images is not None:
-            return write(detector, told.images, told.out, NormsOrigin(told.scenes, told.seed, __version__, _today()))
+        if options.check:
+            return check(detector, options.check)
+        origin = NormsOrigin(options.scenes, options.seed, __version__, _today())
+        if options.images is not None:
+            return write(detector, options.images, options.out, origin)
         with TemporaryDirectory() as folder:
-            write_dataset(folder, scenes=told.scenes, seed=told.seed, images=FRAME)
-            made = NormsOrigin(told.scenes, told.seed, __version__, _today())
-            return write(detector, Path(folder) / "images", told.out, made)
+            write_dataset(folder, scenes=options.scenes, seed=options.seed, images=FRAME)
+            return write(detector, Path(folder) / "images", options.out, origin)
     except NsreasonError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -68,10 +68,10 @@ def fitted(path: Path) -> Tensor:
     return Letterbox.of((image.shape[2], image.shape[1]), FRAME).image(image)
 
 
-def write(detector: Detector, folder: Path, out: Path, made: NormsOrigin) -> int:
+def write(detector: Detector, folder: Path, out: Path, origin: NormsOrigin) -> int:
     paths = find_images([folder])
     features = torch.cat([features_of(detector, [fitted(p)]) for p in paths])
-    norms = Norms.of(features[::2], features[1::2], [statistics(fitted(p)) for p in paths], made)
+    norms = Norms.of(features[::2], features[1::2], [statistics(fitted(p)) for p in paths], origin)
     norms.save(out)
     distances = norms.distances(features[1::2])
     print(f"{out}: threshold {norms.threshold:.2f}, held-out renders up to {float(distances.max()):.2f}")

@@ -41,48 +41,48 @@ def nsreason(*words: str | Path) -> Any:
 
 
 def rendering(passes: int = 5) -> Iterator[tuple[str, str]]:
-    """Pictures a second on one core: the median of some passes, and the best."""
+    """Images a second on one core: the median of some passes, and the best."""
     import torch
 
     from nsreason.generators.clevr.images import render_scene
     from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 
     torch.set_num_threads(1)
-    views = list(generate_scenes_with_cameras(30, 3))
+    scenes = list(generate_scenes_with_cameras(30, 3))
     for size in ((480, 320), (64, 64)):
         rates = []
         for _ in range(passes):
             began = time.perf_counter()
-            for scene, camera in views:
+            for scene, camera in scenes:
                 render_scene(scene, camera, seed=3, size=size)
-            rates.append(len(views) / (time.perf_counter() - began))
+            rates.append(len(scenes) / (time.perf_counter() - began))
         yield f"{size[0]} x {size[1]}", f"{sorted(rates)[passes // 2]:.1f} images/s (best {max(rates):.1f})"
 
 
 def detecting(data: Path, detector: Path | None, keep: Path) -> dict[str, dict[str, Any]]:
-    """For each set the figures of a detector; what it found is kept for the answers."""
-    found = {}
+    """For each set the figures of a detector; its detections are kept for the answers."""
+    figures = {}
     for name, folder in SETS.items():
         out = keep / f"{name}.json"
         chosen = ["--checkpoint", detector] if detector else []
-        told = nsreason(
+        report = nsreason(
             "detect", data / folder / "images", "--instances", data / folder / "instances.json", "--out", out, *chosen
         )
-        found[name] = told["evaluation"]
-    return found
+        figures[name] = report["evaluation"]
+    return figures
 
 
-def answering(data: Path, by: str, checkpoint: Path | None, found: Path) -> dict[str, Any]:
+def answering(data: Path, by: str, checkpoint: Path | None, detections: Path) -> dict[str, Any]:
     """For each set how many questions are answered right, by type; the texts are parsed, nothing else is given."""
     out = {}
     for name, folder in SETS.items():
         files = ["--questions", data / folder / "questions.json", "--images", data / folder / "images"]
         chosen = ["--checkpoint", checkpoint] if checkpoint else []
-        told = nsreason(
+        report = nsreason(
             "evaluate", *files, "--scenes", data / folder / "scenes.json", "--by", by, *chosen,
-            "--detections", found / f"{name}.json", "--programs", "parsed",
+            "--detections", detections / f"{name}.json", "--programs", "parsed",
         )  # fmt: skip
-        out[name] = {key: told[key] for key in KEPT if key in told}
+        out[name] = {key: report[key] for key in KEPT if key in report}
     return out
 
 
@@ -100,14 +100,14 @@ def cold(image: Path) -> float:
     return sorted(seconds)[1]
 
 
-def share(told: Any) -> str:
+def share(score: Any) -> str:
     """An accuracy of a report, with the number of questions."""
-    return f"{100 * told['accuracy']:.1f} %" if told else ""
+    return f"{100 * score['accuracy']:.1f} %" if score else ""
 
 
-def accuracy_rows(what: str, told: dict[str, Any]) -> Iterator[str]:
+def accuracy_rows(what: str, reports: dict[str, Any]) -> Iterator[str]:
     """The lines of one checkpoint in the table of answers."""
-    for name, report in told.items():
+    for name, report in reports.items():
         cells = [share(report["by_type"].get(t)) for t in TYPES]
         yield f"| {what} | {name} | {share(report['overall'])} | {' | '.join(cells)} |"
 
@@ -131,18 +131,18 @@ def main() -> int:
         for folder in [None, *(r for r in runs if r.name.startswith("detector-"))]:
             keep = Path(kept) / (folder.name if folder else "bundled")
             keep.mkdir()
-            told = detecting(given.data, folder / "best.safetensors" if folder else None, keep)
-            record.setdefault("detectors", {})[keep.name] = told
-            for name, t in told.items():
+            reports = detecting(given.data, folder / "best.safetensors" if folder else None, keep)
+            record.setdefault("detectors", {})[keep.name] = reports
+            for name, t in reports.items():
                 lines.append(detector_row(keep.name, name, t))
         lines += ["", "| answers | images | all | " + " | ".join(TYPES) + " |", "|---|---|---|" + "---|" * len(TYPES)]
         for by in WAYS:
             for folder in [None, *(r for r in runs if r.name.startswith(by + "-"))]:
                 checkpoint = folder / "best.safetensors" if folder else None
-                told = answering(given.data, by, checkpoint, Path(kept) / "bundled")
+                reports = answering(given.data, by, checkpoint, Path(kept) / "bundled")
                 what = folder.name if folder else f"{by}, bundled"
-                record.setdefault("answers", {})[what] = told
-                lines += accuracy_rows(what, told)
+                record.setdefault("answers", {})[what] = reports
+                lines += accuracy_rows(what, reports)
     image = sorted((given.data / SETS["rendered"] / "images").iterdir())[0]
     record["cold"] = cold(image)
     lines += ["", f"`nsreason ask --image` from process start to answer: {record['cold']:.1f} s.", ""]
@@ -154,11 +154,12 @@ def main() -> int:
     return 0
 
 
-def detector_row(what: str, name: str, told: dict[str, Any]) -> str:
+def detector_row(what: str, name: str, report: dict[str, Any]) -> str:
     """A line of the table of detectors."""
-    mask, box = told["segm"], told["bbox"]
+    mask, box = report["segm"], report["bbox"]
     cells = " | ".join(f"{f:.3f}" for f in (mask["AP"], mask["AP50"], mask["AP75"], box["AP"]))
-    return f"| {what} | {name} | {cells} | {100 * told['all_found']:.1f} % | {told['images'] / told['seconds']:.1f} |"
+    complete, speed = 100 * report["all_found"], report["images"] / report["seconds"]
+    return f"| {what} | {name} | {cells} | {complete:.1f} % | {speed:.1f} |"
 
 
 if __name__ == "__main__":

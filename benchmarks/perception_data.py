@@ -23,10 +23,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rendered", type=int, default=5000)
     parser.add_argument("--jobs", type=int, default=2)
-    told = parser.parse_args()
-    rendered(told.out / "rendered", told.rendered, 7, told.jobs)
-    rendered(told.out / "rendered-held-out", 300, 8, told.jobs)
-    real(told.out)
+    options = parser.parse_args()
+    rendered(options.out / "rendered", options.rendered, 7, options.jobs)
+    rendered(options.out / "rendered-held-out", 300, 8, options.jobs)
+    real(options.out)
 
 
 def rendered(folder: Path, scenes: int, seed: int, jobs: int) -> None:
@@ -35,8 +35,10 @@ def rendered(folder: Path, scenes: int, seed: int, jobs: int) -> None:
 
     if (folder / "instances.json").exists():
         return
-    made = write_dataset(folder, scenes=scenes, seed=seed, images=(480, 320), jobs=jobs)
-    print(f"{folder}: {made.scenes} images in {made.seconds:.0f} s, {made.scenes / made.seconds:.2f} images/s")
+    summary = write_dataset(folder, scenes=scenes, seed=seed, images=(480, 320), jobs=jobs)
+    print(
+        f"{folder}: {summary.scenes} images in {summary.seconds:.0f} s, {summary.scenes / summary.seconds:.2f} images/s"
+    )
 
 
 def real(out: Path) -> None:
@@ -50,11 +52,11 @@ def real(out: Path) -> None:
     clevr = Path(data) / "clevr"
     for name, keep in (("real", _learned), ("real-held-out", _held_out)):
         scenes, questions = clevr / "CLEVR_train_scenes.json", clevr / "CLEVR_train_questions.json"
-        told = annotate(scenes, clevr / "images", questions, out / name, keep=keep, overwrite=True)
-        pixels = np.array(told.pixels)
+        summary = annotate(scenes, clevr / "images", questions, out / name, keep=keep, overwrite=True)
+        pixels = np.array(summary.pixels)
         print(
-            f"{out / name}: {told.images} images, {told.objects} objects, {told.questions} questions; fitted cameras "
-            f"are {pixels.mean():.2f} pixels off on average, {pixels.max():.2f} in the worst image"
+            f"{out / name}: {summary.images} images, {summary.objects} objects, {summary.questions} questions; "
+            f"fitted cameras are {pixels.mean():.2f} pixels off on average, {pixels.max():.2f} in the worst image"
         )
 
 

@@ -86,7 +86,7 @@ def passes(what: str) -> Callable[[], Tensor]:
     return lambda: network(objects, condition, mask)
 
 
-def held() -> float:
+def peak_memory() -> float:
     """The most that the process ever held, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -94,20 +94,20 @@ def held() -> float:
 def measure(what: str, repeats: int) -> dict[str, float]:
     """Seconds of a pass, forward and backward, and MB."""
     torch.set_num_threads(1)
-    run, took, before = passes(what), [], held()
+    run, took, before = passes(what), [], peak_memory()
     for _ in range(repeats):
         start = time.process_time()  # of this process alone, so that other work on the machine counts less
         run().square().sum().backward()
         took.append(time.process_time() - start)
-    return {"seconds": min(took), "megabytes": held() - before}
+    return {"seconds": min(took), "megabytes": peak_memory() - before}
 
 
 def elsewhere(what: str, repeats: int) -> dict[str, float]:
     """`measure`, in a process of its own: a copy of this one, which has computed nothing yet."""
     with get_context("fork").Pool(1) as pool:
-        told = pool.apply(measure, (what, repeats))
-    print(what, told, file=sys.stderr, flush=True)
-    return told
+        figures = pool.apply(measure, (what, repeats))
+    print(what, figures, file=sys.stderr, flush=True)
+    return figures
 
 
 ROWS = [
@@ -124,11 +124,11 @@ def tables(repeats: int) -> list[str]:
     """The lines of both tables."""
     lines = ["| what | time | memory | speed against unsplit |", "|---|---|---|---|"]
     base = 1.0
-    for what, told in ROWS:
+    for what, label in ROWS:
         got = elsewhere(what, repeats if what.startswith("state") else max(1, repeats // 3))  # pixels take seconds
         base = got["seconds"] if what.endswith(":unsplit") else base
         ratio = base / got["seconds"]
-        lines.append(f"| {told} | {got['seconds'] * 1e3:,.0f} ms | {got['megabytes']:,.0f} MB | {ratio:.2f} |")
+        lines.append(f"| {label} | {got['seconds'] * 1e3:,.0f} ms | {got['megabytes']:,.0f} MB | {ratio:.2f} |")
     lines += ["", f"Time against the number of objects, batch 8, g of 128, 128, 128; filtered keeps {KEPT} pairs.", ""]
     lines += ["| objects | pairs | all pairs | memory | filtered | memory |", "|---|---|---|---|---|---|"]
     for number in SCALING_SIZES:
@@ -148,8 +148,8 @@ def main() -> int:
     on = f"Measured {date.today().isoformat()} on one core of: {machine()}, torch {torch.__version__}."
     lines = ["# The relation network, split and unsplit", "", f"{on} {given.note}".rstrip(), ""]
     about = "Forward and backward, batch 64, the paper's sizes; processor time, and memory beyond the process at rest."
-    made = "Made by `python -m benchmarks.relation_network --write`."
-    text = "\n".join([*lines, about, "", *tables(given.repeats), "", made, ""])
+    footer = "Made by `python -m benchmarks.relation_network --write`."
+    text = "\n".join([*lines, about, "", *tables(given.repeats), "", footer, ""])
     print(text)
     if given.write:
         (HERE / "relation_network_results.md").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The relation network's tasks: what it and those it is compared with reach on each within a stated budget.
+"""The relation network's tasks: what it and its baselines reach on each within a stated budget.
 
     python -m benchmarks.relation_tasks babi-single --data tasks_1-20_v1-2 --work work    # one study, or several
     python -m benchmarks.relation_tasks --list                                             # what there is
@@ -12,6 +12,7 @@ are the official files.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from typing import Any
 from nsreason.cli.compare import write_report
 from nsreason.comparison.comparer import compare
 from nsreason.comparison.results import Comparison, Run
+from nsreason.queries.query import Query
 from nsreason.queries.scores import wilson
 from nsreason.training.budget import read_budget
 
@@ -48,11 +50,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Study:
-    """Comparisons on one data set. `made`: the command that makes it."""
+    """Comparisons on one data set. `command`: the command that makes it."""
 
     about: str
     task: str
-    made: str
+    command: str
     parts: tuple[Part, ...]
 
 
@@ -164,11 +166,11 @@ STUDIES: dict[str, Study] = {
 
 def run(study: str, data: str, work: Path) -> bool:
     """Run a study, or what of it is not there yet; returns whether all of it worked."""
-    told, worked = STUDIES[study], True
-    for part in told.parts:
+    plan, worked = STUDIES[study], True
+    for part in plan.parts:
         folder = work / study / part.name.replace(" ", "-")
-        found = compare(
-            told.task,
+        comparison = compare(
+            plan.task,
             data,
             part.reasoners.split(","),
             folder,
@@ -176,19 +178,19 @@ def run(study: str, data: str, work: Path) -> bool:
             progress=lambda title, status: None if status else print(title, file=sys.stderr, flush=True),
             **part.plan,
         )
-        write_report(found, folder)
-        for one in found.runs:
-            print(f"{study} / {part.name}: {one.title}: {_all(found, one)}", flush=True)
-        worked = worked and not found.failed
+        write_report(comparison, folder)
+        for result in comparison.runs:
+            print(f"{study} / {part.name}: {result.title}: {_all(comparison, result)}", flush=True)
+        worked = worked and not comparison.failed
     return worked
 
 
-def _all(found: Comparison, run: Run) -> str:
+def _all(comparison: Comparison, run: Run) -> str:
     if run.failure is not None:
         return f"failed: {run.failure}"
-    right = sum(found.right(run))
-    low, high = wilson(right, len(found.queries))
-    return f"{100 * right / len(found.queries):.1f} % ({100 * low:.1f}-{100 * high:.1f})"
+    right = sum(comparison.right(run))
+    low, high = wilson(right, len(comparison.queries))
+    return f"{100 * right / len(comparison.queries):.1f} % ({100 * low:.1f}-{100 * high:.1f})"
 
 
 # --- the results ------------------------------------------------------------------------------------------------------
@@ -202,52 +204,57 @@ def results(work: Path, note: str = "") -> Iterator[str]:
     yield "learned from, with 95 % Wilson intervals; a network's weights are those of the best validation within its"
     yield f"budget. One seed each. {note}".rstrip()
     for name, study in STUDIES.items():
-        held = [
+        comparisons = [
             (part, Comparison.from_dict(json.loads(path.read_text(encoding="utf-8"))))
             for part in study.parts
             if (path := work / name / part.name.replace(" ", "-") / "comparison.json").exists()
         ]
-        if not held:
+        if not comparisons:
             continue
-        first = held[0][1]
+        first = comparisons[0][1]
         yield from ("", f"## {study.about}", "")
-        budgets = sorted({part.budget for part, _ in held})
+        budgets = sorted({part.budget for part, _ in comparisons})
         asked = f"{len(first.queries):,} test questions; budget {', '.join(budgets)} each"
-        yield f"`{name}`: data by `{study.made}`; {asked};"
+        yield f"`{name}`: data by `{study.command}`; {asked};"
         yield f"{first.machine}, one thread; {first.date}."
         yield ""
-        yield from _table(held)
+        yield from _table(comparisons)
 
 
-def _table(held: list[tuple[Part, Comparison]]) -> Iterator[str]:
-    columns = list(dict.fromkeys((q.group, q.type) for _, found in held for q in found.queries))
+def _table(comparisons: list[tuple[Part, Comparison]]) -> Iterator[str]:
+    columns = list(dict.fromkeys((q.group, q.type) for _, comparison in comparisons for q in comparison.queries))
     groups = list(dict.fromkeys(group for group, _ in columns if group))
-    wide = (len(columns) <= 8 and len(held) == 1) or bool(groups)
+    wide = (len(columns) <= 8 and len(comparisons) == 1) or bool(groups)
     heads = ["who", "learned from", "parameters", "trained", "all"]
     heads += groups + [kind for _, kind in columns] if wide else []
     yield f"| {' | '.join(heads)} |"
     yield "|" + "---|" * len(heads)
-    for part, found in held:
-        for run in found.runs:
-            who = run.reasoner if len(held) == 1 else f"{run.reasoner}, {part.name}"
+    for part, comparison in comparisons:
+        for run in comparison.runs:
+            who = run.reasoner if len(comparisons) == 1 else f"{run.reasoner}, {part.name}"
             cells = [who, "-" if run.size is None else f"{run.size:,}", f"{run.parameters:,}"]
-            cells += [f"{run.seconds:,.0f} s, {run.examples:,} seen" if run.learned else "-", _all(found, run)]
+            cells += [f"{run.seconds:,.0f} s, {run.examples:,} seen" if run.learned else "-", _all(comparison, run)]
             if wide and run.failure is None:
-                right = found.right(run)
-                cells += [_share(found, right, lambda q, g=g: q.group == g) for g in groups]  # type: ignore[misc]
-                cells += [_share(found, right, lambda q, c=c: (q.group, q.type) == c) for c in columns]  # type: ignore[misc]
+                right = comparison.right(run)
+                cells += [_share(comparison, right, lambda q, g=g: q.group == g) for g in groups]  # type: ignore[misc]
+                cells += [_share(comparison, right, functools.partial(_is_of, c)) for c in columns]
             yield f"| {' | '.join(cells)} |"
-    if not wide and len(held) == 1:
-        found = held[0][1]
-        yield from ("", "| type | " + " | ".join(run.title for run in found.runs) + " |")
-        yield "|" + "---|" * (1 + len(found.runs))
+    if not wide and len(comparisons) == 1:
+        comparison = comparisons[0][1]
+        yield from ("", "| type | " + " | ".join(run.title for run in comparison.runs) + " |")
+        yield "|" + "---|" * (1 + len(comparison.runs))
         for column in columns:
-            cells = [_share(found, found.right(run), lambda q, c=column: (q.group, q.type) == c) for run in found.runs]  # type: ignore[misc]
+            chosen = functools.partial(_is_of, column)
+            cells = [_share(comparison, comparison.right(run), chosen) for run in comparison.runs]
             yield f"| {column[1]} | {' | '.join(cells)} |"
 
 
-def _share(found: Comparison, right: list[bool], chosen: Any) -> str:
-    marks = [mark for mark, query in zip(right, found.queries, strict=True) if chosen(query)]
+def _is_of(column: tuple[str, str], query: Query) -> bool:
+    return (query.group, query.type) == column
+
+
+def _share(comparison: Comparison, right: list[bool], chosen: Any) -> str:
+    marks = [mark for mark, query in zip(right, comparison.queries, strict=True) if chosen(query)]
     return f"{100 * sum(marks) / len(marks):.1f}" if marks else "-"
 
 
@@ -262,7 +269,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.list:
         for name, study in STUDIES.items():
-            print(f"{name}: {study.about}\n    {study.made}")
+            print(f"{name}: {study.about}\n    {study.command}")
     worked = [run(study, given.data, given.work) for study in given.studies]
     if given.write:
         RESULTS.write_text("\n".join(results(given.work, given.note)) + "\n", encoding="utf-8")

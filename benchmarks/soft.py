@@ -36,8 +36,8 @@ class Questions:
     def __init__(self, data: Path) -> None:
         domain = load_domain("clevr")
         file = load_scenes(data / "clevr/CLEVR_train_scenes.json", domain)
-        told = read_questions(data / "clevr/CLEVR_train_questions.json")
-        records = [q for q in told if isinstance(q, QuestionRecord)]
+        lines = read_questions(data / "clevr/CLEVR_train_questions.json")
+        records = [q for q in lines if isinstance(q, QuestionRecord)]
         programs = [q.given_program(domain) for q in records]
         self.programs = [p for p in programs if p is not None]
         assert len(self.programs) == len(records), "a question has no program"
@@ -110,8 +110,8 @@ def _check(questions: Questions) -> None:
         for quantisation in ("none", "standard", "everything"):
             k = algebra(name, quantisation)
             programs, scenes, which = questions.batch(len(questions))
-            found = QuasiSymbolic(k)(programs, ground_crisp(scenes, k), which).decode()
-            assert list(map(spell, found)) == questions.answers, f"{name}-{quantisation}: wrong answers"
+            answers = QuasiSymbolic(k)(programs, ground_crisp(scenes, k), which).decode()
+            assert list(map(spell, answers)) == questions.answers, f"{name}-{quantisation}: wrong answers"
 
 
 def _grounding(questions: Questions, seconds: float) -> Iterator[Row]:

@@ -48,9 +48,9 @@ class Nearsighted:
 def seen_of(scene: Scene) -> Scene:
     """The large objects of a scene."""
     kept = [i for i in range(len(scene)) if "large" in scene.describe(i).split()]
-    told = scene.to_dict()
-    objects = [told["objects"][i] for i in kept]
-    return Scene.of(scene.domain, objects, directions=told["directions"])
+    record = scene.to_dict()
+    objects = [record["objects"][i] for i in kept]
+    return Scene.of(scene.domain, objects, directions=record["directions"])
 
 
 class LargeOnly:
@@ -67,15 +67,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_dataset(f"{folder}/clevr", scenes=30, questions_per_scene=10, seed=1)
         names = ["exact-parsed", "__main__:LargeOnly", "__main__:AlwaysYes"]
-        found = compare("clevr", f"{folder}/clevr", names, f"{folder}/report", task_settings={"test": 0.5})
-        for run in found.runs:
+        comparison = compare("clevr", f"{folder}/clevr", names, f"{folder}/report", task_settings={"test": 0.5})
+        for run in comparison.runs:
             if run.failure is not None:
                 print(f"{run.reasoner:22} {run.failure}")
                 continue
-            print(f"{run.reasoner:22}{100 * sum(found.right(run)) / len(found.queries):6.1f} %")
+            print(f"{run.reasoner:22}{100 * sum(comparison.right(run)) / len(comparison.queries):6.1f} %")
             if run.errors:
                 place, why = next(iter(run.errors.items()))
-                print(f"    such as: {found.queries[place].text}\n    {why}")
+                print(f"    such as: {comparison.queries[place].text}\n    {why}")
 
 
 if __name__ == "__main__":

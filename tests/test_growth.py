@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 
 import nsreason
-from benchmarks.growth import LONG_QUESTIONS, PROGRAMS, QUESTIONS, SCENES, SIZE, TEXTS, Case, cases, seconds
+from benchmarks.growth import SIZE, Case, cases, seconds
+from benchmarks.growth_inputs import LONG_QUESTIONS, PROGRAMS, QUESTIONS, SCENES, TEXTS
 from nsreason.errors import NsreasonError
 from nsreason.programs.canonical import equivalent
 
