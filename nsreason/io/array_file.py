@@ -24,7 +24,7 @@ import mmap
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -261,7 +261,8 @@ class ArrayFile:
         if length < 0 or len(payload) != length or zlib.crc32(payload, zlib.crc32(head[16:])) != crc:
             raise DataError(f"{self.path}: record {number} is damaged; {_remedy()}")
         arrays: dict[str, NDArray[Any]] = {}
-        position, open_sizes = 0, iter(sizes)
+        position = 0
+        open_sizes: Iterator[int] = iter(sizes)
         for field in self.fields:
             shape = tuple(next(open_sizes) if n is None else n for n in field.shape)
             dtype = np.dtype(field.dtype).newbyteorder("<")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ..registry import MODELS, named
 
@@ -60,6 +60,21 @@ class Model(Protocol[E, B]):
 
     def predict(self, batch: B, /) -> Any:
         """What the model answers, for each example of the batch."""
+
+
+@runtime_checkable
+class AfterStep(Protocol):
+    """A model that does something after each step of the optimizer, such as moving a target network."""
+
+    def after_step(self, step: int, /) -> None:
+        """Act after a step of the optimizer; called under `torch.no_grad()`, on every device alike.
+
+        A resumed run is the same to the bit if what this changes are parameters and buffers, which checkpoints have,
+        or a source of examples; random numbers are torch's, numpy's or python's own, which are restored too.
+
+        Args:
+            step: of the whole run, from 1.
+        """
 
 
 def model_class(name: str) -> type[Any]:

@@ -9,11 +9,11 @@ from typing import Annotated, Any, get_args
 import msgspec
 
 from ..errors import CheckpointError, TrainingError
-from ..io.decoding import Count, Seconds, decode_plain
+from ..io.decoding import Count, Seconds, check_plain, decode_plain
 from ..io.files import sweep
 from .checkpoint import Checkpoint
 from .recipe import Precision
-from .sampling import EpochPlan
+from .source import RunSteps, Source, SourceState
 
 REMEDY = "go on from another checkpoint, or begin in another folder"
 
@@ -36,7 +36,15 @@ class RunState(msgspec.Struct):
     examples: Count
     meter: list[str]
     scaler: dict[str, float | int | None]
+    source: dict[str, Any]
     rows: Count | None = None
+
+    def __post_init__(self) -> None:
+        check_plain(self.source, "source")
+
+    def source_state(self, checkpoint: Checkpoint) -> SourceState:
+        """Return where the run's source of examples stands."""
+        return SourceState(self.source, {k: t.numpy() for k, t in checkpoint.part("source").items()})
 
     def sums(self, checkpoint: Checkpoint) -> dict[str, list[Any]]:
         """The sums and counts of `run_log.Meter`, by metric.
@@ -50,7 +58,7 @@ class RunState(msgspec.Struct):
         return dict(zip(self.meter, held.tolist(), strict=True))
 
 
-def read_state(checkpoint: Checkpoint, plan: EpochPlan) -> RunState:
+def read_state(checkpoint: Checkpoint, source: Source, steps: RunSteps) -> RunState:
     """Where the run of a checkpoint stands.
 
     Raises:
@@ -60,9 +68,9 @@ def read_state(checkpoint: Checkpoint, plan: EpochPlan) -> RunState:
     told = {k: v for k, v in checkpoint.state.items() if k in RunState.__struct_fields__}
     path, what = checkpoint.path, "where a run stands"
     state = decode_plain(told, RunState, path, what=what, remedy=REMEDY, error=CheckpointError)
-    if state.examples != plan.examples:
-        raise TrainingError(f"the run began with {state.examples} examples, here are {plan.examples}")
-    expected = plan.step_at(state.epoch, state.done)
+    if state.examples != source.examples:
+        raise TrainingError(f"the run began with {state.examples} examples, here are {source.examples}")
+    expected = steps.at(state.epoch, state.done)
     if expected not in (None, state.step):
         found = f"epoch {state.epoch} with {state.done} steps done is step {expected}, not {state.step}"
         raise CheckpointError(f"{path}: {found}; {REMEDY}")

@@ -14,12 +14,10 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
@@ -31,15 +29,18 @@ from ..io.locks import locked_folder
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from .checkpoint_checks import check_model, check_recipe
 from .checkpoint_file import SUFFIX
+from .curriculum import Curriculum
 from .devices import Devices, LossModule, OpaqueBatch, first_process, resolved
-from .model import LossOut, Model
+from .model import AfterStep, LossOut, Model
 from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
 from .random_state import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
 from .run_state import REMEDY, precision_of, read_state, sweep_run
-from .sampling import EpochPlan, Shard, cut, shards
+from .sampling import Shard, cut, shards
+from .source import RunSteps, Source, source_of
+from .stop_signals import stop_signals
 
 Stopped = Literal["finished", "time", "interrupted"]
 
@@ -67,7 +68,7 @@ class TrainingResult:
 
 def train(
     model: Model[Any, Any],
-    train_data: Sequence[Any],
+    train_data: Sequence[Any] | Source,
     val_data: Sequence[Any] | None,
     recipe: Recipe,
     out_dir: str | Path,
@@ -80,7 +81,8 @@ def train(
 
     Args:
         train_data: examples. If it has `groups`, a number for each (such as its scene), those of a group follow
-            each other in every epoch, so that a batch computes once what they share.
+            each other in every epoch, so that a batch computes once what they share. Or a source of examples of
+            another kind.
         val_data: for validation and the best checkpoint; None or empty does without.
         resume: go on from the folder's last checkpoint, or begin if it has none. The precision `auto` is then that
             of the run.
@@ -102,17 +104,17 @@ def train(
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     try:
-        plan = EpochPlan(train_data, recipe)
+        source = source_of(train_data, recipe)
         with locked_folder(folder) if first_process() else contextlib.nullcontext():
             last = load_checkpoint(folder / f"last{SUFFIX}") if resume and (folder / f"last{SUFFIX}").exists() else None
             if last is None and (folder / f"last{SUFFIX}").exists():
                 raise TrainingError(f"{folder} holds a run; resume it, or give another folder")
             training = resolved(training, None if last is None else precision_of(last))
-            run = _Run(model, plan, replace(recipe, training=training), folder, Devices(training, devices))
+            run = _Run(model, source, replace(recipe, training=training), folder, Devices(training, devices))
             run.progress = progress if run.devices.rank == 0 else None
             run.begin(last)
-            with _stop_signals(run), contextlib.closing(run):
-                return run.train(train_data, val_data or [])
+            with stop_signals(run.request_stop), contextlib.closing(run):
+                return run.train(val_data or [])
     finally:
         torch.set_num_threads(threads)
 
@@ -122,10 +124,12 @@ class _Run:
 
     progress: Progress | None = None
 
-    def __init__(self, model: Any, plan: EpochPlan, recipe: Recipe, folder: Path, devices: Devices) -> None:
-        self.model, self.plan, self.recipe, self.folder, self.devices = model, plan, recipe, folder, devices
-        self.training = recipe.training
-        frozen = [frozen_names(model, lesson.freeze) for lesson in plan.curriculum.lessons]  # before anything starts
+    def __init__(self, model: Any, source: Source, recipe: Recipe, folder: Path, devices: Devices) -> None:
+        self.model, self.source, self.recipe, self.folder, self.devices = model, source, recipe, folder, devices
+        self.training, self.curriculum = recipe.training, recipe.curriculum or Curriculum()
+        self.after_step = model.after_step if isinstance(model, AfterStep) else None
+        self.steps = RunSteps(source, recipe.training.epochs)
+        frozen = [frozen_names(model, lesson.freeze) for lesson in self.curriculum.lessons]  # before anything starts
         self.frozen = [[p for name, p in model.named_parameters() if name in names] for names in frozen]
         seed_all(self.training.seed + devices.rank)
         devices.place(model)
@@ -163,17 +167,23 @@ class _Run:
             purge = None if last is None else min(self.step + 1, self.log.dropped_from or self.step + 1)
             self.board = TensorBoardLog(self.folder / "tensorboard", purge_from=purge)
 
+    def request_stop(self, number: int) -> bool:
+        """End the run after the step at hand, for a signal; returns False if a signal came before."""
+        first = self.stop is None
+        self.stop = number if first else self.stop
+        return first
+
     def close(self) -> None:
-        """Let go of the logs."""
+        """Close the logs."""
         if self.board is not None:
             self.board.close()
 
-    def train(self, data: Sequence[Any], val_data: Sequence[Any]) -> TrainingResult:
+    def train(self, val_data: Sequence[Any]) -> TrainingResult:
         """From where the run stands to its end."""
         stopped: Stopped = "finished"
         self.module.train()
         while self.epoch <= self.training.epochs:
-            reason = self._epoch(data)
+            reason = self._epoch()
             if reason is not None:
                 stopped = reason
                 break
@@ -187,21 +197,28 @@ class _Run:
             raise KeyboardInterrupt
         return TrainingResult(self.folder, stopped, self.epoch - 1, self.step, self.seconds, self.row, self.best)
 
-    def _epoch(self, data: Sequence[Any]) -> Stopped | None:
+    def _epoch(self) -> Stopped | None:
         """The rest of an epoch; returns why it ended before its end, or None."""
         training, devices = self.training, self.devices
-        updates, length = self.plan.updates(self.epoch, self.done), self.plan.steps_of(self.epoch)
-        frozen = self.frozen[self.plan.curriculum.index(self.epoch)]
+        source, length = self.source, self.source.steps(self.epoch)
+        frozen = self.frozen[self.curriculum.index(self.epoch)]
+        workers = training.workers if source.ahead else 0
         batches = shards(
-            data, updates, self.model.collate, rank=devices.rank, world=devices.world, workers=training.workers
+            source.updates(self.epoch, self.done),
+            self.model.collate,
+            rank=devices.rank,
+            world=devices.world,
+            workers=workers,
         )
         with contextlib.closing(batches):  # type: ignore[type-var]
-            for update, own in zip(updates, batches, strict=True):
-                expected = sum(map(len, update))
-                reason = self._update(own, expected, frozen)
+            for update in batches:
+                reason = self._update(update.shards, update.examples, frozen)
                 self.step += 1
                 self.done += 1
-                self.examples += expected
+                self.examples += update.examples
+                if self.after_step is not None:
+                    with torch.no_grad():
+                        self.after_step(self.step)
                 if self.progress is not None:
                     self.progress(self._status())
                 if training.log_every and self.step % training.log_every == 0 and self.done < length:
@@ -218,7 +235,7 @@ class _Run:
         counts, of all batches that are accumulated and of all devices.
         """
         training, devices = self.training, self.devices
-        rate = training.lr * training.schedule.rate(self.step, self.plan.steps, self.epoch)
+        rate = training.lr * training.schedule.rate(self.step, self.steps.total, self.epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -268,7 +285,7 @@ class _Run:
         self.loss = total / count if count else math.nan
 
     def _status(self) -> Status:
-        where = (self.epoch, self.training.epochs, self.step, self.plan.steps)
+        where = (self.epoch, self.training.epochs, self.step, self.steps.total)
         return Status(*where, self.examples, self.seconds, self.loss)
 
     def _write_row(self, validated: dict[str, float]) -> None:
@@ -338,10 +355,15 @@ class _Run:
         states = self.devices.gather(random_state(self.devices.device))
         if self.devices.rank == 0:
             self._check_loss()
-            where = {"epoch": self.epoch, "done": self.done, "seconds": self.seconds, "best": self.best}
+            where: dict[str, Any] = {"epoch": self.epoch, "done": self.done, "seconds": self.seconds, "best": self.best}
             where["rows"] = None if self.log is None else self.log.sync()
-            told = {"recipe": self.recipe.to_dict(), "examples": self.plan.examples, "meter": list(meter)}
+            source = self.source.state()
+            where |= {"recipe": self.recipe.to_dict(), "examples": self.source.examples, "meter": list(meter)}
+            where |= {"scaler": self.devices.scaler_state(), "source": dict(source.record)}
             tensors = {f"random/{rank}/{key}": v for rank, state in enumerate(states) for key, v in state.items()}
+            tensors |= {
+                f"source/{name}": torch.from_numpy(np.require(a, requirements="W")) for name, a in source.arrays.items()
+            }
             tensors["meter"] = torch.tensor(list(meter.values()), dtype=torch.float64).reshape(-1, 2)
             save_checkpoint(
                 self.folder,
@@ -349,7 +371,7 @@ class _Run:
                 model_name=self.recipe.model,
                 model=self.model,
                 step=self.step,
-                state=where | told | {"scaler": self.devices.scaler_state()},
+                state=where,
                 tensors=None if weights_only else tensors,
                 optimizer=None if weights_only else self.optimizer,
             )
@@ -359,37 +381,19 @@ class _Run:
         """Take over all of a checkpoint, or refuse it."""
         check_model(last, self.recipe.model, self.model)
         check_recipe(last, self.recipe.to_dict())
-        state = read_state(last, self.plan)
+        state = read_state(last, self.source, self.steps)
         load_weights(self.model, last)
         load_optimizer(self.model, self.optimizer, last)
         own = last.part(f"random/{self.devices.rank}")
         try:
+            self.source.restore(state.source_state(last))
             self.devices.load_scaler_state(state.scaler)
             if own or self.devices.rank == 0:  # a process more than before begins its random numbers anew
                 set_random_state(own, self.devices.device)
         except (ValueError, TypeError, KeyError, RuntimeError) as error:
-            raise CheckpointError(f"{last.path}: {error}; {REMEDY}") from None
+            reason = f"its state lacks {error}" if isinstance(error, KeyError) else error
+            raise CheckpointError(f"{last.path}: {reason}; {REMEDY}") from None
         self.epoch, self.done, self.step = state.epoch, state.done, state.step
         self.best, self.before, self.rows = state.best, state.seconds, state.rows
         if self.devices.rank == 0:  # it was summed over all processes
             self.meter.sums = state.sums(last)
-
-
-@contextlib.contextmanager
-def _stop_signals(run: _Run) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run after the step at hand; a second one ends it at once."""
-
-    def asked(number: int, _frame: FrameType | None) -> None:
-        if run.stop is not None:
-            raise SystemExit(128 + number) if number == signal.SIGTERM else KeyboardInterrupt
-        run.stop = number
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
