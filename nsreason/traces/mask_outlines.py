@@ -2,10 +2,6 @@
 
 H, W a mask's height and width; P points of a ring. A ring is (P, 2), x and y in the mask's pixels from its upper left
 corner; its last point joins its first. Rings fill by the even-odd rule: a hole is a ring inside another.
-
-The encoding (pycocotools, `maskApi.c`): the mask is read column by column; counts are the lengths of its runs, the
-first of them empty. Compressed, a count is written as its difference from the one two before (from the fourth on), in
-groups of five bits, lowest first, each an ASCII character from `0` on; the sixth bit says that a group follows.
 """
 
 from __future__ import annotations
@@ -16,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SceneError
+from ..errors import DataError, SceneError
+from ..io.rle import run_lengths
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-LARGEST = 64_000_000  # pixels of a mask: what a camera makes, not what fills the memory
 _MOST_RINGS = 40  # of one mask; a detector's mask has specks by the hundred
 _SPECK = 0.003  # rings smaller than this part of the largest are left out
-_WORDS = 6  # groups of five bits of one count: beyond any picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,59 +48,19 @@ class Outline:
 
 
 def read_mask(mask: object) -> Bools:
-    """(H, W), the mask that a run-length encoding says: `size` is [height, width], `counts` text or a list.
+    """Decode a run-length encoded mask, (H, W): `size` is [height, width], `counts` text or a list.
 
     Raises:
         SceneError: it is not such an encoding, it is damaged, or its runs do not fill its size.
     """
     if not isinstance(mask, Mapping) or not {"size", "counts"} <= set(mask):
         raise SceneError("a mask is {'size': [height, width], 'counts': ...} in COCO's encoding", path="$.mask")
-    size, counts = mask["size"], mask["counts"]
-    if (
-        not isinstance(size, Sequence)
-        or isinstance(size, str)
-        or len(size) != 2
-        or not all(type(k) is int and k > 0 for k in size)
-    ):
-        raise SceneError(f"a mask's size is [height, width] in pixels, got {size!r}", path="$.mask.size")
-    height, width = size
-    if height * width > LARGEST:
-        raise SceneError(f"a mask of {width} x {height} pixels; the most is {LARGEST:,}", path="$.mask.size")
-    if isinstance(counts, bytes):
-        counts = counts.decode("latin-1")
-    runs = _read_counts(counts) if isinstance(counts, str) else counts
-    if not isinstance(runs, Sequence) or not all(type(k) is int and k >= 0 for k in runs):
-        raise SceneError("a mask's counts are text, or whole numbers from 0", path="$.mask.counts")
-    total = sum(runs)
-    if total != height * width:
-        told = f"the mask's runs cover {total} pixels, its size {width} x {height} has {height * width}"
-        raise SceneError(told, path="$.mask.counts")
-    filled = np.repeat(np.arange(len(runs)) % 2 == 1, np.asarray(runs, dtype=np.int64))
-    return filled.reshape(width, height).T
-
-
-def _read_counts(text: str) -> list[int]:
-    counts: list[int] = []
-    value = groups = 0
-    for k, character in enumerate(text):
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or groups == _WORDS:
-            raise SceneError(f"the mask's counts are damaged at character {k}, {character!r}", path="$.mask.counts")
-        value |= (bits & 31) << 5 * groups
-        groups += 1
-        if bits & 32:
-            continue
-        if bits & 16:  # the highest bit is the sign
-            value -= 1 << 5 * groups
-        if len(counts) > 2:
-            value += counts[-2]
-        if value < 0:
-            raise SceneError(f"the mask's counts are damaged at character {k}: a run below 0", path="$.mask.counts")
-        counts.append(value)
-        value = groups = 0
-    if groups:
-        raise SceneError("the mask's counts end within a number", path="$.mask.counts")
-    return counts
+    try:
+        runs = run_lengths({"size": mask["size"], "counts": mask["counts"]})
+    except DataError as error:
+        raise SceneError(str(error), path="$.mask") from None
+    height, width = mask["size"]
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
 def outline(mask: object, tolerance: float | None = None) -> Outline:

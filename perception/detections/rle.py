@@ -1,35 +1,35 @@
 """Masks as COCO's run-length encoding.
 
-A mask is read down its columns, as runs of 0 and of 1 in turn, the first of 0. Uncompressed, `counts` is the list of
-their lengths; compressed, it is ASCII text of 48 + six bits, five of a number and one that says whether it goes on,
-and from the fourth number on the difference to the one two before.
-
-N masks, H, W pixels. What pycocotools does not check - it returns garbage of damaged counts, and can end the
-process - is checked here first.
+N masks, H, W pixels. `nsreason.io.rle` says what the encoding is, and decodes it; encoding and polygons are
+pycocotools', of what has been checked here: of damaged counts it returns garbage, and it can end the process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...io.rle import I64, LARGEST, Rle, of_size, run_lengths
+
+__all__ = [
+    "F32",
+    "I64",
+    "Masks",
+    "Rle",
+    "as_rle",
+    "decode_masks",
+    "encode_masks",
+    "mask_areas",
+    "mask_boxes",
+    "run_lengths",
+]
 
 F32 = NDArray[np.float32]
-I64 = NDArray[np.int64]
 Masks = NDArray[np.bool_]
-
-LARGEST = 64_000_000  # pixels of an image: what a camera makes, not what fills the memory
-
-
-class Rle(TypedDict):
-    """A mask in COCO's compressed run-length encoding: `size` is (height, width), `counts` ASCII text."""
-
-    size: list[int]
-    counts: str
 
 
 def encode_masks(masks: Masks) -> list[Rle]:
@@ -66,7 +66,7 @@ def decode_masks(rles: Sequence[Rle], size: tuple[int, int] | None = None) -> Ma
     for i, rle in enumerate(rles):
         runs = run_lengths(rle)
         if list(rle["size"]) != [height, width]:
-            raise DataError(f"mask {i}: {_of_size(rle['size'])}, the others {_of_size([height, width])}")
+            raise DataError(f"mask {i}: {of_size(rle['size'])}, the others {of_size([height, width])}")
         masks[i] = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height)
     return masks.transpose(0, 2, 1)
 
@@ -123,72 +123,10 @@ def as_rle(segmentation: Any, height: int, width: int, dropped: list[str] | None
     runs = run_lengths(rle)
     if list(rle["size"]) != [height, width]:
         swapped = "; are height and width swapped?" if list(rle["size"]) == [width, height] else ""
-        raise DataError(f"{_of_size(rle['size'])}, its image {_of_size([height, width])}{swapped}")
+        raise DataError(f"{of_size(rle['size'])}, its image {of_size([height, width])}{swapped}")
     if isinstance(rle["counts"], str) and (runs[1:] > 0).all():
         return {"size": [height, width], "counts": rle["counts"]}
     return _compressed(_whole(runs), height, width)
-
-
-def run_lengths(rle: Rle) -> I64:
-    """The runs of 0 and 1 of a mask, in either form of RLE.
-
-    Raises:
-        DataError: the encoding is damaged: its runs are no whole numbers from 0, or do not fill its size.
-    """
-    size, counts = rle["size"], rle["counts"]
-    if not isinstance(size, list | tuple) or len(size) != 2 or not all(_is_whole(n) and n > 0 for n in size):
-        raise DataError(f"the size of an RLE is [height, width], two whole numbers from 1, got {size!r:.60}")
-    height, width = size
-    if height * width > LARGEST:
-        raise DataError(f"an RLE of {height * width:,} pixels; the most that is read is {LARGEST:,}")
-    runs = _counts(counts) if isinstance(counts, str | bytes) else _listed(counts)
-    if runs.min() < 0:
-        raise DataError(f"the RLE is damaged: its run {int(runs.argmin())} is of {runs.min()} pixels")
-    if runs.sum() != height * width:
-        raise DataError(
-            f"the RLE is damaged: its runs add up to {runs.sum():,} pixels, {_of_size(size)} has {height * width:,}"
-        )
-    return runs
-
-
-def _counts(text: str | bytes) -> I64:
-    """The numbers of compressed counts."""
-    try:
-        data = text.encode("ascii") if isinstance(text, str) else text
-    except UnicodeEncodeError as error:
-        raise DataError(f"the RLE is damaged: character {error.start} of its counts is not ASCII") from None
-    if not data:
-        raise DataError("the RLE is damaged: its counts are empty")
-    digits = np.frombuffer(data, np.uint8).astype(np.int64) - 48
-    strange = (digits < 0) | (digits > 63)
-    if strange.any():
-        at = int(strange.argmax())
-        raise DataError(f"the RLE is damaged: character {at} of its counts is {chr(data[at])!r}")
-    ends = np.flatnonzero(digits < 32)
-    if not len(ends) or ends[-1] != len(digits) - 1:
-        raise DataError("the RLE is damaged: its counts end in the middle of a number")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    length = ends - starts + 1
-    if length.max() > 7:  # 35 bits; numbers of pixels have 32
-        raise DataError(f"the RLE is damaged: a number of {length.max()} characters in its counts")
-    place = np.arange(len(digits)) - np.repeat(starts, length)
-    numbers = np.add.reduceat((digits & 31) << (5 * place), starts)
-    numbers -= np.where(digits[ends] & 16, np.int64(1) << (5 * length), 0)
-    numbers[1::2] = np.cumsum(numbers[1::2])
-    numbers[2::2] = np.cumsum(numbers[2::2])
-    return numbers
-
-
-def _listed(counts: Any) -> I64:
-    """The numbers of uncompressed counts."""
-    if not isinstance(counts, list | tuple):
-        raise DataError(f"the counts of an RLE are text or a list of whole numbers, got {counts!r:.60}")
-    if not counts:
-        raise DataError("the RLE is damaged: its counts are empty")
-    for i, count in enumerate(counts):
-        if not _is_whole(count) or abs(count) > LARGEST:
-            raise DataError(f"the RLE is damaged: its run {i} is of {count!r:.40} pixels")
-    return np.asarray(counts, dtype=np.int64)
 
 
 def _whole(runs: I64) -> I64:
@@ -235,18 +173,10 @@ def _polygon_fault(part: Any, height: int, width: int) -> str | None:
     far = (points < [-width, -height]) | (points > [2 * width, 2 * height])
     if far.any():
         x, y = points[far.any(1).argmax()].tolist()
-        return f"has a point at ({x:g}, {y:g}), far outside {_of_size([height, width])}"
+        return f"has a point at ({x:g}, {y:g}), far outside {of_size([height, width])}"
     return None
 
 
 def _text(rle: dict[str, Any]) -> Rle:
     height, width = rle["size"]
     return {"size": [int(height), int(width)], "counts": rle["counts"].decode("ascii")}
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool)
-
-
-def _of_size(size: Sequence[int]) -> str:
-    return f"the mask is {size[1]} x {size[0]}" if len(size) == 2 else f"size {list(size)}"

@@ -28,7 +28,6 @@ from nsreason.data.babi import (
     task_files,
     words,
 )
-from nsreason.data.babi_arrays import PAD, UNKNOWN, Vocabulary, encode
 from nsreason.data.splits import HoldOut
 from nsreason.errors import DataError
 
@@ -296,69 +295,6 @@ def test_stories_are_held_out_whole_and_of_each_task_alike() -> None:
     last = hold_out(stories, HoldOut(0.1))[1]
     assert last == stories[-len(last) :] and len({(s.task, s.story) for s in last}) == 4
     assert hold_out([], rule) == ([], [])
-
-
-# --- arrays -----------------------------------------------------------------------------------------------------------
-
-
-def test_vocabulary() -> None:
-    stories, _ = read(TEXT)
-    vocabulary = Vocabulary.of(stories)
-    assert vocabulary.answers == ("attic", "cellar", "w,n") and list(vocabulary.words) == sorted(set(vocabulary.words))
-    assert vocabulary.ids(["ann", "zebra"]) == [2, UNKNOWN] and len(vocabulary) == len(vocabulary.words) + 2
-    assert vocabulary.answer_id("w,n") == 2
-    with pytest.raises(DataError, match="no answer 'celar' in the vocabulary; did you mean 'cellar'"):
-        vocabulary.answer_id("celar")
-    assert Vocabulary.from_dict(vocabulary.to_dict()) == vocabulary
-    twice = {"words": ["a", "a"], "answers": []}
-    for damaged in ({}, {"words": ["a"], "answers": "b"}, {"words": [1], "answers": []}, twice):
-        with pytest.raises(DataError, match=r"a list of texts|stands twice"):
-            Vocabulary.from_dict(damaged)
-
-
-def test_arrays_can_be_read_back() -> None:
-    stories, _ = read(TEXT)
-    vocabulary = Vocabulary.of(stories)
-    arrays = encode(stories, vocabulary)
-    names = ["", "?", *vocabulary.words]
-    assert arrays.sentences.shape == (3, 20, 7) and len(arrays) == 3
-    for i, story in enumerate(stories):
-        n = len(story.sentences)
-        for row in range(20):
-            length = int(arrays.sentence_lengths[i, row])
-            told = tuple(names[w] for w in arrays.sentences[i, row, :length])
-            assert told == (story.sentences[row] if row < n else ())
-            assert (arrays.sentences[i, row, length:] == PAD).all()
-        assert arrays.positions[i].tolist() == list(range(n, 0, -1)) + [0] * (20 - n)
-        assert arrays.present[i].sum() == n
-        assert tuple(names[w] for w in arrays.questions[i, : arrays.question_lengths[i]]) == story.question
-        assert vocabulary.answers[arrays.answers[i]] == story.answer
-        assert set(np.flatnonzero(arrays.supports[i]).tolist()) == set(story.supports)
-    assert arrays.tasks.tolist() == [1, 1, 1] and not arrays.cut.any()
-
-
-def test_the_last_twenty_sentences_are_kept() -> None:
-    told = "".join(f"{i} Ann saw thing{i}.\n" for i in range(1, 31))
-    (near,), _ = read(told + "31 What?\tthing\t30 11\n")
-    (far,), _ = read(told + "31 What?\tthing\t30 10\n")
-    arrays = encode([near, far], Vocabulary.of([near]))
-    words_of = ["", "?", *Vocabulary.of([near]).words]
-    assert [words_of[w] for w in arrays.sentences[0, :, 2]] == [f"thing{i}" for i in range(11, 31)]
-    assert arrays.positions[0].tolist() == list(range(20, 0, -1))
-    assert arrays.cut.tolist() == [False, True]
-    assert np.flatnonzero(arrays.supports[0]).tolist() == [0, 19]
-    assert np.flatnonzero(arrays.supports[1]).tolist() == [19]
-    assert encode([near], Vocabulary.of([near]), sentences=3).sentences.shape[1] == 3
-    with pytest.raises(ValueError, match="1 sentence or more"):
-        encode([near], Vocabulary.of([near]), sentences=0)
-
-
-def test_unknown_words_and_answers_and_no_story_at_all() -> None:
-    stories, _ = read(TEXT)
-    arrays = encode(stories, Vocabulary.of(stories[:1]))
-    assert arrays.answers.tolist() == [0, -1, -1] and (arrays.sentences[2, 0] == UNKNOWN).any()
-    none = encode([], Vocabulary((), ()))
-    assert len(none) == 0 and none.sentences.shape[:2] == (0, 20)
 
 
 # --- the pass rule ----------------------------------------------------------------------------------------------------

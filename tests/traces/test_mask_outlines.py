@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from nsreason.errors import SceneError
-from nsreason.traces.mask_outlines import LARGEST, borders, outline, read_mask, simplified, svg_path
+from nsreason.io.rle import LARGEST
+from nsreason.traces.mask_outlines import borders, outline, read_mask, simplified, svg_path
 
 coco = pytest.importorskip("pycocotools.mask")
 
@@ -92,20 +93,22 @@ GOOD = encoded(disc(20, 30, 15, 10, 6))
         ("nonsense", "$.mask", "is {'size'"),
         ([[1, 2, 3, 4, 5, 6]], "$.mask", "COCO's encoding"),
         ({"size": [20, 30]}, "$.mask", "COCO's encoding"),
-        (GOOD | {"size": "20"}, "$.mask.size", "got '20'"),
-        (GOOD | {"size": [20, 0]}, "$.mask.size", r"got \[20, 0\]"),
-        (GOOD | {"size": [20, 30.0]}, "$.mask.size", "in pixels"),
-        (GOOD | {"size": [LARGEST, 2]}, "$.mask.size", "the most is 64,000,000"),
-        (GOOD | {"size": [30, 30]}, "$.mask.counts", "runs cover 600 pixels, its size 30 x 30 has 900"),
-        (GOOD | {"counts": GOOD["counts"][:-2]}, "$.mask.counts", "runs cover|within a number"),
-        (GOOD | {"counts": GOOD["counts"] + "o"}, "$.mask.counts", "end within a number"),
-        (GOOD | {"counts": "ab cd"}, "$.mask.counts", "damaged at character 2, ' '"),
-        (GOOD | {"counts": "é"}, "$.mask.counts", "damaged at character 0"),
-        (GOOD | {"counts": "o" * 40}, "$.mask.counts", "damaged at character 6"),
-        (GOOD | {"counts": "N"}, "$.mask.counts", "a run below 0"),
-        (GOOD | {"counts": [300, -1, 301]}, "$.mask.counts", "whole numbers from 0"),
-        (GOOD | {"counts": [300.0, 300.0]}, "$.mask.counts", "whole numbers"),
-        (GOOD | {"counts": 600}, "$.mask.counts", "whole numbers"),
+        (GOOD | {"size": "20"}, "$.mask", "got '20'"),
+        (GOOD | {"size": [20, 0]}, "$.mask", r"got \[20, 0\]"),
+        (GOOD | {"size": [20, 30.0]}, "$.mask", "two whole numbers"),
+        (GOOD | {"size": [LARGEST, 2]}, "$.mask", "the most that is read is 64,000,000"),
+        (GOOD | {"size": [30, 30]}, "$.mask", "runs add up to 600 pixels, its size 30 x 30 has 900"),
+        (GOOD | {"counts": GOOD["counts"][:-2]}, "$.mask", "runs add up to|in the middle of a number"),
+        (GOOD | {"counts": GOOD["counts"] + "o"}, "$.mask", "in the middle of a number"),
+        (GOOD | {"counts": "ab cd"}, "$.mask", "character 2 of its counts is ' '"),
+        (GOOD | {"counts": "é"}, "$.mask", "character 0 of its counts is not ASCII"),
+        (GOOD | {"counts": "o" * 40 + "0"}, "$.mask", "a number of 41 characters"),
+        (GOOD | {"counts": "N"}, "$.mask", "its run 0 is of -2 pixels"),
+        (GOOD | {"counts": ""}, "$.mask", "its counts are empty"),
+        (GOOD | {"counts": []}, "$.mask", "its counts are empty"),
+        (GOOD | {"counts": [300, -1, 301]}, "$.mask", "its run 1 is of -1 pixels"),
+        (GOOD | {"counts": [300.0, 300.0]}, "$.mask", "its run 0 is of 300.0 pixels"),
+        (GOOD | {"counts": 600}, "$.mask", "text or a list of whole numbers"),
         (GOOD | {"counts": [600]}, "$.mask", "the mask is empty"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_polygon_that_leaves_the_image_a_little_is_cut() -> None:
 DAMAGED = [
     ({"size": [2, 3], "counts": "06"}, 3, 2, "the mask is 3 x 2, its image the mask is 2 x 3; are height and width"),
     ({"size": [2, 3], "counts": "06"}, 4, 4, "the mask is 3 x 2"),
-    ({"size": [2, 3], "counts": "05"}, 2, 3, "its runs add up to 5 pixels, the mask is 3 x 2 has 6"),
+    ({"size": [2, 3], "counts": "05"}, 2, 3, "its runs add up to 5 pixels, its size 3 x 2 has 6"),
     ({"size": [2, 3], "counts": ""}, 2, 3, "its counts are empty"),
     ({"size": [2, 3], "counts": []}, 2, 3, "its counts are empty"),
     ({"size": [2, 3], "counts": "0 6"}, 2, 3, "character 1 of its counts is ' '"),
