@@ -32,6 +32,8 @@ LONGEST = 300  # characters of a line of a message
 LINES = 40  # of a message
 NAME = 60  # characters of a name that a message offers
 BESIDE = 60  # characters of an excerpt on either side of its caret
+ALIKE = 0.599  # similarity from which on a known name is offered: two letters in five may differ
+BEGUN = 3  # letters from which on the beginning of a name stands for it
 
 
 def shortened(text: str, most: int = LONGEST) -> str:
@@ -69,13 +71,18 @@ def bounded(message: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
-    """The known names that look most like `name`, best first; empty when none is near. Never `name` itself."""
+    """List the known names that look most like `name`, best first; never `name` itself.
+
+    Near is a name of which few letters are other, missing, more or swapped, and one that begins with `name` or that
+    `name` begins with.
+    """
     from rapidfuzz import process
-    from rapidfuzz.distance import Indel
+    from rapidfuzz.distance import OSA
 
     names = sorted(set(known) - {name})
-    near = process.extract(name, names, scorer=Indel.normalized_similarity, limit=most, score_cutoff=0.599)
-    return [found for found, _, _ in near]
+    near = process.extract(name, names, scorer=OSA.normalized_similarity, limit=most, score_cutoff=ALIKE)
+    begun = [n for n in names if min(len(n), len(name)) >= BEGUN and (n.startswith(name) or name.startswith(n))]
+    return list(dict.fromkeys([*(n for n, _, _ in near), *sorted(begun, key=len)]))[:most]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -159,9 +159,9 @@ class Domain:
 
     def to_toml(self) -> str:
         """The domain's file, without what has its default: `parse_domain` reads an equal domain from it."""
-        from ..io.toml import write_toml
+        import tomli_w
 
-        return write_toml(without_defaults(self.file))
+        return tomli_w.dumps(without_defaults(self.file))
 
     @property
     def ops(self) -> tuple[str, ...]:

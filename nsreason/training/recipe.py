@@ -24,10 +24,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
+
 from ..errors import RecipeError, did_you_mean
 from ..io.decoding import plain_fault
 from ..io.settings import to_dataclass
-from ..io.toml import write_toml
 from ..registry import MODELS, TASKS, only_table
 from .curriculum import PRESETS, Curriculum, preset, read_lessons
 from .lr_schedules import Schedule
@@ -145,7 +146,7 @@ class Recipe:
 
     def to_toml(self) -> str:
         """As a recipe file that reads back as an equal recipe."""
-        return write_toml(self.to_dict())
+        return tomli_w.dumps(self.to_dict())
 
 
 def _plain(value: Any) -> Any:

@@ -35,6 +35,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import tomli_w
 import torch
 from PIL import Image
 
@@ -46,7 +47,6 @@ from nsreason.comparison.text import to_markdown
 from nsreason.data.predictions import Journal, Prediction
 from nsreason.errors import NsreasonError
 from nsreason.io.image_tensors import read_image
-from nsreason.io.toml import write_toml
 from nsreason.models.answer_networks.models import QuestionTypeModel
 from nsreason.perception.detections.readers import read_detections
 from nsreason.reasoners.fit import learn
@@ -277,7 +277,7 @@ def recipes(folder: Path) -> Attempt:
         path.write_bytes(changed_bytes(recipe.to_toml().encode(), random))
         if random.random() < 0.7:
             with contextlib.suppress(AttributeError, TypeError, ValueError):  # what TOML cannot say
-                path.write_text(write_toml(changed_data(recipe.to_dict(), random, _SAYABLE)), encoding="utf-8")
+                path.write_text(tomli_w.dumps(changed_data(recipe.to_dict(), random, _SAYABLE)), encoding="utf-8")
         _kept(load_recipe(path), random)
 
     return attempt

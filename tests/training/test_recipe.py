@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
 import tomllib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 
 from nsreason.errors import RecipeError
 from nsreason.io.settings import to_dataclass
-from nsreason.io.toml import write_toml
 from nsreason.registry import MODELS
 from nsreason.training import recipe as module
 from nsreason.training.curriculum import Lesson, preset
@@ -258,26 +255,6 @@ def test_an_unknown_model_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch) 
     assert model_class("toy") is Toy is model_class("tests.support.toy_models:Toy")
     with pytest.raises(RecipeError, match=r"no model 'zzz'; known: .*toy.*; or give your own as 'module:Class'"):
         model_class("zzz")
-
-
-# TOML
-
-_names = st.text(max_size=8)
-_scalars = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(max_size=20))
-_values: st.SearchStrategy[Any] = st.recursive(
-    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3), max_leaves=8
-)
-
-
-@given(st.dictionaries(_names, _values, max_size=5))
-def test_toml_reads_back_equal(table: dict[str, Any]) -> None:
-    assert tomllib.loads(write_toml(table)) == table
-
-
-def test_toml_says_what_it_cannot_say() -> None:
-    assert "nan" in write_toml({"x": math.nan}) and write_toml({}) == "\n"
-    with pytest.raises(TypeError, match="TOML has no NoneType: None"):
-        write_toml({"x": None})
 
 
 # Schedules
