@@ -116,3 +116,12 @@ def test_own_reasoner() -> None:
     assert shares["exact-parsed"] == 100 and 0 < shares["__main__:AlwaysYes"] < 50
     assert 0 < shares["__main__:LargeOnly"] < 100
     assert any("unique" in line for line in told), "why one of its answers is a guess"
+
+
+def test_own_parser() -> None:
+    lines = run("own_parser.py").strip().split("\n")
+    assert lines[0] == "How many red things are there? 1"
+    assert lines[1] == "What size is the blue thing, please? large"
+    assert lines[2].endswith("exist(filter[red](scene()))")
+    shares = {line.split()[0]: float(line.split()[1]) for line in lines if line.endswith(" %")}
+    assert shares["exact-parsed"] == 100 and 0 < shares["__main__:ByTemplates"] < 100

@@ -189,6 +189,12 @@ class Domain:
             message = f"no {kind} '{name}' in domain '{self.name}'{did_you_mean(name, index)}"
             raise DomainError(message) from None
 
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """The literals of a kind, in order; of whole numbers, which have no end, those that count: 0 to `max_count`."""
+        if kind is INTEGER:
+            return tuple(map(str, range(self.file.max_count + 1)))
+        return tuple(_INDEX[kind](self))
+
     def step(self, op_name: str, literals: tuple[str, ...]) -> Step:
         """The op with its literals encoded; looked up once, then remembered.
 

@@ -245,7 +245,7 @@ def _check_form(steps: Sequence[Step], inputs: tuple[tuple[int, ...], ...]) -> _
             else:
                 postorder = False
         open_calls.append(node)
-    comparisons = tuple(n for n, step in enumerate(steps) if step.takes == (WORD, WORD))
+    comparisons = tuple(n for n, step in enumerate(steps) if compares_words(step))
     if postorder and len(open_calls) == 1:
         return _Form(None, inputs, comparisons)
     order = _postorder(steps, inputs)
@@ -256,6 +256,11 @@ def _check_form(steps: Sequence[Step], inputs: tuple[tuple[int, ...], ...]) -> _
 def _misfit(steps: Sequence[Step], node: int, given: tuple[int, ...]) -> None:
     kinds = ", ".join(steps[i].gives.name if 0 <= i < node else "?" for i in given)
     raise ProgramError(f"{steps[node].op.signature}, got ({kinds})", node=node)
+
+
+def compares_words(step: Step) -> bool:
+    """Whether a call takes two words, which must then be values of one attribute."""
+    return step.takes == (WORD, WORD)
 
 
 def _check_units(steps: Sequence[Step], node: int, given: tuple[int, ...]) -> None:
