@@ -15,7 +15,7 @@ def decode(value: int, kind: Kind, domain: Domain) -> Answer:
     if kind is TRUTH:
         return bool(value & 1)
     if kind is WORD:
-        return domain.concepts[value]
+        return domain.answer_words[value]
     if kind is OBJECTS:
         return members(value)
     if kind is NUMBER or kind is OBJECT:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,9 @@ from ..dsl.ops import OPS, Op
 from ..errors import ExecutionError, NsreasonError
 from ..programs.program import Program
 from ..scenes.scene import Scene
+from ..scenes.values import Column, OpenColumn
 from .answers import Answer, decode
-from .bitsets import combines, tables_of
+from .bitsets import BitTables, combines, tables_of
 from .interpreter import check_domain, execute
 
 U64 = npt.NDArray[np.uint64]
@@ -36,6 +37,8 @@ I32 = npt.NDArray[np.int32]
 MAX_OBJECTS = 64
 MAX_LITERALS = 2
 MAX_INPUTS = 3
+MAX_DENSE = 64  # names of one kind of which all tables are built; of more, only what programs name
+NO_SINGLE_VALUE = (1 << 64) - 1  # in a table of words: an object without a value, or with several
 CHUNK = 4096  # programs scheduled together: the arrays of larger batches leave the cache, and the heap, each time
 
 _ONE = np.uint64(1)
@@ -111,6 +114,18 @@ class BatchBitSets:
         return np.asarray(n).astype(np.uint64)
 
 
+class OpenBatchBitSets(BatchBitSets):
+    """The same where an object may have no single value of an attribute: such a call counts as failed."""
+
+    def choose(self, anchor: Any, links: Any) -> Any:
+        words = self.follow(anchor, links)
+        failed = words == NO_SINGLE_VALUE
+        if failed.any():
+            words[failed] = 0
+            self.failed = failed if self.failed is None else self.failed | failed
+        return words
+
+
 class SceneBatch:
     """Scenes of one domain as arrays, made once and used for any number of batches. Scenes of more than 64 objects
     take part too: their questions go to the interpreter."""
@@ -118,41 +133,54 @@ class SceneBatch:
     def __init__(self, scenes: Sequence[Scene]) -> None:
         """Raises ExecutionError when the scenes are not of one domain."""
         self.scenes = list(scenes)
-        self.domain = self.scenes[0].domain if self.scenes else None
-        if any(s.domain != self.domain for s in self.scenes):
+        self.domain = domain = self.scenes[0].domain if self.scenes else None
+        if any(s.domain != domain for s in self.scenes):
             raise ExecutionError("the scenes are of several domains")
         self.fits = np.array([len(s) <= MAX_OBJECTS for s in self.scenes], dtype=np.bool_)
-        small = [s if len(s) <= MAX_OBJECTS else None for s in self.scenes]
-        self.n = n = max((len(s) for s in small if s is not None), default=1) or 1
-        domain = self.domain
+        self.small = [s if len(s) <= MAX_OBJECTS else None for s in self.scenes]
+        self.n = max((len(s) for s in self.small if s is not None), default=1) or 1
         self.c = len(domain.concepts) if domain else 0
         self.r = len(domain.relations) if domain else 0
         self.a = len(domain.attributes) if domain else 0
-        self.full = np.array([(1 << len(s)) - 1 if s is not None else 0 for s in small], dtype=np.uint64)
-        concepts = np.zeros((len(small), self.c), dtype=np.uint64)
-        values = np.zeros((len(small), self.a, n), dtype=np.uint64)
-        for i, scene in enumerate(small):
-            if scene is not None and len(scene):
-                concepts[i] = scene.concepts
-                values[i, :, : len(scene)] = scene.values
-        self.concepts, self.values = concepts, values
+        self.full = np.array([(1 << len(s)) - 1 if s is not None else 0 for s in self.small], dtype=np.uint64)
+        self.open = domain is not None and bool(domain.open_attributes)
+        self.sparse = max(self.c, self.r, self.a) > MAX_DENSE
+        self._plain = domain is not None and not domain.open_attributes and not domain.above
         self._tables: dict[str, U64] = {}
+        self._gathered = {name: _Gathered(self, name) for name in _ROWS}
 
     def table(self, name: str) -> U64:
-        """A flat table by name, made when first asked for: relations, converse (S*R*N,), alike, repeats (S*A*N,)."""
+        """A flat table by name, built at its first use: concepts (S*C,), relations, converse (S*R*N,), alike, repeats,
+        values (S*A*N,)."""
         flat = self._tables.get(name)
         if flat is None:
-            made = getattr(self, f"_make_{name}")()
-            flat = self._tables[name] = np.ascontiguousarray(made).reshape(-1)
+            table = getattr(self, f"_make_{name}")()
+            flat = self._tables[name] = np.ascontiguousarray(table).reshape(-1)
         return flat
 
+    def gathered(self, name: str) -> _Gathered:
+        """The rows of a table that programs have named, for a domain with too many of them to build all."""
+        return self._gathered[name]
+
+    def _make_concepts(self) -> U64:
+        concepts = np.zeros((len(self.scenes), self.c), dtype=np.uint64)
+        for i, scene in enumerate(self.small):
+            if scene is not None and len(scene):
+                sets = scene.concepts
+                concepts[i] = sets if isinstance(sets, list) else [sets[c] for c in range(self.c)]
+        return concepts
+
     def _make_values(self) -> U64:
-        return self.values
+        values = np.zeros((len(self.scenes), self.a, self.n), dtype=np.uint64)
+        for i, scene in enumerate(self.small):
+            if scene is not None and len(scene):
+                values[i, :, : len(scene)] = [_words(column) for column in scene.values] if self.open else scene.values
+        return values
 
     def _make_relations(self) -> U64:
         rows = np.zeros((len(self.scenes), self.r, self.n), dtype=np.uint64)
-        for i, scene in enumerate(self.scenes):
-            if self.fits[i] and len(scene):
+        for i, scene in enumerate(self.small):
+            if scene is not None and len(scene):
                 relations = tables_of(scene).relations
                 for r in range(self.r):
                     rows[i, r, : len(scene)] = relations[r]
@@ -166,14 +194,77 @@ class SceneBatch:
         return turned
 
     def _make_alike(self) -> U64:
-        scene = np.arange(len(self.scenes))[:, None, None]
-        mine = _ONE << np.arange(self.n, dtype=np.uint64)
-        return self.concepts[scene, self.values.view(np.int64)] & ~mine
+        if self._plain:
+            concepts = self.table("concepts").reshape(-1, self.c)
+            values = self.table("values").reshape(-1, self.a, self.n)
+            mine = _ONE << np.arange(self.n, dtype=np.uint64)
+            return concepts[np.arange(len(self.scenes))[:, None, None], values.view(np.int64)] & ~mine
+        rows = np.zeros((len(self.scenes), self.a, self.n), dtype=np.uint64)
+        for i, scene in enumerate(self.small):
+            if scene is not None and len(scene):
+                rows[i, :, : len(scene)] = [tables_of(scene).alike(a) for a in range(self.a)]
+        return rows
 
     def _make_repeats(self) -> U64:
         later = ~((np.uint64(2) << np.arange(self.n, dtype=np.uint64)) - _ONE)
         later[self.n - 1] = 0
         return self.table("alike").reshape(-1, self.a, self.n) & later
+
+
+def _words(column: Column) -> Sequence[int]:
+    """An attribute's value for each object, NO_SINGLE_VALUE where there is none or there are several."""
+    if isinstance(column, OpenColumn):
+        return [row[0] if len(row) == 1 else NO_SINGLE_VALUE for row in column.rows]
+    return column
+
+
+_ROWS: dict[str, Callable[[BitTables, int], Sequence[int]]] = {
+    "concepts": lambda tables, concept: (tables.concepts[concept],),
+    "relations": lambda tables, relation: tables.relations[relation],
+    "converse": lambda tables, relation: tables.converse(relation),
+    "alike": lambda tables, attribute: tables.alike(attribute),
+    "repeats": lambda tables, attribute: tables.repeats(attribute),
+    "values": lambda tables, attribute: _words(tables.values[attribute]),
+}
+
+
+class _Gathered:
+    """The rows of one table that were read so far, each once: those of the scenes and literals of the batches' calls.
+
+    Memory and time grow with the calls, not with the names of the domain.
+    """
+
+    def __init__(self, batch: SceneBatch, name: str) -> None:
+        self.batch, self.rows = batch, _ROWS[name]
+        self.width = 1 if name == "concepts" else batch.n
+        self.place: dict[tuple[int, int], int] = {}
+        self.flat: U64 = np.zeros(0, dtype=np.uint64)
+        self._lock = threading.Lock()
+
+    def __call__(self, scene: I64, literal: Any) -> Rows:
+        """The rows of K calls, each of its scene and literal."""
+        pairs = np.stack(np.broadcast_arrays(scene, np.asarray(literal, dtype=np.int64)))
+        distinct, which = np.unique(pairs, axis=1, return_inverse=True)
+        asked = list(zip(*distinct.tolist(), strict=True))
+        with self._lock:
+            self._add([pair for pair in asked if pair not in self.place])
+            places = np.array([self.place[pair] for pair in asked], dtype=np.int64)
+            return Rows(self.flat, places[which.reshape(-1)] * self.width)
+
+    def _add(self, pairs: Sequence[tuple[int, int]]) -> None:
+        count = len(self.place)
+        end = (count + len(pairs)) * self.width
+        if end > len(self.flat):
+            grown = np.zeros(max(end, 2 * len(self.flat)), dtype=np.uint64)
+            grown[: count * self.width] = self.flat[: count * self.width]
+            self.flat = grown
+        for scene, literal in pairs:
+            within = self.batch.small[scene]
+            row = self.rows(tables_of(within), literal) if within is not None and len(within) else ()
+            start = count * self.width
+            self.flat[start : start + len(row)] = row
+            self.place[scene, literal] = count
+            count += 1
 
 
 class BatchView:
@@ -183,6 +274,8 @@ class BatchView:
         self.batch, self.scene = batch, scene
 
     def _rows(self, name: str, per_scene: int, literal: Any) -> Any:
+        if self.batch.sparse:
+            return self.batch.gathered(name)(self.scene, literal)
         base = (self.scene * per_scene + literal) * self.batch.n
         return Rows(self.batch.table(name), base)
 
@@ -190,7 +283,10 @@ class BatchView:
         return self.batch.full[self.scene]
 
     def concept(self, concept: Any) -> Any:
-        return self.batch.concepts.reshape(-1)[self.scene * self.batch.c + concept]
+        if self.batch.sparse:
+            rows = self.batch.gathered("concepts")(self.scene, concept)
+            return rows.flat[rows.base]
+        return self.batch.table("concepts")[self.scene * self.batch.c + concept]
 
     def relation(self, relation: Any) -> Any:
         return self._rows("relations", self.batch.r, relation)
@@ -362,7 +458,7 @@ def _schedule(
     ops = number[order[starts]].tolist()
     values = np.zeros(total, dtype=np.uint64)
     broken = np.zeros(len(lengths), dtype=np.bool_)
-    algebra = BatchBitSets(batch.n)
+    algebra = OpenBatchBitSets(batch.n) if batch.open else BatchBitSets(batch.n)
     none = np.zeros(int((stops - starts).max()), dtype=np.int64)
     for a, b, n in zip(starts.tolist(), stops.tolist(), ops, strict=True):
         op = _numbering.ops[n]
@@ -386,7 +482,7 @@ def _read(values: U64, ops: I32, domain: Domain) -> npt.NDArray[np.object_]:
         if kind is TRUTH:
             told[mine] = _TRUTHS[(column & _ONE).view(np.int64)]
         elif kind is WORD:
-            words = np.array(domain.concepts, dtype=object)
+            words = np.array(domain.answer_words, dtype=object)
             told[mine] = words[np.minimum(column, np.uint64(len(words) - 1)).view(np.int64)]
         elif kind is NUMBER or kind is OBJECT:
             told[mine] = column.view(np.int64).astype(object)

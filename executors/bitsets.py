@@ -63,9 +63,7 @@ class BitTables:
     def alike(self, attribute: int) -> list[int]:
         rows = self._alike.get(attribute)
         if rows is None:
-            concepts = self.concepts
-            rows = [concepts[v] & ~(1 << i) for i, v in enumerate(self.values[attribute])]
-            self._alike[attribute] = rows
+            rows = self._alike[attribute] = self.scene.sharing(attribute)
         return rows
 
     def converse(self, relation: int) -> list[int]:
@@ -75,6 +73,9 @@ class BitTables:
         return rows
 
     def repeats(self, attribute: int) -> list[int]:
+        if attribute in self.scene.domain.open_attributes:
+            name = self.scene.domain.attributes[attribute]
+            raise DomainError(f"an object may have several values of '{name}': what repeats a value is not defined")
         rows = self._repeats.get(attribute)
         if rows is None:
             rows = [row & (-2 << i) for i, row in enumerate(self.alike(attribute))]

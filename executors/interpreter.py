@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
 from ..dsl.ops import Op
-from ..errors import ExecutionError, NotUnique
+from ..errors import ExecutionError, NoSingleValue, NotUnique
 from ..programs.program import Program
 from ..scenes.scene import Scene, members
 from .answers import Answer, decode
@@ -52,7 +52,7 @@ def _finish(program: Program) -> Callable[[int], Answer]:
     if kind is TRUTH:
         return lambda value: value & 1 == 1
     if kind is WORD:
-        return domain.concepts.__getitem__
+        return domain.answer_words.__getitem__
     return lambda value: decode(value, kind, domain)
 
 
@@ -73,6 +73,7 @@ def execute(program: Program, scene: Scene) -> Answer:
 
     Raises:
         NotUnique: `unique` met no object or several; it names the call and the objects.
+        NoSingleValue: an object has no value of an open attribute, or several, where a call takes its only one.
         ExecutionError: the scene is of another domain.
         SceneError: the scene does not know a relation that the program asks for.
     """
@@ -92,8 +93,8 @@ def execute(program: Program, scene: Scene) -> Answer:
                 append(function(tables, literal, values[a], values[b]))
         else:
             _run_wide(code, tables, values)
-    except Ambiguous as found:
-        raise not_unique(program, scene, len(values) - 1, found.bits) from None
+    except (Ambiguous, NoSingleValue) as error:
+        raise located(program, scene, len(values) - 1, error) from None
     answer: Answer = code.finish(values[-1])
     return answer
 
@@ -118,8 +119,8 @@ def execute_values(program: Program, scene: Scene) -> tuple[list[int], Execution
     try:
         # `execute` has a loop of its own for most programs: the one that must be fast.
         _run_wide(code_of(program), tables_of(scene), values)
-    except Ambiguous as found:
-        return values[1:], not_unique(program, scene, len(values) - 1, found.bits)
+    except (Ambiguous, NoSingleValue) as error:
+        return values[1:], located(program, scene, len(values) - 1, error)
     return values[1:], None
 
 
@@ -129,6 +130,16 @@ def check_domain(program: Program, scene: Scene) -> None:
         raise ExecutionError(
             f"the program is of domain '{program.domain.name}', the scene of domain '{scene.domain.name}'"
         )
+
+
+def located(program: Program, scene: Scene, node: int, error: Ambiguous | NoSingleValue) -> ExecutionError:
+    """The error of a call that has no value, with the call in it."""
+    from ..programs.text_writer import format_node
+
+    if isinstance(error, Ambiguous):
+        return not_unique(program, scene, node, error.bits)
+    where = f"node {node}: {format_node(program, node)}: "
+    return NoSingleValue(error.attribute, error.object, error.values, node=node, where=where)
 
 
 def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:

@@ -10,6 +10,8 @@ by name:
   itself included. The
   program goes on from there: `count` of what is left of it is 0, `exist` is no, and a query of it has no
       answer.
+* An object with several values of an open attribute answers with the first in the domain's order; one without a value
+  answers as the absent object does.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 from ..dsl.kinds import OBJECT, WORD
 from ..programs.program import Program
 from ..scenes.scene import Scene
+from ..scenes.values import OpenColumn
 from .answers import Answer, decode
 from .bitsets import BitSets, BitView, tables_of
 from .interpreter import check_domain
@@ -42,6 +45,8 @@ class FirstMember(BitSets):
         return 0 if anchor == ABSENT else links[anchor]
 
     def choose(self, anchor: int, links: Any) -> int:
+        if isinstance(links, OpenColumn):
+            return next(iter(links.rows[anchor]), ABSENT) if anchor != ABSENT else ABSENT
         return ABSENT if anchor == ABSENT else links[anchor]
 
     def match(self, a: int, b: int) -> int:

@@ -12,7 +12,8 @@
     ├── CheckpointError     a checkpoint that is damaged, or of another model
     ├── TrainingError       a training run that cannot start or go on
     └── ExecutionError      a well-formed program that has no answer on this scene
-        └── NotUnique       `unique` met no object, or more than one
+        ├── NotUnique       `unique` met no object, or more than one
+        └── NoSingleValue   an object has no value of the attribute that is asked for, or several
 
 `exit_code` is what the command line returns: 2 for bad input, 1 for a sound question without an answer.
 
@@ -299,6 +300,26 @@ class NotUnique(ExecutionError):  # noqa: N818 - it says what happened, as the b
 
     def record(self) -> dict[str, object]:
         return super().record() | {"objects": list(self.objects)}
+
+
+class NoSingleValue(ExecutionError):  # noqa: N818 - as NotUnique
+    """An object has no value of an open attribute, or several, where one is asked for.
+
+    Attributes:
+        attribute: its name.
+        object: the object's index.
+        values: all of its values.
+    """
+
+    def __init__(
+        self, attribute: str, index: int, values: tuple[str, ...], *, node: int | None = None, where: str = ""
+    ) -> None:
+        listed = f"{len(values)} values of '{attribute}': {', '.join(values)}" if values else f"no '{attribute}'"
+        super().__init__(f"{where}object {index} has {listed}", node=node)
+        self.attribute, self.object, self.values = attribute, index, values
+
+    def record(self) -> dict[str, object]:
+        return super().record() | {"object": self.object, "attribute": self.attribute, "values": list(self.values)}
 
 
 class NsreasonWarning(UserWarning):

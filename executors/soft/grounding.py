@@ -168,7 +168,7 @@ def ground_crisp(
     batch = SceneBatch(scenes)
     domain = scenes[0].domain
     s, n = len(scenes), batch.n
-    concepts = _bits(batch.concepts, n)  # (S, C, N)
+    concepts = _bits(batch.table("concepts").reshape(s, -1), n)  # (S, C, N)
 
     def pairs(name: str, count: int) -> Tensor:
         return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)

@@ -181,8 +181,10 @@ class SceneFile:
             rows = {}
             for number in range(len(scene.domain.relations)):
                 with contextlib.suppress(SceneError):
-                    rows[number] = scene.relation(number)
-            values = list(zip(*scene.values, strict=True))
+                    table = scene.relation(number)
+                    if any(table) or not scene.domain.file.closed:  # a closed domain takes absent for empty
+                        rows[number] = table
+            values = [scene.encoded(i) for i in range(len(scene))]
             packed.append((scene.index, scene.image, values, rows, scene._faults, len(scene)))
         return self.source, len(self.bad), self._repeated, packed
 

@@ -12,8 +12,6 @@ makes tables of degrees for the soft executors; both meet programs through the s
 from __future__ import annotations
 
 import contextlib
-import functools
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,7 +19,7 @@ from typing import Any
 import msgspec
 
 from ..dsl.domain import Domain, load_domain
-from ..errors import SceneError
+from ..errors import SceneError, nearest
 from .relations import check_relationships, converse, listed, members, rows_along
 from .scene_record import (
     DECODING,
@@ -34,10 +32,12 @@ from .scene_record import (
     read_place,
     read_positions,
     read_record,
+    read_values,
     scene_error,
-    value_decoder,
 )
+from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, sharing_rows, stated_sets
 
+Sets = list[int] | SparseSets
 MOST_RELATED = 3_000  # objects whose computed relations are written out: 18 million indices of CLEVR's four
 
 __all__ = ["ObjectPlace", "Scene", "SceneRecord", "Vector", "converse", "members"]
@@ -47,8 +47,9 @@ class Scene:
     """One scene of one domain; not changed after it is built.
 
     Attributes:
-        values: per attribute, the N concept numbers of the objects' values.
-        concepts: per concept, the bit set of the objects that have it.
+        values: per attribute, the N concept numbers of the objects' values; an `OpenColumn` of an open attribute.
+        stated: per concept, the bit set of the objects of which it is stated.
+        concepts: per concept, the bit set of the objects that have it: stated, or as what stands above a stated value.
         places: per object, coordinates, pixel coordinates, box, mask and score where known.
         directions: unit vectors by name, from which relations are computed where the file has none.
         index, image: the scene's number in its data set and the name of its image file.
@@ -66,12 +67,14 @@ class Scene:
         "image",
         "index",
         "places",
+        "stated",
         "values",
     )
 
     domain: Domain
-    values: list[list[int]]
-    concepts: list[int]
+    values: list[Column]
+    stated: Sets
+    concepts: Sets
     places: Sequence[ObjectPlace]
     directions: Mapping[str, Vector]
     index: int | None
@@ -85,7 +88,7 @@ class Scene:
     def __init__(
         self,
         domain: Domain | str,
-        values: Sequence[Sequence[int]],
+        values: Sequence[ObjectValues],
         places: Sequence[ObjectPlace],
         relationships: Mapping[str, Sequence[Sequence[int]]] | None = None,
         directions: Mapping[str, Vector] | None = None,
@@ -94,6 +97,8 @@ class Scene:
     ) -> None:
         """Build from encoded values, `values[object][attribute]`; the readers below start from names.
 
+        Of an open attribute an object has a sequence of values, which may be empty.
+
         Raises:
             SceneError: values or relationships do not fit the objects, or a coordinate is not finite.
         """
@@ -101,13 +106,9 @@ class Scene:
         n = len(values)
         if len(places) != n:
             raise SceneError(f"{n} objects have values, {len(places)} have places", path="$.objects")
-        _check_values(domain, values)
-        self.concepts = concepts = [0] * len(domain.concepts)
-        for i, row in enumerate(values):
-            bit = 1 << i
-            for concept in row:
-                concepts[concept] |= bit
-        self.values = [list(column) for column in zip(*values, strict=True)] if n else [[] for _ in domain.attributes]
+        self.values = columns_of(domain, values)
+        self.stated = stated_sets(domain, self.values)
+        self.concepts = sets_with_above(domain.above, self.stated)
         self.places = places
         self.directions = directions or {}
         self.index, self.image = index, image
@@ -130,12 +131,13 @@ class Scene:
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What was computed from the scene stays behind: a scene is the same before and after it was asked.
-        kept = (self.domain, self.values, self.concepts, self.places, self.directions, self.index, self.image)
+        kept = (self.domain, self.values, self.stated, self.places, self.directions, self.index, self.image)
         return (*kept, self._given, self._faults, self._eps)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.domain, self.values, self.concepts, self.places, self.directions = state[:5]
+        self.domain, self.values, self.stated, self.places, self.directions = state[:5]
         self.index, self.image, self._given, self._faults, self._eps = state[5:]
+        self.concepts = sets_with_above(self.domain.above, self.stated)
         self._relations, self._tables = {}, None
 
     # --- reading --------------------------------------------------------------------------------------------
@@ -169,9 +171,9 @@ class Scene:
             text = msgspec.json.encode(data)
         except (TypeError, OverflowError, RecursionError, ValueError) as error:
             raise SceneError(f"not JSON data: {error}") from None
-        found = not_finite(data)
-        if found:
-            raise SceneError("a number is not finite", path=found)
+        path = not_finite(data)
+        if path:
+            raise SceneError("a number is not finite", path=path)
         return cls.from_json(text, domain)
 
     @classmethod
@@ -200,19 +202,18 @@ class Scene:
 
     @classmethod
     def _from_record(cls, record: SceneRecord, domain: Domain, faults: Mapping[str, SceneError]) -> Scene:
-        values: list[tuple[int, ...]] = []
+        values: list[ObjectValues] = []
         places: list[ObjectPlace] = []
-        read = value_decoder(domain)
-        index = domain.concept_index
         for i, raw in enumerate(record.objects):
             try:
-                told = read(raw)
+                values.append(read_values(raw, domain))
                 places.append(read_place(raw))
             except msgspec.ValidationError as error:
                 raise scene_error(error, domain).under(f"$.objects[{i}]") from None
+            except SceneError as error:
+                raise error.under(f"$.objects[{i}]") from None
             except DECODING as error:
                 raise SceneError(str(error), path=f"$.objects[{i}]") from None
-            values.append(tuple([index[v] for v in msgspec.structs.astuple(told)]))
         directions = record.directions
         positions = None
         if not directions and places and all(p.coords is None for p in places) and not _has_position(domain):
@@ -235,19 +236,46 @@ class Scene:
         return f"Scene({self.domain.name!r}, {len(self)} objects{name})"
 
     def value(self, i: int, attribute: str) -> str:
-        """Object i's value of an attribute."""
+        """Object i's value of an attribute.
+
+        Raises:
+            NoSingleValue: the attribute is open, and the object has no value of it or several.
+        """
         return self.domain.concepts[self.values[self.domain.attribute_index[attribute]][i]]
+
+    def values_of(self, i: int, attribute: str) -> tuple[str, ...]:
+        """All of object i's values of an attribute."""
+        concepts = self.domain.concepts
+        return tuple([concepts[c] for c in _row(self.values[self.domain.attribute_index[attribute]], i)])
+
+    def entry(self, i: int, attribute: str) -> str | list[str]:
+        """Object i's value of an attribute as a scene file has it: of an open attribute a list."""
+        is_open = self.domain.attribute_index[attribute] in self.domain.open_attributes
+        return list(self.values_of(i, attribute)) if is_open else self.value(i, attribute)
+
+    def encoded(self, i: int) -> ObjectValues:
+        """Object i's concept numbers, as the constructor takes them."""
+        return [column.rows[i] if isinstance(column, OpenColumn) else column[i] for column in self.values]
 
     def describe(self, i: int) -> str:
         """Object i in words: `large red metal cube`."""
-        return " ".join(self.domain.concepts[column[i]] for column in self.values)
+        labels = self.domain.labels
+        words = [labels[concept] for column in self.values for concept in _row(column, i)]
+        return " ".join(words) or self.domain.file.things[0]
+
+    def sharing(self, attribute: int) -> list[int]:
+        """The rows of `same`: row i is the bit set of the other objects that share a stated value with object i.
+
+        What stands above a value does not count: a car and a lorry have no name in common for being vehicles.
+        """
+        return sharing_rows(self.values[attribute], self.stated)
 
     def relation(self, number: int) -> list[int]:
         """The rows of a relation: row i is the bit set of the objects j for which *j is relation of i*.
 
         Taken from the scene's relationships, or from those of the inverse, or computed: j is left of i when
         it lies more than the domain's `eps` further along the direction `left` (CLEVR: 0.2), or i further
-        along that of the inverse.
+        along that of the inverse. In a closed domain a relation of which the scene says nothing has no pairs.
 
         Raises:
             SceneError: the scene has neither relationships nor coordinates for it, or its relationships do not fit.
@@ -276,6 +304,8 @@ class Scene:
                 return rows_along(coords, vector, eps)
             if inverse is not None and (vector := self._direction(inverse)) is not None:
                 return converse(rows_along(coords, vector, eps))
+        if self.domain.file.closed and not self._misspelled(name):
+            return [0] * len(self)
         direction = self.domain.file.relations[name].direction
         need = f"3d_coords and directions.{direction}" if direction else "relationships (it has no direction)"
         strange = "".join(f"; {f.reason}" for r, f in self._faults.items() if r not in self.domain.relation_index)
@@ -283,6 +313,11 @@ class Scene:
             f"this scene says nothing of '{name}': it has no relationships.{name} and no {need}{strange}",
             path="$.relationships",
         )
+
+    def _misspelled(self, relation: str) -> bool:
+        """Whether the scene has relationships under a name like the relation's, which the domain does not have."""
+        unknown = [name for name in self._faults if name not in self.domain.relation_index]
+        return any(nearest(name, [relation]) for name in unknown)
 
     def _direction(self, relation: str) -> Vector | None:
         direction = self.domain.file.relations[relation].direction
@@ -295,20 +330,21 @@ class Scene:
         layout computes them, and their lists grow with the square of the objects.
         """
         objects = []
-        names = [[self.domain.concepts[c] for c in column] for column in self.values]
         for i, place in enumerate(self.places):
-            told: dict[str, Any] = {a: column[i] for a, column in zip(self.domain.attributes, names, strict=True)}
-            found = msgspec.to_builtins(place)
-            found |= found.pop("(other)") or {}
-            told |= {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
-            objects.append(told)
+            record: dict[str, Any] = {attribute: self.entry(i, attribute) for attribute in self.domain.attributes}
+            fields = msgspec.to_builtins(place)
+            fields |= fields.pop("(other)") or {}
+            record |= {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items() if v is not None}
+            objects.append(record)
         relationships: dict[str, list[list[int]]] = {}
         for number, name in enumerate(self.domain.relations):
-            known = name in self._given or self.domain.inverse(name) in self._given
-            if len(self) > MOST_RELATED and self._eps is None and not known:
+            stated = name in self._given or self.domain.inverse(name) in self._given
+            if len(self) > MOST_RELATED and self._eps is None and not stated:
                 continue
             with contextlib.suppress(SceneError):
-                relationships[name] = listed(self.relation(number))
+                rows = self.relation(number)
+                if stated or any(rows) or not self.domain.file.closed:
+                    relationships[name] = listed(rows)
         out: dict[str, Any] = {"objects": objects, "relationships": relationships}
         if self.directions:
             out["directions"] = {k: list(v) for k, v in self.directions.items()}
@@ -319,28 +355,9 @@ class Scene:
         return out
 
 
-def _check_values(domain: Domain, values: Sequence[Sequence[int]]) -> None:
-    """Each object has one value of each attribute, given as concept numbers in the attributes' order."""
-    if not values:
-        return
-    ends = _ends(domain)
-    width = len(ends)
-    for i, row in enumerate(values):
-        if len(row) != width:
-            raise SceneError(f"{len(row)} values for {width} attributes", path=f"$.objects[{i}]")
-    first = 0
-    for attribute, stop, column in zip(domain.attributes, ends, zip(*values, strict=True), strict=True):
-        if min(column) < first or max(column) >= stop:
-            i, wrong = next((i, v) for i, v in enumerate(column) if not first <= v < stop)
-            path = f"$.objects[{i}].{attribute}"
-            raise SceneError(f"concept number {wrong} is not one of {first}..{stop - 1}", path=path)
-        first = stop
-
-
-@functools.lru_cache(maxsize=64)
-def _ends(domain: Domain) -> list[int]:
-    """For each attribute, the concept number behind its last value's."""
-    return list(itertools.accumulate(len(domain.values(a)) for a in domain.attributes))
+def _row(column: Column, i: int) -> Sequence[int]:
+    """Object i's values, any number of them."""
+    return column.rows[i] if isinstance(column, OpenColumn) else (column[i],)
 
 
 def _has_position(domain: Domain) -> bool:

@@ -16,8 +16,10 @@ from typing import Any, Literal
 import msgspec
 
 from ..dsl.domain import Domain
-from ..errors import SceneError, did_you_mean
+from ..dsl.domain_file import PLACE_KEYS
+from ..errors import SceneError, did_you_mean, nearest
 from ..io.json_numbers import as_whole
+from .values import ObjectValues
 
 Vector = tuple[float, float, float]
 JsonText = bytes | str | msgspec.Raw
@@ -187,17 +189,58 @@ def _relationships(raw: msgspec.Raw, domain: Domain) -> tuple[dict[str, Rows] | 
     return rows, faults
 
 
+def read_values(raw: msgspec.Raw, domain: Domain) -> ObjectValues:
+    """An object's concept numbers in the attributes' order: of an open attribute a list, else one.
+
+    Raises:
+        msgspec.ValidationError: a value is unknown or missing.
+        SceneError: an open attribute is missing, and the object has another key like it.
+    """
+    values = msgspec.structs.astuple(_value_decoder(domain)(raw))
+    index = domain.concept_index
+    if not domain.open_attributes:
+        return [index[value] for value in values]
+    if None in values:
+        _check_missing(raw, domain, [a for a, value in zip(domain.attributes, values, strict=True) if value is None])
+    return [
+        (index[value] if number not in domain.open_attributes else [index[value]])
+        if isinstance(value, str)
+        else [index[one] for one in value or ()]
+        for number, value in enumerate(values)
+    ]
+
+
 @functools.lru_cache(maxsize=64)
-def value_decoder(domain: Domain) -> Callable[[msgspec.Raw], Any]:
+def _value_decoder(domain: Domain) -> Callable[[msgspec.Raw], Any]:
     """The typed decoder of an object's values in a domain.
 
     Its struct is made from the domain, so unknown and missing values are found at the decoder's speed and with its
-    paths.
+    paths. An open attribute takes one value or a list; in a closed domain it may be left out, and is None then.
     """
-    fields = [(f"a{i}", Literal[domain.values(a)]) for i, a in enumerate(domain.attributes)]
+    fields: list[Any] = []
+    for number, attribute in enumerate(domain.attributes):
+        value: Any = Literal[domain.values(attribute)]
+        if number not in domain.open_attributes:
+            fields.append((f"a{number}", value))
+        elif domain.file.closed:
+            fields.append((f"a{number}", value | list[value] | None, None))
+        else:
+            fields.append((f"a{number}", value | list[value]))
     rename = {f"a{i}": a for i, a in enumerate(domain.attributes)}
-    struct = msgspec.defstruct("ObjectValues", fields, rename=rename)
+    struct = msgspec.defstruct("ObjectValues", fields, rename=rename, kw_only=True)
     return msgspec.json.Decoder(struct).decode
+
+
+def _check_missing(raw: msgspec.Raw, domain: Domain, missing: list[str]) -> None:
+    """Refuse an object that lacks an attribute and has a key that is nearly its name: absent would mean `none`."""
+    for key in _fields(raw):
+        if key not in domain.attribute_index and key not in PLACE_KEYS and (near := _near(key, tuple(missing))):
+            raise SceneError(f"no attribute '{key}' in domain '{domain.name}'; did you mean '{near}'?", path=f"$.{key}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _near(key: str, attributes: tuple[str, ...]) -> str | None:
+    return next(iter(nearest(key, attributes)), None)
 
 
 def scene_error(error: msgspec.ValidationError, domain: Domain) -> SceneError:
@@ -208,7 +251,7 @@ def scene_error(error: msgspec.ValidationError, domain: Domain) -> SceneError:
     path = path.rstrip("`")
     wrong = re.match(r"Invalid enum value '(.*)'", message)
     if wrong:
-        attribute = path.rpartition(".")[2]
+        attribute = path.rpartition(".")[2].partition("[")[0]
         values = domain.values(attribute) if attribute in domain.attributes else domain.concepts
         message = f"no {attribute} '{wrong[1]}' in domain '{domain.name}'{did_you_mean(wrong[1], values)}"
     return SceneError(message, path=path)

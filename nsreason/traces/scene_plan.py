@@ -215,7 +215,8 @@ def _thing(i: int, spot: Spot, told: Look, scene: Scene, n: int) -> str:
     if told.form is None and n <= _CROWD and scene.domain.attributes:
         asks = scene.domain.file.asks or scene.domain.attributes[-1]
         low = spot.y + spot.radius * 1.12 + 26
-        name = f'<text class="name" x="{spot.x:g}" y="{low:.1f}">{scene.value(i, asks)}</text>'
+        words = ", ".join(scene.values_of(i, asks))
+        name = f'<text class="name" x="{spot.x:g}" y="{low:.1f}">{html.escape(words)}</text>'
     shine = "metal" if told.shiny else "matte"
     solid = f'<g class="solid" fill="{told.colour}">{_shadow(spot)}{form(spot, shine)}</g>'
     title = f"<title>{_title(i, scene)}</title>"

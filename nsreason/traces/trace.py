@@ -198,7 +198,7 @@ class Trace:
 
         Keys: `version` (1), `domain`, `question` (or null), `program` (its text), `answer` (or null), `error`
         (null, or `kind`, `message`, `node` and for NotUnique `objects`), `scene` and `steps`.
-        `scene`: `index` and `image` (or null), `objects`, each with its attributes by name.
+        `scene`: `index` and `image` (or null), `objects`, each with its attributes by name (lists where open).
         A step: `node`, `op`, `text`, `literals`, `inputs`, `kind`, `state` (`done`, `failed`, `not reached`),
         `value` (true or false, a number, an object's index, a word, a list of indices, or null), `words`, and
         `degrees` (a number in 0..1 per object of the scene, or null).
@@ -215,7 +215,7 @@ class Trace:
             "scene": {
                 "index": scene.index,
                 "image": scene.image,
-                "objects": [{a: scene.value(i, a) for a in attributes} for i in range(len(scene))],
+                "objects": [{a: scene.entry(i, a) for a in attributes} for i in range(len(scene))],
             },
             "steps": [
                 {

@@ -27,11 +27,20 @@ class NotOne(Exception):  # noqa: N818 - a result to compare, not a fault
         super().__init__(node, objects)
 
 
+class NotOneValue(Exception):  # noqa: N818
+    """`query` met an object with these values, at this call."""
+
+    def __init__(self, node: int, index: int, values: tuple[str, ...]) -> None:
+        self.node, self.index, self.values = node, index, values
+        super().__init__(node, index, values)
+
+
 def evaluate(program: Program, record: Record) -> Any:
     """The answer: a tuple of indices, an index, a word, a number or a truth.
 
     Raises:
         NotOne: the first `unique` (in the order of the calls) that met no object, or several.
+        NotOneValue: or the first `query` of an object without a value of an open attribute, or with several.
     """
     values: list[Any] = []
     world = Meaning(record, program)
@@ -41,6 +50,8 @@ def evaluate(program: Program, record: Record) -> Any:
             values.append(meaning(*[values[i] for i in call.inputs], *call.literals))
         except _NotOne as met:
             raise NotOne(node, met.objects) from None
+        except _NotOneValue as met:
+            raise NotOneValue(node, met.index, met.values) from None
     answer = values[-1]
     return tuple(sorted(answer)) if isinstance(answer, frozenset) else answer
 
@@ -49,6 +60,12 @@ class _NotOne(Exception):  # noqa: N818
     def __init__(self, objects: tuple[int, ...]) -> None:
         self.objects = objects
         super().__init__(objects)
+
+
+class _NotOneValue(Exception):  # noqa: N818
+    def __init__(self, index: int, values: tuple[str, ...]) -> None:
+        self.index, self.values = index, values
+        super().__init__(index, values)
 
 
 class Meaning:
@@ -68,6 +85,16 @@ class Meaning:
             self.asked[key] = self._stands(*key)
         return self.asked[key]
 
+    def _stated(self, i: int, attribute: str) -> list[str]:
+        """What the record states of an object's attribute: any number of values."""
+        value = self.objects[i].get(attribute, [])
+        return [value] if isinstance(value, str) else list(value)
+
+    def _is_a(self, attribute: str, value: str, wanted: str) -> bool:
+        """Whether a value is the one wanted, or stands below it."""
+        entry = self.file.attributes[attribute].values[value]
+        return value == wanted or any(self._is_a(attribute, higher, wanted) for higher in entry.isa)
+
     def _stands(self, j: int, relation: str, i: int) -> bool:
         inverse = self.file.relations[relation].inverse
         listed = self.record["relationships"]
@@ -75,13 +102,15 @@ class Meaning:
             return j in listed[relation][i]
         if inverse in listed:
             return i in listed[inverse][j]
-        along = self.record["directions"]
+        along = self.record.get("directions", {})
         for name, left, right in ((relation, j, i), (inverse, i, j)):
             direction = self.file.relations[name].direction if name is not None else None
             if direction in along:
                 a, b = self.objects[left]["3d_coords"], self.objects[right]["3d_coords"]
                 ahead = sum((x - y) * d for x, y, d in zip(a, b, along[direction], strict=True))
                 return bool(ahead > self.file.eps)
+        if self.file.closed:
+            return False
         raise AssertionError(f"the record says nothing of {relation}")
 
     # sets
@@ -90,7 +119,8 @@ class Meaning:
         return self.everything
 
     def filter(self, objects: frozenset[int], value: str) -> frozenset[int]:
-        return frozenset(i for i in objects if value in [self.objects[i][a] for a in self.file.attributes])
+        [attribute] = [a for a, entry in self.file.attributes.items() if value in entry.values]
+        return frozenset(i for i in objects if any(self._is_a(attribute, v, value) for v in self._stated(i, attribute)))
 
     def relate(self, anchor: int, relation: str) -> frozenset[int]:
         return frozenset(j for j in self.everything if j != anchor and self.stands(j, relation, anchor))
@@ -102,8 +132,9 @@ class Meaning:
         return frozenset(i for i in objects if not any(j != i and self.stands(j, relation, i) for j in objects))
 
     def same(self, anchor: int, attribute: str) -> frozenset[int]:
-        mine = self.objects[anchor][attribute]
-        return frozenset(j for j in self.everything if j != anchor and self.objects[j][attribute] == mine)
+        mine = self._stated(anchor, attribute)
+        others = [j for j in self.everything if j != anchor]
+        return frozenset(j for j in others if any(value in mine for value in self._stated(j, attribute)))
 
     def intersect(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
         return frozenset(i for i in self.everything if i in a and i in b)
@@ -125,7 +156,11 @@ class Meaning:
         return next(iter(objects))
 
     def query(self, anchor: int, attribute: str) -> str:
-        return str(self.objects[anchor][attribute])
+        values = self._stated(anchor, attribute)
+        if len(values) != 1:
+            raise _NotOneValue(anchor, tuple(values))
+        entry = self.file.attributes[attribute].values[values[0]]
+        return entry.answer or entry.label or values[0]
 
     # numbers
 
@@ -133,7 +168,8 @@ class Meaning:
         return len(objects)
 
     def distinct(self, objects: frozenset[int], attribute: str) -> int:
-        return len({self.objects[i][attribute] for i in objects})
+        assert not self.file.attributes[attribute].open
+        return len({self._stated(i, attribute)[0] for i in objects})
 
     def number(self, n: str) -> int:
         return int(n)

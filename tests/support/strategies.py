@@ -133,7 +133,13 @@ class _Grower:
         self.calls: list[Call] = []
         self.kinds: list[tuple[Kind, str | None]] = []
         self.values: list[int | None] = []  # None: the call has no value on the scene, or there is no scene
-        self.ops = [op for op in OPS.values() if op.name in domain.ops and self._has_literals(op)]
+        # What repeats a value is defined of attributes of one value only.
+        self.single = [a for i, a in enumerate(domain.attributes) if i not in domain.open_attributes]
+        self.ops = [
+            op
+            for op in OPS.values()
+            if op.name in domain.ops and self._has_literals(op) and (op.name != "distinct" or self.single)
+        ]
         self.cost = self._costs()
         self.broken = False
 
@@ -171,6 +177,8 @@ class _Grower:
         longer = [op for op in within if op.inputs]
         branches = longer if longer and rng.random() < 0.9 else within
         op = rng.choice(branches) if branches else min(makers, key=self._price)
+        if op.name == "distinct" and unit not in self.single:
+            unit = rng.choice(self.single)
         literals = tuple(self._literal(p.kind, unit) for p in op.literals)
         spare = max(0, budget - self._price(op))
         inputs = []
@@ -229,24 +237,38 @@ class _Grower:
         several = members(value)[:20]
         target = min(self.rng.sample(several, len(several)), key=lambda i: self._alike(value, i).bit_count())
         for attribute in self.rng.sample(self.domain.attributes, len(self.domain.attributes)):
-            concept = scene.value(target, attribute)
-            held = scene.concepts[self.domain.concept_index[concept]]
-            now = self.values[node]
-            assert now is not None
-            if now & held != now:
-                node = self.add(OPS["filter"], (concept,), (node,))
+            for concept in scene.values_of(target, attribute):
+                having = scene.concepts[self.domain.concept_index[concept]]
+                now = self.values[node]
+                assert now is not None
+                if now & having != now:
+                    node = self.add(OPS["filter"], (concept,), (node,))
             if (self.values[node] or 0).bit_count() == 1:
                 break
         return node
 
     def _alike(self, value: int, i: int) -> int:
         assert self.scene is not None
-        for column in self.scene.values:
-            value &= self.scene.concepts[column[i]]
+        for attribute in self.domain.attributes:
+            for concept in self.scene.values_of(i, attribute):
+                value &= self.scene.concepts[self.domain.concept_index[concept]]
         return value
+
+    def _names_in_scene(self, kind: Kind) -> list[str]:
+        """The concepts that some object of the scene has, or the relations that it lists."""
+        assert self.scene is not None
+        if kind is CONCEPT:
+            sets = self.scene.concepts
+            return [name for number, name in enumerate(self.domain.concepts) if sets[number]]
+        return list(self.scene._given) if kind is RELATION else []
 
     def _literal(self, kind: Kind, unit: str | None) -> str:
         rng, domain = self.rng, self.domain
+        if self.scene is not None and domain.file.closed and rng.random() < 0.8:
+            # Of thousands of names nearly none is in a scene: programs that name one of these would all be empty.
+            there = self._names_in_scene(kind)
+            if there:
+                return rng.choice(there)
         if kind is CONCEPT:
             return rng.choice(domain.concepts)
         if kind is ATTRIBUTE:
