@@ -90,7 +90,7 @@ def probed(learner: ConceptLearner, examples: list[Example]) -> Probes | None:
     seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
     if not seen:
         return None
-    return probe(learner.perceive([described for described, _ in seen]), [scene for _, scene in seen])
+    return probe(learner.ground_examples([described for described, _ in seen]), [scene for _, scene in seen])
 
 
 def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, programs: str) -> list[Example]:

@@ -180,7 +180,7 @@ class ConceptReasoner:
         scenes = list({id(d): d for _, _, d in asked}.values())
         place = {id(d): k for k, d in enumerate(scenes)}
         which = [place[id(d)] for _, _, d in asked]
-        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.perceive(scenes), which)
+        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.ground_examples(scenes), which)
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""

@@ -224,7 +224,7 @@ class ConceptPipeline:
             return []
         used = sorted(set(which))
         place = {view: i for i, view in enumerate(used)}
-        grounded = self.learner.see_images([(views[i].image, views[i].found) for i in used])
+        grounded = self.learner.ground_images([(views[i].image, views[i].found) for i in used])
         executor = QuasiSymbolic(algebra(self.learner.config.algebra)).evaluation()
         return list(executor(programs, grounded, [place[i] for i in which]).decode())
 
@@ -237,7 +237,7 @@ class ConceptPipeline:
         """See `ImagePipeline.scene`: each object with its likeliest values."""
         from ..models.nscl.learner import likeliest_scene
 
-        return _outward(likeliest_scene(self.learner.see_images([(view.image, view.found)]), view.found), view)
+        return _outward(likeliest_scene(self.learner.ground_images([(view.image, view.found)]), view.found), view)
 
 
 def _outward(scene: Scene, view: DetectedImage) -> Scene:

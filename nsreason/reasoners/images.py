@@ -142,7 +142,7 @@ class SoftImageReasoner:
         learner = self.reasoner.learner
         asked = [i for at, _ in seen for i in at]
         which = [k for k, (at, _) in enumerate(seen) for _ in at]
-        grounded = learner.see_images([(view.image, view.found) for _, view in seen])
+        grounded = learner.ground_images([(view.image, view.found) for _, view in seen])
         found = soft_replies(learner.executor, [programs[i] for i in asked], grounded, which)
         return dict(zip(asked, found, strict=True))
 

@@ -26,6 +26,7 @@ from ...errors import did_you_mean
 from ...training.model import LossOut
 from ..detections.detections import Detections
 from ..detections.rle import Rle, encode_masks
+from ..pretrained import read_weights
 from .batch import (
     DetectionBatch,
     DetectionExample,
@@ -38,7 +39,7 @@ from .batch import (
 )
 from .config import ANY, DetectorConfig
 from .mask_heads import pasted, widened
-from .networks import build, put_weights, read_weights
+from .networks import build, put_weights
 
 
 class Detector(nn.Module):

@@ -8,13 +8,14 @@ S images, K objects of all of them, P ordered pairs, G numbers of a box's geomet
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from ...errors import DataError
+from ...errors import CheckpointError
+from ..pretrained import read_weights
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, which torchvision's weights expect
 POOLED = 7  # Z: cells across and down of a region
@@ -251,31 +252,15 @@ def trunk(name: str) -> nn.Sequential:
 
 
 def load_trunk(network: nn.Sequential, path: str | Path) -> None:
-    """Put a file of torchvision's weights into a residual network; what it has no place for is left out.
+    """Put a file of torchvision's weights into a residual network; other layers of the file are left out.
 
     Raises:
-        DataError: there is no such file, it cannot be read without running what is in it, or it does not fit.
+        CheckpointError: there is no such file, it is damaged or holds more than tensors, or it is of another network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file of weights")
-    tensors: Any
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            tensors = load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch.load raises of a damaged file is of many kinds
-        first = str(error).partition("\n")[0]
-        raise DataError(f"{path}: cannot be read as weights (safetensors, or .pth of tensors): {first}") from None
-    own = network.state_dict()
-    if not isinstance(tensors, dict):
-        raise DataError(f"{path}: holds a {type(tensors).__name__}, not tensors by name")
-    missing = [k for k in own if k not in tensors and not k.endswith("num_batches_tracked")]
-    unlike = [k for k in own if k in tensors and getattr(tensors[k], "shape", None) != own[k].shape]
+    weights, own = read_weights(path), network.state_dict()
+    missing = [k for k in own if k not in weights and not k.endswith("num_batches_tracked")]
+    unlike = [k for k in own if k in weights and weights[k].shape != own[k].shape]
     if missing or unlike:
-        what = f"has no tensor '{missing[0]}'" if missing else f"'{unlike[0]}' is of another shape"
-        raise DataError(f"{path}: not the weights of this residual network: {what}")
-    network.load_state_dict({k: tensors.get(k, v) for k, v in own.items()})
+        fault = f"has no tensor '{missing[0]}'" if missing else f"'{unlike[0]}' is of another shape"
+        raise CheckpointError(f"{path}: not the weights of this residual network: {fault}")
+    network.load_state_dict({k: weights.get(k, v) for k, v in own.items()})

@@ -207,7 +207,7 @@ class RegionFeatures(nn.Module):
         """Begin with the residual network of the settings' file of weights, if they name one.
 
         Raises:
-            DataError: the file cannot be read, or its tensors do not fit.
+            CheckpointError: the file cannot be read, or its tensors do not fit.
             ValueError: the preset has no residual network.
         """
         if self.config.weights is None:

@@ -284,7 +284,7 @@ class SceneParser(nn.Module):
         """
         out: list[Parsed] = []
         for at in range(0, len(images), batch_size):
-            batch = self.collate([self._example(*view) for view in images[at : at + batch_size]])
+            batch = self.collate([self._example(*pair) for pair in images[at : at + batch_size]])
             out += [Parsed(*(t.cpu() for t in p)) for p in self.predict(batch.to(self.location.device))]
         return out
 

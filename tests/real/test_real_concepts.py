@@ -67,4 +67,4 @@ def test_recipes_reach_what_they_state(name: str, least: float, counts: float, t
     out = made.loss(made.collate(split.valid))
     assert float(out.metrics["accuracy"]) / out.count >= least  # type: ignore[arg-type]
     scenes = list({id(e.described): e.described.scene for e in split.valid}.values())
-    assert probe(made.see(scenes), scenes).count >= counts
+    assert probe(made.ground_scenes(scenes), scenes).count >= counts

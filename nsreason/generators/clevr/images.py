@@ -201,7 +201,7 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
     # Few objects leave directions open: the jitter's bounds hold the place where nothing else does.
     reach = camera_rules.jitter + 0.05
     base = np.array(camera_rules.location)
-    found = least_squares(lambda q: off(q).ravel(), base, bounds=(base - reach, base + reach))
-    x, y, z = (float(v) for v in found.x)
-    error = float(np.hypot(*(off(found.x)[:, :2].T)).mean())
+    fit = least_squares(lambda q: off(q).ravel(), base, bounds=(base - reach, base + reach))
+    x, y, z = (float(v) for v in fit.x)
+    error = float(np.hypot(*(off(fit.x)[:, :2].T)).mean())
     return Camera.at((x, y, z), camera_rules), error

@@ -71,7 +71,7 @@ def generate_scenes_with_cameras(
     sampler = _SceneSampler(rules or clevr_rules(), seed, objects, condition, split)
     if n < 0 or start < 0:
         raise ValueError(f"a number of scenes and the first one's number are 0 or more, got {n} and {start}")
-    return (sampler.view(i, accept) for i in range(start, start + n))
+    return (sampler.scene_and_camera(i, accept) for i in range(start, start + n))
 
 
 class _SceneSampler:
@@ -92,7 +92,7 @@ class _SceneSampler:
         self.directions = directions(rules)
         self.plane = self.directions["right"], self.directions["behind"]
 
-    def view(self, index: int, accept: Callable[[Scene, Camera], bool] | None) -> tuple[Scene, Camera]:
+    def scene_and_camera(self, index: int, accept: Callable[[Scene, Camera], bool] | None) -> tuple[Scene, Camera]:
         """Scene number `index` and its camera.
 
         Raises:

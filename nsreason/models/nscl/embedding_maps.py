@@ -114,7 +114,7 @@ def objects_of(learner: ConceptLearner, seen: Sequence[tuple[Described | Viewed,
         count += len(scene)
     if not count:
         return None
-    rows, present = learner.side_by_side([described for described, _ in kept])
+    rows, present = learner.batch_inputs([described for described, _ in kept])
     device = next(learner.parameters()).device
     perception = learner.perception
     features, _ = perception.features(rows.to(device))

@@ -66,7 +66,7 @@ class ConceptLearnerConfig:
 class ConceptBatch:
     """Q questions on S scenes. `which` (Q,) is the scene of each; `types` (Q,) their numbers in `TYPES`.
 
-    What is seen of the scenes is `rows` (S, N, K) or `regions`.
+    The inputs are `rows` (S, N, K) or `regions`.
     """
 
     rows: Tensor | None
@@ -78,11 +78,11 @@ class ConceptBatch:
     regions: Regions | None = None
 
     @property
-    def seen(self) -> Tensor | Regions:
+    def inputs(self) -> Tensor | Regions:
         """Descriptions or regions."""
-        seen = self.rows if self.regions is None else self.regions
-        assert seen is not None
-        return seen
+        inputs = self.rows if self.regions is None else self.regions
+        assert inputs is not None
+        return inputs
 
     def to(self, device: torch.device | str) -> ConceptBatch:
         """The same batch on a device."""
@@ -132,8 +132,8 @@ class Perception(nn.Module):
             width, pairs = config.regions.widths()
         self.embeddings = ConceptEmbeddings(domain, width, pairs, config.concepts)
 
-    def forward(self, seen: Tensor | Regions, present: Tensor, nothing: float) -> Tables:
-        objects, pairs = self.features(seen)
+    def forward(self, inputs: Tensor | Regions, present: Tensor, nothing: float) -> Tables:
+        objects, pairs = self.features(inputs)
         # In full precision wherever it runs: cosines that differ in the third digit decide what an object is.
         with torch.autocast(objects.device.type, enabled=False):
             kind = next(self.embeddings.parameters()).dtype
@@ -178,48 +178,48 @@ class ConceptLearner(nn.Module):
                 place[id(e.described)] = len(scenes)
                 scenes.append(e.described)
             which.append(place[id(e.described)])
-        seen, present = self.side_by_side(scenes)
+        inputs, present = self.batch_inputs(scenes)
         return ConceptBatch(
-            seen if isinstance(seen, Tensor) else None,
+            inputs if isinstance(inputs, Tensor) else None,
             present,
             torch.tensor(which),
             torch.tensor([e.target for e in examples]),
             torch.tensor([TYPES.index(e.type) for e in examples]),
             schedule([e.program for e in examples]),
-            seen if isinstance(seen, Regions) else None,
+            inputs if isinstance(inputs, Regions) else None,
         )
 
-    def side_by_side(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
+    def batch_inputs(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
         """Descriptions or regions, padded, and where there is an object.
 
         Raises:
-            DataError: the learner knows the other kind.
+            DataError: the learner reads the other kind.
         """
         if self.config.features == "state":
             described = [d for d in scenes if isinstance(d, Described)]
             if len(described) < len(scenes):
-                raise DataError("the learner knows state descriptions (features = 'state'), an example is an image")
+                raise DataError("the learner reads state descriptions (features = 'state'), an example is an image")
             return pad(described)
-        views = [d for d in scenes if isinstance(d, Viewed)]
-        if len(views) < len(scenes):
-            raise DataError("the learner sees images (features = 'regions'), an example is a state description")
-        config, pairs = self.config.regions, [(d.image, d.detections) for d in views]
-        regions = Regions.of(pairs, masks=config.masks, size=config.image_size(), cuts=[d.cuts for d in views])
+        images = [d for d in scenes if isinstance(d, Viewed)]
+        if len(images) < len(scenes):
+            raise DataError("the learner reads images (features = 'regions'), an example is a state description")
+        config, pairs = self.config.regions, [(d.image, d.detections) for d in images]
+        regions = Regions.of(pairs, masks=config.masks, size=config.image_size(), cuts=[d.cuts for d in images])
         return regions, regions.present
 
-    def ground(self, seen: Tensor | Regions, present: Tensor) -> Grounded:
+    def ground(self, inputs: Tensor | Regions, present: Tensor) -> Grounded:
         """The tables of described scenes or of images, in the degrees of the executor's algebra."""
         k = self.executor.algebra
         if isinstance(k, Logit):
-            tables: Tables = self.perception(seen, present, k.nothing)
+            tables: Tables = self.perception(inputs, present, k.nothing)
             return Grounded(self.domain, present, *tables, nothing=k.nothing)
-        concepts, relations, alike, words = self.perception(seen, present, -torch.inf)
+        concepts, relations, alike, words = self.perception(inputs, present, -torch.inf)
         sets = concepts.sigmoid(), relations.sigmoid(), alike.sigmoid()
         return Grounded(self.domain, present, *sets, k.probability(words.softmax(-1), WORD), nothing=k.nothing)
 
     def answer(self, batch: ConceptBatch, *, hard: bool = False) -> SoftAnswers:
         """Ground the scenes and execute the programs; `hard` as in evaluation."""
-        grounded = self.ground(batch.seen, batch.present)
+        grounded = self.ground(batch.inputs, batch.present)
         return (self._hard if hard else self.executor)(batch.schedule, grounded, batch.which)
 
     def loss(self, batch: ConceptBatch) -> LossOut:
@@ -227,7 +227,7 @@ class ConceptLearner(nn.Module):
 
         In evaluation mode the accuracies are those of hard execution; the loss is always that of soft execution.
         """
-        grounded = self.ground(batch.seen, batch.present)
+        grounded = self.ground(batch.inputs, batch.present)
         with torch.autocast(batch.present.device.type, enabled=False):  # as the tables are
             answers = self.executor(batch.schedule, grounded, batch.which)
             loss = answer_losses(answers, batch.targets).mean()
@@ -247,40 +247,40 @@ class ConceptLearner(nn.Module):
     # --- scenes ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def perceive(self, scenes: Sequence[Described | Viewed]) -> Grounded:
-        """What the learner sees of what examples are about.
+    def ground_examples(self, scenes: Sequence[Described | Viewed]) -> Grounded:
+        """Ground what examples are about: tables of degrees.
 
         Raises:
-            DataError: there is none, or the learner knows the other kind.
+            DataError: there is none, or the learner reads the other kind.
         """
         if not scenes:
-            raise DataError("there is no scene to look at")
-        seen, present = self.side_by_side(scenes)
+            raise DataError("there is no scene to ground")
+        inputs, present = self.batch_inputs(scenes)
         device = next(self.parameters()).device
-        return self.ground(seen.to(device), present.to(device))
+        return self.ground(inputs.to(device), present.to(device))
 
-    def see(self, scenes: Sequence[Scene]) -> Grounded:
-        """What the learner sees in scenes.
+    def ground_scenes(self, scenes: Sequence[Scene]) -> Grounded:
+        """Ground annotated scenes.
 
         Raises:
-            DataError: there is no scene, one is of another domain, or the learner sees images.
+            DataError: there is no scene, one is of another domain, or the learner reads images.
             SceneError: an object has no coordinates in the frame of the learner's descriptions.
         """
         for s in scenes:
             if s.domain != self.domain:
                 raise DataError(f"the learner knows the domain '{self.domain.name}', the scene is of '{s.domain.name}'")
         if self.config.features != "state":
-            raise DataError("the learner sees images (features = 'regions'), not scenes; give it an image")
-        return self.perceive(describe_scenes(scenes, self.config.state))
+            raise DataError("the learner reads images (features = 'regions'), not scenes; give it an image")
+        return self.ground_examples(describe_scenes(scenes, self.config.state))
 
     def trace(self, program: Program, scene: Scene, question: str | None = None) -> Trace:
-        """How a program is answered on a scene: every call's value, with the degree of every object.
+        """Trace a program on a scene: every call's value, with the degree of every object.
 
         Raises:
-            DataError, SceneError: as `see`.
+            DataError, SceneError: as `ground_scenes`.
             ExecutionError: the program is of another domain, or the weights give what is no degree.
         """
-        return trace_soft(program, scene, self.see([scene]), self._hard, question)
+        return trace_soft(program, scene, self.ground_scenes([scene]), self._hard, question)
 
     # --- images ---------------------------------------------------------------------------------------------
 
@@ -288,36 +288,38 @@ class ConceptLearner(nn.Module):
         """Begin with the file of weights that the settings name, if they name one.
 
         Raises:
-            DataError: the file cannot be read, or its tensors do not fit.
+            CheckpointError: the file cannot be read, or its tensors do not fit.
             ValueError: the features have nothing to put them in.
         """
         if isinstance(self.perception.features, RegionFeatures):
             self.perception.features.load_weights()
 
-    def see_images(self, views: Sequence[ImageDetections]) -> Grounded:
-        """What the learner sees in images, each (3, H, W) uint8 with its detections.
+    def ground_images(self, images: Sequence[ImageDetections]) -> Grounded:
+        """Ground images, each (3, H, W) uint8 with its detections.
 
         Raises:
-            DataError: there is no image, or the learner knows state descriptions.
+            DataError: there is no image, or the learner reads state descriptions.
         """
-        return self.perceive([Viewed(image, detections) for image, detections in views])
+        return self.ground_examples([Viewed(image, detections) for image, detections in images])
 
-    def trace_image(self, program: Program, view: ImageDetections, question: str | None = None) -> Trace:
-        """How a program is answered on an image: every call's value, with the degree of every object.
+    def trace_image(self, program: Program, image: ImageDetections, question: str | None = None) -> Trace:
+        """Trace a program on an image: every call's value, with the degree of every object.
 
         The trace names objects by their likeliest values.
 
         Raises:
-            DataError: as `see_images`.
+            DataError: as `ground_images`.
             ExecutionError: the program is of another domain, or the weights give what is no degree.
         """
-        grounded = self.see_images([view])
-        return trace_soft(program, likeliest_scene(grounded, view[1]), grounded, self._hard, question)
+        grounded = self.ground_images([image])
+        return trace_soft(program, likeliest_scene(grounded, image[1]), grounded, self._hard, question)
 
 
 def likeliest_scene(grounded: Grounded, detections: Detections, which: int = 0) -> Scene:
-    """What was detected in an image as a crisp scene: each object with its likeliest value of each attribute, its box,
-    mask and score; and the relations that are likelier than not, of which one and its inverse agree.
+    """Read an image's degrees as a crisp scene.
+
+    Each object has its likeliest value of each attribute, its box, mask and score; a relation holds where it is
+    likelier than not, and agrees with its inverse.
 
     Raises:
         ExecutionError: a table holds what is no degree.

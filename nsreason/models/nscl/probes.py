@@ -1,6 +1,6 @@
 """What a learner has learned, concept by concept: measured on its degrees, against the scenes as annotated.
 
-    probes = probe(learner.see(scenes), scenes)
+    probes = probe(learner.ground_scenes(scenes), scenes)
     probes.classification["color"], probes.counts["red"], probes.calibration.error
 
 `classification` asks each object for its value; `counts` asks each scene how many objects are red, as the

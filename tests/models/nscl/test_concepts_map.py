@@ -103,7 +103,7 @@ SCENE = of_values(("large", "red", "metal", "cube"), ("small", "blue", "rubber",
 
 
 def knowledge(learner: ConceptLearner, objects: Objects | None) -> Knowledge:
-    probes = None if objects is None else probe(learner.see([SCENE]), [SCENE])
+    probes = None if objects is None else probe(learner.ground_scenes([SCENE]), [SCENE])
     shares = {} if objects is None else deciding(learner, objects)
     drawn, near, weights = maps(learner, objects), nearest(learner), belonging(learner)
     return Knowledge(learner.domain, drawn, near, weights, shares, probes, {"checkpoint": "<run>/best.safetensors"})

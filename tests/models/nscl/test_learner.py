@@ -110,7 +110,7 @@ def test_it_learns_concepts_from_answers(trained: tuple[ConceptLearner, Path], s
     before, after = accuracy(learner().eval(), split.valid), accuracy(made, split.valid)
     assert before < 0.6 and after > 0.9
     seen = scenes_of(split.valid)
-    told, luck = probe(made.see(seen), seen), probe(learner().see(seen), seen)
+    told, luck = probe(made.ground_scenes(seen), seen), probe(learner().ground_scenes(seen), seen)
     assert told.classification["shape"] > 0.95 > 0.7 > luck.classification["shape"]
     assert told.count > 0.8 > 0.5 > luck.count
     assert min(told.relations.values()) > 0.9
@@ -123,7 +123,7 @@ def test_its_checkpoint_answers_alike(trained: tuple[ConceptLearner, Path], spli
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
     assert loaded.predict(batch) == made.predict(batch)
     scene = split.valid[0].described.scene
-    assert torch.equal(loaded.see([scene]).concepts, made.see([scene]).concepts)
+    assert torch.equal(loaded.ground_scenes([scene]).concepts, made.ground_scenes([scene]).concepts)
 
 
 def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split[Examples], tmp_path: Path) -> None:
@@ -198,18 +198,18 @@ def test_padding() -> None:
     assert padded.present.sum(1).tolist() == [len(s) for s in scenes]
     assert (padded.rows[~padded.present] == 0).all()
     assert pad(describe_scenes([Scene.of(CLEVR, [])], SMALL)).rows.shape == (1, 1, 13)
-    assert learner().see([Scene.of(CLEVR, [])]).present.tolist() == [[False]]
+    assert learner().ground_scenes([Scene.of(CLEVR, [])]).present.tolist() == [[False]]
 
 
 def test_batches_and_scenes_that_are_refused() -> None:
     made = learner()
     with pytest.raises(DataError, match="at least one question"):
         made.collate([])
-    with pytest.raises(DataError, match="no scene to look at"):
-        made.see([])
+    with pytest.raises(DataError, match="no scene to ground"):
+        made.ground_scenes([])
     kitchen = load_domain("kitchen")
     with pytest.raises(DataError, match="knows the domain 'clevr', the scene is of 'kitchen'"):
-        made.see([Scene.of(kitchen, [])])
+        made.ground_scenes([Scene.of(kitchen, [])])
 
 
 def test_a_trace_has_degrees(trained: tuple[ConceptLearner, Path]) -> None:
@@ -231,7 +231,7 @@ def test_a_domain_without_relations(tmp_path: Path) -> None:
     file.write_text('name = "plain"\n[attributes.tone.values]\nlow = {}\nhigh = {}\n', encoding="utf-8")
     made = learner(domain=str(file), state=StateConfig(frame="none", width=8, hidden=0))
     scene = Scene.of(made.domain, [{"tone": "low"}, {"tone": "high"}])
-    assert made.see([scene]).relations.shape == (1, 0, 2, 2)
+    assert made.ground_scenes([scene]).relations.shape == (1, 0, 2, 2)
     assert made.trace(parse_program("count(filter[low](scene()))", made.domain), scene).answer in (0, 1, 2)
 
 

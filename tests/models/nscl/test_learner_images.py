@@ -10,7 +10,7 @@ import torch
 
 from nsreason.data.splits import Split
 from nsreason.dsl.domain import load_domain
-from nsreason.errors import DataError
+from nsreason.errors import CheckpointError, DataError
 from nsreason.executors.soft.algebras import Logit
 from nsreason.executors.soft.grounding import ground_crisp
 from nsreason.generators import generate_scenes
@@ -102,11 +102,11 @@ def test_a_batch_sees_each_image_once(split: Split[Examples]) -> None:
 def test_seeing_images_is_what_batches_see(split: Split[Examples]) -> None:
     made = learner().eval()
     views = views_of(split.valid)
-    seen = made.see_images([(v.image, v.detections) for v in views])
+    seen = made.ground_images([(v.image, v.detections) for v in views])
     assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
-    assert torch.equal(seen.concepts, made.perceive(views).concepts) and not seen.concepts.requires_grad
+    assert torch.equal(seen.concepts, made.ground_examples(views).concepts) and not seen.concepts.requires_grad
     bare = replace(views[0].detections, masks=None)
-    assert len(made.see_images([(views[0].image, bare)])) == 1
+    assert len(made.ground_images([(views[0].image, bare)])) == 1
 
 
 def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
@@ -120,7 +120,7 @@ def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
     assert scene.image == found.image and len(scene) == len(found)
     assert [p.bbox for p in scene.places] == [tuple(b) for b in found.boxes.tolist()]
     assert found.masks is not None and scene.places[0].mask == found.masks[0] and scene.places[0].score == 1
-    degree = made.see_images([(image, found)]).words[0]
+    degree = made.ground_images([(image, found)]).words[0]
     size = CLEVR.attributes.index("size")
     first = CLEVR.concept_index[CLEVR.values("size")[0]]
     for i in range(len(scene)):
@@ -145,7 +145,7 @@ def test_a_checkpoint_sees_alike(split: Split[Examples], tmp_path: Path) -> None
     loaded = load_model(path)
     assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
     views = views_of(split.valid)
-    assert torch.equal(loaded.perceive(views).concepts, made.perceive(views).concepts)
+    assert torch.equal(loaded.ground_examples(views).concepts, made.ground_examples(views).concepts)
 
 
 def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made, step=1)
     weights.unlink()
     assert torch.equal(load_model(path).state_dict()[first], whole["conv1.weight"])
-    with pytest.raises(DataError, match="no such file of weights"):
+    with pytest.raises(CheckpointError, match="no such file of weights"):
         new_model(parse_recipe(text))
 
 
@@ -190,14 +190,14 @@ def test_training_by_recipe(split: Split[Examples], tmp_path: Path) -> None:
 
 def test_what_is_of_the_other_kind_is_refused(split: Split[Examples]) -> None:
     scene = next(generate_scenes(1, seed=1))
-    sees, knows = learner(), ConceptLearner()
-    with pytest.raises(DataError, match=r"sees images .*, not scenes"):
-        sees.see([scene])
-    with pytest.raises(DataError, match=r"knows state descriptions .*, an example is an image"):
-        knows.collate(split.train[:1])
-    with pytest.raises(DataError, match=r"sees images .*, an example is a state description"):
-        sees.perceive(describe_scenes([scene], knows.config.state))
-    with pytest.raises(DataError, match="knows state descriptions"):
-        knows.see_images([view(scene)])
-    with pytest.raises(DataError, match="no scene to look at"):
-        sees.see_images([])
+    of_images, of_states = learner(), ConceptLearner()
+    with pytest.raises(DataError, match=r"reads images .*, not scenes"):
+        of_images.ground_scenes([scene])
+    with pytest.raises(DataError, match=r"reads state descriptions .*, an example is an image"):
+        of_states.collate(split.train[:1])
+    with pytest.raises(DataError, match=r"reads images .*, an example is a state description"):
+        of_images.ground_examples(describe_scenes([scene], of_states.config.state))
+    with pytest.raises(DataError, match="reads state descriptions"):
+        of_states.ground_images([view(scene)])
+    with pytest.raises(DataError, match="no scene to ground"):
+        of_images.ground_images([])

@@ -15,8 +15,9 @@ from torch import Tensor
 from nsreason.errors import CheckpointError, RecipeError
 from nsreason.perception.detector.config import DetectorConfig, SmallConfig
 from nsreason.perception.detector.detector import Detector, distinct
-from nsreason.perception.detector.networks import put_weights, read_weights
+from nsreason.perception.detector.networks import put_weights
 from nsreason.perception.detector.small_backbone import SmallBackbone
+from nsreason.perception.pretrained import read_weights
 from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import model_class

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nsreason.errors import DataError
+from nsreason.errors import CheckpointError
 from nsreason.generators import generate_scenes
 from nsreason.io.image_tensors import resized
 from nsreason.perception.detections.detections import Detections, ImageDetections
@@ -299,17 +299,17 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "ran",))  # type: ignore[return-value]
 
     own = trunk("resnet18")
-    with pytest.raises(DataError, match="no such file of weights"):
+    with pytest.raises(CheckpointError, match="no such file of weights"):
         load_trunk(own, tmp_path / "absent.pth")
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(DataError, match="cannot be read as weights"):
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
         load_trunk(own, tmp_path / "evil.pth")
     assert not (tmp_path / "ran").exists()
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(DataError, match="holds a list"):
+    with pytest.raises(CheckpointError, match="holds a list"):
         load_trunk(own, tmp_path / "list.pth")
     torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "part.pth")
-    with pytest.raises(DataError, match=r"has no tensor 'bn1\.weight'"):
+    with pytest.raises(CheckpointError, match=r"has no tensor 'bn1\.weight'"):
         load_trunk(own, tmp_path / "part.pth")
     with pytest.raises(ValueError, match="the preset 'patches' has no residual network"):
         made(weights="x.pth").load_weights()
