@@ -255,15 +255,21 @@ class _Grower:
         return value
 
     def _names_in_scene(self, kind: Kind) -> list[str]:
-        """The concepts that some object of the scene has, or the relations that it lists."""
+        """Concepts that some object of the scene has, attributes of which some has a value, relations listed."""
         assert self.scene is not None
         if kind is CONCEPT:
             sets = self.scene.concepts
             return [name for number, name in enumerate(self.domain.concepts) if sets[number]]
+        if kind is ATTRIBUTE:
+            return [
+                a for a in self.domain.attributes if any(self.scene.values_of(i, a) for i in range(len(self.scene)))
+            ]
         return list(self.scene._given) if kind is RELATION else []
 
     def _literal(self, kind: Kind, unit: str | None) -> str:
         rng, domain = self.rng, self.domain
+        if kind is ATTRIBUTE and unit is not None:
+            return unit
         if self.scene is not None and domain.file.closed and rng.random() < 0.8:
             # Of thousands of names nearly none is in a scene: programs that name one of these would all be empty.
             there = self._names_in_scene(kind)
@@ -272,7 +278,7 @@ class _Grower:
         if kind is CONCEPT:
             return rng.choice(domain.concepts)
         if kind is ATTRIBUTE:
-            return unit or rng.choice(domain.attributes)
+            return rng.choice(domain.attributes)
         if kind is RELATION:
             return rng.choice(domain.relations)
         assert kind is INTEGER
