@@ -97,11 +97,9 @@ def write_page(trace: Trace, path: str, image_file: str | None) -> None:
     Raises:
         DataError: the picture cannot be read, or the page cannot be written.
     """
-    from ..io.files import atomic_write
+    from ..io.files import write_text
 
-    page = trace.to_html(None if image_file is None else Path(image_file)).encode("utf-8", "replace")
-    with atomic_write(path) as file:
-        file.write(page)
+    write_text(path, trace.to_html(None if image_file is None else Path(image_file)))
 
 
 def write_picture(trace: Trace, path: str, image_file: str | None) -> None:
@@ -110,11 +108,9 @@ def write_picture(trace: Trace, path: str, image_file: str | None) -> None:
     Raises:
         DataError: the scene's image cannot be read, the program is too long, or the picture cannot be written.
     """
-    from ..io.files import atomic_write
+    from ..io.files import write_bytes
 
-    picture = trace.to_png(None if image_file is None else Path(image_file))
-    with atomic_write(path) as file:
-        file.write(picture)
+    write_bytes(path, trace.to_png(None if image_file is None else Path(image_file)))
 
 
 def one_page(lines: Iterable[Line], html: str | None, png: str | None = None) -> Iterable[Line]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import checks, options, output
+from . import checks, options, output, progress
 
 if TYPE_CHECKING:
     from ..comparison.results import Comparison
@@ -30,51 +28,65 @@ REASONERS = (
 )
 
 
+Task = Annotated[str, typer.Option("--task", metavar="NAME", help=f"What is asked: {TASKS}; or module:Class.")]
+Data = Annotated[str, typer.Option("--data", metavar="DIR", help="The task's files.")]
+ReasonerNames = Annotated[
+    str, typer.Option("--reasoners", metavar="A,B,...", help=f"Who answers: {REASONERS}; or module:Class.")
+]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The report, what was learned, what was answered.")]
+Train = Annotated[bool, options.flag("--train", says="Let those learn that learn, if they have not yet.")]
+BudgetText = Annotated[
+    str, typer.Option("--budget", metavar="10m", help="Of each, for each size: 90s, 10m, 1h; or 50000q, questions.")
+]
+Sizes = Annotated[
+    str | None,
+    typer.Option("--sizes", metavar="N,M,...", help="Training questions, the first N of them.", show_default="all"),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", metavar="KIND", help="What networks read: rows or image.", show_default="the usual"),
+]
+TaskSettings = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="KEY=VALUE", help="A setting of the task, as tasks=[1,2]; repeat."),
+]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--train-within", metavar="FACT=MOST", help="Learn from no more than, as objects=6; repeat."),
+]
+Recipes = Annotated[
+    list[str] | None, typer.Option("--recipe", metavar="WHO=RECIPE", help="Another recipe than the task's; repeat.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change recipes; WHO:KEY=VALUE one; repeat.")
+]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option("--checkpoint", metavar="WHO=FILE", help="Take a trained model instead of training; repeat."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Test on the first N.")]
+ExampleCount = Annotated[
+    int, typer.Option("--examples", metavar="N", min=0, help="Questions shown on which reasoners differ.")
+]
+
+
 def compare(
     context: typer.Context,
-    task: Annotated[str, typer.Option("--task", metavar="NAME", help=f"What is asked: {TASKS}; or module:Class.")],
-    data: Annotated[str, typer.Option("--data", metavar="DIR", help="The task's files.")],
-    reasoners: Annotated[
-        str,
-        typer.Option("--reasoners", metavar="A,B,...", help=f"Who answers: {REASONERS}; or module:Class."),
-    ],
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="The report, what was learned, what was answered.")],
-    train: Annotated[bool, options.flag("--train", says="Let those learn that learn, if they have not yet.")] = False,
-    budget: Annotated[
-        str,
-        typer.Option("--budget", metavar="10m", help="Of each, for each size: 90s, 10m, 1h; or 50000q, questions."),
-    ] = "60s",
-    sizes: Annotated[
-        str | None,
-        typer.Option("--sizes", metavar="N,M,...", help="Training questions, the first N of them.", show_default="all"),
-    ] = None,
-    input: Annotated[
-        str | None,
-        typer.Option("--input", metavar="KIND", help="What networks look at: rows or image.", show_default="the usual"),
-    ] = None,
-    with_: Annotated[
-        list[str] | None,
-        typer.Option("--with", metavar="KEY=VALUE", help="A setting of the task, as tasks=[1,2]; repeat."),
-    ] = None,
-    within: Annotated[
-        list[str] | None,
-        typer.Option("--train-within", metavar="FACT=MOST", help="Learn from no more than, as objects=6; repeat."),
-    ] = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option("--recipe", metavar="WHO=RECIPE", help="Another recipe than the task's; repeat."),
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change recipes; WHO:KEY=VALUE one; repeat.")
-    ] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option("--checkpoint", metavar="WHO=FILE", help="Take a trained model instead of training; repeat."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Test on the first N.")] = None,
-    examples: Annotated[
-        int, typer.Option("--examples", metavar="N", min=0, help="Questions told on which reasoners differ.")
-    ] = 8,
+    task: Task,
+    data: Data,
+    reasoners: ReasonerNames,
+    out: Out,
+    train: Train = False,
+    budget: BudgetText = "60s",
+    sizes: Sizes = None,
+    input: Input = None,
+    with_: TaskSettings = None,
+    within: Within = None,
+    recipe: Recipes = None,
+    set_: Overrides = None,
+    checkpoint: Checkpoints = None,
+    limit: Limit = None,
+    examples: ExampleCount = 8,
     trust: options.Trust = False,
     device: options.RecipeDevice = None,
     batch_size: options.RecipeBatchSize = None,
@@ -93,27 +105,13 @@ def compare(
 
     Exits with 1 when a reasoner failed; the report is written all the same, and names it in its headline.
     """
-    from ..io.locks import locked_folder
-    from ..registry import REASONERS as KNOWN
-    from ..registry import TASKS as TOLD
     from ..training.budget import read_budget
 
     names = list(dict.fromkeys(name.strip() for name in reasoners.split(",") if name.strip()))
-    checks.one_of(task, TOLD, "task")
-    for name in names:
-        checks.one_of(name, KNOWN, "reasoner")
-    _refuse_idle(context, names, train, (Path(out) / "plan.json").exists(), _pairs(checkpoint, "--checkpoint"))
-    alone = [text.partition(":")[0] for text in set_ or [] if ":" in text.partition("=")[0]]
-    kinds = {"--recipe": list(_pairs(recipe, "--recipe")), "--set": alone}
-    _refuse_for(kinds | {"--checkpoint": list(_pairs(checkpoint, "--checkpoint"))})
-    for path in _pairs(checkpoint, "--checkpoint").values():
-        checks.checkpoint(path)
-    checks.data(data, "--data")
-    checks.new_folder(out, "--out")
-    overrides = options.set_by(context, KEYS, {"device": device, "batch_size": batch_size}, set_ or [])
-    from ..comparison.comparer import compare as run
-
-    plan: dict[str, Any] = {
+    recipes, checkpoints = _pairs(recipe, "--recipe"), _pairs(checkpoint, "--checkpoint")
+    _check(context, task, names, train, recipes, checkpoints, set_ or [], data, out)
+    changed = options.set_by(context, KEYS, {"device": device, "batch_size": batch_size}, set_ or [])
+    settings: dict[str, Any] = {
         "task_settings": _settings(with_ or []),
         "sizes": [_number(size, "--sizes") for size in (sizes or "").split(",") if size.strip()],
         "budget": read_budget(budget),
@@ -122,30 +120,75 @@ def compare(
         "input": input,
         "within": {fact: _number(most, "--train-within") for fact, most in _pairs(within, "--train-within").items()},
         "limit": limit,
-        "recipes": _pairs(recipe, "--recipe"),
-        "checkpoints": _pairs(checkpoint, "--checkpoint"),
-        "overrides": [*(set_ or []), *overrides],
+        "recipes": recipes,
+        "checkpoints": checkpoints,
+        "overrides": [*(set_ or []), *changed],
         "examples": examples,
         "trust": trust,
     }
+    return _print(_run(task, data, names, out, settings), out, as_json)
+
+
+def _check(
+    context: typer.Context,
+    task: str,
+    names: Sequence[str],
+    train: bool,
+    recipes: Mapping[str, str],
+    checkpoints: Mapping[str, str],
+    overrides: Sequence[str],
+    data: str,
+    out: str,
+) -> None:
+    """Check names, options and files, before anything that takes long.
+
+    Raises:
+        UsageError: a name is not known, or an option would change nothing. DataError, CheckpointError: a file is not
+            there.
+    """
+    from ..registry import REASONERS as KNOWN
+    from ..registry import TASKS as KNOWN_TASKS
+
+    checks.one_of(task, KNOWN_TASKS, "task")
+    for name in names:
+        checks.one_of(name, KNOWN, "reasoner")
+    _refuse_idle(context, names, train, (Path(out) / "plan.json").exists(), checkpoints)
+    alone = [text.partition(":")[0] for text in overrides if ":" in text.partition("=")[0]]
+    _refuse_for({"--recipe": list(recipes), "--set": alone, "--checkpoint": list(checkpoints)})
+    for path in checkpoints.values():
+        checks.checkpoint(path)
+    checks.data(data, "--data")
+    checks.new_folder(out, "--out")
+
+
+def _run(task: str, data: str, names: Sequence[str], out: str, settings: Mapping[str, Any]) -> Comparison:
+    """Compare, and write the report beside what was learned."""
+    from ..comparison.comparer import compare as run
+    from ..io.locks import locked_folder
+
     with locked_folder(out):
-        with _progress() as progress:
-            found = run(task, data, names, out, progress=progress, **plan)
-        write_report(found, out)
+        with progress.comparing() as shown:
+            comparison = run(task, data, names, out, progress=shown, **settings)
+        write_report(comparison, out)
+    return comparison
+
+
+def _print(comparison: Comparison, out: str, as_json: bool) -> int:
+    """Print the outcome; returns the exit code."""
     if as_json:
         from ..comparison.statistics import figures_json
 
-        output.put_json({"folder": out, **figures_json(found)})
+        output.put_json({"folder": out, **figures_json(comparison)})
     else:
         from ..comparison.text import ComparisonTable
 
-        output.put_table(ComparisonTable(found))
+        output.put_table(ComparisonTable(comparison))
         output.remark(f"{out}/report.html has plots, agreement and examples")
-    if found.failed:
+    if comparison.failed:
         from ..comparison.wording import failures
 
-        output.complain(failures(found))
-    return 1 if found.failed else 0
+        output.complain(failures(comparison))
+    return 1 if comparison.failed else 0
 
 
 KEYS = {"device": "training.accelerator", "batch_size": "training.batch_size"}
@@ -196,38 +239,31 @@ def _refuse_for(given: Mapping[str, Sequence[str]]) -> None:
                 raise output.UsageError(message)
 
 
-def write_report(found: Comparison, out: str | Path) -> None:
+def write_report(comparison: Comparison, out: str | Path) -> None:
     """Write report.html, report.md and figures.json into a comparison's folder.
 
     Raises:
         DataError: one cannot be written.
     """
-    import json
-
     from ..comparison.html import page
     from ..comparison.statistics import figures_json
     from ..comparison.text import to_markdown
-    from ..io.files import atomic_write
+    from ..io.files import write_json, write_text
 
-    told = {
-        "report.md": to_markdown(found),
-        "report.html": page(found),
-        "figures.json": json.dumps(figures_json(found), indent=1),
-    }
-    for name, text in told.items():
-        with atomic_write(Path(out) / name) as file:
-            file.write(text.encode(errors="backslashreplace"))
+    write_text(Path(out) / "report.md", to_markdown(comparison))
+    write_text(Path(out) / "report.html", page(comparison))
+    write_json(Path(out) / "figures.json", figures_json(comparison))
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     """`name=value` texts."""
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for text in given or []:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (equals and name and value):
             raise output.UsageError(f"{option} is as NAME=VALUE; got '{text}'")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
@@ -242,34 +278,3 @@ def _number(text: str, option: str) -> int:
     if not number.isdecimal():
         raise output.UsageError(f"{option}: a whole number is expected, got '{text.strip()}'")
     return int(number)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, Any], None] | None]:
-    """A bar on a terminal, a line for each reasoner elsewhere."""
-    if output.level.quiet:
-        yield None
-        return
-    if not sys.stderr.isatty():
-        yield lambda title, status: output.note(title) if status is None else None
-        return
-    from rich import progress as rich
-
-    columns = (
-        rich.TextColumn("{task.description}"),
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn("steps"),
-        rich.TimeRemainingColumn(),
-        rich.TextColumn("{task.fields[loss]}"),
-    )
-    with rich.Progress(*columns, console=output.console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None, loss="")
-
-        def told(title: str, status: Any) -> None:
-            if status is None:
-                bar.reset(task, description=title, total=None, loss="")
-            else:
-                bar.update(task, completed=status.step, total=status.steps, loss=f"loss {status.loss:.3g}")
-
-        yield told

@@ -127,9 +127,8 @@ def write_file(path: str, data: bytes) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    from ..io.files import atomic_write
+    from ..io.files import write_bytes
 
     if not Path(path).parent.is_dir():
         raise DataError(f"{path}: there is no folder {Path(path).parent}")
-    with atomic_write(path) as file:
-        file.write(data)
+    write_bytes(path, data)

@@ -57,7 +57,7 @@ def _folder(out: str) -> Path:
     Raises:
         DataError: it has other files of these names, or cannot be written.
     """
-    from ..io.files import atomic_write
+    from ..io.files import write_bytes
 
     folder = Path(out)
     try:
@@ -69,8 +69,7 @@ def _folder(out: str) -> Path:
         if path.exists() and not (path.is_file() and path.read_bytes() == data):
             raise DataError(f"{path} is there already and is not the demo's; choose another folder with --out")
     for path, data in bundled.items():
-        with atomic_write(path) as file:
-            file.write(data)
+        write_bytes(path, data)
     return folder
 
 

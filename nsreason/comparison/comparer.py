@@ -33,14 +33,15 @@ from ..reasoners.reasoner import FitRequest, Reasoner, reasoner_class
 from ..tasks.task import make_task
 from ..training.budget import Budget
 from ..training.failures import unexpected
+from ..training.run_log import Status
 from .examples import choose, drawing, story
 from .files import read_plan, read_run, write_record
 from .results import Comparison, Example, Question, Run
 
 _TRACE = 56  # columns of a trace: what stands beside the answers without being moved sideways
 
-Progress = Callable[[str, Any], None]
-"""Told what is being done (`lstm, 1,000 questions`), and, while something learns, the `run_log.Status` of its step."""
+RunProgress = Callable[[str, Status | None], None]
+"""Called with the title of a run (`lstm, 1,000 questions`) when it begins, and after each step of its training."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def compare(
     overrides: Sequence[str] = (),
     examples: int = 8,
     trust: bool = False,
-    progress: Progress | None = None,
+    progress: RunProgress | None = None,
 ) -> Comparison:
     """Let reasoners learn and answer, or take up what was begun in the folder.
 
@@ -157,7 +158,7 @@ class _Comparing:
     """A comparison on its way."""
 
     def __init__(
-        self, plan: Plan, task: Any, split: Split[list[Query]], folder: Path, progress: Progress | None, trust: bool
+        self, plan: Plan, task: Any, split: Split[list[Query]], folder: Path, progress: RunProgress | None, trust: bool
     ) -> None:
         self.plan, self.task, self.folder, self.progress, self.trust = plan, task, folder, progress, trust
         self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,18 @@ import msgspec
 
 from ..errors import DataError
 from ..io.decoding import Whole, check_plain, decode_file
-from ..io.files import atomic_write
+from ..io.files import write_json
 from .results import REMEDY, Run
 
 
-def write_record(path: Path, told: Any) -> None:
+def write_record(path: Path, record: Any) -> None:
     """Write plain data as JSON, in one step; its folder is made.
 
     Raises:
         DataError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(json.dumps(told, indent=1).encode())
+    write_json(path, record)
 
 
 class _PlanRecord(msgspec.Struct):

@@ -6,7 +6,6 @@ The same arrays make the same bytes: the times in the zip are fixed.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..io.decoding import decode
-from ..io.files import atomic_write, read_bytes
+from ..io.files import atomic_write, read_bytes, write_json
 from ..io.unpacking import Unpacking
 from .dataset_folder import refuse_incomplete
 
@@ -87,8 +86,7 @@ def write_settings(path: str | Path, settings: Mapping[str, object]) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    with atomic_write(path) as file:
-        file.write(json.dumps(settings, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_json(path, settings)
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import DataError
-from ..io.files import atomic_write, sweep, sync_folder
+from ..io.files import sweep, sync_folder, write_json
 from ..io.locks import locked_folder
 
 MANIFEST, INSTANCES, IMAGES = "dataset.json", "instances.json", "images"
@@ -229,5 +229,4 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _write(path: Path, told: _Manifest) -> None:
-    with atomic_write(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    write_json(path, told)

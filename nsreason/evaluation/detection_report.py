@@ -6,13 +6,14 @@ report.segm.AP, report.all_found, report.table()
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import DataError
+from ..io.progress import CountProgress
 from ..perception.detections.coco_evaluation import CocoFigures, evaluate_detections
 from ..perception.detections.detections import Detections
 from ..perception.detections.matching import match
@@ -91,7 +92,7 @@ def evaluate_detector(
     config: DetectionData | None = None,
     limit: int | None = None,
     batch_size: int = 8,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountProgress | None = None,
 ) -> DetectionReport:
     """Evaluate a detector on a folder of images with their instances.json, or on several with commas between them.
 
@@ -115,7 +116,7 @@ def evaluate_examples(
     *,
     bad: int = 0,
     batch_size: int = 8,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountProgress | None = None,
 ) -> DetectionReport:
     """Evaluate a detector on examples; an image that cannot be read counts as bad."""
     found: list[Detections] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import json
 import mmap
 import os
 import re
@@ -17,9 +18,11 @@ import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
+
+import msgspec
 
 from ..errors import DataError, did_you_mean
 from .unpacking import CHUNK, Unpacking
@@ -143,6 +146,45 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
                 Path(temporary).unlink()
             raise
         sync_folder(target.parent)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file whole or not at all; see `atomic_write`.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all; what UTF-8 cannot say, as of a file's name, is spelled out.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def write_json(path: str | Path, value: Any, *, indent: bool = True, other: Callable[[Any], Any] | None = None) -> None:
+    """Write plain data, dataclasses or msgspec structs as JSON, whole or not at all.
+
+    Args:
+        indent: on lines that people read, or all on one.
+        other: turns a value that JSON does not know into one that it does; without it such a value is an error.
+
+    Raises:
+        DataError: it cannot be written.
+        TypeError: a value that JSON does not know.
+    """
+    try:
+        data = msgspec.json.encode(value, enc_hook=other)
+        data = msgspec.json.format(data, indent=1) if indent else data
+    except UnicodeEncodeError:  # half a character, as of a file's name: JSON has an escape for it, msgspec has not
+        plain = msgspec.to_builtins(value, str_keys=True, enc_hook=other)
+        data = json.dumps(plain, indent=1 if indent else None).encode()
+    write_bytes(path, data + b"\n")
 
 
 # What tempfile.mkstemp makes of the prefix and suffix that `atomic_write` gives it.

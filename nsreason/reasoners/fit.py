@@ -24,7 +24,7 @@ import torch
 
 from ..errors import CheckpointError, DataError, RecipeError, TrainingError
 from ..io.decoding import Count, Seconds, check_plain, decode_file
-from ..io.files import atomic_write
+from ..io.files import write_json
 from ..queries.query import digest
 from ..training.budget import Budget
 from ..training.checkpoint import load_checkpoint, load_weights
@@ -167,8 +167,7 @@ def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
 
 
 def _write(path: Path, told: Any) -> None:
-    with atomic_write(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(told), indent=1))
+    write_json(path, told)
 
 
 def _seen(plan: EpochPlan, result: TrainingResult, recipe: Recipe) -> int:

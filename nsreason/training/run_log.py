@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import math
 import os
 import platform
@@ -19,8 +18,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import TrainingError
+from ..io import progress
 from ..io.decoding import check_plain, decode_file, valid_text
-from ..io.files import atomic_write
+from ..io.files import write_json, write_text
 from .model import LossOut
 from .recipe import Recipe
 
@@ -48,7 +48,8 @@ class Status(NamedTuple):
     loss: float
 
 
-Progress = Callable[[Status], None]
+StepProgress = Callable[[Status], None]
+"""Called after each step of training."""
 
 
 class Meter:
@@ -172,8 +173,7 @@ class CsvLog:
             writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
-        with atomic_write(self.path) as file:
-            file.write(text.getvalue().encode())
+        write_text(self.path, text.getvalue())
 
 
 _CSV_REMEDY = "copy it again, or remove it to go on without its former rows"
@@ -297,10 +297,8 @@ def write_run(folder: Path, recipe: Recipe, *, step: int, world: int, device: st
         }
     )
     told = {"model": recipe.model, "seed": recipe.training.seed, "recipe": recipe.to_dict(), "sessions": sessions}
-    with atomic_write(folder / "recipe.toml") as file:
-        file.write(recipe.to_toml().encode())
-    with atomic_write(path) as file:
-        file.write(json.dumps(told, indent=1, default=str).encode())
+    write_text(folder / "recipe.toml", recipe.to_toml())
+    write_json(path, told, other=str)
 
 
 class _RunRecord(msgspec.Struct):
@@ -317,32 +315,17 @@ class _RunRecord(msgspec.Struct):
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error with the time left, for `train(progress=...)`; quiet when nobody looks."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )
-    console = Console(stderr=True)
-    with Bar(*columns, console=console, disable=not console.is_terminal, refresh_per_second=4) as bar:
-        task = bar.add_task("training", total=None, epoch="", loss="")
+def progress_bar() -> Iterator[StepProgress]:
+    """Open a bar on standard error with the time left, for `train(progress=...)`; nothing where it is no terminal."""
+    with progress.progress_bar("steps") as bar:
         began = False
 
-        def told(status: Status) -> None:
+        def show(status: Status) -> None:
             nonlocal began
             if not began:  # steps of former sessions say nothing of the speed of this one
-                bar.reset(task, completed=status.step - 1, total=status.steps)
+                bar.begin(done=status.step - 1, total=status.steps)
                 began = True
             loss = f"loss {status.loss:.4g}" if math.isfinite(status.loss) else ""
-            epoch = f"{status.epoch}/{status.epochs}"
-            bar.update(task, completed=status.step, total=status.steps, epoch=epoch, loss=loss)
+            bar.show(status.step, status.steps, label=f"epoch {status.epoch}/{status.epochs}", detail=loss)
 
-        yield told
+        yield show

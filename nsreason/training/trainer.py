@@ -36,7 +36,7 @@ from .optimizer_state import load_optimizer
 from .optimizers import frozen_names, make_optimizer
 from .random_state import random_state, seed_all, set_random_state
 from .recipe import Recipe
-from .run_log import CsvLog, Meter, Number, Progress, Status, TensorBoardLog, means, write_run
+from .run_log import CsvLog, Meter, Number, Status, StepProgress, TensorBoardLog, means, write_run
 from .run_state import REMEDY, precision_of, read_state, sweep_run
 from .sampling import Shard, cut, shards
 from .source import RunSteps, Source, source_of
@@ -75,7 +75,7 @@ def train(
     *,
     resume: bool = False,
     devices: int | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> TrainingResult:
     """Train a model, in place.
 
@@ -122,7 +122,7 @@ def train(
 class _Run:
     """A run between its first step and its last: what a checkpoint holds, and what a step needs."""
 
-    progress: Progress | None = None
+    progress: StepProgress | None = None
 
     def __init__(self, model: Any, source: Source, recipe: Recipe, folder: Path, devices: Devices) -> None:
         self.model, self.source, self.recipe, self.folder, self.devices = model, source, recipe, folder, devices

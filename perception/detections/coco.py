@@ -15,7 +15,7 @@ import numpy as np
 
 from ...data.image_names import ImageNames
 from ...errors import DataError
-from ...io.files import atomic_write
+from ...io.files import write_json
 from .detection_file import Buffer, DetectionFile, Gatherer, ImageId, at, decode_error, whole
 from .detections import Detections, pixel_areas
 from .rle import F32
@@ -315,6 +315,4 @@ def _span(low: np.float32, high: np.float32) -> tuple[float, float]:
 
 
 def _write(path: str | Path, content: Any) -> None:
-    with atomic_write(path) as file:
-        file.write(msgspec.json.encode(content))
-        file.write(b"\n")
+    write_json(path, content, indent=False)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...io.files import atomic_write
+from ...io.files import write_json
 from ..detector.labels import labelled
 from .detections import Detections
 
@@ -70,5 +69,4 @@ def write_nscl(path: str | Path, detections: Sequence[Detections]) -> None:
         }
         for i, image_detections in enumerate(detections)
     ]
-    with atomic_write(path) as file:
-        file.write(msgspec.json.encode({"info": {}, "scenes": scenes}) + b"\n")
+    write_json(path, {"info": {}, "scenes": scenes}, indent=False)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import stat
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from nsreason.errors import DataError
 from nsreason.io import files
-from nsreason.io.files import atomic_write, read_bytes, sweep
+from nsreason.io.files import atomic_write, read_bytes, sweep, write_json, write_text
 from nsreason.io.locks import locked_file, locked_folder
 
 
@@ -131,3 +133,29 @@ def test_what_a_killed_writer_left_is_swept_by_whoever_holds_the_lock(tmp_path: 
 def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written: embedded null"), atomic_write(tmp_path / "a\0b"):
         pass
+
+
+@dataclass
+class _Record:
+    name: str
+    numbers: tuple[float, ...]
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"record": _Record("é", (0.1, 1e22)), "by number": {3: None}})
+    assert json.loads(path.read_bytes()) == {"record": {"name": "é", "numbers": [0.1, 1e22]}, "by number": {"3": None}}
+    assert path.read_text(encoding="utf-8").endswith("\n}\n")
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_bytes())["by number"] == {"3": None} and list(tmp_path.iterdir()) == [path]
+    write_json(path, {"a": Path("b")}, indent=False, other=str)
+    assert path.read_bytes() == b'{"a":"b"}\n'
+
+
+def test_text_that_is_not_unicode_is_written_all_the_same(tmp_path: Path) -> None:
+    """A file's name in another encoding reaches Python as half a character."""
+    write_json(tmp_path / "a.json", {"name": "\udce9", 1: _Record("b", ())})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"name": "\udce9", "1": {"name": "b", "numbers": []}}
+    write_text(tmp_path / "a.txt", "a \udce9")
+    assert (tmp_path / "a.txt").read_bytes() == b"a \\udce9"

@@ -31,6 +31,7 @@ from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError
 from ...io.files import atomic_write
+from ...io.progress import CountProgress
 from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
 from .families import choose_families, families_of
@@ -152,7 +153,7 @@ def write_dataset(
     images: tuple[int, int] | None = None,
     jobs: int = 1,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountProgress | None = None,
 ) -> DatasetSummary:
     """Make scenes and questions and write them to a folder. The files appear when all is done, or none does.
 
@@ -193,7 +194,7 @@ def write_dataset(
 
 
 def _written(
-    spec: DatasetSpec, info: dict[str, object], folder: Path, jobs: int, progress: Callable[[int, int], None] | None
+    spec: DatasetSpec, info: dict[str, object], folder: Path, jobs: int, progress: CountProgress | None
 ) -> DatasetSummary:
     """Generate the records, and the images if any, and write them to a folder."""
     summary = DatasetSummary(asked_for=spec.scenes * spec.questions_per_scene)

@@ -22,7 +22,7 @@ import math
 import multiprocessing
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
@@ -36,6 +36,7 @@ from ...data.arrays import write_arrays, write_settings
 from ...data.dataset_folder import new_dataset
 from ...data.springs import BALLS, FRAMES, NONE, ROD, SPLITS, SPRING, Springs, count_systems
 from ...errors import DataError
+from ...io.progress import CountProgress
 from ..seeds import generator
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def generate_springs(
     start: int = 0,
     table: SimulationConfig | None = None,
     jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountProgress | None = None,
 ) -> Springs:
     """Scenes number `start` on; scene i depends on the seed, i and the table alone.
 
@@ -267,7 +268,7 @@ def write_springs(
     table: SimulationConfig | None = None,
     jobs: int = 1,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountProgress | None = None,
 ) -> dict[str, Any]:
     """Make scenes and write them: train.npz, validation.npz, settings.json, and strip.png, the frames of a scene.
 
