@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from ..errors import ConversionError, QuestionError
 from ..programs.canonical import equivalent
 from ..programs.program import Program
-from .lexicon import plurals
+from .domain_words import plurals
 from .question_parser import question_parser
 from .realizer import Speaker, article, said_once
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..dsl.domain import Domain, RelationEntry
+from ..dsl.domain import Domain
 from ..errors import DomainError, QuestionError
 from .beyond import CHECKED, beyond
 from .disambiguation import settle
-from .tokens import PLURAL, REGION, Item, Sense, UnknownWord
+from .domain_words import domain_words
+from .tokens import PLURAL, Item, Sense, UnknownWord
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
 MAX_CHARACTERS = 20_000  # of which most would be spaces, marks and words that say nothing
@@ -272,7 +272,8 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
         if (terminal, value) not in known and (terminal, value.rstrip(PLURAL)) not in known:
             known.append((terminal, value))
 
-    _add_domain(domain, add)
+    for phrase, terminal, value in domain_words(domain):
+        add(phrase, terminal, value)
     for n, word in enumerate(_NUMBERS):
         add(word, "INTEGER", str(n))
     for pair in ("a couple of", "a pair of"):
@@ -304,71 +305,3 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
         a: frozenset(" ".join(_split(s)[0]) for s in domain.file.attributes[a].suffixes) for a in domain.attributes
     }
     return lexicon
-
-
-def _add_domain(domain: Domain, add: Callable[[str, str, str], None]) -> None:
-    for thing in (*domain.file.things, "one"):
-        add(thing, "NOUN", "")
-        for plural in plurals(thing):
-            add(plural, "NOUN", PLURAL)
-    for attribute, entry in domain.file.attributes.items():
-        for word in entry.words or (attribute.replace("_", " "),):
-            add(word, "ATTRIBUTE", attribute)
-            for plural in plurals(word):
-                add(plural, "ATTRIBUTE", attribute)
-        for phrase in entry.how:
-            add(phrase, "HOW", attribute)
-            if phrase.startswith("how "):
-                add(f"as {phrase[4:]} as", "AS_AS", attribute)
-        for phrase in entry.prefixes:
-            add(phrase, "_MADE", attribute)
-        for value, told in entry.values.items():
-            for word in told.adjectives:
-                add(word, "ADJECTIVE", value)
-            for word in told.nouns:
-                add(word, "NOUN", value)
-            for word in (*told.plurals, *(p for n in told.nouns for p in plurals(n))):
-                add(word, "NOUN", value + PLURAL)
-            for phrase in told.comparatives:
-                add(phrase, "COMPARATIVE", value)
-            if not told.adjectives and not told.nouns:
-                add(value.replace("_", " "), "ADJECTIVE", value)
-    for relation, spoken in domain.file.relations.items():
-        for phrase in spoken.words:
-            add(phrase, "RELATION", relation)
-            own = re.fullmatch(r"(on|to|at) the ([\w ]+) of", phrase)
-            if own:  # 'to the left of it' is 'to its left', and of the ball 'to the ball's left'
-                add(own[2], "SIDE", relation)
-                for its in ("its", "their"):
-                    add(f"{own[1]} {its} {own[2]}", "RELATION_ITS", relation)
-        for phrase in extremes_of(spoken):
-            add(phrase, "EXTREME", relation)
-        for phrase in spoken.regions:
-            add(phrase, "EXTREME", relation + REGION)
-    shared = Counter(s for entry in domain.file.attributes.values() for s in set(entry.suffixes))
-    for attribute, entry in domain.file.attributes.items():
-        for suffix in entry.suffixes:
-            if shared[suffix] == 1:
-                add(suffix, "VALUED", attribute)  # 'different colored cubes'
-            add(suffix, "_SUFFIX", "")
-
-
-def extremes_of(relation: RelationEntry) -> tuple[str, ...]:
-    """The words for the extremes of a relation; 'furthest inside' where the domain has none."""
-    return relation.extremes or tuple(f"furthest {words}" for words in relation.words[:1])
-
-
-def plurals(noun: str) -> tuple[str, ...]:
-    """The regular English plurals of a noun; of 'kind of object' both 'kinds of object' and 'kinds of objects'."""
-    head, of, rest = noun.partition(" of ")
-    if of:
-        return (noun[: -len(rest)] + _plural(rest), *(f"{_plural(head)} of {told}" for told in (rest, _plural(rest))))
-    return (_plural(noun),)
-
-
-def _plural(noun: str) -> str:
-    if noun.endswith(("s", "x", "z", "ch", "sh")):
-        return noun + "es"
-    if noun.endswith("y") and noun[-2:-1] not in set("aeiou"):
-        return noun[:-1] + "ies"
-    return noun + "s"

@@ -94,16 +94,7 @@ class Table:
                     kept += [(i, terminal, value, a, states[:], values[:]) for a in action[:0:-1]]
                     action = action[0]
             if type(action) is tuple:
-                make, size, rule = action
-                if make is None:
-                    states.pop()
-                elif size:
-                    children = values[-size:]
-                    del values[-size:], states[-size:]
-                    values.append(make(children))
-                else:
-                    values.append(make(()))
-                states.append(rows[states[-1]][rule])  # type: ignore[arg-type]
+                self._reduce(action, states, values)
                 action = None
                 if terminal != END or states[-1] != end:
                     continue
@@ -132,6 +123,19 @@ class Table:
                 return
             dead = dead or set()
             i, terminal, value, action, states, values = kept.pop()
+
+    def _reduce(self, reduction: Reduce, states: list[int], values: list[Any]) -> None:
+        """Put a phrase in place of its parts, on both stacks."""
+        make, size, rule = reduction
+        if make is None:
+            states.pop()
+        elif size:
+            children = values[-size:]
+            del values[-size:], states[-size:]
+            values.append(make(children))
+        else:
+            values.append(make(()))
+        states.append(self._rows[states[-1]][rule])  # type: ignore[arg-type]
 
     def _sense(
         self, items: Sequence[Item], i: int, states: list[int], values: list[Any], kept: list[Any]

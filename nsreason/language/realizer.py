@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ..errors import ConversionError
 from ..programs.program import Program
-from .lexicon import extremes_of, plurals
+from .domain_words import extremes_of, plurals
 
 MAX_DEPTH = 80  # of what is said within what is said; a question of 400 words holds about as much
 MAX_LETTERS = 2_400  # of one wording: 400 words, the most that the parser reads

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nsreason.dsl.domain import Domain, bundled_domains, load_domain, parse_domain
 from nsreason.errors import DomainError, QuestionError
-from nsreason.language.lexicon import Lexicon, lexicon_for, plurals
+from nsreason.language.domain_words import plurals
+from nsreason.language.lexicon import Lexicon, lexicon_for
 from nsreason.language.lr_parser import grammar_text
 from nsreason.language.question_parser import parse_question
 from nsreason.language.suggestions import near_words, phrases_with
