@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import DataError, NsreasonError
 
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\s.,;:?!]+")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A question with what was told before it.
+    """A question with the sentences before it.
 
     Attributes:
         task: its number, 1 to 20.
@@ -41,8 +41,8 @@ class Story:
     supports: tuple[int, ...]
 
     def __str__(self) -> str:
-        told = [f"{'*' if i in self.supports else ' '} {' '.join(s)}" for i, s in enumerate(self.sentences)]
-        return "\n".join([*told, f"? {' '.join(self.question)}", f"= {self.answer}"])
+        lines = [f"{'*' if i in self.supports else ' '} {' '.join(s)}" for i, s in enumerate(self.sentences)]
+        return "\n".join([*lines, f"? {' '.join(self.question)}", f"= {self.answer}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,47 +94,80 @@ def read_stories(data: bytes, task: int, name: str = "<text>") -> Iterator[Story
             yield BadLine(name, 1, DataError(f"{name}: {_NO_QUESTION}"))
         return
     bare = not any(line.count(b"\t") > 1 for line in data.split(b"\n"))  # no question has supporting lines
-    known: dict[str, tuple[str, ...]] = {}  # sentences come again and again, and are held once
-    sentences: list[tuple[str, ...]] = []
-    places: dict[int, int | None] = {}  # number of a line -> place of the sentence; None for a question
-    story = -1
-    bad: BadLine | None = None
+    reader = _StoryReader(task, name, bare)
     for at, raw in enumerate(data.split(b"\n"), 1):
-        if not raw.strip(b"\xef\xbb\xbf \t\r"):
-            continue
+        if raw.strip(b"\xef\xbb\xbf \t\r"):
+            line = raw.strip(b"\r")
+            yield from reader.read(at, line if at > 1 else line.removeprefix(b"\xef\xbb\xbf"))
+    if reader.bad is not None:
+        yield reader.bad
+
+
+@dataclass(slots=True)
+class _StoryReader:
+    """Reads the lines of a file one by one; has the story that the last one belongs to."""
+
+    task: int
+    name: str
+    """The file, for messages."""
+    bare: bool
+    """Whether questions name no supporting lines."""
+    bad: BadLine | None = None
+    """The line with which the rest of the story is lost."""
+    story: int = -1
+    sentences: list[tuple[str, ...]] = field(default_factory=list)
+    places: dict[int, int | None] = field(default_factory=dict)
+    """Number of a line -> place of the sentence; None for a question."""
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The words of every sentence: sentences come again and again, and are kept once."""
+
+    def read(self, at: int, line: bytes) -> Iterator[Story | BadLine]:
+        """The question of a line, if it is one; before a new story, the bad line of the last."""
         try:
-            number, text = _numbered(raw.strip(b"\r") if at > 1 else raw.strip(b"\r").removeprefix(b"\xef\xbb\xbf"))
+            number, text = _numbered(line)
             if number == 1:
-                if bad is not None:
-                    yield bad
-                sentences, places, bad, story = [], {}, None, story + 1
-            if bad is not None:
-                lost = bad.questions + ("\t" in text or "?" in text)
-                bad = BadLine(bad.path, bad.line, bad.error, lost)
-                continue
-            if number != len(places) + 1:
-                last = f"line {len(places)} of the story" if places else "the beginning"
-                raise ValueError(f"the number {number} comes after {last}; a line is missing, or a story begins with 1")
-            if "\t" not in text:
-                if "?" in text:  # no sentence of the tasks has one: taken for a sentence, it would tell the answer
-                    raise ValueError("a question without a tab before its answer; did its tabs become spaces?")
-                places[number] = len(sentences)
-                if text not in known:
-                    known[text] = words(text)
-                if not known[text]:
-                    raise ValueError(f"'{text}' has no word")
-                sentences.append(known[text])
-                continue
-            question, answer, supports = _question(text, places, bare)
-            places[number] = None
+                if self.bad is not None:
+                    yield self.bad
+                self.sentences, self.places, self.bad = [], {}, None
+                self.story += 1
+            if self.bad is not None:
+                lost = self.bad.questions + ("\t" in text or "?" in text)
+                self.bad = replace(self.bad, questions=lost)
+                return
+            story = self._add(at, number, text)
         except ValueError as error:
-            if bad is None:  # one for each story: after it, nothing of the story counts
-                told = DataError(f"{name}: line {at}: {error}; the rest of its story is left out")
-                bad = BadLine(name, at, told, int(b"\t" in raw or b"?" in raw))
-            continue
-        yield Story(task, max(story, 0), at, tuple(sentences), question, answer, supports)
-    if bad is not None:
-        yield bad
+            if self.bad is None:  # one for each story: after it, nothing of the story counts
+                why = DataError(f"{self.name}: line {at}: {error}; the rest of its story is left out")
+                self.bad = BadLine(self.name, at, why, int(b"\t" in line or b"?" in line))
+            return
+        if story is not None:
+            yield story
+
+    def _add(self, at: int, number: int, text: str) -> Story | None:
+        """Add a sentence, or return a question.
+
+        Raises:
+            ValueError: why the line cannot be used.
+        """
+        if number != len(self.places) + 1:
+            last = f"line {len(self.places)} of the story" if self.places else "the beginning"
+            raise ValueError(f"the number {number} comes after {last}; a line is missing, or a story begins with 1")
+        if "\t" not in text:
+            self._add_sentence(number, text)
+            return None
+        question, answer, supports = _question(text, self.places, self.bare)
+        self.places[number] = None
+        return Story(self.task, max(self.story, 0), at, tuple(self.sentences), question, answer, supports)
+
+    def _add_sentence(self, number: int, text: str) -> None:
+        if "?" in text:  # no sentence of the tasks has one: taken for a sentence, it would give the answer away
+            raise ValueError("a question without a tab before its answer; did its tabs become spaces?")
+        self.places[number] = len(self.sentences)
+        if text not in self.known:
+            self.known[text] = words(text)
+        if not self.known[text]:
+            raise ValueError(f"'{text}' has no word")
+        self.sentences.append(self.known[text])
 
 
 def _numbered(raw: bytes) -> tuple[int, str]:
@@ -167,9 +200,9 @@ def _question(text: str, places: Mapping[int, int | None], bare: bool) -> tuple[
     if not question or not answer.strip(","):
         raise ValueError("the question is empty" if not question else "the answer is empty")
     supports: list[int] = []
-    for told in parts[2].replace(",", " ").split():
-        place = places.get(int(told)) if told.isascii() and told.isdecimal() else None
+    for line in parts[2].replace(",", " ").split():
+        place = places.get(int(line)) if line.isascii() and line.isdecimal() else None
         if place is None:
-            raise ValueError(f"the supporting line '{told}' is no sentence before the question")
+            raise ValueError(f"the supporting line '{line}' is no sentence before the question")
         supports.append(place)
     return question, answer, tuple(supports)
