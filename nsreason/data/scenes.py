@@ -130,26 +130,26 @@ class SceneFile:
             return self._numbered(image_index, filename)
         if filename is None:
             raise DataError("names no image: image_index and image_filename are both missing")
-        found = self._names.find(filename)
-        if not found:
-            raise DataError(f"no scene has the image_filename '{filename}'{self._held()}")
-        if len(found) > 1:
-            several = f"several scenes have the image_filename '{filename}': {self._names.shown(found)}"
+        matches = self._names.find(filename)
+        if not matches:
+            raise DataError(f"no scene has the image_filename '{filename}'{self._range()}")
+        if len(matches) > 1:
+            several = f"several scenes have the image_filename '{filename}': {self._names.shown(matches)}"
             raise DataError(f"{several}; give an image_index")
-        return found[0]
+        return matches[0]
 
     def _numbered(self, image_index: int, filename: str | None) -> int:
         places = self._index.get(image_index)
         if places is None:
-            raise DataError(f"no scene has the image_index {image_index}{self._held()}")
+            raise DataError(f"no scene has the image_index {image_index}{self._range()}")
         named = [] if filename is None else [p for p in places if p in self._names.find(filename)]
         if len(named) == 1:
             return named[0]
         if len(places) > 1 or image_index in self._repeated:
             names = [self.scenes[p].image for p in places]
             both = self._repeated.get(image_index) or " and ".join(f"'{n}'" for n in names)
-            told = "could mean either" if filename is None else f"is about {filename}, which does not tell them apart"
-            raise DataError(f"two scenes have the image_index {image_index}, {both}; a question {told}")
+            why = "could mean either" if filename is None else f"is about {filename}, which does not tell them apart"
+            raise DataError(f"two scenes have the image_index {image_index}, {both}; a question {why}")
         image = self.scenes[places[0]].image
         if filename is not None and image is not None:
             raise DataError(
@@ -158,7 +158,8 @@ class SceneFile:
             )
         return places[0]
 
-    def _held(self) -> str:
+    def _range(self) -> str:
+        """Which scenes there are, for messages."""
         if not self._index:
             return f" ({self.source} has no valid scene)"
         low, high = min(self._index), max(self._index)
@@ -191,16 +192,16 @@ class SceneFile:
     @classmethod
     def unpack(cls, packed: PackedScenes, domain: Domain) -> SceneFile:
         """The scenes of `pack`."""
-        source, bad, repeated, told = packed
+        source, bad, repeated, records = packed
         scenes = []
-        for index, image, values, rows, faults, n in told:
+        for index, image, values, rows, faults, n in records:
             scene = Scene(domain, values, [_NOWHERE] * n, index=index, image=image)
             scene._relations.update(rows)
             scene._faults = faults
             scenes.append(scene)
-        held = cls(scenes, [], source)
-        held._lost, held._repeated = bad, repeated
-        return held
+        file = cls(scenes, [], source)
+        file._lost, file._repeated = bad, repeated
+        return file
 
 
 _NOWHERE = ObjectPlace()
@@ -218,11 +219,11 @@ def load_scenes(path: str | Path, domain: Domain | str | Path = "clevr") -> Scen
     scenes: list[Scene] = []
     bad: list[BadRecord] = []
     with _no_collection():
-        for found in _scenes(records, domain):
-            if isinstance(found, Scene):
-                scenes.append(found)
+        for record in _scenes(records, domain):
+            if isinstance(record, Scene):
+                scenes.append(record)
             else:
-                bad.append(found)
+                bad.append(record)
     return SceneFile(scenes, bad, records.source, records.info, records.digest())
 
 

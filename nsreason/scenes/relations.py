@@ -18,12 +18,12 @@ if TYPE_CHECKING:  # numpy is imported where it is used: reading a domain needs 
 
 def members(bits: int) -> tuple[int, ...]:
     """The indices in a bit set, ascending."""
-    found = []
+    indices = []
     while bits:
         low = bits & -bits
-        found.append(low.bit_length() - 1)
+        indices.append(low.bit_length() - 1)
         bits ^= low
-    return tuple(found)
+    return tuple(indices)
 
 
 def listed(rows: Sequence[int]) -> list[list[int]]:
@@ -35,11 +35,11 @@ def listed(rows: Sequence[int]) -> list[list[int]]:
 
     indices = np.arange(n).astype(object)  # one integer object for each index, however many rows hold it
     width = (n + 7) // 8
-    found: list[list[int]] = []
+    lists: list[list[int]] = []
     for row in rows:
         bits = np.frombuffer(row.to_bytes(width, "little"), np.uint8)
-        found.append(indices[np.unpackbits(bits, count=n, bitorder="little").view(np.bool_)].tolist())
-    return found
+        lists.append(indices[np.unpackbits(bits, count=n, bitorder="little").view(np.bool_)].tolist())
+    return lists
 
 
 def converse(rows: Sequence[int]) -> list[int]:
@@ -90,8 +90,8 @@ def check_relationships(
     """Tables from the lists of a scene file, and by relation what is wrong with the others.
 
     An index that is not that of another object or stands twice is wrong, and so are both of a relation and its
-    inverse that contradict each other. Relations that the domain does not have are told only where some of the
-    domain's are missing, since they may be misspelled: official files name more than are asked for, such as `above`.
+    inverse that contradict each other. A relation that the domain does not have is a fault only where some of the
+    domain's are missing, since it may be one of them misspelled: official files name more, such as `above`.
     """
     given: dict[str, list[int]] = {}
     faults: dict[str, SceneError] = {}
@@ -99,8 +99,8 @@ def check_relationships(
     for name, rows in relationships.items():
         if name not in domain.relation_index:
             if not all(r in relationships for r in domain.relations):
-                told = f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}"
-                faults[name] = SceneError(told, path=f"$.relationships.{name}")
+                message = f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}"
+                faults[name] = SceneError(message, path=f"$.relationships.{name}")
             continue
         if len(rows) != n:
             faults[name] = SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")

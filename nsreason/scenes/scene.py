@@ -32,8 +32,8 @@ from .scene_record import (
     read_place,
     read_positions,
     read_record,
-    read_values,
     scene_error,
+    value_reader,
 )
 from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, sharing_rows, stated_sets
 
@@ -204,9 +204,10 @@ class Scene:
     def _from_record(cls, record: SceneRecord, domain: Domain, faults: Mapping[str, SceneError]) -> Scene:
         values: list[ObjectValues] = []
         places: list[ObjectPlace] = []
+        read_values = value_reader(domain)
         for i, raw in enumerate(record.objects):
             try:
-                values.append(read_values(raw, domain))
+                values.append(read_values(raw))
                 places.append(read_place(raw))
             except msgspec.ValidationError as error:
                 raise scene_error(error, domain).under(f"$.objects[{i}]") from None

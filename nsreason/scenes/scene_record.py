@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -189,25 +189,34 @@ def _relationships(raw: msgspec.Raw, domain: Domain) -> tuple[dict[str, Rows] | 
     return rows, faults
 
 
-def read_values(raw: msgspec.Raw, domain: Domain) -> ObjectValues:
-    """An object's concept numbers in the attributes' order: of an open attribute a list, else one.
+@functools.lru_cache(maxsize=64)
+def value_reader(domain: Domain) -> Callable[[msgspec.Raw], ObjectValues]:
+    """The reader of an object's concept numbers, in the attributes' order: of an open attribute a list, else one.
 
-    Raises:
-        msgspec.ValidationError: a value is unknown or missing.
-        SceneError: an open attribute is missing, and the object has another key like it.
+    The reader raises msgspec.ValidationError where a value is unknown or missing, and SceneError where an open
+    attribute is missing and the object has another key like it.
     """
-    values = msgspec.structs.astuple(_value_decoder(domain)(raw))
+    read, astuple = _value_decoder(domain), msgspec.structs.astuple
     index = domain.concept_index
     if not domain.open_attributes:
-        return [index[value] for value in values]
-    if None in values:
-        _check_missing(raw, domain, [a for a, value in zip(domain.attributes, values, strict=True) if value is None])
-    return [
-        (index[value] if number not in domain.open_attributes else [index[value]])
-        if isinstance(value, str)
-        else [index[one] for one in value or ()]
-        for number, value in enumerate(values)
-    ]
+        return lambda raw: [index[value] for value in astuple(read(raw))]
+    open_ = [number in domain.open_attributes for number in range(len(domain.attributes))]
+
+    def read_open(raw: msgspec.Raw) -> ObjectValues:
+        values = astuple(read(raw))
+        if None in values:
+            _check_missing(raw, domain, values)
+        numbers: list[int | Sequence[int]] = []
+        for several, value in zip(open_, values, strict=True):
+            if value is None:
+                numbers.append(())
+            elif isinstance(value, str):
+                numbers.append((index[value],) if several else index[value])
+            else:
+                numbers.append([index[one] for one in value])
+        return numbers
+
+    return read_open
 
 
 @functools.lru_cache(maxsize=64)
@@ -231,10 +240,13 @@ def _value_decoder(domain: Domain) -> Callable[[msgspec.Raw], Any]:
     return msgspec.json.Decoder(struct).decode
 
 
-def _check_missing(raw: msgspec.Raw, domain: Domain, missing: list[str]) -> None:
+def _check_missing(raw: msgspec.Raw, domain: Domain, values: tuple[Any, ...]) -> None:
     """Refuse an object that lacks an attribute and has a key that is nearly its name: absent would mean `none`."""
     for key in _fields(raw):
-        if key not in domain.attribute_index and key not in PLACE_KEYS and (near := _near(key, tuple(missing))):
+        if key in domain.attribute_index or key in PLACE_KEYS:
+            continue
+        missing = tuple([a for a, value in zip(domain.attributes, values, strict=True) if value is None])
+        if near := _near(key, missing):
             raise SceneError(f"no attribute '{key}' in domain '{domain.name}'; did you mean '{near}'?", path=f"$.{key}")
 
 

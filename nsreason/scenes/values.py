@@ -95,16 +95,18 @@ def columns_of(domain: Domain, values: Sequence[ObjectValues]) -> list[Column]:
 def _open_rows(
     domain: Domain, attribute: int, column: Sequence[Sequence[int]], first: int, stop: int
 ) -> tuple[tuple[int, ...], ...]:
-    rows = []
+    if not any(column):
+        return ((),) * len(column)
+    rows: list[tuple[int, ...]] = []
     for i, concepts in enumerate(column):
-        row = tuple(sorted(concepts))
+        row = tuple(sorted(concepts) if len(concepts) > 1 else concepts)
         if row and not (first <= row[0] and row[-1] < stop):
             wrong = row[0] if row[0] < first else row[-1]
             raise _foreign(domain, attribute, i, wrong, first, stop)
-        for one, following in itertools.pairwise(row):
-            if one == following:
-                path = f"$.objects[{i}].{domain.attributes[attribute]}"
-                raise SceneError(f"'{domain.concepts[one]}' stands there twice", path=path)
+        if len(row) != len(set(row)):
+            twice = next(one for one, following in itertools.pairwise(row) if one == following)
+            path = f"$.objects[{i}].{domain.attributes[attribute]}"
+            raise SceneError(f"'{domain.concepts[twice]}' stands there twice", path=path)
         rows.append(row)
     return tuple(rows)
 
@@ -124,14 +126,16 @@ def stated_sets(domain: Domain, columns: Sequence[Column]) -> list[int] | Sparse
     """Per concept, the bit set of the objects of which it is stated."""
     many = len(domain.concepts) >= MANY_CONCEPTS
     sets: list[int] | SparseSets = SparseSets() if many else [0] * len(domain.concepts)
+    bits = [1 << i for i in range(len(columns[0]))]
     for column in columns:
         if isinstance(column, OpenColumn):
-            for i, row in enumerate(column.rows):
-                for concept in row:
-                    sets[concept] |= 1 << i
+            if any(column.rows):
+                for bit, row in zip(bits, column.rows, strict=True):
+                    for concept in row:
+                        sets[concept] |= bit
         else:
-            for i, concept in enumerate(column):
-                sets[concept] |= 1 << i
+            for bit, concept in zip(bits, column, strict=True):
+                sets[concept] |= bit
     return sets
 
 
