@@ -174,7 +174,7 @@ def scene_functions() -> dict[str, Callable[[dict[str, object]], Run]]:
 
     def evaluated(scene: Scene) -> object:
         asked = [QuestionRecord(i, f"{i}", "1", 0, program=_clevr(p)) for i, p in enumerate(programs[:1])]
-        return nsreason.evaluate(asked, [fresh(scene)])
+        return nsreason.evaluate_files(asked, [fresh(scene)])
 
     def read_text(data: dict[str, object]) -> Run:
         text = json.dumps({"scenes": [data]}).encode()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SceneError,
     )
     from .evaluation.evaluator import evaluate
+    from .evaluation.question_files import evaluate_files
     from .executors import Answer, execute, execute_batch, trace
     from .language.describe import describe
     from .language.parsers import QuestionParser
@@ -59,6 +60,7 @@ __all__ = [
     "describe",
     "equivalent",
     "evaluate",
+    "evaluate_files",
     "execute",
     "execute_batch",
     "load_domain",
@@ -104,6 +106,7 @@ __getattr__ = _lazy_names(
         ".dsl.ops": ("OPS", "op"),
         ".errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
         ".evaluation.evaluator": ("evaluate",),
+        ".evaluation.question_files": ("evaluate_files",),
         ".executors": ("Answer", "execute", "execute_batch", "trace"),
         ".language.describe": ("describe",),
         ".language.question_parser": ("parse_question", "readings"),

@@ -152,10 +152,11 @@ def _ask_picture(
     """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
     from ..language.question_parser import question_parser
 
-    reasoner, _ = image_inputs.load_reasoner(by, checkpoint, detector, device=device, trust=trust)
-    parser = question_parser(reasoner.domain)
-    view = image_inputs.look_at(image, reasoner)
-    image_inputs.warn(view)
+    pipeline, _ = image_inputs.load_pipeline(by, checkpoint, detector, device=device, trust=trust)
+    from ..reasoners.perceived_images import PerceivedImages
+
+    parser = question_parser(pipeline.domain)
     with image_inputs.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
-        answer = image_inputs.Pictured(**how, image_file=shown, reasoner=reasoner, view=view)
+        answer = image_inputs.Pictured(**how, image_file=shown, perceived=PerceivedImages(pipeline), path=image)
+        image_inputs.warn(answer.image)
         return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CheckpointError, DataError, NsreasonError
+from ..errors import CheckpointError, DataError
 from . import answers, options, output
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
-    from ..models.nscl.examples import Example
+    from ..models.nscl.examples import Described, Example, Viewed
     from ..models.nscl.learner import ConceptLearner
     from ..models.nscl.probes import Probes
     from ..programs.program import Program
+    from ..scenes.scene import Scene
     from ..traces.trace import Trace
 
 BATCH = 1024  # questions at once
@@ -37,7 +37,7 @@ def load_learner(path: str, device: options.DeviceName = "cpu", *, trust: bool =
         return learner_of(load_model(path, trust=trust).to(place), path)
 
 
-def learner_of(found: Any, path: str) -> ConceptLearner:
+def learner_of(model: Any, path: str) -> ConceptLearner:
     """The model of a checkpoint, which is to be a concept learner.
 
     Raises:
@@ -47,50 +47,45 @@ def learner_of(found: Any, path: str) -> ConceptLearner:
     from ..registry import REASONERS
     from ..training.checkpoint import load_checkpoint
 
-    if not isinstance(found, ConceptLearner):
+    if not isinstance(model, ConceptLearner):
         name = load_checkpoint(path).model
         hint = f"; `nsreason compare --checkpoint {name}={path}` tests it" if name in REASONERS else ""
-        raise CheckpointError(f"{path}: holds a {type(found).__name__}, not a concept learner{hint}")
-    return found
+        raise CheckpointError(f"{path}: holds a {type(model).__name__}, not a concept learner{hint}")
+    return model
 
 
 def evaluated(
     learner: ConceptLearner, examples: list[Example], name: str, programs: str, batch_size: int | None = None
 ) -> Report:
-    """The learner's answers to all examples, scored as `evaluate` scores executed programs."""
-    from ..data.predictions import Prediction, Status
-    from ..evaluation.report import Report
-    from ..executors import spell
-    from ..programs.question_types import QuestionTypes
+    """The learner's answers to all examples, scored as those of any reasoner, with the concept probes as a section."""
+    from ..evaluation.evaluator import evaluate
+    from ..reasoners.concepts import ConceptReasoner, ExampleInputs, example_queries
 
-    began = perf_counter()
-    types = QuestionTypes(learner.domain)
-    scenes = {id(e.described) for e in examples}
-    report = Report({"model": name, "programs": programs}, scenes=len(scenes))
-    device = next(learner.parameters()).device
     size = batch_size or BATCH
-    for at in range(0, len(examples), size):
-        part = examples[at : at + size]
-        for e, answer in zip(part, learner.predict(learner.collate(part).to(device)), strict=True):
-            r, (kind, op) = e.record, types(e.program)
-            error = answer.record() if isinstance(answer, NsreasonError) else None
-            told = None if isinstance(answer, NsreasonError) else spell(answer)
-            right = told is not None and told == r.answer
-            status: Status = "right" if right else "wrong"
-            line = Prediction(r.index, status, r.image_index, kind, op, r.answer, told, right, error=error)
-            report.add(line)
-    report.seconds = {"total": perf_counter() - began}
+    reasoner = ConceptReasoner(learner, ExampleInputs(), batch_size=size)
+    settings: dict[str, object] = {"model": name, "programs": programs}
+    queries = example_queries(examples)
+    report = evaluate(reasoner, queries, (), domain=learner.domain, batch_size=size, settings=settings)
+    report.scenes = len(dict.fromkeys(e.described for e in examples))
+    probes = probed(learner, examples)
+    if probes is not None:
+        report.sections.append(probes)
     return report
+
+
+def annotated(examples: list[Example]) -> list[tuple[Described | Viewed, Scene]]:
+    """What examples are about, once each, with the annotated scenes; images without annotations are left out."""
+    return [(d, d.scene) for d in dict.fromkeys(e.described for e in examples) if d.scene is not None]
 
 
 def probed(learner: ConceptLearner, examples: list[Example]) -> Probes | None:
     """The concept probes on the scenes of the examples; None for images of which only detections are known."""
     from ..models.nscl.probes import probe
 
-    seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
-    if not seen:
+    pairs = annotated(examples)
+    if not pairs:
         return None
-    return probe(learner.ground_examples([described for described, _ in seen]), [scene for _, scene in seen])
+    return probe(learner.ground_examples([described for described, _ in pairs]), [scene for _, scene in pairs])
 
 
 def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, programs: str) -> list[Example]:
@@ -102,12 +97,12 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     from ..models.nscl.data import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
-    found = config.load(learner, folder)
-    if found.bad:
-        output.note(f"{len(found.bad):,} questions cannot be used; the first: {found.bad[0]}")
-    if part == "held-out" and not found.valid:
+    examples = config.load(learner, folder)
+    if examples.bad:
+        output.note(f"{len(examples.bad):,} questions cannot be used; the first: {examples.bad[0]}")
+    if part == "held-out" and not examples.valid:
         raise DataError(f"{folder}: too few scenes to hold any out; --part all asks all")
-    return found.valid if part == "held-out" else [*found.train, *found.valid]
+    return examples.valid if part == "held-out" else [*examples.train, *examples.valid]
 
 
 @dataclass(kw_only=True)

@@ -65,8 +65,8 @@ def concepts(
     learner = concept_learners.load_learner(checkpoint, device, trust=trust)
     examples = [] if data is None else concept_learners.examples_of(learner, data, "all", "", "given")
     about = {"checkpoint": checkpoint} | ({} if data is None else {"data": data})
-    seen = [(d, d.scene) for d in {id(e.described): e.described for e in examples}.values() if d.scene is not None]
-    objects = objects_of(learner, seen)
+    pairs = concept_learners.annotated(examples)
+    objects = objects_of(learner, pairs)
     known = Knowledge(
         learner.domain,
         maps(learner, objects),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import checks, image_inputs, options, output, progress
 
 if TYPE_CHECKING:
+    from ..errors import NsreasonError
+    from ..perception.detections.detection_file import DetectionFile
+    from ..reasoners.image_pipeline import DetectedImage, ImagePipeline
     from ..scenes.scene import Scene
 
 EXAMPLES = (
@@ -62,40 +66,67 @@ def describe_image(
     told = domain if "domain" in options.given(context) else None
     checks.domain_of(told, checks.looking(by, checkpoint, detector), "images")
     given = image_inputs.load_detections(detections)
-    reasoner, _ = image_inputs.load_reasoner(
+    pipeline, _ = image_inputs.load_pipeline(
         by, checkpoint, detector, detects=given is None, device=device, trust=trust
     )
-    from ..data.image_names import called
-    from ..evaluation.images import AT_ONCE, views
-
     bad: list[NsreasonError] = []
-    names = called(paths)
-    held = []
+    scenes = []
     with progress.counted("looking at", "images", len(paths)) as looked:
-        for number, (_, view) in enumerate(
-            views(paths, reasoner, given, bad=bad, at_once=batch_size or AT_ONCE, named=names.__getitem__), start=1
-        ):
+        for number, image in enumerate(_perceived(paths, pipeline, given, batch_size)):
             if looked is not None:
-                looked(number, len(paths))
-            scene = reasoner.scene(view)
-            scene.index = number - 1
+                looked(number + 1, len(paths))
+            if isinstance(image, NsreasonError):
+                bad.append(image)
+                continue
+            scene = pipeline.scene(image)
+            scene.index = number - len(bad)
             if out is not None:
-                held.append(scene)
+                scenes.append(scene)
             elif as_json:
-                output.put_json(scene.to_dict() | ({"warnings": list(view.warnings)} if view.warnings else {}))
-            image_inputs.warn(view)
+                output.put_json(scene.to_dict() | ({"warnings": list(image.warnings)} if image.warnings else {}))
+            image_inputs.warn(image)
             if not as_json:
-                output.put("\n".join(_lines(view.name, scene)))
+                output.put("\n".join(_lines(image.name, scene)))
     worst = 0
     for error in bad:
         worst = max(worst, output.report(error, as_json, {}))
-    if out is not None and held:
-        write_scenes(out, held)
+    if out is not None and scenes:
+        write_scenes(out, scenes)
         if as_json:
-            output.put_json({"scenes": len(held), "out": out})
+            output.put_json({"scenes": len(scenes), "out": out})
         else:
             output.note(f"wrote {out}")
     return worst
+
+
+def _perceived(
+    paths: Sequence[Path], pipeline: ImagePipeline, detections: DetectionFile | None, batch_size: int | None
+) -> Iterator[DetectedImage | NsreasonError]:
+    """What is perceived in images, batch by batch, or why nothing is."""
+    from ..data.image_names import called
+    from ..errors import NsreasonError
+    from ..queries.image import QueryImage
+    from ..queries.query import Query
+    from ..reasoners.perceived_images import BATCH, PerceivedImages
+
+    names = called(paths)
+    size = batch_size or BATCH
+    perceived = PerceivedImages(pipeline, batch_size=size)
+    for at in range(0, len(paths), size):
+        results: list[DetectedImage | NsreasonError | None] = []
+        queries = []
+        for path in paths[at : at + size]:
+            inputs: dict[str, Any] = {"image": QueryImage(path, name=names[path])}
+            try:
+                if detections is not None:
+                    inputs["detections"] = detections.by_image(names[path])
+            except NsreasonError as error:
+                results.append(error)
+                continue
+            results.append(None)
+            queries.append(Query(len(results), None, None, "image", inputs))
+        images = iter(perceived.of(queries))
+        yield from (next(images) if result is None else result for result in results)
 
 
 def _lines(name: str, scene: Scene) -> Iterator[str]:

@@ -1,23 +1,21 @@
-"""`nsreason evaluate`: whole question files, answered and scored."""
+"""`nsreason evaluate`: questions of a file or a task, answered and scored; models of perception against annotations."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from . import checks, image_inputs, options, output, progress
+from . import checks, image_inputs, options, output
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluator import Report
+    from ..training.checkpoint_file import Head
 
-# nsreason.evaluation.answerer has these; naming them here again keeps `--help` from importing it. A test compares them.
-ProgramSource = Literal["given", "parsed"]
+# nsreason.evaluation has these; naming them here again keeps `--help` from importing it. A test compares them.
+Programs = Literal["given", "parsed"]
 OnError = Literal["answer", "skip", "raise"]
+Part = Literal["all", "held-out"]
 
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
@@ -26,72 +24,129 @@ EXAMPLES = (
     "    --programs parsed --jobs 2 --out predictions.jsonl --markdown report.md",
     "nsreason generate clevr --scenes 2 --images --out few",
     "nsreason evaluate --questions few/questions.json --images few/images \\\n    --scenes few/scenes.json",
+    "nsreason evaluate --task clevr --data few --reasoner exact-parsed",
 )
+
+CheckpointArgument = Annotated[
+    str | None, typer.Argument(metavar="[CHECKPOINT]", help="A trained model that is to answer, by --data DIR.")
+]
+Questions = Annotated[
+    str | None, typer.Option("--questions", metavar="FILE", help="Questions: JSON as CLEVR's, or JSON lines; .gz too.")
+]
+Scenes = Annotated[
+    str | None, typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too.")
+]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="DIR", help="For a CHECKPOINT or a --task: the folder of its data.")
+]
+TaskName = Annotated[
+    str | None, typer.Option("--task", metavar="NAME", help="A task, as of `compare`; or your own, module:Class.")
+]
+ReasonerName = Annotated[
+    str | None,
+    typer.Option("--reasoner", metavar="NAME", help="Who answers a --task, as of `compare`; or module:Class."),
+]
+Images = Annotated[
+    str | None,
+    typer.Option("--images", metavar="DIR", help="Answer from the pixels of these images, named in the questions."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="FILE", help="For --images or --task: a trained model that is to answer."),
+]
+PartOf = Annotated[
+    Part, typer.Option("--part", help="Of --data or --images: all, or the last tenth, which training holds out.")
+]
+WithPrograms = Annotated[
+    Programs, typer.Option("--programs", help="Run the file's programs, or those that the texts parse to.")
+]
+WhenUnanswered = Annotated[
+    OnError, typer.Option("--on-error", help="A question without an exact answer: guess, leave it out, or stop.")
+]
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="FILE.jsonl", help="Write predictions, a line a question; - is stdout.")
+]
+Resume = Annotated[bool, options.flag("--resume", says="Go on where an interrupted run with the same --out stopped.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=0, help="Only the first questions; of what answers none, images."),
+]
+Markdown = Annotated[
+    str | None, typer.Option("--markdown", metavar="FILE.md", help="Write the report as Markdown, too.")
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line says."""
+
+    context: typer.Context
+    checkpoint: str | None
+    questions: str | None
+    scenes: str | None
+    data: str | None
+    task: str | None
+    reasoner: str | None
+    images: str | None
+    by: image_inputs.By | None
+    weights: str | None
+    detector: str | None
+    detections: str | None
+    part: Part
+    programs: Programs
+    on_error: OnError
+    jobs: int
+    device: options.DeviceName
+    batch_size: int | None
+    out: str | None
+    resume: bool
+    limit: int | None
+    markdown: str | None
+    trust: bool
+    domain: str
+    as_json: bool
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Request:
+        """The parameters of the command that runs."""
+        return cls(context, **{f.name: context.params[f.name] for f in fields(cls) if f.name != "context"})
+
+    @property
+    def own_domain(self) -> str | None:
+        """The domain of --domain; None where it is not given."""
+        return self.domain if "domain" in options.given(self.context) else None
 
 
 def evaluate(
     context: typer.Context,
-    checkpoint: Annotated[
-        str | None, typer.Argument(metavar="[CHECKPOINT]", help="A trained model that is to answer, by --data DIR.")
-    ] = None,
-    questions: Annotated[
-        str | None,
-        typer.Option("--questions", metavar="FILE", help="Questions: JSON as CLEVR's, or JSON lines; .gz too."),
-    ] = None,
-    scenes: Annotated[
-        str | None,
-        typer.Option("--scenes", metavar="FILE", help="Their scenes: JSON as CLEVR's, or JSON lines; .gz too."),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="For a CHECKPOINT: the folder of its data.")
-    ] = None,
-    images: Annotated[
-        str | None,
-        typer.Option("--images", metavar="DIR", help="Answer from the pixels of these images, named in the questions."),
-    ] = None,
+    checkpoint: CheckpointArgument = None,
+    questions: Questions = None,
+    scenes: Scenes = None,
+    data: Data = None,
+    task: TaskName = None,
+    reasoner: ReasonerName = None,
+    images: Images = None,
     by: image_inputs.WithBy = None,
-    sees: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="FILE", help="For --images: a trained model, not the bundled one."),
-    ] = None,
+    weights: Weights = None,
     detector: image_inputs.Detector = None,
     detections: image_inputs.Detections = None,
-    part: Annotated[
-        Literal["all", "held-out"],
-        typer.Option("--part", help="Of --data or --images: all, or the last tenth, which training holds out."),
-    ] = "all",
-    programs: Annotated[
-        ProgramSource,
-        typer.Option("--programs", help="Run the file's programs, or those that the texts parse to."),
-    ] = "given",
-    on_error: Annotated[
-        OnError,
-        typer.Option("--on-error", help="A question without an exact answer: guess, leave it out, or stop."),
-    ] = "answer",
+    part: PartOf = "all",
+    programs: WithPrograms = "given",
+    on_error: WhenUnanswered = "answer",
     jobs: options.Jobs = 1,
     device: options.Device = "cpu",
     batch_size: options.BatchSize = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE.jsonl", help="Write predictions, a line a question; - is stdout."),
-    ] = None,
-    resume: Annotated[
-        bool, options.flag("--resume", says="Go on where an interrupted run with the same --out stopped.")
-    ] = False,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", metavar="N", min=0, help="Only the first questions; of what answers none, images."),
-    ] = None,
-    markdown: Annotated[
-        str | None, typer.Option("--markdown", metavar="FILE.md", help="Write the report as Markdown, too.")
-    ] = None,
+    out: Out = None,
+    resume: Resume = False,
+    limit: Limit = None,
+    markdown: Markdown = None,
     trust: options.Trust = False,
     domain: options.Domain = "clevr",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Answer and score every question of a file.
+    """Answer and score every question of a file, or of a task.
 
     Each question is asked of its own scene. The report has accuracy by type of question with 95 % intervals; with
     --programs parsed also how many programs are equivalent to the file's; and every kind of failure with examples.
@@ -104,208 +159,124 @@ def evaluate(
     has learned of each concept, and how well its degrees are calibrated. Of a scene parser, what it sees is compared
     with the annotations; of a detector, what it finds.
 
+    With --task and --reasoner any reasoner answers the test questions of any task, scored by the task's metrics.
+
     Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
-    told = domain if "domain" in options.given(context) else None
+    from . import evaluations
+
+    request = Request.of(context)
     if markdown is not None:
         checks.output_file(markdown, "--markdown")
+    if task is not None or reasoner is not None:
+        check_task(request)
+        return evaluations.of_task(request)
     if checkpoint is not None:
-        options.refuse(context, _EXACT + _IMAGES, "does not go with a CHECKPOINT argument, which takes --data DIR")
-        if data is None:
-            raise output.UsageError("a checkpoint needs --data DIR")
-        head = checks.checkpoint(checkpoint, "concept-learner", "scene-parser", "detector")
-        _refuse_for(head.model, context)
-        checks.folder(data, "--data")
-        if told is not None:
-            checks.same_domain(told, head, "the checkpoint")
-        return _evaluate_model(checkpoint, data, part, programs, limit, markdown, trust, as_json, device, batch_size)
-    options.refuse(context, ("data",), "is for a CHECKPOINT argument, which is not given")
-    if questions is None:
-        raise output.UsageError("missing --questions FILE")
-    if images is None and scenes is None:
-        raise output.UsageError("missing --scenes FILE")
-    if out == "-" and as_json:
-        raise output.UsageError("--out - and --json both write to standard output")
+        check_checkpoint(request)
+        return evaluations.of_checkpoint(request)
+    check_files(request)
     if images is not None:
+        check_images(request)
+        return evaluations.of_images(request)
+    if resume and out in (None, "-"):
+        raise output.UsageError("--resume needs the --out FILE of the interrupted run")
+    return evaluations.of_files(request)
+
+
+# --- what does not go together, found before anything is read -------------------------------------------------
+
+_FILES = ("questions", "scenes", "out", "resume", "jobs", "on_error")
+_IMAGES = ("images", "by", "weights", "detector", "detections")
+_TASK_HAS_NO = ("questions", "scenes", "images", "by", "detector", "detections", "part", "programs", "jobs", "resume")
+
+
+def check_task(request: Request) -> None:
+    """Check --task and --reasoner, which belong together.
+
+    Raises:
+        UsageError: one is missing, there is no such one, or another option has no effect beside them.
+    """
+    from ..registry import REASONERS, TASKS
+
+    for name, given in (("--task", request.task), ("--reasoner", request.reasoner), ("--data", request.data)):
+        if given is None:
+            raise output.UsageError(f"missing {name}: a task is evaluated by --task, --data and --reasoner")
+    if request.checkpoint is not None:
+        raise output.UsageError("a CHECKPOINT argument does not go with --task; give it by --checkpoint")
+    options.refuse(request.context, (*_TASK_HAS_NO, "domain", "device"), "does not go with --task")
+    checks.one_of(str(request.task), TASKS, "task")
+    checks.one_of(str(request.reasoner), REASONERS, "reasoner")
+    checks.data(str(request.data), "--data")
+    if request.weights is None:
+        options.refuse(request.context, ("trust",), "is of --checkpoint, which is not given")
+    else:
+        checks.checkpoint(request.weights)
+    checks.output_file(request.out, "--out")
+    _one_output(request)
+
+
+def check_checkpoint(request: Request) -> None:
+    """Check what stands beside a CHECKPOINT argument.
+
+    Raises:
+        UsageError: another option has no effect beside it. CheckpointError: there is none, or of another model.
+    """
+    context, data = request.context, request.data
+    options.refuse(context, _FILES + _IMAGES, "does not go with a CHECKPOINT argument, which takes --data DIR")
+    if data is None:
+        raise output.UsageError("a checkpoint needs --data DIR")
+    head = checks.checkpoint(str(request.checkpoint), "concept-learner", "scene-parser", "detector")
+    if head.model in ("scene-parser", "detector"):
+        options.refuse(context, ("programs",), f"does not go with a {head.model}: it answers no questions")
+    if head.model == "scene-parser":
+        options.refuse(context, ("batch_size",), "does not go with a scene-parser, which takes them image by image")
+    checks.folder(data, "--data")
+    if request.own_domain is not None:
+        checks.same_domain(request.own_domain, head, "the checkpoint")
+
+
+def check_files(request: Request) -> None:
+    """Check the files of questions, scenes and detections, and options that do not go with them.
+
+    Raises:
+        UsageError: one is missing, or an option has no effect. DataError: there is no such file.
+    """
+    context = request.context
+    options.refuse(context, ("data",), "is for a CHECKPOINT argument or a --task, neither of which is given")
+    if request.questions is None:
+        raise output.UsageError("missing --questions FILE")
+    if request.images is None and request.scenes is None:
+        raise output.UsageError("missing --scenes FILE")
+    _one_output(request)
+    if request.images is not None:
         options.refuse(context, ("resume", "jobs"), "does not go with --images: images are looked at in one process")
-        if detections is not None:
+        if request.detections is not None:
             options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
-        if sees is None and detector is None:
+        if request.weights is None and request.detector is None:
             options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
     else:
         options.refuse(context, ("trust",), "is for --images or a CHECKPOINT argument")
-        options.refuse(context, ("by", "sees", "detector", "detections"), "is for --images, which is not given")
+        options.refuse(context, ("by", "weights", "detector", "detections"), "is for --images, which is not given")
         options.refuse(context, ("part", "device", "batch_size"), "is for --images or a CHECKPOINT argument")
-    for path in (questions, detections):
+    for path in (request.questions, request.detections):
         if path is not None:
             checks.file(path)
-    if scenes is not None:
-        checks.scenes(scenes)
-    checks.output_file(out, "--out")
-    if images is not None:
-        checks.folder(images, "--images")
-        head = checks.looking(by, sees, detector)
-        if head.model == "concept-learner":
-            options.refuse(context, ("on_error",), "does not go with a concept learner: it always has an answer")
-        checks.domain_of(told, head, "--images")
-        look: dict[str, Any] = {"scenes": scenes, "part": part, "programs": programs, "on_error": on_error}
-        look |= {"out": out, "limit": limit} | ({} if batch_size is None else {"at_once": batch_size})
-        report = _evaluate_images(
-            questions, images, by, sees, detector, detections, device, look, markdown, trust, as_json
-        )
-        return 2 if report.bad.count and report.bad.count == report.questions else 0
-    assert scenes is not None
-
-    from ..evaluation.evaluator import evaluate
-
-    if resume and out in (None, "-"):
-        raise output.UsageError("--resume needs the --out FILE of the interrupted run")
-    with progress.counted("answering", "questions") as answered, _resumable(out):
-        report = evaluate(
-            questions,
-            scenes,
-            programs=programs,
-            on_error=on_error,
-            jobs=jobs,
-            out=out,
-            resume=resume,
-            progress=answered,
-            limit=limit,
-            domain=domain,
-        )
-    if markdown is not None:
-        _write(markdown, report.to_markdown())
-    _show(report, as_json, to_stderr=out == "-")
-    return 2 if report.bad.count and report.bad.count == report.questions else 0
+    if request.scenes is not None:
+        checks.scenes(request.scenes)
+    checks.output_file(request.out, "--out")
 
 
-_EXACT = ("questions", "scenes", "out", "resume", "jobs", "on_error")
-_IMAGES = ("images", "by", "sees", "detector", "detections")
+def check_images(request: Request) -> Head:
+    """Check the folder of images and the checkpoints that are to see them."""
+    checks.folder(str(request.images), "--images")
+    head = checks.looking(request.by, request.weights, request.detector)
+    if head.model == "concept-learner":
+        why = "does not go with a concept learner: it always has an answer"
+        options.refuse(request.context, ("on_error",), why)
+    checks.domain_of(request.own_domain, head, "--images")
+    return head
 
 
-def _refuse_for(model: str, context: typer.Context) -> None:
-    """Refuse what has no effect on the model of a checkpoint."""
-    if model in ("scene-parser", "detector"):
-        options.refuse(context, ("programs",), f"does not go with a {model}: it answers no questions")
-    if model == "scene-parser":
-        options.refuse(context, ("batch_size",), "does not go with a scene-parser, which takes them image by image")
-
-
-def _evaluate_images(
-    questions: str,
-    images: str,
-    by: image_inputs.By | None,
-    checkpoint: str | None,
-    detector: str | None,
-    detections: str | None,
-    device: options.DeviceName,
-    look: dict[str, Any],
-    markdown: str | None,
-    trust: bool,
-    as_json: bool,
-) -> Report:
-    given = image_inputs.load_detections(detections)
-    reasoner, kind = image_inputs.load_reasoner(
-        by, checkpoint, detector, detects=given is None, device=device, trust=trust
-    )
-    from ..evaluation.images import evaluate_images
-
-    with progress.counted("looking at", "images") as looked:
-        report, seen = evaluate_images(
-            questions, images, reasoner, name=checkpoint or kind, detections=given, progress=looked, **look
-        )
-    if markdown is not None:
-        _write(markdown, report.to_markdown() + ("" if seen is None else "\n" + seen.to_markdown()))
-    if as_json:
-        output.put_json(report.to_dict() | ({} if seen is None else {"perception": seen.to_dict()}))
-        return report
-    to_stderr = look["out"] == "-"
-    _show(report, False, to_stderr=to_stderr)
-    if seen is not None:
-        output.console(sys.stderr if to_stderr else sys.stdout).print(seen.table())
-    return report
-
-
-def _evaluate_model(
-    checkpoint: str,
-    data: str,
-    part: str,
-    programs: str,
-    limit: int | None,
-    markdown: str | None,
-    trust: bool,
-    as_json: bool,
-    device: options.DeviceName,
-    batch_size: int | None,
-) -> int:
-    place = image_inputs.torch_device(device)
-    from ..perception.detector.detector import Detector
-    from ..perception.scene_parser.parser import SceneParser
-    from ..training.checkpoint import load_model
-
-    with output.step(f"loaded {checkpoint} on {place}"):
-        model = load_model(checkpoint, trust=trust).to(place)
-    if isinstance(model, SceneParser | Detector):
-        seen: Any = _seen(model, data, "held-out" if part == "held-out" else "all", limit, batch_size)
-        if markdown is not None:
-            _write(markdown, seen.to_markdown())
-        if as_json:
-            output.put_json(seen.to_dict())
-        else:
-            output.put_table(seen.table())
-        return 0
-
-    from . import concept_learners
-
-    learner = concept_learners.learner_of(model, checkpoint)
-    examples = concept_learners.examples_of(learner, data, part, "", programs)[:limit]
-    report = concept_learners.evaluated(learner, examples, checkpoint, programs, batch_size)
-    probes = concept_learners.probed(learner, examples)
-    if markdown is not None:
-        _write(markdown, report.to_markdown())
-    if as_json:
-        output.put_json(report.to_dict() | ({} if probes is None else {"probes": probes.to_dict()}))
-    else:
-        _show(report, as_json, to_stderr=False)
-        if probes is not None:
-            output.put_table(probes.table())
-    return 0
-
-
-def _seen(model: Any, data: str, part: Literal["all", "held-out"], limit: int | None, batch_size: int | None) -> Any:
-    """The report of a model of perception."""
-    from ..perception.scene_parser.parser import SceneParser
-
-    if isinstance(model, SceneParser):
-        from ..evaluation.images import evaluate_parser
-
-        return evaluate_parser(model, data, part, limit=limit)
-    from ..evaluation.detection_report import evaluate_detector
-
-    with progress.counted("looking at", "images") as looked:
-        return evaluate_detector(model, data, part, limit=limit, batch_size=batch_size or 8, progress=looked)
-
-
-def _show(report: Report, as_json: bool, *, to_stderr: bool) -> None:
-    if as_json:
-        output.put_json(report.to_dict())
-    else:
-        output.console(sys.stderr if to_stderr else sys.stdout).print(report.table())
-
-
-def _write(path: str, text: str) -> None:
-    from ..io.files import atomic_write
-
-    with atomic_write(path) as file:
-        file.write(text.encode(errors="backslashreplace"))
-
-
-@contextmanager
-def _resumable(out: str | None) -> Iterator[None]:
-    """Say how to go on when a run is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if out is not None and Path(f"{out}.partial").exists():
-            output.note(f"\nwhat is done is kept in {out}.partial; the same command with --resume goes on")
-        raise
+def _one_output(request: Request) -> None:
+    if request.out == "-" and request.as_json:
+        raise output.UsageError("--out - and --json both write to standard output")

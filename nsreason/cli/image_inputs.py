@@ -1,4 +1,4 @@
-"""What commands that look at images share: which models look, what they see, and the picture of a page."""
+"""What commands on images share: which models perceive them, the results, and the picture of a page."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..perception.familiarity import Familiarity
     from ..programs.program import Program
     from ..reasoners.image_pipeline import DetectedImage, Detecting, ImagePipeline
+    from ..reasoners.perceived_images import PerceivedImages
     from ..traces.trace import Trace
 
 By = Literal["scene-parser", "concept-learner"]
@@ -52,7 +53,7 @@ Detections = Annotated[
 ]
 
 
-def load_reasoner(
+def load_pipeline(
     by: By | None,
     checkpoint: str | None,
     detector: str | None,
@@ -61,7 +62,7 @@ def load_reasoner(
     device: options.DeviceName = "cpu",
     trust: bool = False,
 ) -> tuple[ImagePipeline, By]:
-    """What looks at images and answers, and its name; bundled weights where no checkpoint is given.
+    """A pipeline that perceives images, and its name; bundled weights where no checkpoint is given.
 
     Args:
         detects: whether a detector is needed.
@@ -73,7 +74,7 @@ def load_reasoner(
     place = torch_device(device)
     from ..reasoners.image_pipeline import ConceptPipeline, SceneParserPipeline
 
-    finds = load_detector(detector, place, trust=trust) if detects else None
+    finder = load_detector(detector, place, trust=trust) if detects else None
     model = _load(checkpoint, by or "scene-parser", place, trust)
     kind = _kind(model)
     if kind is None or (by is not None and kind != by):
@@ -81,10 +82,10 @@ def load_reasoner(
         raise CheckpointError(f"{checkpoint}: holds a {type(model).__name__}, not a {wanted}")
     # Of weights of one's own it is not known what they have learned from.
     bundled = checkpoint is None or (detects and detector is None)
-    known = _familiarity(finds if detector is None else None, place) if bundled else None
+    known = _familiarity(finder if detector is None else None, place) if bundled else None
     if kind == "scene-parser":
-        return SceneParserPipeline(finds, model, known), kind
-    return ConceptPipeline(finds, model, known), kind
+        return SceneParserPipeline(finder, model, known), kind
+    return ConceptPipeline(finder, model, known), kind
 
 
 def _familiarity(found: Any, device: str) -> Familiarity:
@@ -95,10 +96,10 @@ def _familiarity(found: Any, device: str) -> Familiarity:
     return Familiarity.of_bundled(found if isinstance(found, Detector) else _load(None, "detector", device, False))
 
 
-def warn(view: DetectedImage) -> None:
+def warn(image: DetectedImage) -> None:
     """Say beside the result why what is seen in an image may mean nothing, if so."""
-    for why in view.warnings:
-        output.note(f"warning: {view.name}: {why}")
+    for why in image.warnings:
+        output.note(f"warning: {image.name}: {why}")
 
 
 def torch_device(name: options.DeviceName) -> str:
@@ -172,36 +173,57 @@ def load_detections(path: str | None) -> DetectionFile | None:
     return found
 
 
-def look_at(path: str, reasoner: ImagePipeline) -> DetectedImage:
-    """One image file as a reasoner sees it.
+def image_inputs_of(path: str) -> dict[str, Any]:
+    """The inputs of queries about an image file."""
+    from ..queries.image import QueryImage
+
+    return {"image": QueryImage(path, name=Path(path).name)}
+
+
+def perceive(path: str, perceived: PerceivedImages) -> tuple[dict[str, Any], DetectedImage]:
+    """The inputs of queries about an image file, and what is perceived in it.
 
     Raises:
         DataError: it cannot be read.
     """
-    from ..evaluation.images import with_transparency
-    from ..io.image_tensors import read_transparent
+    from ..errors import NsreasonError
+    from ..queries.query import Query
 
+    inputs = image_inputs_of(path)
     with output.step(f"looked at {path}"):
-        image, clear = read_transparent(path)
-        return with_transparency(reasoner.perceive([(Path(path).name, image)])[0], clear)
+        [image] = perceived.of([Query(0, None, None, "image", inputs)])
+    if isinstance(image, NsreasonError):
+        raise image
+    return inputs, image
 
 
 class Pictured(answers.Answering):
-    """How `ask` answers on an image: by what a reasoner sees in it."""
+    """How `ask` answers on an image: as a reasoner over images does."""
 
-    def __init__(self, *, reasoner: ImagePipeline, view: DetectedImage, **how: Any) -> None:
-        super().__init__(reasoner.scene(view), **how)
-        self.reasoner, self.view = reasoner, view
+    def __init__(self, *, perceived: PerceivedImages, path: str, **how: Any) -> None:
+        """
+        Raises:
+            DataError: the image cannot be read.
+        """
+        from ..reasoners.images import image_reasoner
+
+        self.inputs, self.image = perceive(path, perceived)
+        super().__init__(perceived.pipeline.scene(self.image), **how)
+        self.reasoner = image_reasoner(perceived, "given")
 
     def __call__(self, program: Program, question: str | None = None) -> Outcome:
         """As on a scene; the record names the image."""
-        found = super().__call__(program, question)
-        told = {"warnings": list(self.view.warnings)} if self.view.warnings else {}
-        return replace(found, record={**found.record, "image": self.view.name, **told})
+        outcome = super().__call__(program, question)
+        warnings = {"warnings": list(self.image.warnings)} if self.image.warnings else {}
+        return replace(outcome, record={**outcome.record, "image": self.image.name, **warnings})
 
     def run(self, program: Program, question: str | None) -> Trace:
         """The trace of a program on the image."""
-        return self.reasoner.trace(program, self.view, question)
+        from ..queries.query import Query
+
+        trace = self.reasoner.trace(Query(0, question, None, "question", self.inputs, program))
+        assert trace is not None  # reasoners over images have steps
+        return trace
 
 
 @contextmanager

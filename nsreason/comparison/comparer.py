@@ -18,19 +18,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import msgspec
 
 from ..data.splits import Split
 from ..errors import DataError, NsreasonError, RecipeError, did_you_mean
+from ..evaluation.evaluator import evaluate
 from ..io.decoding import valid_text
 from ..io.files import sweep
 from ..io.locks import locked_folder
-from ..queries.query import Query, digest
+from ..queries.query import Query, Reply, digest
 from ..reasoners.reasoner import FitRequest, Reasoner, reasoner_class
-from ..tasks.task import make_task
+from ..tasks.task import make_task, task_metrics
 from ..training.budget import Budget
 from ..training.failures import unexpected
 from ..training.run_log import Status
@@ -164,6 +164,7 @@ class _Comparing:
         self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)
         self.test = split.test[: plan.limit]
         self.bad = split.bad
+        self.metrics = task_metrics(task)
         if not self.test:
             raise DataError(f"{plan.source}: no question to be tested on")
         self._ready: dict[tuple[str, int | None], Reasoner] = {}
@@ -281,11 +282,10 @@ class _Comparing:
     def _answered(self, run: Run, reasoner: Reasoner) -> Run:
         """The run with the reasoner's answers, and what is known of its learning."""
         reasoner.answer(self.test[:1])  # what is loaded with the first answer is not how fast it answers
-        began = perf_counter()
-        replies = reasoner.answer(self.test)
-        took = perf_counter() - began
-        if len(replies) != len(self.test):
-            raise DataError(f"{run.reasoner} gave {len(replies)} replies to {len(self.test)} questions")
+        replies: list[Reply] = []
+        report = evaluate(
+            reasoner, self.test, self.metrics, take=lambda _, reply: replies.append(reply), name=run.reasoner
+        )
         if not any(r.answer is not None for r in replies):
             first = next((str(r.error) for r in replies if r.error is not None), "it does not say why")
             raise DataError(f"it answers none of {len(replies):,} questions; the first: {first}")
@@ -303,11 +303,12 @@ class _Comparing:
             )
         return replace(
             run,
-            answers=tuple(r.answer for r in replies),
+            answers=tuple(r.said(q) for q, r in zip(self.test, replies, strict=True)),
             scores=tuple(None if r.answer is None else _rounded(r.scores.get(r.answer)) for r in replies),
             errors={i: str(r.error) for i, r in enumerate(replies) if r.error is not None},
             parameters=reasoner.parameters,
-            answering=took,
+            answering=report.answering,
+            figures=tuple(report.figures.values()),
         )
 
     # --- examples -------------------------------------------------------------------------------------------
@@ -367,7 +368,7 @@ def _ranges(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
 
 
 def _told(query: Query) -> Question:
-    return Question(query.index, query.text, query.answer, query.type, query.group, dict(query.facts))
+    return Question(query.index, query.text, query.expected, query.type, query.group, dict(query.facts))
 
 
 def _rounded(score: float | None) -> float | None:

@@ -17,6 +17,7 @@ import msgspec
 from ..errors import DataError
 from ..io.decoding import Count, Seconds, Whole, check_plain, decode
 from ..queries.answer_text import same_answer
+from ..queries.scoring import Figure
 from ..reasoners.reasoner import Kind
 
 REMEDY = "remove it, to have it made anew"
@@ -52,6 +53,7 @@ class Run:
         answering: seconds that all answers took.
         first: seconds until it was ready: made, or read from what had been learned.
         settings: of its training, as its recipe has them.
+        figures: what the task's metrics came to.
     """
 
     reasoner: str
@@ -70,6 +72,7 @@ class Run:
     answering: Seconds = 0.0
     first: Seconds = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
 
     def __post_init__(self) -> None:
         check_plain(self.settings, "settings")

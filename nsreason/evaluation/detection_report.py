@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import DataError
 from ..io.progress import CountProgress
@@ -41,6 +41,8 @@ class DetectionReport:
         seconds: for detection, images read beforehand.
         bad: records and images that could not be used.
     """
+
+    key: ClassVar[str] = "detection"
 
     bbox: CocoFigures
     segm: CocoFigures

@@ -1,260 +1,206 @@
-"""Whole data sets: every question of a file answered on its scene, and scored.
+"""One way to evaluate: any reasoner, any queries, the metrics of the task.
 
-    report = evaluate("CLEVR_val_questions.json", "CLEVR_val_scenes.json", out="predictions.jsonl", jobs=4)
-    report.accuracy, report.to_dict(), report.to_markdown()
+    report = evaluate(reasoner, queries, ("accuracy", "joint"))
+    report.accuracy, report.figures, report.to_dict(), report.to_markdown()
 
-Questions are read, turned into programs and executed in chunks, in this process or in several; the answers
-do not depend on how many. What happens to a question whose program has no exact answer on its scene is
-said by `on_error`:
+`Evaluation` is what every evaluation runs, part by part: whole question files (`question_files`), images (`images`),
+checkpoints (`checkpoints`) and comparisons. What happens to a question without an exact answer is said by `on_error`:
 
-* `answer` (default): it gets the answer of the lenient rule (see `executors.policies`) if there is one,
-  and is scored like any other. Without one, and where there is no program at all, it is wrong.
+* `answer` (default): the reasoner's guess is scored like any other answer. Without a guess it is wrong.
 * `skip`: it is left out of the accuracy, and counted apart.
 * `raise`: the evaluation ends there with Unanswered, which names the question.
 
-Records that cannot be used (not valid, or of an image without a valid scene) are never scored and always
-counted.
+Records that cannot be used are never scored and always counted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import multiprocessing
-import signal
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
-from ..data.predictions import Journal, Stream
-from ..data.questions import QuestionRecord
-from ..data.records import Records, read_records
-from ..data.scenes import PackedScenes, SceneFile, load_scenes
-from ..dsl.domain import Domain, load_domain
-from ..errors import DataError
-from ..io.locks import locked_file
-from ..scenes.scene import Scene
-from .answerer import Answerer, OnError, Options, ProgramSource, Unanswered
-from .report import EXAMPLES, Failures, Report
+from ..data.predictions import Prediction
+from ..data.records import BadRecord
+from ..errors import DataError, NsreasonError
+from ..io.decoding import valid_text
+from ..queries.query import Query, Reply
+from ..queries.scoring import make_metrics
+from .judge import Judge, OnError
+from .report import Report
 
-__all__ = ["OnError", "ProgramSource", "Report", "Unanswered", "evaluate"]
+if TYPE_CHECKING:
+    from ..dsl.domain import Domain
+    from ..reasoners.reasoner import Reasoner
 
 Progress = Callable[[int, int | None], None]
-Chunks = Iterator[tuple[int, Records]]
-Part = tuple[bytes, Report]
+Take = Callable[[Query, Reply], None]
 
-CHUNK: dict[ProgramSource, int] = {"given": 4096, "parsed": 512}
-_AHEAD = 3  # chunks on their way for each process
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A query of an evaluation, and what is known of the record that it comes from."""
+
+    query: Query
+    image_index: int | None = None
+    where: str = ""
+    """The record's place in its file, for messages."""
+    fault: NsreasonError | None = None
+    """Why the reasoner need not be asked."""
+
+
+class Evaluation:
+    """Answers and scores queries, part by part; the reports of parts add up."""
+
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        metrics: Sequence[str] = (),
+        judge: Judge | None = None,
+        take: Take | None = None,
+        name: str = "the reasoner",
+    ) -> None:
+        """
+        Args:
+            metrics: names of `nsreason.registry.METRICS`, beside the accuracy that every report has.
+            judge: None scores by the queries' own answers.
+            take: called with each query and its reply.
+            name: of the reasoner, for messages.
+
+        Raises:
+            RecipeError: there is no such metric.
+        """
+        make_metrics(metrics)
+        self.reasoner, self.metrics, self.name = reasoner, tuple(metrics), name
+        self.judge, self.take = judge or Judge(), take
+
+    def part(self, items: Sequence[Item | Prediction]) -> tuple[list[Prediction], Report]:
+        """The lines of some queries, in order, and their part of the report.
+
+        Args:
+            items: a line in place of a query is taken as it is: a record that cannot be used.
+
+        Raises:
+            Unanswered: a question has no exact answer, and the judge says to raise.
+            DataError: the number of replies, or of their option scores, is not that of the queries.
+        """
+        asked = [item.query for item in items if isinstance(item, Item) and item.fault is None]
+        before = dict(getattr(self.reasoner, "seconds", {}))
+        began = perf_counter()
+        replies = self.reasoner.answer(asked)
+        answered = perf_counter()
+        if len(replies) != len(asked):
+            raise DataError(f"{self.name} gave {len(replies)} replies to {len(asked)} questions")
+        report = Report(metrics=make_metrics(self.metrics))
+        lines: list[Prediction] = []
+        next_reply = iter(replies)
+        for item in items:
+            if isinstance(item, Prediction):
+                lines.append(item)
+                continue
+            reply = next(next_reply) if item.fault is None else Reply(None, error=item.fault)
+            line = self.judge.line(item.query, reply, item.image_index, item.where)
+            lines.append(line)
+            if line.status != "bad":
+                for metric in report.metrics:
+                    metric.add(item.query, reply)
+            if self.take is not None:
+                self.take(item.query, reply)
+        for line in lines:
+            report.add(line)
+        after: dict[str, float] = getattr(self.reasoner, "seconds", {})
+        inside = {name: after[name] - before.get(name, 0.0) for name in after}
+        rest = {"scoring": perf_counter() - answered}
+        report.seconds = (inside or {"answering": answered - began}) | rest
+        return lines, report
 
 
 def evaluate(
-    questions: str | Path | Records | Sequence[QuestionRecord],
-    scenes: str | Path | SceneFile | Sequence[Scene],
+    reasoner: Reasoner,
+    queries: Iterable[Query | BadRecord],
+    metrics: Sequence[str] = ("accuracy",),
     *,
-    programs: ProgramSource = "given",
     on_error: OnError = "answer",
-    jobs: int = 1,
+    domain: Domain | None = None,
+    batch_size: int | None = None,
     out: str | Path | None = None,
-    resume: bool = False,
     progress: Progress | None = None,
-    limit: int | None = None,
-    domain: Domain | str | Path = "clevr",
+    take: Take | None = None,
+    settings: dict[str, object] | None = None,
+    name: str = "the reasoner",
 ) -> Report:
-    """Answer the questions of a file on the scenes of another, and score the answers.
+    """Ask a reasoner all queries and score its replies.
 
     Args:
-        questions, scenes: files (`-` is standard input), or their contents.
-        programs: `given` executes the programs of the question file; `parsed` those that its texts parse
-            to, and
-            where the file holds programs too, counts how many of the two are equivalent.
+        queries: bad records among them are counted, never scored.
+        metrics: names of `nsreason.registry.METRICS`, or `module:Class`.
         on_error: what becomes of questions without an exact answer; see above.
-        jobs: processes. With more than one, ops that were registered at run time are not known there.
-        out: a file for the predictions, one JSON line a question; `-` is standard output.
-        resume: go on from `<out>.partial`, which an interrupted run has left.
-        progress: called with the number of finished questions, and of all, after each chunk.
-        limit: take only the first questions.
+        domain: question types are then read off programs, and answers are spelled as the domain's; see `Judge`.
+        batch_size: how many queries the reasoner is asked at once; None asks all.
+        out: a file for the predictions, one JSON line a query.
+        progress: called with the number of answered queries, and of all, after each batch.
+        take: called with each query and its reply, in order.
+        settings: of the report: what was evaluated on what.
+        name: of the reasoner, for messages.
 
     Raises:
-        DataError: a file cannot be read or written; `resume` finds a run with other inputs or options; a
-        worker
-            process died.
-        LockError: another process writes `out`.
+        RecipeError: there is no such metric.
         Unanswered: a question has no exact answer, and `on_error` is `raise`.
-        DomainError: there is no such domain.
-        ValueError: an option is not one of those above.
+        DataError: `out` cannot be written, or replies do not fit the queries.
+        ValueError: `on_error` or `batch_size` is none.
     """
-    _check(programs, on_error, jobs, limit, out, resume)
-    domain = load_domain(domain)
+    if on_error not in get_args(OnError) or (batch_size is not None and batch_size < 1):
+        raise ValueError(f"on_error is one of {get_args(OnError)} and batch_size at least 1")
     began = perf_counter()
-    records = _records(questions)
-    total = len(records) if limit is None else min(limit, len(records))
-    held = _scene_file(scenes, domain)
-    read = perf_counter() - began
-
-    settings: dict[str, object] = {
-        "questions": records.source,
-        "scenes": held.source,
-        "domain": domain.name,
-        "programs": programs,
-        "on_error": on_error,
-        "jobs": jobs,
-        "limit": limit,
-    }
-    report = Report(settings, scenes=len(held), bad_scenes=_bad_scenes(held))
-    options = Options(programs, on_error, out is not None)
-    with locked_file(out), _journal(out, resume, records, held, domain, options, limit) as journal:
-        report.resumed = done = journal.replay(report.add, most=total)
-        report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
+    judge = Judge(on_error, domain)
+    evaluation = Evaluation(reasoner, metrics, judge, take, name)
+    items = [judge.bad(q) if isinstance(q, BadRecord) else Item(q) for q in queries]
+    report = Report(settings or {}, metrics=make_metrics(metrics))
+    lines: list[Prediction] = []
+    for at in range(0, len(items), batch_size or max(1, len(items))):
+        part, figures = evaluation.part(items[at : at + (batch_size or len(items))])
+        report.merge(figures)
+        lines += part if out is not None else []
         if progress is not None:
-            progress(done, total)
-        chunks = _chunks(records, done, total, CHUNK[programs], own=jobs > 1)
-        with _frozen():
-            for lines, part in _answer(chunks, held, domain, options, jobs):
-                journal.write(lines)
-                report.merge(part)
-                if progress is not None:
-                    progress(report.questions, total)
-        journal.finish()
+            progress(report.questions, len(items))
+    if out is not None:
+        write_lines(out, lines)
     report.seconds["total"] = perf_counter() - began
     return report
 
 
-@contextlib.contextmanager
-def _frozen() -> Iterator[None]:
-    """Keep the garbage collector off the scenes: with 70,000 of them, it took a fifth of the time."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+def write_lines(out: str | Path, lines: Sequence[Prediction]) -> None:
+    """Write a prediction file; `-` is standard output.
 
+    Raises:
+        DataError: it cannot be written.
+    """
+    import sys
 
-def _check(programs: str, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool) -> None:
-    for name, value, known in (("programs", programs, ProgramSource), ("on_error", on_error, OnError)):
-        if value not in get_args(known):
-            raise ValueError(f"{name} is one of {', '.join(get_args(known))}, got {value!r}")
-    if jobs < 1 or (limit is not None and limit < 0):
-        raise ValueError(f"jobs is at least 1 and limit at least 0, got {jobs} and {limit}")
-    if resume and (out is None or str(out) == "-"):
-        raise ValueError("resume needs an `out` file, beside which the interrupted run has left its part")
+    from ..io.files import atomic_write
 
-
-def _records(questions: str | Path | Records | Sequence[QuestionRecord]) -> Records:
-    if isinstance(questions, str | Path):
-        return read_records(questions, "questions")
-    if isinstance(questions, Records):
-        return questions
-    return Records("questions", [msgspec.json.encode(q.to_dict()) for q in questions], "list")
-
-
-def _scene_file(scenes: str | Path | SceneFile | Sequence[Scene], domain: Domain) -> SceneFile:
-    if isinstance(scenes, str | Path):
-        return load_scenes(scenes, domain)
-    return scenes if isinstance(scenes, SceneFile) else SceneFile(list(scenes))
-
-
-def _bad_scenes(held: SceneFile) -> Failures:
-    examples: list[dict[str, object]] = [{"message": str(b.error)} for b in held.bad[:EXAMPLES]]
-    return Failures(len(held.bad), 0, examples)
-
-
-def _journal(
-    out: str | Path | None,
-    resume: bool,
-    records: Records,
-    held: SceneFile,
-    domain: Domain,
-    options: Options,
-    limit: int | None,
-) -> Journal | Stream | _Nowhere:
-    if out is None:
-        return _Nowhere()
+    text = encoded(lines)
     if str(out) == "-":
-        return Stream()
-    from .. import __version__
-
-    run = {
-        "version": __version__,
-        "questions": records.digest(),
-        "scenes": held.digest(),
-        "domain": domain.fingerprint,
-        "programs": options.programs,
-        "on_error": options.on_error,
-        "limit": limit,
-    }
-    return Journal(out, run, resume=resume)
-
-
-class _Nowhere(Stream):
-    """No predictions are wanted."""
-
-    def write(self, lines: bytes) -> None:
-        pass
-
-
-def _chunks(records: Records, start: int, stop: int, size: int, *, own: bool) -> Chunks:
-    for at in range(start, stop, size):
-        yield at, records.part(at, min(at + size, stop), own=own)
-
-
-# --- in this process or in several ----------------------------------------------------------------------
-
-
-def _answer(chunks: Chunks, held: SceneFile, domain: Domain, options: Options, jobs: int) -> Iterator[Part]:
-    """The chunks' lines and reports, in order."""
-    if jobs > 1:
-        yield from _answer_in_processes(chunks, held, domain, options, jobs)
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
         return
-    answerer = Answerer(held, domain, options)
-    for at, chunk in chunks:
-        yield answerer.answer(chunk, at)
+    with atomic_write(out) as file:
+        file.write(text)
 
 
-_answerer: Answerer | None = None  # of a worker process
+def encoded(lines: Sequence[Prediction]) -> bytes:
+    """Lines as JSON, one each; a message that names a file whose name is no UTF-8 is escaped."""
+    with contextlib.suppress(UnicodeEncodeError):
+        return _ENCODER.encode_lines(lines)
+    for line in lines:
+        message = (line.error or {}).get("message")
+        if line.error is not None and isinstance(message, str):
+            line.error = line.error | {"message": valid_text(message)}
+    return _ENCODER.encode_lines(lines)
 
 
-def _start_worker(packed: PackedScenes, domain: Domain, options: Options) -> None:
-    global _answerer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _answerer = Answerer(SceneFile.unpack(packed, domain), domain, options)
-    gc.freeze()  # see `_frozen`
-
-
-def _work(chunk: Records, at: int) -> Part:
-    assert _answerer is not None
-    return _answerer.answer(chunk, at)
-
-
-def _answer_in_processes(
-    chunks: Chunks, held: SceneFile, domain: Domain, options: Options, jobs: int
-) -> Iterator[Part]:
-    pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("spawn"),  # the same on every system, and safe beside threads
-        initializer=_start_worker,
-        initargs=(held.pack(), domain, options),
-    )
-    waiting: deque[tuple[int, Future[Part]]] = deque()
-    at = 0
-    try:
-        for at, chunk in chunks:
-            waiting.append((at, pool.submit(_work, chunk, at)))
-            if len(waiting) >= jobs * _AHEAD:
-                at, future = waiting.popleft()
-                yield future.result()
-        while waiting:
-            at, future = waiting.popleft()
-            yield future.result()
-    except BrokenProcessPool:
-        raise DataError(
-            f"a worker process ended before its time, at or after question record {at}; if memory ran out, "
-            'use fewer jobs; a script needs `if __name__ == "__main__":` around a call with jobs'
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+_ENCODER = msgspec.json.Encoder()

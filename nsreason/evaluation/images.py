@@ -1,51 +1,45 @@
-"""Whole question files on images: what is in each is looked at once, then every question is answered and scored.
+"""Whole question files on images: each image is perceived once, then the questions about it are answered and scored.
 
-    report, seen = evaluate_images("questions.json", "images/", reasoner, scenes="scenes.json")
+    report = evaluate_images("questions.json", "images/", pipeline, scenes="scenes.json")
 
-The report is that of `evaluate`; the second value, where annotations are given, says how well the images were seen. A
-mistake of perception shows as a wrong answer or, where a question presumes a single object, as a failure of `unique`.
+Where annotations are given, a section of the report says how well the images were perceived. A mistake of perception
+shows as a wrong answer or, where a question presumes a single object, as a failure of `unique`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
-from ..data.answers import reference_answer
 from ..data.predictions import Prediction
 from ..data.questions import QuestionRecord, read_questions
 from ..data.records import BadRecord
 from ..data.scenes import SceneFile, load_scenes
 from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
-from ..io.files import atomic_write
-from ..io.image_tensors import read_image, read_transparent, transparency
+from ..io.image_tensors import read_image
 from ..io.locks import locked_file
 from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
-from ..programs.program import Program
-from ..programs.question_types import QuestionTypes
+from ..queries.image import QueryImage
+from ..queries.query import Query
 from ..reasoners.asked_images import Asked, AskedImages
 from ..reasoners.image_pipeline import DetectedImage, ImagePipeline
-from ..scenes.scene import Scene
-from .answerer import OnError, ProgramSource
-from .evaluator import evaluate
+from ..reasoners.images import image_reasoner
+from ..reasoners.perceived_images import BATCH, PerceivedImages
+from .evaluator import Evaluation, Item, Progress, write_lines
+from .judge import Judge, OnError
 from .perception_report import PerceptionReport
+from .question_files import Programs, item_of
 from .report import EXAMPLES, Failures, Report
 
 if TYPE_CHECKING:
     from ..perception.detections.detection_file import DetectionFile
-    from ..perception.detections.detections import Detections
     from ..perception.scene_parser.parser import SceneParser
 
-Progress = Callable[[int, int | None], None]
 Part = Literal["all", "held-out"]
-AT_ONCE = 16  # images; 8 of CLEVR's take a detector a second or two on one core
 HELD_OUT = SceneParserData().held_out
 
 
@@ -77,75 +71,32 @@ def _asked_about(images: AskedImages, records: Sequence[Asked], part: Part) -> d
     return found
 
 
-def views(
-    paths: Sequence[Path],
-    reasoner: ImagePipeline,
-    detections: DetectionFile | None = None,
-    *,
-    bad: list[NsreasonError] | None = None,
-    at_once: int = AT_ONCE,
-    named: Callable[[Path], str] = lambda path: path.name,
-) -> Iterator[tuple[Path, DetectedImage]]:
-    """Image files as a reasoner sees them, some at once; an image that cannot be read is left out.
-
-    Args:
-        detections: what is in the images; None asks the reasoner's detector.
-        bad: gets the errors of images that are left out.
-        named: what a file is called in scenes and detections.
-    """
-    for at in range(0, len(paths), at_once):
-        kept: list[Path] = []
-        images = []
-        clear: list[float] = []
-        given: list[Detections] = []
-        for path in paths[at : at + at_once]:
-            try:
-                image, share = read_transparent(path)
-                if detections is not None:
-                    given.append(detections.by_image(named(path)))
-            except NsreasonError as error:
-                if bad is None:
-                    raise
-                bad.append(error)
-                continue
-            kept.append(path)
-            images.append((named(path), image))
-            clear.append(share)
-        found = reasoner.perceive(images, None if detections is None else given)
-        yield from zip(kept, map(with_transparency, found, clear), strict=True)
-
-
-def with_transparency(view: DetectedImage, clear: float) -> DetectedImage:
-    """A view that warns of the share of the image that is transparent, if any is."""
-    why = transparency(clear)
-    return view if why is None else replace(view, warnings=(why, *view.warnings))
-
-
 def evaluate_images(
     questions: str | Path,
     images: str | Path,
-    reasoner: ImagePipeline,
+    pipeline: ImagePipeline,
     *,
     name: str = "scene-parser",
     scenes: str | Path | None = None,
     detections: DetectionFile | None = None,
     part: Part = "all",
-    programs: ProgramSource = "given",
+    programs: Programs = "given",
     on_error: OnError = "answer",
     out: str | Path | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
-    at_once: int = AT_ONCE,
-) -> tuple[Report, PerceptionReport | None]:
+    batch_size: int = BATCH,
+) -> Report:
     """Answer the questions of a file on the images of a folder.
 
     Args:
-        name: of the reasoner, for the report.
-        scenes: annotations to compare with what was seen.
+        name: of the pipeline, for the report.
+        scenes: annotations to compare with what is perceived; the report then has a section on that.
+        detections: what is in the images; None runs the pipeline's detector.
         part: `held-out` asks about the last tenth of the images.
-        progress: called with the number of images that were looked at, and of all.
-        at_once: images that are looked at together.
-        Others: as `evaluation.evaluate`.
+        progress: called with the number of images that were perceived, and of all.
+        batch_size: images that are perceived together.
+        Others: as `question_files.evaluate_files`.
 
     Raises:
         DataError: a file or the folder cannot be read, or no question is about an image of the folder.
@@ -157,72 +108,125 @@ def evaluate_images(
     paths = _asked_about(asked, records, part)
     if part != "all":
         records = [r for r in records if isinstance(r, QuestionRecord) and asked.of(r) in paths]
-    told: dict[str, object] = {"questions": str(questions), "images": str(images), "by": name}
-    told |= {"programs": programs, "on_error": on_error}
-    truth = None if scenes is None else load_scenes(scenes, reasoner.domain)
-    seen = None if truth is None else PerceptionReport(reasoner.domain)
-    run = _Run(reasoner, asked, paths, detections, truth, seen, progress, at_once)
+    settings: dict[str, object] = {"questions": str(questions), "images": str(images), "by": name}
+    settings |= {"programs": programs, "on_error": on_error, "part": part, "limit": limit}
+    truth = None if scenes is None else load_scenes(scenes, pipeline.domain)
+    watcher = _Watcher(pipeline, truth, progress, len(paths))
+    perceived = PerceivedImages(pipeline, batch_size=batch_size)
+    reasoner = image_reasoner(perceived, programs, lenient=on_error == "answer")
+    evaluation = Evaluation(reasoner, judge=Judge(on_error, pipeline.domain))
+    report = Report(settings)
+    lines: dict[int, Prediction] = {}
     with locked_file(out):
-        report = run.exactly(records, programs, on_error, out) if reasoner.crisp else run.softly(records, programs, out)
-    report.settings = told | {"part": part, "limit": limit}
-    report.warned.add(Failures(len(run.warned), 0, [{"message": why} for why in run.warned[:EXAMPLES]]))
-    report.seconds["looking"] = run.seconds
+        waiting = _by_image(records, asked, lines)
+        for at in range(0, len(paths), batch_size):
+            batch = dict(list(paths.items())[at : at + batch_size])
+            queries = _image_queries(batch, asked, detections)
+            results = watcher.perceive(perceived, queries, batch)
+            numbered: list[tuple[int, Item | Prediction]] = []
+            for path in batch:
+                for number, record in waiting[path]:
+                    numbered.append((number, _item(record, results[path], pipeline.domain, programs)))
+            answered, figures = evaluation.part([item for _, item in numbered])
+            lines |= {number: line for (number, _), line in zip(numbered, answered, strict=True)}
+            report.seconds = {k: report.seconds.get(k, 0.0) + v for k, v in figures.seconds.items()}
+        for number in sorted(lines):
+            report.add(lines[number])
+        if out is not None:
+            write_lines(out, [lines[number] for number in sorted(lines)])
+    watcher.tell(report)
     report.seconds["total"] = perf_counter() - began
-    return report, seen
+    return report
 
 
-class _Run:
-    """One evaluation: looking at the images, and the two ways to answer."""
+def _by_image(
+    records: Sequence[Asked], images: AskedImages, lines: dict[int, Prediction]
+) -> dict[Path, list[tuple[int, QuestionRecord]]]:
+    """The numbers and records of the questions about each image; `lines` gets those that are about none."""
+    judge = Judge()
+    by_image: dict[Path, list[tuple[int, QuestionRecord]]] = {}
+    for number, record in enumerate(records):
+        if isinstance(record, BadRecord):
+            lines[number] = judge.bad(record)
+        elif isinstance(path := images.of(record), DataError):
+            lines[number] = judge.bad(BadRecord(record.index, path), record.image_index)
+        else:
+            by_image.setdefault(path, []).append((number, record))
+    return by_image
 
-    def __init__(
-        self,
-        reasoner: ImagePipeline,
-        asked: AskedImages,
-        paths: dict[Path, int | None],
-        detections: DetectionFile | None,
-        truth: SceneFile | None,
-        seen: PerceptionReport | None,
-        progress: Progress | None,
-        at_once: int = AT_ONCE,
-    ) -> None:
-        self.reasoner, self.asked, self.paths, self.detections = reasoner, asked, paths, detections
-        self.truth, self.seen, self.progress = truth, seen, progress
-        self.at_once = at_once
+
+def _image_queries(
+    paths: Iterable[Path], images: AskedImages, detections: DetectionFile | None
+) -> dict[Path, dict[str, Any] | NsreasonError]:
+    """The inputs of queries about each image, or why there are no detections of it."""
+    inputs: dict[Path, dict[str, Any] | NsreasonError] = {}
+    for path in paths:
+        name = images.name(path)
+        try:
+            given = {} if detections is None else {"detections": detections.by_image(name)}
+            inputs[path] = {"image": QueryImage(path, name=name), **given}
+        except NsreasonError as error:
+            inputs[path] = error
+    return inputs
+
+
+def _item(
+    record: QuestionRecord, inputs: dict[str, Any] | NsreasonError, domain: Domain, programs: Programs
+) -> Item | Prediction:
+    """The query of a record about an image, or the line of one that cannot be used."""
+    if isinstance(inputs, NsreasonError):
+        return Judge().bad(BadRecord(record.index, inputs), record.image_index)
+    if (record.program if programs == "given" else record.question) is None:
+        lacks, other = ("program", "parsed") if programs == "given" else ("question", "given")
+        error = DataError(f"the record has no {lacks}; {other} programs may do")
+        return Judge().bad(BadRecord(record.index, error), record.image_index)
+    return item_of(record, inputs, domain, programs)
+
+
+class _Watcher:
+    """Perceives images batch by batch, compares them with their annotations, and collects warnings."""
+
+    def __init__(self, pipeline: ImagePipeline, truth: SceneFile | None, progress: Progress | None, total: int) -> None:
+        self.pipeline, self.truth, self.progress, self.total = pipeline, truth, progress, total
+        self.section = None if truth is None else PerceptionReport(pipeline.domain)
         self.bad: list[NsreasonError] = []
-        self.warned: list[str] = []  # for each image that is warned of, the first reason
-        self.seconds = 0.0
+        self.warned: list[str] = []  # for each image with warnings, the first one
+        self.done, self.seconds = 0, 0.0
 
-    def _look(self) -> Iterator[tuple[Path, DetectedImage]]:
+    def perceive(
+        self,
+        perceived: PerceivedImages,
+        inputs: Mapping[Path, dict[str, Any] | NsreasonError],
+        indices: Mapping[Path, int | None],
+    ) -> dict[Path, dict[str, Any] | NsreasonError]:
+        """The inputs of images that could be perceived; of others the error that says why."""
         began = perf_counter()
-        for done, (path, view) in enumerate(
-            views(
-                list(self.paths),
-                self.reasoner,
-                self.detections,
-                bad=self.bad,
-                at_once=self.at_once,
-                named=self.asked.name,
-            ),
-            start=1,
-        ):
-            self.seconds += perf_counter() - began
-            self._compare(view, self.paths[path])
-            self.warned += [f"{view.name}: {why}" for why in view.warnings[:1]]
-            if self.progress is not None:
-                self.progress(done, len(self.paths))
-            yield path, view
-            began = perf_counter()
+        good = {path: value for path, value in inputs.items() if not isinstance(value, NsreasonError)}
+        images = perceived.of([Query(i, None, None, "image", value) for i, value in enumerate(good.values())])
+        self.seconds += perf_counter() - began
+        results: dict[Path, dict[str, Any] | NsreasonError] = dict(inputs)
+        for path, image in zip(good, images, strict=True):
+            if isinstance(image, NsreasonError):
+                results[path] = image
+                continue
+            self._compare(image, indices[path])
+            self.warned += [f"{image.name}: {why}" for why in image.warnings[:1]]
+        self.bad += [value for value in results.values() if isinstance(value, NsreasonError)]
+        self.done += len(inputs)
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+        return results
 
-    def _compare(self, view: DetectedImage, index: int | None) -> None:
-        if self.truth is None or self.seen is None:
+    def _compare(self, image: DetectedImage, index: int | None) -> None:
+        if self.truth is None or self.section is None:
             return
         try:
-            true = self.truth.scenes[self._annotated(view.name, index)]
-            self.seen.add(self.reasoner.scene(view), true, view.fit.size)
+            annotated = self.truth.scenes[self._place(image.name, index)]
+            self.section.add(self.pipeline.scene(image), annotated, image.letterbox.size)
         except NsreasonError as error:
-            self.seen.bad.append(error)
+            self.section.bad.append(error)
 
-    def _annotated(self, name: str, index: int | None) -> int:
+    def _place(self, name: str, index: int | None) -> int:
         assert self.truth is not None
         try:
             return self.truth.place(None, name)
@@ -231,96 +235,14 @@ class _Run:
                 raise
             return self.truth.place(index, None)
 
-    def exactly(
-        self, records: Sequence[Asked], programs: ProgramSource, on_error: OnError, out: str | Path | None
-    ) -> Report:
-        """The scenes of all images, and exact execution on them."""
-        held: list[Scene] = []
-        used = set(self.paths.values())
-        free = (n for n in itertools.count() if n not in used)
-        for path, view in self._look():
-            index, scene = self.paths[path], self.reasoner.scene(view)
-            scene.index = next(free) if index is None else index
-            held.append(scene)
-        lost = [BadRecord(i, error, "images") for i, error in enumerate(self.bad)]
-        asked = [r for r in records if isinstance(r, QuestionRecord)]
-        file = SceneFile(held, lost, "images")
-        report = evaluate(asked, file, programs=programs, on_error=on_error, out=out, domain=self.reasoner.domain)
-        for r in records:
-            if isinstance(r, BadRecord):
-                report.add(_unusable(r.index, r.error))
-        return report
-
-    def softly(self, records: Sequence[Asked], programs: ProgramSource, out: str | Path | None) -> Report:
-        """Image by image, each question by soft execution."""
-        domain = self.reasoner.domain
-        types = QuestionTypes(domain)
-        report = Report(scenes=len(self.paths))
-        lines: dict[int, Prediction] = {}
-        waiting: dict[Path, list[tuple[int, QuestionRecord]]] = {}
-        for number, r in enumerate(records):
-            if isinstance(r, BadRecord):
-                lines[number] = _unusable(r.index, r.error)
-            elif isinstance(path := self.asked.of(r), DataError):
-                lines[number] = _unusable(r.index, path)
-            else:
-                waiting.setdefault(path, []).append((number, r))
-        for path, view in self._look():
-            lines |= _answered(waiting.pop(path, []), view, self.reasoner, domain, types, programs)
-        for rest in waiting.values():
-            for number, r in rest:
-                told = r.image_filename or f"of image_index {r.image_index}"
-                lines[number] = _unusable(r.index, DataError(f"the image {told} was not seen"))
-        ordered = [lines[n] for n in sorted(lines)]
-        for line in ordered:
-            report.add(line)
-        if out is not None:
-            with atomic_write(out) as file:
-                file.write(msgspec.json.Encoder().encode_lines(ordered))
-        return report
-
-
-def _unusable(index: int, error: NsreasonError) -> Prediction:
-    return Prediction(index, "bad", error=error.record())
-
-
-def _answered(
-    asked: Sequence[tuple[int, QuestionRecord]],
-    view: DetectedImage,
-    reasoner: ImagePipeline,
-    domain: Domain,
-    types: QuestionTypes,
-    programs: ProgramSource,
-) -> dict[int, Prediction]:
-    """The predictions of one image's questions, by their numbers."""
-    from ..executors import spell
-    from ..language.question_parser import parse_question
-
-    lines: dict[int, Prediction] = {}
-    ready: list[tuple[int, QuestionRecord, Program]] = []
-    for number, r in asked:
-        told = lines[number] = Prediction(r.index, "unscored", r.image_index, answer=r.answer)
-        try:
-            program = r.given_program(domain) if programs == "given" else parse_question(r.question or "", domain)
-            if program is None:
-                raise DataError("the record has no program; parsed programs may do")
-            told.answer = reference_answer(r.answer, domain, program.kind)
-        except NsreasonError as error:
-            told.status, told.error = "bad", error.record()
-            continue
-        told.type, told.op = types(program)
-        ready.append((number, r, program))
-    answers = reasoner.answer([p for _, _, p in ready], [view], [0] * len(ready))
-    for (number, _, _), answer in zip(ready, answers, strict=True):
-        told = lines[number]
-        if isinstance(answer, NsreasonError):
-            told.error = answer.record()
-        else:
-            told.prediction = spell(answer)
-        if told.answer is not None:
-            told.correct = told.prediction == told.answer
-            told.status = "right" if told.correct else "wrong"
-    return lines
+    def tell(self, report: Report) -> None:
+        """Add what was found out about the images to a report."""
+        report.scenes = self.total - len(self.bad)
+        report.bad_scenes = Failures(len(self.bad), 0, [{"message": str(error)} for error in self.bad[:EXAMPLES]])
+        report.warned.add(Failures(len(self.warned), 0, [{"message": why} for why in self.warned[:EXAMPLES]]))
+        report.seconds["perceiving"] = self.seconds
+        if self.section is not None:
+            report.sections.append(self.section)
 
 
 def evaluate_parser(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class PerceptionReport:
         distances: from where a found object stands to where it was seen, in the plane.
         bad: images that could not be compared, and why.
     """
+
+    key: ClassVar[str] = "perception"
 
     domain: Domain
     found: Score = field(default_factory=Score)

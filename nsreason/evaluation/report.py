@@ -1,16 +1,21 @@
-"""What an evaluation found: accuracy by type of question, program match, failures, bad records, speed."""
+"""The outcome of an evaluation: accuracy by type of question, the task's metrics, failures, bad records, speed, and
+sections of its own on what was perceived or learned.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import msgspec
 
 from ..data.predictions import Prediction
 from ..queries.scores import Score
+from ..queries.scoring import Figure, Metric
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
 
 TYPES = ("count", "exist", "compare number", "compare attribute", "query", "logic", "object", "objects")
 EXAMPLES = 5  # kept of each kind of failure
@@ -33,39 +38,65 @@ class Failures:
         return {"count": self.count, "answered": self.answered, "examples": self.examples}
 
 
+class Section(Protocol):
+    """A part of a report beside its questions: what was perceived in images, what a learner knows."""
+
+    key: ClassVar[str]
+    """Its name in the report's JSON object."""
+
+    def table(self) -> RenderableType:
+        """For a terminal."""
+
+    def to_markdown(self) -> str:
+        """As Markdown."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+
+
 @dataclass
 class Report:
     """The outcome of an evaluation; reports of parts add up.
 
-    Attributes:
-        questions: all records, bad ones included.
-        overall, by_type, by_op: over the scored questions: sound records with a reference answer, less
-            skipped ones.
-        match: parsed programs that are equivalent to the given ones, where files give them.
-        failures: by class of error, questions that have no exact answer.
-        bad: question records that could not be used, by count and the first few; never scored.
-        bad_scenes: the same of scene records.
-        warned: images unlike those that were learned from, or transparent; their questions are scored.
-        seconds: spent on reading, parsing and executing (summed over processes), and from start to end
-            (total).
-        resumed: questions taken over from an interrupted run.
+    `overall`, `by_type` and `by_op` count scored questions: sound records with a reference answer, less skipped ones.
     """
 
     settings: dict[str, object] = field(default_factory=dict)
+    """What was evaluated, on what, and how."""
     questions: int = 0
+    """All records, bad ones included."""
     unscored: int = 0
+    """Without a reference answer."""
     skipped: int = 0
+    """Without an exact answer, and left out."""
     overall: Score = field(default_factory=Score)
     by_type: dict[str, Score] = field(default_factory=dict)
     by_op: dict[tuple[str, str], Score] = field(default_factory=dict)
     match: Score = field(default_factory=Score)
+    """Parsed programs that are equivalent to the given ones, where files give them."""
     failures: dict[str, Failures] = field(default_factory=dict)
+    """By class of error, questions that have no exact answer."""
     bad: Failures = field(default_factory=Failures)
+    """Question records that could not be used, by count and the first few; never scored."""
     scenes: int = 0
+    """Scenes or images that questions are about."""
     bad_scenes: Failures = field(default_factory=Failures)
+    """Those that could not be used."""
     warned: Failures = field(default_factory=Failures)
+    """Images unlike those that were learned from, or transparent; their questions are scored."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Spent on each step (summed over processes), and from start to end (total)."""
     resumed: int = 0
+    """Questions taken over from an interrupted run."""
+    metrics: list[Metric] = field(default_factory=list)
+    """The task's metrics, beside the accuracy above."""
+    sections: list[Section] = field(default_factory=list)
+    """What else was found out."""
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """What the metrics came to, by name."""
+        return {figure.name: figure for figure in (metric.figure for metric in self.metrics)}
 
     def add(self, told: Prediction) -> None:
         """Count one prediction."""
@@ -112,11 +143,18 @@ class Report:
             self.failures.setdefault(name, Failures()).add(failures)
         for name, seconds in other.seconds.items():
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        for mine, theirs in zip(self.metrics, other.metrics, strict=True):
+            mine.merge(theirs)
 
     @property
     def accuracy(self) -> float | None:
         """The overall accuracy, or None when nothing was scored."""
         return self.overall.accuracy
+
+    @property
+    def answering(self) -> float:
+        """Seconds that the reasoner took, over all processes."""
+        return sum(v for k, v in self.seconds.items() if k not in ("reading", "scoring", "total"))
 
     @property
     def rate(self) -> float | None:
@@ -147,6 +185,8 @@ class Report:
             "seconds": {k: round(v, 6) for k, v in self.seconds.items()},
             "questions_per_second": self.rate,
             "resumed": self.resumed,
+            **({"metrics": [msgspec.to_builtins(f) for f in self.figures.values()]} if self.metrics else {}),
+            **{section.key: section.to_dict() for section in self.sections},
         }
 
     def _types(self) -> list[str]:
@@ -163,6 +203,10 @@ class Report:
     def _notes(self) -> list[tuple[str, str]]:
         """The lines below the table: what, and how much."""
         notes: list[tuple[str, str]] = []
+        for figure in self.figures.values():
+            if figure.name != "accuracy":
+                missing = f", {figure.missing:,} without" if figure.missing else ""
+                notes.append((figure.name, f"{figure.text} of {figure.total:,} {figure.unit}{missing}"))
         if self.match.total:
             notes.append(("program match", f"{_percent(self.match)} of {self.match.total:,}"))
         for kind, f in sorted(self.failures.items()):
@@ -209,7 +253,7 @@ class Report:
         notes.add_column(overflow="fold")
         for what, note in self._notes():
             notes.add_row(Text(what), Text(note))
-        return Group(table, notes)
+        return Group(table, notes, *(section.table() for section in self.sections))
 
     def to_markdown(self) -> str:
         """The report as a Markdown table with its notes."""
@@ -222,12 +266,14 @@ class Report:
                 lines.append(f"| {name} | {' | '.join(_cells(score))} |")
         lines += [f"| **all** | {' | '.join(_cells(self.overall))} |", ""]
         lines += [f"- {what}: {text}" if what else f"    - {text}" for what, text in self._notes()]
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, "", *(section.to_markdown() for section in self.sections)])
 
 
 def _title(report: Report) -> str:
-    programs = report.settings.get("programs")
-    return f"{report.questions:,} questions, {report.scenes:,} scenes, {programs} programs"
+    settings = report.settings
+    about = [f"{report.scenes:,} scenes"] if report.scenes or "scenes" in settings else []
+    about += [f"{settings['programs']} programs"] if "programs" in settings else []
+    return ", ".join([f"{report.questions:,} questions", *about])
 
 
 def _example(told: Prediction) -> dict[str, object]:

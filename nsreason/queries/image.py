@@ -69,6 +69,19 @@ class QueryImage:
         assert self.path is not None
         return read_image(self.path)
 
+    def read(self) -> tuple[Tensor, str | None]:
+        """As `tensor`, and a warning where parts of the image are transparent.
+
+        Raises:
+            DataError: as `tensor`.
+        """
+        if self.path is None:
+            return self.tensor(), None
+        from ..io.image_tensors import read_transparent, transparency
+
+        image, clear = read_transparent(self.path)
+        return image, transparency(clear)
+
     def square(self, side: int) -> Tensor:
         """(3, side, side) uint8, whatever the image's proportions; kept in memory.
 

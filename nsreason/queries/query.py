@@ -68,6 +68,13 @@ class Query:
             return self.answer is not None or all(choice.correct is not None for choice in self.choices)
         return self.answer is not None
 
+    @property
+    def expected(self) -> str | None:
+        """The right answer as text, also where it is said by which choices are correct."""
+        if self.answer is not None or not (self.choices and self.scored):
+            return self.answer
+        return "; ".join(choice.text for choice in self.choices if choice.correct)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -1,4 +1,4 @@
-"""Reasoners that execute programs: on annotated scenes, on scenes read from images, on what a learner sees there."""
+"""Reasoners that execute programs on annotated scenes."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..dsl.domain import load_domain
-from ..errors import DataError, NsreasonError
+from ..errors import NsreasonError
 from ..queries.query import Query
 from .executing import Executing
+from .perceived_images import lacks
 from .reasoner import FitRequest, Kind, Reasoner
 
 if TYPE_CHECKING:
     from ..scenes.scene import Scene
 
 
-class Annotated:
-    """The scenes that are annotated."""
+class AnnotatedScenes:
+    """The scenes that are annotated; see `SceneBuilder`."""
 
     parameters = 0
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         """See `SceneBuilder.scenes`."""
         return [
-            q.inputs["scene"] if "scene" in q.inputs else _lacks(q, "scene", "no scene is annotated") for q in queries
+            q.inputs["scene"] if "scene" in q.inputs else lacks(q, "scene", "no scene is annotated") for q in queries
         ]
-
-
-def _lacks(query: Query, kind: str, why: str) -> DataError:
-    has = ", ".join(query.inputs) or "nothing"
-    return DataError(f"question {query.index}: {why}; a '{kind}' is looked for, there is {has}")
 
 
 class Exact:
@@ -42,13 +38,10 @@ class Exact:
     @classmethod
     def build(cls, name: str, request: FitRequest) -> Reasoner:
         """See `reasoner.ReasonerFactory`."""
-        return Executing(Annotated(), cls.programs, load_domain(request.domain))
+        return Executing(AnnotatedScenes(), cls.programs, load_domain(request.domain))
 
 
 class ExactParsed(Exact):
     """Programs parsed from the questions' texts, executed on the annotated scenes."""
 
     programs: ClassVar[Literal["given", "parsed"]] = "parsed"
-
-
-# --- images -------------------------------------------------------------------------------------------------

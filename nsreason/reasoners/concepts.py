@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from ..data.questions import QuestionRecord
 from ..dsl.domain import load_domain
 from ..errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError
 from ..models.answer_networks.mlp import parameters
-from ..models.nscl.examples import Described, Example, Examples, describe_scenes
+from ..models.nscl.examples import Described, Example, Examples, Viewed, describe_scenes
 from ..models.nscl.learner import ConceptLearner, ConceptLearnerConfig
 from ..models.nscl.losses import encode_answer
 from ..programs.program import Program
 from ..programs.question_types import QuestionTypes, nodes
+from ..queries.keys import BoundedCache, observation_key
 from ..queries.query import Query, Reply
 from ..scenes.scene import Scene
 from ..traces.trace import Trace
@@ -29,6 +30,7 @@ from .soft_scores import soft_replies
 
 T = TypeVar("T")
 _BATCH = 256  # queries that are answered together
+_DESCRIPTIONS = 100_000  # of scenes, that are kept: more than CLEVR has
 
 
 class Concepts:
@@ -97,7 +99,7 @@ class Descriptions:
         self.config = config
         self.domain = load_domain(config.domain)
         self._types = QuestionTypes(self.domain)
-        self._held: dict[int, Described] = {}  # each holds its scene, so that ids stay their own
+        self._kept: BoundedCache[Described] = BoundedCache(_DESCRIPTIONS)
 
     def of(self, query: Query) -> tuple[Program, Described]:
         """The program of a query, and the description of its scene.
@@ -113,9 +115,12 @@ class Descriptions:
             if domain != self.domain:
                 known = f"the learner knows the domain '{self.domain.name}'"
                 raise ExecutionError(f"question {query.index}: {known}, the {what} is of '{domain.name}'")
-        if id(scene) not in self._held:
-            self._held[id(scene)] = describe_scenes([scene], self.config.state)[0]
-        return program, self._held[id(scene)]
+        key = observation_key(scene)
+        described = self._kept.get(key)
+        if described is None:
+            described = describe_scenes([scene], self.config.state)[0]
+            self._kept.put(key, described)
+        return program, described
 
     def examples(self, queries: Sequence[Query]) -> Examples:
         """An example of each query that can be learned from; one that cannot does not cost the others.
@@ -148,13 +153,45 @@ class Descriptions:
         return Example(described, program, target, type_, len(described), nodes(program), query.type, ops, record)
 
 
+class ExampleInputs:
+    """Inputs of queries that were made of examples: their programs and descriptions, or images, are ready."""
+
+    def of(self, query: Query) -> tuple[Program, Described | Viewed]:
+        """The program and the description of a query of `example_queries`.
+
+        Raises:
+            DataError: it is of another kind.
+        """
+        described = query.inputs.get("described")
+        if query.program is None or described is None:
+            raise DataError(f"question {query.index} is not made of an example")
+        return query.program, described
+
+
+def example_queries(examples: Iterable[Example]) -> list[Query]:
+    """Examples of a concept learner as queries."""
+    return [
+        Query(e.record.index, e.record.question, e.record.answer, e.type, {"described": e.described}, e.program)
+        for e in examples
+    ]
+
+
+class LearnerInputs(Protocol):
+    """What a concept learner is given of a query."""
+
+    def of(self, query: Query, /) -> tuple[Program, Described | Viewed]:
+        """The program, and what its scene or image is described by; raises an NsreasonError where there is none."""
+
+
 @dataclass(frozen=True)
 class ConceptReasoner:
-    """A concept learner as a reasoner: programs executed by degrees on what it sees of scenes."""
+    """A concept learner as a reasoner: programs executed by degrees on its concepts of scenes."""
 
     model: ConceptLearner
-    inputs: Descriptions
+    inputs: LearnerInputs
     learned: Learned | None = None
+    batch_size: int = _BATCH
+    """Queries that are answered together."""
 
     @property
     def parameters(self) -> int:
@@ -164,25 +201,27 @@ class ConceptReasoner:
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; scores are those of `soft_scores`."""
         replies: dict[int, Reply] = {}
-        ready: list[tuple[int, Program, Described]] = []
+        ready: list[tuple[int, Program, Described | Viewed]] = []
         for i, query in enumerate(queries):
             try:
                 ready.append((i, *self.inputs.of(query)))
             except NsreasonError as error:
                 replies[i] = Reply(None, error=error)
-        for at in range(0, len(ready), _BATCH):
-            part = ready[at : at + _BATCH]
+        for at in range(0, len(ready), self.batch_size):
+            part = ready[at : at + self.batch_size]
             for (i, _, _), reply in zip(part, _each(self._batch, part), strict=True):
                 replies[i] = reply
         return [replies[i] for i in range(len(queries))]
 
-    def _batch(self, asked: Sequence[tuple[int, Program, Described]]) -> list[Reply]:
-        scenes = list({id(d): d for _, _, d in asked}.values())
-        place = {id(d): k for k, d in enumerate(scenes)}
-        which = [place[id(d)] for _, _, d in asked]
-        return soft_replies(self.model.executor, [p for _, p, _ in asked], self.model.ground_examples(scenes), which)
+    def _batch(self, asked: Sequence[tuple[int, Program, Described | Viewed]]) -> list[Reply]:
+        place: dict[Described | Viewed, int] = {}  # descriptions are equal to themselves alone
+        which = [place.setdefault(described, len(place)) for _, _, described in asked]
+        grounded = self.model.ground_examples(list(place))
+        return soft_replies(self.model.executor, [program for _, program, _ in asked], grounded, which)
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
         program, described = self.inputs.of(query)
+        if not isinstance(described, Described):
+            return self.model.trace_image(program, (described.image, described.detections), query.text)
         return self.model.trace(program, described.scene, query.text)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DataError, NsreasonError
-from ..language.parsers import QuestionParser, program_source
+from ..language.parsers import ProgramSource, QuestionParser, program_source
 from ..queries.query import Query, Reply
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def program_of(query: Query, programs: str | QuestionParser, domain: Domain | st
         QuestionError: the text is not understood.
         RecipeError: there is no such parser.
     """
-    source = program_source(programs, domain)
+    return _program(query, program_source(programs, domain))
+
+
+def _program(query: Query, source: ProgramSource) -> Program:
     if isinstance(source, str):
         if query.program is None:
             raise DataError(f"question {query.index} comes without a program; parse its text instead")
@@ -55,16 +59,17 @@ def program_of(query: Query, programs: str | QuestionParser, domain: Domain | st
 
 @dataclass(frozen=True)
 class Executing:
-    """Exact execution of programs on the scenes that a builder makes.
-
-    programs: `given` with the query, `parsed` from its text by the grammar, or by another parser: the parser, or its
-        name. A program that has no exact answer (`unique` of no object) gets that of the lenient rule, with the error
-        beside it.
-    """
+    """Exact execution of programs on the scenes that a builder makes."""
 
     builder: SceneBuilder
     programs: str | QuestionParser = "given"
+    """`given` with the query, `parsed` from its text by the grammar, or by another parser: the parser, or its name."""
     domain: Domain | str = "clevr"
+    """What the parser is built for, where `programs` is a name."""
+    lenient: bool = True
+    """A program without an exact answer (`unique` of no object) gets that of the lenient rule, beside the error."""
+    seconds: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+    """Spent so far on `parsing` and on `executing`; see `Reasoner`."""
 
     @property
     def parameters(self) -> int:
@@ -72,34 +77,52 @@ class Executing:
         return self.builder.parameters
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
-        """See `Reasoner.answer`."""
+        """See `Reasoner.answer`; with programs that are parsed, replies carry them."""
+        source = program_source(self.programs, self.domain)
+        errors: dict[int, NsreasonError] = {}
+        place: dict[Scene, int] = {}  # scenes are equal to themselves alone
+        programs: list[Program] = []
+        which: list[int] = []
+        asked: list[int] = []
+        began = perf_counter()
+        for i, (query, scene) in enumerate(zip(queries, self.builder.scenes(queries), strict=True)):
+            if isinstance(scene, NsreasonError):
+                errors[i] = scene
+                continue
+            try:
+                programs.append(_program(query, source))
+            except NsreasonError as error:
+                errors[i] = error
+                continue
+            which.append(place.setdefault(scene, len(place)))
+            asked.append(i)
+        parsed = perf_counter()
+        answers = _executed(programs, list(place), which)
+        scenes, replies = list(place), [_NO_REPLY] * len(queries)
+        own = source != "given"
+        for i, where, program, answer in zip(asked, which, programs, answers, strict=True):
+            replies[i] = self._reply(program, scenes[where], answer, program if own else None)
+        for i, fault in errors.items():
+            replies[i] = Reply(None, error=fault)
+        self._spent("parsing", parsed - began)
+        self._spent("executing", perf_counter() - parsed)
+        return replies
+
+    def _reply(self, program: Program, scene: Scene, answer: Answer | NsreasonError, parsed: Program | None) -> Reply:
         from ..executors import spell
 
-        replies: dict[int, Reply] = {}
-        place: dict[int, int] = {}
-        scenes: list[Scene] = []
-        programs: list[Program] = []
-        ready: list[tuple[int, int]] = []
-        for i, (query, scene) in enumerate(zip(queries, self.builder.scenes(queries), strict=True)):
-            try:
-                if isinstance(scene, NsreasonError):
-                    raise scene
-                programs.append(program_of(query, self.programs, self.domain))
-            except NsreasonError as error:
-                replies[i] = Reply(None, error=error)
-                continue
-            if id(scene) not in place:
-                place[id(scene)] = len(scenes)
-                scenes.append(scene)  # and so its id stays its own
-            ready.append((i, place[id(scene)]))
-        answers = _executed(programs, scenes, [where for _, where in ready])
-        for (i, where), program, answer in zip(ready, programs, answers, strict=True):
-            if isinstance(answer, NsreasonError):
-                replies[i] = _lenient(program, scenes[where], answer)
-            else:
-                told = spell(answer)
-                replies[i] = Reply(told, {told: 1.0})
-        return [replies[i] for i in range(len(queries))]
+        error = None
+        if isinstance(answer, NsreasonError):
+            error = answer
+            guess = _leniently(program, scene) if self.lenient else None
+            if guess is None:
+                return Reply(None, error=error, program=parsed)
+            answer = guess
+        text = spell(answer)
+        return Reply(text, {text: 1.0}, error, program=parsed)
+
+    def _spent(self, what: str, seconds: float) -> None:
+        self.seconds[what] = self.seconds.get(what, 0.0) + seconds
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
@@ -109,6 +132,9 @@ class Executing:
         if isinstance(scene, NsreasonError):
             raise scene
         return trace(program_of(query, self.programs, self.domain), scene, query.text)
+
+
+_NO_REPLY = Reply(None)
 
 
 def _executed(
@@ -121,24 +147,19 @@ def _executed(
     try:
         return execute_batch(programs, scenes, which)
     except NsreasonError:  # programs and scenes of several domains: find out which do not fit
-        found: list[Answer | NsreasonError] = []
+        answers: list[Answer | NsreasonError] = []
         for program, where in zip(programs, which, strict=True):
             try:
-                found.append(execute(program, scenes[where]))
+                answers.append(execute(program, scenes[where]))
             except NsreasonError as error:
-                found.append(error)
-        return found
+                answers.append(error)
+        return answers
 
 
-def _lenient(program: Program, scene: Scene, error: NsreasonError) -> Reply:
-    from ..executors import spell
+def _leniently(program: Program, scene: Scene) -> Answer | None:
     from ..executors.lenient import execute_leniently
 
     try:
-        answer = execute_leniently(program, scene)
+        return execute_leniently(program, scene)
     except NsreasonError:
-        answer = None
-    if answer is None:
-        return Reply(None, error=error)
-    told = spell(answer)
-    return Reply(told, {told: 1.0}, error)
+        return None

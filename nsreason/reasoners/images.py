@@ -1,160 +1,149 @@
-"""Reasoners over images: scenes that are read in them, or concepts that are grounded in them."""
+"""Reasoners over images: exact execution on scenes that are read in them, or execution by degrees.
+
+reasoner = image_reasoner(PerceivedImages(pipeline), "parsed")
+reasoner.answer([Query(0, "How many cubes are there?", None, "count", {"image": QueryImage("photo.png")})])
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
+from ..queries.keys import BoundedCache
 from ..queries.query import Query, Reply
-from .annotated_scenes import _lacks
 from .executing import Executing, program_of
+from .perceived_images import PerceivedImages, image_key
 from .reasoner import FitRequest, Kind, Reasoner
 
 if TYPE_CHECKING:
+    from ..language.parsers import QuestionParser
     from ..programs.program import Program
     from ..scenes.scene import Scene
     from ..traces.trace import Trace
-    from .image_pipeline import ConceptPipeline, DetectedImage, ImagePipeline, SceneParserPipeline
+    from .image_pipeline import ConceptPipeline, DetectedImage
+
+_SCENES = 4096  # that are kept; what they were read from is not
 
 
-_BATCH = 16  # images that are looked at together
+def image_reasoner(
+    images: PerceivedImages, programs: str | QuestionParser = "parsed", *, lenient: bool = True
+) -> Executing | SoftImageReasoner:
+    """The reasoner of the pipeline of images, exact or by degrees.
 
-
-_KEPT = 64  # images that are kept, of 460 KB each
-
-
-Key = tuple[int, int]
-
-
-def _by_picture(queries: Sequence[Query]) -> dict[Key, list[int]]:
-    """The places of the queries about each picture, and the detections given with it; those without are left out."""
-    found: dict[Key, list[int]] = {}
-    for i, query in enumerate(queries):
-        if "image" in query.inputs:
-            found.setdefault(_key(query), []).append(i)
-    return found
-
-
-def _key(query: Query) -> Key:
-    return id(query.inputs["image"]), id(query.inputs.get("detections"))
-
-
-def looked(reasoner: ImagePipeline, queries: Sequence[Query]) -> list[DetectedImage | NsreasonError]:
-    """What is seen of the picture of each query; where detections stand beside it, they are taken."""
-    found: dict[int, DetectedImage | NsreasonError] = {}
-    for given in (False, True):
-        mine = [i for i, q in enumerate(queries) if ("detections" in q.inputs) is given]
-        views = _together(reasoner, [queries[i] for i in mine], given)
-        found.update(zip(mine, views, strict=True))
-    return [found[i] for i in range(len(queries))]
-
-
-def _together(reasoner: ImagePipeline, queries: Sequence[Query], given: bool) -> list[DetectedImage | NsreasonError]:
-    if not queries:
-        return []
-    try:
-        images = [(q.inputs["image"].name, q.inputs["image"].tensor()) for q in queries]
-        return list(reasoner.perceive(images, [q.inputs["detections"] for q in queries] if given else None))
-    except NsreasonError as error:
-        if len(queries) == 1:
-            return [error]
-    return [view for q in queries for view in _together(reasoner, [q], given)]
+    Args:
+        programs: as `Executing.programs`.
+        lenient: as `Executing.lenient`; by degrees there is nearly always an answer.
+    """
+    if images.pipeline.crisp:
+        return Executing(ParsedScenes(images), programs, images.pipeline.domain, lenient)
+    return SoftImageReasoner(images, programs)
 
 
 @dataclass(frozen=True)
 class ParsedScenes:
-    """The scenes that an image reasoner reads: what it sees, decided. Each picture is looked at once."""
+    """The scenes that a pipeline reads in images, each image once; see `SceneBuilder`."""
 
-    reasoner: SceneParserPipeline
+    images: PerceivedImages
     parameters: int = 0
-    _held: dict[Key, tuple[Any, Any, Scene | NsreasonError]] = field(default_factory=dict, repr=False)
+    """How many numbers the pipeline's models have learned."""
+    _kept: BoundedCache[Scene] = field(default_factory=lambda: BoundedCache(_SCENES), repr=False)
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         """See `SceneBuilder.scenes`."""
-        new = [queries[at[0]] for key, at in _by_picture(queries).items() if key not in self._held]
-        for first in range(0, len(new), _BATCH):
-            part = new[first : first + _BATCH]
-            for query, view in zip(part, looked(self.reasoner, part), strict=True):
-                scene = view if isinstance(view, NsreasonError) else self.reasoner.scene(view)
-                # What the key is of is kept, so that ids stay their own; the image itself is let go.
-                self._held[_key(query)] = query.inputs["image"], query.inputs.get("detections"), scene
-        none = "there is no image"
-        return [self._held[_key(q)][2] if "image" in q.inputs else _lacks(q, "image", none) for q in queries]
+        results: dict[Hashable, Scene | NsreasonError] = {}
+        new: dict[Hashable, Query] = {}
+        keys: list[Hashable | NsreasonError] = []
+        for query in queries:
+            try:
+                key = image_key(query)
+            except NsreasonError as error:
+                keys.append(error)
+                continue
+            keys.append(key)
+            known = self._kept.get(key)
+            if known is not None:
+                results[key] = known
+            elif key not in results:
+                new[key] = query
+        waiting = list(new.items())
+        for at in range(0, len(waiting), self.images.batch_size):  # so that no more images are in memory at once
+            part = waiting[at : at + self.images.batch_size]
+            for (key, _), image in zip(part, self.images.of([query for _, query in part]), strict=True):
+                results[key] = image if isinstance(image, NsreasonError) else self.images.pipeline.scene(image)
+        for key, result in results.items():
+            if not isinstance(result, NsreasonError):
+                self._kept.put(key, result)
+        return [key if isinstance(key, NsreasonError) else results[key] for key in keys]
 
 
 @dataclass(frozen=True)
 class SoftImageReasoner:
-    """Programs, parsed from texts, executed by degrees on what a concept learner sees in images.
+    """Programs executed by degrees on what a concept learner perceives in images."""
 
-    What was seen of the last pictures is kept, so that questions about one may come one by one.
-    """
-
-    reasoner: ConceptPipeline
-    domain: Domain
+    images: PerceivedImages
+    programs: str | QuestionParser = "parsed"
+    """As `Executing.programs`."""
     parameters: int = 0
-    _held: dict[Key, tuple[Any, Any, DetectedImage | NsreasonError]] = field(default_factory=dict, repr=False)
+    """How many numbers the pipeline's models have learned."""
+
+    @property
+    def pipeline(self) -> ConceptPipeline:
+        """The pipeline of the images."""
+        return cast("ConceptPipeline", self.images.pipeline)
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; scores are those of `soft_scores`."""
-        replies: dict[int, Reply] = {}
+        errors: dict[int, NsreasonError] = {}
         programs: dict[int, Program] = {}
+        by_image: dict[Hashable, list[int]] = {}
         for i, query in enumerate(queries):
             try:
-                if "image" not in query.inputs:
-                    raise _lacks(query, "image", "there is no image")
-                programs[i] = program_of(query, "parsed", self.domain)
+                key = image_key(query)
+                programs[i] = program_of(query, self.programs, self.pipeline.domain)
             except NsreasonError as error:
-                replies[i] = Reply(None, error=error)
-        pictures = [[i for i in at if i in programs] for at in _by_picture(queries).values()]
-        pictures = [at for at in pictures if at]
-        for first in range(0, len(pictures), _BATCH):
-            part = pictures[first : first + _BATCH]
-            views = self._views([queries[at[0]] for at in part])
-            for at, view in zip(part, views, strict=True):
-                if isinstance(view, NsreasonError):
-                    replies.update({i: Reply(None, error=view) for i in at})
-            good = [(at, view) for at, view in zip(part, views, strict=True) if not isinstance(view, NsreasonError)]
-            replies.update(self._replies(good, programs))
+                errors[i] = error
+                continue
+            by_image.setdefault(key, []).append(i)
+        replies = {i: Reply(None, error=error) for i, error in errors.items()}
+        groups = list(by_image.values())
+        for first in range(0, len(groups), self.images.batch_size):
+            part = groups[first : first + self.images.batch_size]
+            images = self.images.of([queries[places[0]] for places in part])
+            good: list[tuple[list[int], DetectedImage]] = []
+            for places, image in zip(part, images, strict=True):
+                if isinstance(image, NsreasonError):
+                    replies |= {i: Reply(None, error=image) for i in places}
+                else:
+                    good.append((places, image))
+            replies |= self._replies(good, programs)
         return [replies[i] for i in range(len(queries))]
 
-    def _views(self, queries: Sequence[Query]) -> list[DetectedImage | NsreasonError]:
-        """Of each picture; at most one batch of them at a time."""
-        new = [q for q in queries if _key(q) not in self._held]
-        views = looked(self.reasoner, new)
-        found = {_key(q): (q.inputs["image"], q.inputs.get("detections"), v) for q, v in zip(new, views, strict=True)}
-        for query in queries:  # the latest stand last
-            found[_key(query)] = found.get(_key(query)) or self._held.pop(_key(query))
-        self._held.update(found)
-        for key in list(self._held)[:-_KEPT]:
-            del self._held[key]
-        return [found[_key(q)][2] for q in queries]
-
     def _replies(
-        self, seen: Sequence[tuple[Sequence[int], DetectedImage]], programs: dict[int, Program]
+        self, groups: Sequence[tuple[Sequence[int], DetectedImage]], programs: dict[int, Program]
     ) -> dict[int, Reply]:
+        """The replies to the queries about each image, by their places."""
         from .soft_scores import soft_replies
 
-        if not seen:
+        if not groups:
             return {}
-        learner = self.reasoner.learner
-        asked = [i for at, _ in seen for i in at]
-        which = [k for k, (at, _) in enumerate(seen) for _ in at]
-        grounded = learner.ground_images([(view.image, view.found) for _, view in seen])
-        found = soft_replies(learner.executor, [programs[i] for i in asked], grounded, which)
-        return dict(zip(asked, found, strict=True))
+        asked = [i for places, _ in groups for i in places]
+        which = [k for k, (places, _) in enumerate(groups) for _ in places]
+        grounded = self.pipeline.ground([image for _, image in groups])
+        replies = soft_replies(self.pipeline.executor, [programs[i] for i in asked], grounded, which)
+        if self.programs != "given":
+            replies = [replace(reply, program=programs[i]) for i, reply in zip(asked, replies, strict=True)]
+        return dict(zip(asked, replies, strict=True))
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""
-        if "image" not in query.inputs:
-            raise _lacks(query, "image", "there is no image")
-        program = program_of(query, "parsed", self.domain)
-        [view] = self._views([query])
-        if isinstance(view, NsreasonError):
-            raise view
-        return self.reasoner.trace(program, view, query.text)
+        program = program_of(query, self.programs, self.pipeline.domain)
+        [image] = self.images.of([query])
+        if isinstance(image, NsreasonError):
+            raise image
+        return self.pipeline.trace(program, image, query.text)
 
 
 class ImageScenes:
@@ -177,12 +166,12 @@ class ImageScenes:
         detector = load_model(bundled("detector"))
         parser = load_model(request.checkpoint or bundled("scene-parser"), "scene-parser")
         domain = _bundled_domain(name, request, parser.domain)
-        builder = ParsedScenes(SceneParserPipeline(detector, parser), _parameters(detector, parser))
-        return Executing(builder, "parsed", domain)
+        images = PerceivedImages(SceneParserPipeline(detector, parser))
+        return Executing(ParsedScenes(images, _parameters(detector, parser)), "parsed", domain)
 
 
 class ImageConcepts:
-    """Execution by degrees on what the bundled detector and concept learner see in images."""
+    """Execution by degrees on what the bundled detector and concept learner perceive in images."""
 
     learns: ClassVar[bool] = False
     kind: ClassVar[Kind] = "soft"
@@ -200,8 +189,9 @@ class ImageConcepts:
 
         detector = load_model(bundled("detector"))
         learner = load_model(request.checkpoint or bundled("concept-learner"), "concept-learner")
-        domain = _bundled_domain(name, request, learner.domain)
-        return SoftImageReasoner(ConceptPipeline(detector, learner), domain, _parameters(detector, learner))
+        _bundled_domain(name, request, learner.domain)
+        images = PerceivedImages(ConceptPipeline(detector, learner))
+        return SoftImageReasoner(images, parameters=_parameters(detector, learner))
 
 
 def _bundled_domain(name: str, request: FitRequest, known: Domain) -> Domain:

@@ -25,7 +25,8 @@ from nsreason.cli.formats import JSON_DIALECTS
 from nsreason.cli.ops import example
 from nsreason.dsl.domain import bundled_domains, load_domain
 from nsreason.dsl.ops import OPS
-from nsreason.evaluation.answerer import OnError, ProgramSource
+from nsreason.evaluation.judge import OnError
+from nsreason.evaluation.question_files import Programs
 from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program
@@ -457,7 +458,7 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
     assert options.DIALECTS.split(", ") == list(DIALECTS)
     assert options.complete_dialect("ns-") == ["ns-vqa", "ns-cl"]
     assert options.complete_domain("cl") == ["clevr"] and options.complete_op("filt") == ["filter"]
-    assert get_args(evaluate.ProgramSource) == get_args(ProgramSource)
+    assert get_args(evaluate.Programs) == get_args(Programs)
     assert get_args(evaluate.OnError) == get_args(OnError)
     assert compare.REASONERS.split(", ") == list(REASONERS) and compare.TASKS.split(", ") == list(TASKS)
     assert tuple(train.DATA) == tuple(train.ABOUT) == tuple(train.COMMANDS) == tuple(MODELS)

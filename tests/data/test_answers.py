@@ -14,7 +14,7 @@ from nsreason.data.answers import normalise_answer, reference_answer
 from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.dsl.kinds import NUMBER, OBJECTS
 from nsreason.errors import DataError
-from nsreason.evaluation.evaluator import evaluate
+from nsreason.evaluation.question_files import evaluate_files
 from nsreason.queries.answer_text import same_answer
 from nsreason.queries.query import Query, Reply
 
@@ -73,7 +73,7 @@ def test_spellings_are_scored_alike_and_what_cannot_be_right_is_not_scored(tmp_p
     (tmp_path / "s.json").write_text(json.dumps(SCENES))
     (tmp_path / "q.json").write_text(json.dumps({"questions": records}))
     out = tmp_path / "out.jsonl"
-    report = evaluate(tmp_path / "q.json", tmp_path / "s.json", programs="parsed", out=out)
+    report = evaluate_files(tmp_path / "q.json", tmp_path / "s.json", programs="parsed", out=out)
     assert (report.overall.right, report.overall.total, report.bad.count) == (9, 9, 2)
     assert "'one' is none of the answers in domain 'clevr'" in str(report.bad.examples[0])
     told = [json.loads(line) for line in out.read_text().splitlines()]
@@ -86,7 +86,7 @@ def test_an_answer_of_another_kind_is_wrong_and_not_bad(tmp_path: Path) -> None:
     record = {"question": "How many red things are there?", "answer": "red", "image_index": 0}
     (tmp_path / "s.json").write_text(json.dumps(SCENES))
     (tmp_path / "q.json").write_text(json.dumps([record]))
-    report = evaluate(tmp_path / "q.json", tmp_path / "s.json", programs="parsed")
+    report = evaluate_files(tmp_path / "q.json", tmp_path / "s.json", programs="parsed")
     assert (report.overall.right, report.overall.total, report.bad.count) == (0, 1, 0)
 
 
@@ -95,6 +95,6 @@ def test_an_empty_program_is_none_and_not_wrong(tmp_path: Path, none: Any) -> No
     record = {"question": "How many red things are there?", "answer": "1", "image_index": 0, "program": none}
     (tmp_path / "s.json").write_text(json.dumps(SCENES))
     (tmp_path / "q.json").write_text(json.dumps([record]))
-    report = evaluate(tmp_path / "q.json", tmp_path / "s.json")
+    report = evaluate_files(tmp_path / "q.json", tmp_path / "s.json")
     assert (report.overall.total, report.bad.count) == (0, 1) and "parsed programs may do" in str(report.bad.examples)
-    assert evaluate(tmp_path / "q.json", tmp_path / "s.json", programs="parsed").accuracy == 1
+    assert evaluate_files(tmp_path / "q.json", tmp_path / "s.json", programs="parsed").accuracy == 1

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import DataError, DomainError, NsreasonError
-from nsreason.evaluation import evaluator
-from nsreason.evaluation.evaluator import Unanswered, evaluate
+from nsreason.evaluation import question_files
+from nsreason.evaluation.judge import Unanswered
+from nsreason.evaluation.question_files import Programs, evaluate_files
 from nsreason.evaluation.report import Report
 from nsreason.executors import execute
 from nsreason.executors.lenient import execute_leniently
@@ -85,7 +86,7 @@ def counts(report: Report) -> dict[str, Any]:
 
 
 def test_everything_is_counted_once(files: tuple[Path, Path], tmp_path: Path) -> None:
-    report = evaluate(*files, out=tmp_path / "p.jsonl")
+    report = evaluate_files(*files, out=tmp_path / "p.jsonl")
     found = [(p["status"], p["prediction"]) for p in lines(tmp_path / "p.jsonl")]
     assert found == [
         ("right", "1"),
@@ -113,7 +114,7 @@ def test_everything_is_counted_once(files: tuple[Path, Path], tmp_path: Path) ->
 
 
 def test_messages_say_where(files: tuple[Path, Path], tmp_path: Path) -> None:
-    evaluate(*files, out=tmp_path / "p.jsonl")
+    evaluate_files(*files, out=tmp_path / "p.jsonl")
     told = [(p["error"] or {}).get("message", "") for p in lines(tmp_path / "p.jsonl")]
     assert "2 objects: 0 (large red metal cube)" in told[3]
     assert "no scene has the image_index 2" in told[6] and "1 more are not valid" in told[6]
@@ -122,7 +123,7 @@ def test_messages_say_where(files: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_skipped_questions_are_not_scored(files: tuple[Path, Path]) -> None:
-    report = evaluate(*files, on_error="skip")
+    report = evaluate_files(*files, on_error="skip")
     assert (report.skipped, report.overall.right, report.overall.total) == (4, 3, 4)
 
 
@@ -130,13 +131,13 @@ def test_skipped_questions_are_not_scored(files: tuple[Path, Path]) -> None:
 def test_raise_names_the_question(files: tuple[Path, Path], jobs: int) -> None:
     message = r"question 3 \(What color is the red thing\?\): node 2: unique.* met 2 objects"
     with pytest.raises(Unanswered, match=message) as caught:
-        evaluate(*files, on_error="raise", jobs=jobs)
+        evaluate_files(*files, on_error="raise", jobs=jobs)
     assert caught.value.record()["question_index"] == 3
     assert caught.value.cause["kind"] == "NotUnique"
 
 
 def test_parsed_programs_are_compared_with_the_given(files: tuple[Path, Path], tmp_path: Path) -> None:
-    report = evaluate(*files, programs="parsed", out=tmp_path / "p.jsonl")
+    report = evaluate_files(*files, programs="parsed", out=tmp_path / "p.jsonl")
     matches = [p["program_match"] for p in lines(tmp_path / "p.jsonl")]
     assert matches[:5] == [True, True, True, True, True]
     assert matches[8] is None  # the given one is no program
@@ -145,20 +146,20 @@ def test_parsed_programs_are_compared_with_the_given(files: tuple[Path, Path], t
 
 
 def test_a_chunk_boundary_changes_nothing(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = evaluate(*files)
-    monkeypatch.setattr(evaluator, "CHUNK", {"given": 3, "parsed": 3})
+    whole = evaluate_files(*files)
+    monkeypatch.setattr(question_files, "CHUNK", {"given": 3, "parsed": 3})
     seen: list[tuple[int, int | None]] = []
-    assert counts(evaluate(*files, progress=lambda done, total: seen.append((done, total)))) == counts(whole)
+    assert counts(evaluate_files(*files, progress=lambda done, total: seen.append((done, total)))) == counts(whole)
     assert seen == [(0, 11), (3, 11), (6, 11), (9, 11), (11, 11)]
 
 
 @pytest.mark.parametrize("programs", ["given", "parsed"])
 def test_processes_change_nothing(
-    programs: evaluator.ProgramSource, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluator, "CHUNK", {"given": 2, "parsed": 2})
-    one = evaluate(*files, programs=programs, out=tmp_path / "one.jsonl")
-    two = evaluate(*files, programs=programs, out=tmp_path / "two.jsonl", jobs=2)
+    monkeypatch.setattr(question_files, "CHUNK", {"given": 2, "parsed": 2})
+    one = evaluate_files(*files, programs=programs, out=tmp_path / "one.jsonl")
+    two = evaluate_files(*files, programs=programs, out=tmp_path / "two.jsonl", jobs=2)
     assert counts(one) == counts(two)
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
 
@@ -168,20 +169,20 @@ def _die(*_: object) -> None:
 
 
 def test_a_dead_worker_is_reported(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluator, "_work", _die)
+    monkeypatch.setattr(question_files, "_work", _die)
     with pytest.raises(DataError, match="a worker process ended before its time"):
-        evaluate(*files, jobs=2)
+        evaluate_files(*files, jobs=2)
 
 
 def test_values_in_memory_do_as_well(files: tuple[Path, Path]) -> None:
     records = [q for q in read_questions(files[0]) if isinstance(q, QuestionRecord)]
-    report = evaluate(records, load_scenes(files[1]).scenes)
+    report = evaluate_files(records, load_scenes(files[1]).scenes)
     assert (report.overall.right, report.overall.total, report.bad.count) == (5, 8, 1)
 
 
 def test_limit_and_nothing(files: tuple[Path, Path], tmp_path: Path) -> None:
-    assert evaluate(*files, limit=2).questions == 2
-    empty = evaluate(*files, limit=0, out=tmp_path / "p.jsonl")
+    assert evaluate_files(*files, limit=2).questions == 2
+    empty = evaluate_files(*files, limit=0, out=tmp_path / "p.jsonl")
     assert empty.accuracy is None and (tmp_path / "p.jsonl").read_bytes() == b""
     assert "- |" in empty.to_markdown()
 
@@ -189,7 +190,7 @@ def test_limit_and_nothing(files: tuple[Path, Path], tmp_path: Path) -> None:
 def test_files_of_two_splits_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "q").write_text(json.dumps([QUESTIONS[0] | {"image_filename": "val_0.png"}]))
     (tmp_path / "s").write_text(json.dumps(SCENES))
-    report = evaluate(tmp_path / "q", tmp_path / "s")
+    report = evaluate_files(tmp_path / "q", tmp_path / "s")
     assert "are the two files of one split" in str(report.bad.examples[0]["message"])
 
 
@@ -199,7 +200,7 @@ def test_a_scene_without_relations_fails_its_own_questions(tmp_path: Path) -> No
     asked = [{"image_index": i, "program": calls, "answer": 1} for i in (0, 5)]
     (tmp_path / "q").write_text(json.dumps(asked))
     (tmp_path / "s").write_text(json.dumps([SCENES[0], bare]))
-    report = evaluate(tmp_path / "q", tmp_path / "s")
+    report = evaluate_files(tmp_path / "q", tmp_path / "s")
     assert report.overall.right == 1 and report.failures["SceneError"].count == 1
 
 
@@ -209,12 +210,12 @@ def test_a_scene_without_relations_fails_its_own_questions(tmp_path: Path) -> No
 )
 def test_wrong_options(options: dict[str, Any], files: tuple[Path, Path]) -> None:
     with pytest.raises(ValueError):
-        evaluate(*files, **options)
+        evaluate_files(*files, **options)
 
 
 def test_a_wrong_domain(files: tuple[Path, Path]) -> None:
     with pytest.raises(DomainError, match="no domain"):
-        evaluate(*files, domain="clever")
+        evaluate_files(*files, domain="clever")
 
 
 # --- prediction files
@@ -227,14 +228,14 @@ class _StopError(Exception):
 
 def interrupted(files: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """What an evaluation leaves that ends after its second chunk of three questions."""
-    monkeypatch.setattr(evaluator, "CHUNK", {"given": 3, "parsed": 3})
+    monkeypatch.setattr(question_files, "CHUNK", {"given": 3, "parsed": 3})
 
     def stop(done: int, total: int | None) -> None:
         if done == 6:
             raise _StopError
 
     with pytest.raises(_StopError):
-        evaluate(*files, out=out, progress=stop)
+        evaluate_files(*files, out=out, progress=stop)
     assert not out.exists()
     return Path(f"{out}.partial").read_bytes()
 
@@ -244,12 +245,12 @@ def interrupted(files: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyP
 def test_resuming_gives_what_one_run_gives(
     end: bytes, jobs: int, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = evaluate(*files, out=tmp_path / "whole.jsonl")
+    whole = evaluate_files(*files, out=tmp_path / "whole.jsonl")
     out = tmp_path / "p.jsonl"
     left = interrupted(files, out, monkeypatch)
     assert left.count(b"\n") == 7
     Path(f"{out}.partial").write_bytes(left + end)
-    report = evaluate(*files, out=out, resume=True, jobs=jobs)
+    report = evaluate_files(*files, out=out, resume=True, jobs=jobs)
     assert report.resumed == 6 and counts(report) == counts(whole)
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert not Path(f"{out}.partial").exists()
@@ -261,40 +262,40 @@ def test_resuming_with_other_inputs_is_an_error(
     out = tmp_path / "p.jsonl"
     left = interrupted(files, out, monkeypatch)
     with pytest.raises(DataError, match="was begun with other on_error; give the same"):
-        evaluate(*files, out=out, resume=True, on_error="skip")
+        evaluate_files(*files, out=out, resume=True, on_error="skip")
     files[1].write_text(json.dumps(SCENES[:2]))
     with pytest.raises(DataError, match="was begun with other scenes"):
-        evaluate(*files, out=out, resume=True)
+        evaluate_files(*files, out=out, resume=True)
     assert Path(f"{out}.partial").read_bytes() == left
     Path(f"{out}.partial").write_bytes(b"something else\n")
     with pytest.raises(DataError, match="not a partial prediction file"):
-        evaluate(*files, out=out, resume=True)
+        evaluate_files(*files, out=out, resume=True)
 
 
 def test_without_resume_a_run_starts_anew(
     files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupted(files, tmp_path / "p.jsonl", monkeypatch)
-    assert evaluate(*files, out=tmp_path / "p.jsonl").resumed == 0
+    assert evaluate_files(*files, out=tmp_path / "p.jsonl").resumed == 0
     assert len(lines(tmp_path / "p.jsonl")) == len(QUESTIONS)
 
 
 def test_an_output_that_cannot_be_written_is_found_first(files: tuple[Path, Path], tmp_path: Path) -> None:
     for out in (tmp_path, tmp_path / "no" / "p.jsonl"):
         with pytest.raises(DataError, match="cannot be written"):
-            evaluate(*files, out=out, progress=lambda *_: pytest.fail("began"))
+            evaluate_files(*files, out=out, progress=lambda *_: pytest.fail("began"))
 
 
 def test_a_file_whose_name_is_no_unicode_is_named_in_predictions(files: tuple[Path, Path], tmp_path: Path) -> None:
     scenes, out = tmp_path / "caf\udce9.json", tmp_path / "p.jsonl"
     scenes.write_text(json.dumps(SCENES[:1]))
-    evaluate(files[0], scenes, out=out)
+    evaluate_files(files[0], scenes, out=out)
     told = [line["error"]["message"] for line in lines(out) if line["status"] == "bad"]
     assert any(r"caf\udce9.json" in message for message in told)
 
 
 def test_standard_output(files: tuple[Path, Path], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    evaluate(*files, out="-")
+    evaluate_files(*files, out="-")
     assert len(capfdbinary.readouterr().out.splitlines()) == len(QUESTIONS)
 
 
@@ -303,7 +304,7 @@ def test_standard_output(files: tuple[Path, Path], capfdbinary: pytest.CaptureFi
 
 
 def test_the_report_in_three_forms(files: tuple[Path, Path]) -> None:
-    report = evaluate(*files, programs="parsed")
+    report = evaluate_files(*files, programs="parsed")
     told = json.loads(json.dumps(report.to_dict()))
     assert told["overall"]["total"] == 8 and told["by_op"]["query_color"]["type"] == "query"
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
@@ -380,7 +381,7 @@ def test_damaged_files_end_in_a_report_or_a_typed_error(
             text[at : at + data.draw(st.integers(0, 4))] = new
         (folder / name).write_bytes(bytes(text))
     try:
-        report = evaluate(folder / "q", folder / "s", out=folder / "p")
+        report = evaluate_files(folder / "q", folder / "s", out=folder / "p")
     except NsreasonError as error:
         assert str(error)
     else:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.errors import DataError, LockError, NsreasonError, NsreasonWarning
-from nsreason.evaluation.evaluator import evaluate
+from nsreason.evaluation.question_files import evaluate_files
 from nsreason.generators import write_dataset
 from nsreason.io.locks import locked_file, locked_folder
 
@@ -183,12 +183,12 @@ def test_evaluations_to_one_file(data: Path, tmp_path: Path) -> None:
     files = (data / "questions.json", data / "scenes.json")
     with holder("file", out) as first:
         with pytest.raises(LockError, match=f"process {first.pid}"):
-            evaluate(*files, out=out)
+            evaluate_files(*files, out=out)
         command = ("evaluate", "--questions", str(files[0]), "--scenes", str(files[1]), "--out", str(out))
         assert f"process {first.pid}" in refused(*command)
-        evaluate(*files, out=tmp_path / "other.jsonl")
-        evaluate(*files)
-    assert evaluate(*files, out=out).questions == 12
+        evaluate_files(*files, out=tmp_path / "other.jsonl")
+        evaluate_files(*files)
+    assert evaluate_files(*files, out=out).questions == 12
     assert left(tmp_path) == ["other.jsonl", "predictions.jsonl"]
 
 

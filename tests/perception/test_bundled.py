@@ -12,8 +12,7 @@ from torch import Tensor
 import nsreason
 from benchmarks.bundle_weights import main
 from nsreason.data.scenes import load_scenes
-from nsreason.errors import CheckpointError, NsreasonError
-from nsreason.executors import spell
+from nsreason.errors import CheckpointError
 from nsreason.generators import generate_questions
 from nsreason.generators.clevr.images import render_scene
 from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
@@ -21,7 +20,11 @@ from nsreason.io.image_tensors import read_image
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
-from nsreason.reasoners.image_pipeline import ConceptPipeline, SceneParserPipeline
+from nsreason.queries.image import QueryImage
+from nsreason.queries.query import Query
+from nsreason.reasoners.image_pipeline import ConceptPipeline, DetectedImage, SceneParserPipeline
+from nsreason.reasoners.images import image_reasoner
+from nsreason.reasoners.perceived_images import PerceivedImages
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from tests.support.checkpoints import record_of
@@ -101,19 +104,21 @@ def drawn(seed: int, n: int) -> list[tuple[Scene, tuple[str, Tensor]]]:
 def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
     """Ten new scenes: nearly all objects are found, and nearly all that is asked of them is answered right."""
     detector, model = load_model(bundled("detector")), load_model(bundled(by))
-    reasoner = SceneParserPipeline(detector, model) if by == "scene-parser" else ConceptPipeline(detector, model)
-    pairs = drawn(41, 10)
-    views = reasoner.perceive([picture for _, picture in pairs])
-    counted = sum(len(v.found) == len(s) for v, (s, _) in zip(views, pairs, strict=True))
-    assert counted >= 8
-    right = total = 0
-    for (scene, _), view in zip(pairs, views, strict=True):
-        records = generate_questions(scene, 10, seed=41)
-        programs = [r.given_program(scene.domain) for r in records]
-        answers = reasoner.answer([p for p in programs if p is not None], [view], [0] * len(records))
-        pairs_told = zip(answers, records, strict=True)
-        right += sum(not isinstance(a, NsreasonError) and spell(a) == r.answer for a, r in pairs_told)
-        total += len(records)
+    pipeline = SceneParserPipeline(detector, model) if by == "scene-parser" else ConceptPipeline(detector, model)
+    perceived = PerceivedImages(pipeline)
+    scenes, queries = [], []
+    for scene, (name, image) in drawn(41, 10):
+        inputs = {"image": QueryImage(None, pixels=image.permute(1, 2, 0).numpy(), name=name)}
+        for r in generate_questions(scene, 10, seed=41):
+            scenes.append(scene)
+            queries.append(Query(r.index, r.question, r.answer, "", inputs, r.given_program(scene.domain)))
+    images = perceived.of(queries)
+    counted = [
+        isinstance(i, DetectedImage) and len(i.detections) == len(s) for i, s in zip(images, scenes, strict=True)
+    ]
+    assert sum(counted) >= 80  # of ten scenes eight
+    right = sum(r.right(q) for r, q in zip(image_reasoner(perceived, "given").answer(queries), queries, strict=True))
+    total = len(queries)
     assert total == 100 and right >= 85
 
 

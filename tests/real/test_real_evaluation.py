@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.data import QuestionRecord, load_scenes, read_questions, write_questions, write_scenes
-from nsreason.evaluation.evaluator import ProgramSource, evaluate
+from nsreason.evaluation.question_files import Programs, evaluate_files
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
 QUESTIONS, SCENES = DATA / "CLEVR_train_questions.json", DATA / "CLEVR_train_scenes.json"
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("programs", ["given", pytest.param("parsed", marks=pytest.mark.slow)])
-def test_every_official_answer_is_right(programs: ProgramSource) -> None:
-    report = evaluate(QUESTIONS, SCENES, programs=programs, on_error="raise")
+def test_every_official_answer_is_right(programs: Programs) -> None:
+    report = evaluate_files(QUESTIONS, SCENES, programs=programs, on_error="raise")
     assert report.questions == report.overall.right > 9000
     assert report.bad.count == report.bad_scenes.count == 0
     assert set(report.by_type) == {"count", "exist", "compare number", "compare attribute", "query"}

@@ -27,10 +27,11 @@ from nsreason.perception.letterbox import Letterbox
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
-from nsreason.reasoners.annotated_scenes import Annotated, Exact, ExactParsed
+from nsreason.reasoners.annotated_scenes import AnnotatedScenes, Exact, ExactParsed
 from nsreason.reasoners.executing import Executing
 from nsreason.reasoners.image_pipeline import DetectedImage
-from nsreason.reasoners.images import ImageScenes, ParsedScenes, SoftImageReasoner
+from nsreason.reasoners.images import ImageScenes, SoftImageReasoner, image_reasoner
+from nsreason.reasoners.perceived_images import PerceivedImages
 from nsreason.reasoners.reasoner import FitRequest
 from nsreason.reasoners.soft_scores import how_many, soft_replies
 from nsreason.scenes.scene import Scene
@@ -72,7 +73,7 @@ def request(domain: str = "clevr") -> FitRequest:
 def test_what_has_no_exact_answer_is_answered_leniently_beside_its_error() -> None:
     red = "query[color](unique(filter[red](scene())))"
     nothing = "query[color](unique(filter[green](scene())))"
-    several, one, none = Executing(Annotated()).answer([ask(red), ask(red.replace("red", "blue")), ask(nothing)])
+    several, one, none = Executing(AnnotatedScenes()).answer([ask(red), ask(red.replace("red", "blue")), ask(nothing)])
     assert (several.answer, one.answer, none.answer) == ("red", "blue", None)
     assert isinstance(several.error, NotUnique) and one.error is None and isinstance(none.error, NotUnique)
     assert (several.scores, none.scores) == ({"red": 1.0}, {})
@@ -81,7 +82,7 @@ def test_what_has_no_exact_answer_is_answered_leniently_beside_its_error() -> No
 def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
     """Neither exact execution nor the lenient rule can do anything for it."""
     asked = ask("count(relate[left](unique(filter[blue](scene()))))", SILENT)
-    found = Executing(Annotated()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
+    found = Executing(AnnotatedScenes()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
     assert [r.answer for r in found] == ["3", None, "2"]
     assert isinstance(found[1].error, SceneError)
 
@@ -89,7 +90,9 @@ def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
 def test_programs_and_scenes_of_another_domain() -> None:
     kitchen = ask("count(filter[cup](scene()))", TABLE, "kitchen")
     crossed = replace(kitchen, inputs={"scene": SCENE})
-    found = Executing(Annotated()).answer([ask("count(scene())"), crossed, kitchen, ask("count(filter[red](scene()))")])
+    found = Executing(AnnotatedScenes()).answer(
+        [ask("count(scene())"), crossed, kitchen, ask("count(filter[red](scene()))")]
+    )
     assert [r.answer for r in found] == ["3", None, "1", "2"]
     assert isinstance(found[1].error, ExecutionError) and "'kitchen'" in str(found[1].error)
 
@@ -109,10 +112,10 @@ def test_a_lesson_of_another_domain() -> None:
 
 def test_what_a_query_lacks_is_named() -> None:
     queries = [replace(ask("count(scene())"), inputs={"rows": 1}), replace(ask("count(scene())"), program=None)]
-    first, second = Executing(Annotated()).answer(queries)
+    first, second = Executing(AnnotatedScenes()).answer(queries)
     assert str(first.error) == "question 7: no scene is annotated; a 'scene' is looked for, there is rows"
     assert "comes without a program" in str(second.error)
-    [third] = Executing(Annotated(), "parsed").answer([ask("count(scene())")])
+    [third] = Executing(AnnotatedScenes(), "parsed").answer([ask("count(scene())")])
     assert "has no text to parse" in str(third.error)
 
 
@@ -128,18 +131,18 @@ class Eye:
         self.calls: list[list[str]] = []
 
     def perceive(
-        self, images: Sequence[tuple[str, torch.Tensor]], found: Sequence[Detections] | None = None
+        self, images: Sequence[tuple[str, torch.Tensor]], detections: Sequence[Detections] | None = None
     ) -> list[DetectedImage]:
         self.calls.append([name for name, _ in images])
         views = []
         for i, (name, image) in enumerate(images):
             size = (image.shape[2], image.shape[1])
-            if found is not None and found[i].size != size:
+            if detections is not None and detections[i].size != size:
                 raise DataError(f"{name}: the detections are of another size")
-            held = detections(0, size) if found is None else found[i]
-            number = int(image[0, 0, 0]) if found is None else len(held)
+            given = boxes(0, size) if detections is None else detections[i]
+            number = int(image[0, 0, 0]) if detections is None else len(given)
             scene = of_colors(*["red"] * number)
-            views.append(DetectedImage(name, image, held, Letterbox.of(size, size), scene))
+            views.append(DetectedImage(name, image, given, Letterbox.of(size, size), scene))
         return views
 
     def scene(self, view: DetectedImage) -> Scene:
@@ -147,7 +150,7 @@ class Eye:
         return view.scene
 
 
-def detections(number: int, size: tuple[int, int] = (4, 2)) -> Detections:
+def boxes(number: int, size: tuple[int, int] = (4, 2)) -> Detections:
     ones = np.ones(number, np.float32)
     return Detections("a.png", size, np.zeros((number, 4), np.float32), ones, ones.astype(np.int64), None)
 
@@ -159,7 +162,7 @@ def bright(number: int, **seen: Any) -> Query:
 
 def test_each_picture_is_looked_at_once() -> None:
     eye = Eye()
-    reasoner = Executing(ParsedScenes(eye), "parsed")  # type: ignore[arg-type]
+    reasoner = image_reasoner(PerceivedImages(eye))
     queries = [bright(n) for n in range(20)]
     twice = [*queries, *(replace(q, text="Is there a red cube?") for q in queries)]
     found = reasoner.answer(twice)
@@ -171,7 +174,7 @@ def test_each_picture_is_looked_at_once() -> None:
 
 def test_pictures_that_are_gone_are_not_taken_for_others() -> None:
     """Ids of things come again when they are gone."""
-    reasoner = Executing(ParsedScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    reasoner = image_reasoner(PerceivedImages(Eye()))
     for n in itertools.chain(range(9), range(9)):
         assert [r.answer for r in reasoner.answer([bright(n)])] == [str(n)]
 
@@ -179,36 +182,34 @@ def test_pictures_that_are_gone_are_not_taken_for_others() -> None:
 def test_pictures_that_cannot_be_seen_do_not_cost_the_others(tmp_path: Path) -> None:
     eye = Eye()
     missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
-    queries = [bright(3), missing, bright(4, detections=detections(2)), bright(5, detections=detections(1, (9, 9)))]
-    found = Executing(ParsedScenes(eye), "parsed").answer(queries)  # type: ignore[arg-type]
+    queries = [bright(3), missing, bright(4, detections=boxes(2)), bright(5, detections=boxes(1, (9, 9)))]
+    found = image_reasoner(PerceivedImages(eye)).answer(queries)
     assert [r.answer for r in found] == ["3", None, "2", None]  # given detections are taken, here two
     assert "no.png" in str(found[1].error) and "another size" in str(found[3].error)
 
 
 def test_the_same_picture_with_and_without_detections() -> None:
-    reasoner = Executing(ParsedScenes(Eye()), "parsed")  # type: ignore[arg-type]
+    reasoner = image_reasoner(PerceivedImages(Eye()))
     plain = bright(3)
-    told = replace(plain, inputs={**plain.inputs, "detections": detections(1)})
+    told = replace(plain, inputs={**plain.inputs, "detections": boxes(1)})
     assert [r.answer for r in reasoner.answer([plain, told, plain])] == ["3", "1", "3"]
 
 
-class Learner:
+class SoftEye(Eye):
     """Grounds what was read, for sure."""
 
+    crisp = False
     executor = QuasiSymbolic(Logit())
 
-    def see_images(self, views: Sequence[tuple[torch.Tensor, Detections]]) -> Any:
-        scenes = [of_colors(*["red"] * int(image[0, 0, 0])) for image, _ in views]
+    def ground(self, images: Sequence[DetectedImage]) -> Any:
+        scenes = [of_colors(*["red"] * int(i.image[0, 0, 0])) for i in images]
         return ground_crisp(scenes, self.executor.algebra)
 
 
-class LearnersEye(Eye):
-    learner = Learner()
-
-
 def test_programs_by_degrees_on_pictures(tmp_path: Path) -> None:
-    eye = LearnersEye()
-    reasoner = SoftImageReasoner(eye, CLEVR)  # type: ignore[arg-type]
+    eye = SoftEye()
+    reasoner = image_reasoner(PerceivedImages(eye))
+    assert isinstance(reasoner, SoftImageReasoner)
     missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
     queries = [bright(n) for n in range(1, 20)]
     unread = replace(queries[0], text="Wherefore?")
@@ -220,7 +221,27 @@ def test_programs_by_degrees_on_pictures(tmp_path: Path) -> None:
     assert reasoner.answer(queries)[3].answer == "4" and len(eye.calls) == looks  # kept
     many = [bright(n % 9) for n in range(100)]
     reasoner.answer(many)
-    assert len(reasoner._held) == 64
+    assert len(reasoner.images) == 21  # equal pixels and names are one image
+
+
+def test_no_more_images_are_kept_than_fit() -> None:
+    eye = Eye()
+    perceived = PerceivedImages(eye, batch_size=2, keep=3)
+    queries = [bright(n) for n in range(5)]
+    assert [i.name for i in perceived.of(queries) if isinstance(i, DetectedImage)] == [f"{n}.png" for n in range(5)]
+    assert len(perceived) == 3 and [len(call) for call in eye.calls] == [2, 2, 1]
+    perceived.of(queries[3:])
+    assert len(eye.calls) == 3
+    perceived.of(queries[:1])
+    assert eye.calls[3:] == [["0.png"]]
+
+
+def test_queries_with_equal_images_share_one_look() -> None:
+    eye = Eye()
+    first, again, other = bright(3), bright(3), bright(4)
+    assert first.inputs["image"] is not again.inputs["image"]
+    assert [r.answer for r in image_reasoner(PerceivedImages(eye)).answer([first, again, other])] == ["3", "3", "4"]
+    assert eye.calls == [["3.png", "4.png"]]
 
 
 # --- scores ---------------------------------------------------------------------------------------------------

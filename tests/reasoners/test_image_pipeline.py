@@ -22,6 +22,9 @@ from nsreason.data.questions import read_questions
 from nsreason.errors import CheckpointError, DataError
 from nsreason.evaluation.images import evaluate_images, images_of
 from nsreason.evaluation.perception_report import PerceptionReport, match_places
+from nsreason.executors.soft.algebras import Logit
+from nsreason.executors.soft.executor import QuasiSymbolic
+from nsreason.executors.soft.grounding import Grounded, ground_crisp
 from nsreason.io.image_tensors import read_image, write_png
 from nsreason.language.question_parser import parse_question
 from nsreason.perception.detections.coco import write_detections
@@ -29,7 +32,11 @@ from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import decode_masks, encode_masks
 from nsreason.perception.letterbox import Letterbox
 from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.queries.image import QueryImage
+from nsreason.queries.query import Query
 from nsreason.reasoners.image_pipeline import DetectedImage, SceneParserPipeline, fitted
+from nsreason.reasoners.images import image_reasoner
+from nsreason.reasoners.perceived_images import PerceivedImages
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import save_checkpoint
 from tests.support.painted_images import HEIGHT, WIDTH, view, write_painted
@@ -58,16 +65,20 @@ class Oracle(SceneParserPipeline):
         object.__setattr__(self, "truth", {s.image: s for s in scenes})
 
     def perceive(
-        self, images: Sequence[tuple[str, Tensor]], found: Sequence[Detections] | None = None
+        self, images: Sequence[tuple[str, Tensor]], detections: Sequence[Detections] | None = None
     ) -> list[DetectedImage]:
         truth: dict[str, Scene] = getattr(self, "truth")  # noqa: B009
-        return [replace(v, scene=truth[v.name]) for v in super().perceive(images, found)]
+        return [replace(v, scene=truth[v.name]) for v in super().perceive(images, detections)]
 
 
 class Softly(Oracle):
-    """The same, asked image by image as a concept learner is."""
+    """The same by degrees, as a concept learner does."""
 
     crisp = False  # type: ignore[misc]
+    executor = QuasiSymbolic(Logit())
+
+    def ground(self, images: Sequence[DetectedImage]) -> Grounded:
+        return ground_crisp([self.scene(image) for image in images], self.executor.algebra)
 
 
 @pytest.fixture(scope="module")
@@ -131,21 +142,30 @@ def test_what_is_seen_is_told_in_the_images_own_pixels(scenes: list[Scene]) -> N
         assert a.pixel_coords is not None and b.pixel_coords == pytest.approx([2 * p for p in a.pixel_coords], abs=4)
 
 
-def test_answers_and_traces(scenes: list[Scene]) -> None:
-    reasoner = Oracle(scenes)
-    views = reasoner.perceive([(s.image or "", view(s)[0]) for s in scenes[:3]])
-    program = parse_question("How many things are there?")
-    assert reasoner.answer([program] * 3, views, [2, 0, 1]) == [len(scenes[i]) for i in (2, 0, 1)]
-    found = reasoner.trace(program, views[0], "How many things are there?")
-    assert found.answer == len(scenes[0]) and found.scene.image == scenes[0].image
+@pytest.mark.parametrize("kind", [Oracle, Softly])
+def test_answers_and_traces(kind: type[Oracle], folder: Path, scenes: list[Scene]) -> None:
+    reasoner = image_reasoner(PerceivedImages(kind(scenes)), "parsed")
+    text = "How many things are there?"
+    images = [QueryImage(folder / "images" / str(s.image)) for s in scenes[:3]]
+    queries = [Query(i, text, None, "count", {"image": image}) for i, image in enumerate(images)]
+    assert [r.answer for r in reasoner.answer(queries)] == [str(len(s)) for s in scenes[:3]]
+    assert all(r.program == parse_question(text) for r in reasoner.answer(queries))
+    if kind is Oracle:
+        trace = reasoner.trace(queries[0])
+        assert trace is not None and trace.answer == len(scenes[0]) and trace.scene.image == scenes[0].image
+
+
+def test_an_image_without_a_scene(scenes: list[Scene]) -> None:
+    pipeline = Oracle(scenes)
+    [image] = pipeline.perceive([(scenes[0].image or "", view(scenes[0])[0])])
     with pytest.raises(DataError, match="no scene was read"):
-        reasoner.scene(replace(views[0], scene=None))
+        pipeline.scene(replace(image, scene=None))
 
 
 def test_detections_stand_in_for_a_detector(scenes: list[Scene]) -> None:
     image, found = view(scenes[0])
     held = fitted([("a.png", image)], [found], None, (WIDTH, HEIGHT))
-    assert held[0].found is found
+    assert held[0].detections is found
     with pytest.raises(DataError, match="no detector"):
         fitted([("a.png", image)], None, None, (WIDTH, HEIGHT))
     with pytest.raises(DataError, match=r"a.png: the detections are of 480 x 320 pixels, the image is of 479 x 320"):
@@ -160,12 +180,12 @@ def test_detections_stand_in_for_a_detector(scenes: list[Scene]) -> None:
 @pytest.mark.parametrize("kind", [Oracle, Softly])
 def test_who_sees_what_is_there_is_right(kind: type[Oracle], folder: Path, scenes: list[Scene], tmp_path: Path) -> None:
     out = tmp_path / "predictions.jsonl"
-    report, seen = evaluate_images(
-        folder / "questions.json", folder, kind(scenes), scenes=folder / "scenes.json", out=out
-    )
+    report = evaluate_images(folder / "questions.json", folder, kind(scenes), scenes=folder / "scenes.json", out=out)
     assert (report.questions, report.accuracy, report.bad.count) == (40, 1.0, 0)
     assert len(out.read_text(encoding="utf-8").splitlines()) == 40
-    assert seen is not None and seen.scenes.accuracy == 1.0 and seen.found.accuracy == 1.0 and seen.distance == 0
+    [seen] = report.sections
+    assert isinstance(seen, PerceptionReport)
+    assert seen.scenes.accuracy == 1.0 and seen.found.accuracy == 1.0 and seen.distance == 0
     assert set(seen.to_dict()["attributes"]) == {"size", "color", "material", "shape"}
     assert "| whole scenes | 10 | 10 |" in seen.to_markdown()
 
@@ -179,7 +199,7 @@ def test_a_missing_or_broken_image_costs_its_own_questions(
     broken = sorted(tmp_path.iterdir())[0]
     broken.unlink()
     broken.write_bytes(b"no image")
-    report, _ = evaluate_images(folder / "questions.json", tmp_path, kind(scenes))
+    report = evaluate_images(folder / "questions.json", tmp_path, kind(scenes))
     assert (report.questions, report.bad.count, report.overall.total) == (40, 8, 32)
     assert report.accuracy == 1.0
 
@@ -319,7 +339,7 @@ def test_misuse_is_told(args: Sequence[str], message: str) -> None:
 @pytest.mark.usefixtures("finds")
 def test_a_checkpoint_of_another_model_is_refused(checkpoint: str) -> None:
     with pytest.raises(CheckpointError, match="holds a SceneParser, not a concept-learner"):
-        image_inputs.load_reasoner("concept-learner", checkpoint, None)
+        image_inputs.load_pipeline("concept-learner", checkpoint, None)
 
 
 def test_a_page_gets_a_picture_that_it_can_show(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from nsreason.generators import write_dataset
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.choices import Choice
 from nsreason.queries.image import QueryImage
+from nsreason.queries.keys import BoundedCache, observation_key
 from nsreason.queries.query import Query, Reply, accuracy
 from nsreason.reasoners.executing import Executing
 from nsreason.reasoners.reasoner import FitRequest, Reasoner, reasoner_class
@@ -381,7 +382,7 @@ class DrawnGraphs:
 
     parameters: int = 7
     drawn: list[str] = field(default_factory=list)
-    _held: dict[int, tuple[Any, Scene]] = field(default_factory=dict)
+    _kept: BoundedCache[Scene] = field(default_factory=lambda: BoundedCache(100))
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         found: list[Scene | NsreasonError] = []
@@ -389,11 +390,12 @@ class DrawnGraphs:
             if "edges" not in query.inputs:
                 found.append(DataError(f"question {query.index} has no edges"))
                 continue
-            edges = query.inputs["edges"]
-            if id(edges) not in self._held:
-                scene = Scene.of("clevr", query.inputs["nodes"], relationships=edges)
-                self._held[id(edges)] = edges, scene
-            found.append(self._held[id(edges)][1])
+            key = observation_key(query.inputs["nodes"]), observation_key(query.inputs["edges"])
+            scene = self._kept.get(key)
+            if scene is None:
+                scene = Scene.of("clevr", query.inputs["nodes"], relationships=query.inputs["edges"])
+                self._kept.put(key, scene)
+            found.append(scene)
         return found
 
 

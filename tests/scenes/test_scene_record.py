@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.errors import NsreasonError
-from nsreason.evaluation.evaluator import evaluate
+from nsreason.evaluation.question_files import evaluate_files
 from nsreason.executors import execute
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
@@ -90,5 +90,5 @@ def test_no_record_raises_anything_but_our_errors(tmp_path_factory: pytest.TempP
     for record in read_questions(questions):
         if isinstance(record, QuestionRecord):
             record.to_dict()
-    report = evaluate(questions, scenes, programs=data.draw(st.sampled_from(["given", "parsed"])))
+    report = evaluate_files(questions, scenes, programs=data.draw(st.sampled_from(["given", "parsed"])))
     assert report.questions == 2 and report.to_markdown()

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from nsreason.data.splits import Split
 from nsreason.errors import DataError
 from nsreason.queries.choices import Choice
 from nsreason.queries.query import Query, Reply
 from nsreason.reasoners.reasoner import FitRequest
-from nsreason.tasks.task import TaskSplit
 from nsreason.traces.trace import Trace
 
 HOLDS = (True, False, True)  # of people 0, 1 and 2
@@ -63,8 +63,8 @@ class Balls:
     def recipes(self) -> dict[str, str]:
         return {}
 
-    def load(self, folder: str | Path) -> TaskSplit:
-        return TaskSplit(queries(), [], queries(), source=str(folder))
+    def load(self, folder: str | Path) -> Split[list[Query]]:
+        return Split(queries(), [], queries(), source=str(folder))
 
 
 class Pointing:

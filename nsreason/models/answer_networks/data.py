@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from ...data.splits import Split
 from ...errors import DataError, NsreasonError
+from ...queries.keys import observation_key
 from ...queries.query import Query
 from ...tasks.task import make_task
 from .network import AnswerNetwork, AnswerNetworkConfig, config_from_data
@@ -69,26 +70,27 @@ def visible(
             as those that do; its images are not read.
     """
     kinds = [config.input, *(["bits"] if config.asks == "bits" else [])]
-    pictures = {id(q.inputs["image"]): q.inputs["image"] for q in queries if "image" in q.inputs}
-    faults: dict[int, NsreasonError] = {}
+    faults: dict[Hashable, NsreasonError] = {}
 
-    def read(picture: Any) -> None:
+    def read(item: tuple[Hashable, Any]) -> None:
+        key, image = item
         try:
-            picture.square(config.grid.size)
+            image.square(config.grid.size)
         except NsreasonError as error:
-            faults[id(picture)] = error
+            faults[key] = error
 
     if uses_inputs and config.input == "image":
         with ThreadPoolExecutor(_READERS, thread_name_prefix="pictures") as pool:
-            list(pool.map(read, pictures.values()))
+            images = {observation_key(q.inputs["image"]): q.inputs["image"] for q in queries if "image" in q.inputs}
+            list(pool.map(read, images.items()))
     good: list[Query] = []
     bad: list[NsreasonError] = []
     for query in queries:
         lacks = [kind for kind in kinds if kind not in query.inputs]
         if lacks:
             bad.append(DataError(f"question {query.index} has no {lacks[0]}"))
-        elif config.input == "image" and id(query.inputs["image"]) in faults:
-            bad.append(faults[id(query.inputs["image"])])
+        elif faults and (fault := faults.get(observation_key(query.inputs["image"]))) is not None:
+            bad.append(fault)
         else:
             good.append(query)
     return good, bad

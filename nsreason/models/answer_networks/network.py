@@ -93,7 +93,7 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
     answers: dict[str, None] = {}
     types: dict[str, None] = {}
     places, rows, bits = 0, 0, 0
-    stories: set[int] = set()
+    stories: set[tuple[str, ...]] = set()
     for query in queries:
         types[query.type] = None
         if query.answer is not None:
@@ -108,8 +108,8 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
         elif config.input == "sentences":
             story = _input_of(query, "sentences")
             places = max(places, len(story))
-            if id(story) not in stories:
-                stories.add(id(story))
+            if tuple(story) not in stories:
+                stories.add(tuple(story))
                 texts.update(dict.fromkeys(story))
     if not types:
         raise DataError("there is no query to read a network's words and answers off")

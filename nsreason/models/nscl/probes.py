@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from ...executors.soft.grounding import Grounded, ground_crisp
 from ...scenes.scene import Scene
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from ...pages.tables import ReportTable
 
 BINS = 10
 
@@ -67,6 +67,8 @@ class Probes:
     confusion: per attribute, a table [value][likeliest value] of counts of objects.
     """
 
+    key: ClassVar[str] = "probes"
+
     domain: Domain
     scenes: int
     objects: int
@@ -105,25 +107,30 @@ class Probes:
             "calibration": {"error": c.error, "brier": c.brier, "bins": bins},
         }
 
-    def table(self) -> Group:
+    def table(self) -> ReportTable:
         """For a terminal, as a rich renderable."""
-        from rich.console import Group
-        from rich.table import Table
+        from ...pages.tables import Note, ReportTable, TableRow
 
-        table = Table(title="concept probes", title_justify="left", title_style="bold", header_style="dim")
-        table.add_column("attribute")
-        for name in ("classified", "counted", "same", "least counted"):
-            table.add_column(name, justify="right")
+        rows = []
         for a in self.domain.attributes:
             worst = min(self.domain.values(a), key=lambda v: self.counts[v])
-            cells = self.classification[a], self.counts_of(a), self.alike[a]
-            table.add_row(a, *map(_percent, cells), f"{worst} {_percent(self.counts[worst])}")
-        if self.relations:
-            listed = ", ".join(f"{r} {_percent(v)}" for r, v in self.relations.items())
-            table.caption = f"relations: {listed}"
+            cells = tuple(map(_percent, (self.classification[a], self.counts_of(a), self.alike[a])))
+            rows.append(TableRow(a, (*cells, f"{worst} {_percent(self.counts[worst])}")))
+        listed = ", ".join(f"{r} {_percent(v)}" for r, v in self.relations.items())
         error, brier = self.calibration.error, self.calibration.brier
         note = f"all counts {_percent(self.count)}; calibration error {error:.4f}, Brier score {brier:.4f}"
-        return Group(table, note)
+        return ReportTable(
+            "attribute",
+            ("classified", "counted", "same", "least counted"),
+            tuple(rows),
+            title="concept probes",
+            caption=f"relations: {listed}" if listed else "",
+            notes=(Note(note),),
+        )
+
+    def to_markdown(self) -> str:
+        """As Markdown."""
+        return "\n".join([*self.table().markdown(), ""])
 
 
 def _percent(share: float) -> str:

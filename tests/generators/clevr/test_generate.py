@@ -17,7 +17,7 @@ from nsreason.cli.app import app
 from nsreason.data import QuestionRecord, load_scenes, read_questions
 from nsreason.dsl.domain import Domain, load_domain, parse_domain
 from nsreason.errors import ConversionError, DataError, DomainError, NotUnique
-from nsreason.evaluation.evaluator import ProgramSource, evaluate
+from nsreason.evaluation.question_files import Programs, evaluate_files
 from nsreason.executors import execute, spell
 from nsreason.generators import (
     SHAPES,
@@ -529,8 +529,8 @@ def test_a_domain_of_one_attribute_and_no_relations_has_questions() -> None:
 
 
 @pytest.mark.parametrize("programs", ["given", "parsed"])
-def test_every_answer_is_right_by_given_and_by_parsed_programs(folder: Path, programs: ProgramSource) -> None:
-    report = evaluate(folder / "questions.json", folder / "scenes.json", programs=programs, on_error="raise")
+def test_every_answer_is_right_by_given_and_by_parsed_programs(folder: Path, programs: Programs) -> None:
+    report = evaluate_files(folder / "questions.json", folder / "scenes.json", programs=programs, on_error="raise")
     assert report.questions == report.overall.right == SCENES * EACH
     assert report.bad.count == report.bad_scenes.count == 0
     assert report.match.right == (SCENES * EACH if programs == "parsed" else 0)
