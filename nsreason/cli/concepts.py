@@ -19,7 +19,7 @@ EXAMPLES = (
     "nsreason generate clevr --scenes 40 --out taught",
     "nsreason train concept-learner --recipe clevr-state-quick --data taught \\\n"
     "    --set training.epochs=2 --out runs/first --resume",
-    "nsreason concepts runs/first/last.safetensors --data taught --plot concepts.html",
+    "nsreason concepts runs/first/last.safetensors --data taught \\\n    --plot concepts.html",
     "nsreason evaluate runs/first/last.safetensors --data taught",
     "nsreason demo --out demo",
     'nsreason ask "Is there a cube?" --scene demo/scene.json --trace \\\n    --checkpoint runs/first/last.safetensors',

@@ -152,7 +152,7 @@ def _kind(model: Any) -> By | None:
 
     if isinstance(model, SceneParser):
         return "scene-parser"
-    return "concept-learner" if hasattr(model, "see_images") else None
+    return "concept-learner" if hasattr(model, "ground_images") else None
 
 
 def load_detections(path: str | None) -> DetectionFile | None:
