@@ -103,14 +103,14 @@ class Alike(Predicates):
         """Whether a noun phrase ends in 'of the same color', said of things among themselves."""
         if np.rule != "np" or self.it is not None or not np.parts[1].posts:
             return False
-        told = np.parts[1].posts[-1][1]
-        return isinstance(told, Node) and told.rule in ALIKE
+        post = np.parts[1].posts[-1][1]
+        return isinstance(post, Node) and post.rule in ALIKE
 
     def _some_alike(self, np: Node, number: int) -> int | None:
         """'Are there two cubes that are the same color': fewer colors than cubes."""
         if not self._ends_alike(np):
             return None
         core = np.parts[1]
-        told = core.posts[-1][1]
+        post = core.posts[-1][1]
         node = self._set(Node("np", (np.parts[0], core._replace(posts=core.posts[:-1]))))
-        return self._two_among(node, told, number)
+        return self._two_among(node, post, number)

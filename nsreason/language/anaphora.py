@@ -22,7 +22,7 @@ def repeated(tree: Node, word_at: Callable[[Word], str], refused: Callable[[str,
         word_at: the word of the text at a place.
         refused: makes the error of a message and the phrase that it is about.
     """
-    found = sorted(_cores(tree), key=lambda core: core.start)
+    cores = sorted(_cores(tree), key=lambda core: core.start)
 
     def is_one(core: Core) -> bool:
         return not core.nouns and word_at(Word("NOUN", "", core.start)).lower() in ONES
@@ -32,7 +32,7 @@ def repeated(tree: Node, word_at: Callable[[Word], str], refused: Callable[[str,
             core = Core._make(rewritten(p) if isinstance(p, tuple) else p for p in part)
             if not is_one(part) or not any(mod.terminal in ("ADJECTIVE", "EXTREME") for mod in part.mods):
                 return core
-            nouns = {other.nouns for other in found if other.start < part.start and not is_one(other)}
+            nouns = {other.nouns for other in cores if other.start < part.start and not is_one(other)}
             named = {noun for noun in nouns if noun}
             if len(named) > 1 or (named and () in nouns):
                 raise refused("'one' could be any of the kinds before it: name the thing", part)

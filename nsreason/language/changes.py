@@ -49,9 +49,9 @@ class Changes(Truths):
             return self._add(name, *[self._but(i, left_out, excepted) for i in inputs])
         raise self._refuse("things are left out of counts, and of what is asked to be there", excepted)
 
-    def _q_ask_added(self, *told: Any) -> int:
+    def _q_ask_added(self, *parts: Any) -> int:
         """'Add 3 red cubes. How many cubes exist?': three more, where what is added is sure to be counted."""
-        number, added, clause = told
+        number, added, clause = parts
         counted = self._ask(clause)
         if self.steps[counted].op.name != "count":
             raise self._unsayable("only of a count it can be asked what it is when things are added", added)

@@ -109,11 +109,11 @@ class Composer(Changes):
     def _q_different_of(self, attribute: Word, nps: Node) -> int:
         return self._holds(nps, Node("pred_unlike", ((attribute.value,),)))
 
-    def _q_is_value(self, of: Node, told: Node) -> int:
-        return self._holds(of.parts[1], told)
+    def _q_is_value(self, of: Node, value: Node) -> int:
+        return self._holds(of.parts[1], value)
 
-    def _q_is_value_first(self, told: Node, of: Node) -> int:
-        return self._q_is_value(of, told)
+    def _q_is_value_first(self, value: Node, of: Node) -> int:
+        return self._q_is_value(of, value)
 
     # --- asking for a value ------------------------------------------------------------------------------------------
 
@@ -150,8 +150,8 @@ class Composer(Changes):
     def _q_query_after(self, np: Node, attribute: Word) -> int:
         return self._q_query(attribute, np)
 
-    def _q_query_made(self, np: Node, made: Word) -> int:
-        return self._q_query(made, np)
+    def _q_query_made(self, np: Node, word: Word) -> int:
+        return self._q_query(word, np)
 
     def _q_query_side(self, side: Node) -> int:
         return self._value(side.parts[0], side.parts[1])
@@ -160,15 +160,19 @@ class Composer(Changes):
         return self._query_set(attribute.value, self._met(pred, None))
 
     def _q_query_np_pred(self, attribute: Word, np: Node, pred: Node) -> int:
-        found = self._which(np, pred)
+        members = self._which(np, pred)
         return (
-            self._common(attribute.value, found, np) if self._several(np) else self._query_set(attribute.value, found)
+            self._common(attribute.value, members, np)
+            if self._several(np)
+            else self._query_set(attribute.value, members)
         )
 
     def _q_query_np_posts(self, attribute: Word, np: Node, posts: tuple[Any, ...]) -> int:
-        found = self._among_posts(posts, self._set(np))
+        members = self._among_posts(posts, self._set(np))
         return (
-            self._common(attribute.value, found, np) if self._several(np) else self._query_set(attribute.value, found)
+            self._common(attribute.value, members, np)
+            if self._several(np)
+            else self._query_set(attribute.value, members)
         )
 
     def _which(self, np: Node, pred: Node) -> int:
@@ -200,13 +204,13 @@ class Composer(Changes):
 
     def _q_which_of(self, pred: Node, coord: Node) -> int:
         """'Which is bigger, the cube or the ball?'"""
-        found = self._one_of(coord, pred)
-        if found is None:
+        answer = self._one_of(coord, pred)
+        if answer is None:
             raise self._refuse("which of two known things? Say 'the ... or the ...'", coord)
-        return found
+        return answer
 
-    def _q_what_pred(self, *told: Any) -> int:
-        *other, pred = told
+    def _q_what_pred(self, *parts: Any) -> int:
+        *other, pred = parts
         if other:  # 'what else is red?': a thing other than it
             np = Node("np", ("", Core((Word("OTHER", "", 0),), (), False, ())))
             return self._query_set(self._asks(), self._restrict(np, pred))
@@ -217,14 +221,14 @@ class Composer(Changes):
 
     def _q_what_np_pred(self, np: Node, pred: Node) -> int:
         """'Which cube is left of it' has no other answer than the cube itself, 'which things are' than the things."""
-        found = self._which(np, pred)
+        members = self._which(np, pred)
         core = np.parts[1] if np.rule == "np" else None
-        one = self.steps[found].op.name == "extreme" and np.parts[0] != ""  # 'which of the balls is leftmost'
+        one = self.steps[members].op.name == "extreme" and np.parts[0] != ""  # 'which of the balls is leftmost'
         if self._several(np) and not one:
-            return found
+            return members
         if core is None or all(self.domain.attribute_of[noun] != self._asks() for noun in core.nouns):
-            return self._query_set(self._asks(), found)
-        return self._add("unique", found)
+            return self._query_set(self._asks(), members)
+        return self._add("unique", members)
 
     def _q_what_beside(self, np: Node, relation: Word) -> int:
         """'What is the ball behind?'"""
@@ -316,10 +320,10 @@ class Composer(Changes):
 
     @staticmethod
     def _as_pred(post: tuple[str, Any]) -> Node:
-        kind, told = post
+        kind, clause = post
         if kind == "extreme":
-            return Node("pred_mods", ((Word("EXTREME", told, 0),),))
-        return Node("pred_not", (told,)) if kind == "without" else told
+            return Node("pred_mods", ((Word("EXTREME", clause, 0),),))
+        return Node("pred_not", (clause,)) if kind == "without" else clause
 
     def _q_is_not_pred(self, nps: Node, pred: Node) -> int:
         """'Are not all cubes red?', where 'aren't the cubes red?' is no more than 'are the cubes red?'."""

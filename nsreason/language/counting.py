@@ -36,22 +36,22 @@ class Counting(Alike):
     def _asks(self) -> str:
         return self.domain.file.asks or self.domain.attributes[0]
 
-    def _number(self, told: Node) -> int:
+    def _number(self, amount: Node) -> int:
         """A number: of things, of values, or itself."""
-        if told.rule == "integer":
-            return self._add("number", of=told.parts[0].value)
-        if told.rule == "amounts_apart":
-            return self._add("minus", *[self._number(part) for part in told.parts])
-        if told.rule == "values_all":
-            return self._add("distinct", self._add("scene"), of=told.parts[0].value)
-        if told.rule == "values_of":
-            return self._add("distinct", self._some(told.parts[1]), of=told.parts[0].value)
-        return self._add("count", self._some(told))
+        if amount.rule == "integer":
+            return self._add("number", of=amount.parts[0].value)
+        if amount.rule == "amounts_apart":
+            return self._add("minus", *[self._number(part) for part in amount.parts])
+        if amount.rule == "values_all":
+            return self._add("distinct", self._add("scene"), of=amount.parts[0].value)
+        if amount.rule == "values_of":
+            return self._add("distinct", self._some(amount.parts[1]), of=amount.parts[0].value)
+        return self._add("count", self._some(amount))
 
     # --- how many ----------------------------------------------------------------------------------------------------
 
-    def _q_count(self, told: Node) -> int:
-        return self._number(told)
+    def _q_count(self, amount: Node) -> int:
+        return self._number(amount)
 
     def _q_count_all(self) -> int:
         return self._add("count", self._those(None))
@@ -122,17 +122,17 @@ class Counting(Alike):
         """Two counts of noun phrases restricted by predicates, put together."""
         return self._add(op, *[self._add("count", self._restrict(np, pred)) for np, pred in (a, b)])
 
-    def _q_count_more_mods(self, told: Node, np: Node) -> int:
-        return self._q_count_more(self._likewise(told, np), np)
+    def _q_count_more_mods(self, mods: Node, np: Node) -> int:
+        return self._q_count_more(self._likewise(mods, np), np)
 
-    def _q_count_more_mods_after(self, np: Node, told: Node) -> int:
-        return self._q_count_more(np, self._likewise(told, np))
+    def _q_count_more_mods_after(self, np: Node, mods: Node) -> int:
+        return self._q_count_more(np, self._likewise(mods, np))
 
-    def _likewise(self, told: Node, np: Node) -> Node:
+    def _likewise(self, mods: Node, np: Node) -> Node:
         """'More matte than shiny cubes': the same noun with other adjectives."""
         if np.rule != "np":
             raise self._refuse("these cannot be compared", np)
-        return Node("np", (np.parts[0], np.parts[1]._replace(mods=told.parts[0])))
+        return Node("np", (np.parts[0], np.parts[1]._replace(mods=mods.parts[0])))
 
     def _q_distinct(self, attribute: Word, np: Node) -> int:
         return self._add("distinct", self._some(np), of=attribute.value)
@@ -184,17 +184,17 @@ class Counting(Alike):
     def _q_fewer_pred(self, a: Node, b: Node, pred: Node) -> int:
         return self._counts("less", (a, pred), (b, pred))
 
-    def _q_more_mods(self, told: Node, np: Node) -> int:
-        return self._pair("greater", self._likewise(told, np), np)
+    def _q_more_mods(self, mods: Node, np: Node) -> int:
+        return self._pair("greater", self._likewise(mods, np), np)
 
-    def _q_fewer_mods(self, told: Node, np: Node) -> int:
-        return self._pair("less", self._likewise(told, np), np)
+    def _q_fewer_mods(self, mods: Node, np: Node) -> int:
+        return self._pair("less", self._likewise(mods, np), np)
 
-    def _q_more_mods_after(self, np: Node, told: Node) -> int:
-        return self._pair("greater", np, self._likewise(told, np))
+    def _q_more_mods_after(self, np: Node, mods: Node) -> int:
+        return self._pair("greater", np, self._likewise(mods, np))
 
-    def _q_fewer_mods_after(self, np: Node, told: Node) -> int:
-        return self._pair("less", np, self._likewise(told, np))
+    def _q_fewer_mods_after(self, np: Node, mods: Node) -> int:
+        return self._pair("less", np, self._likewise(mods, np))
 
     @staticmethod
     def _elsewhere(np: Node, near: Node) -> Node:

@@ -63,10 +63,10 @@ class _Asker(Speaker):
         Raises:
             ConversionError: a call has no words.
         """
-        made = [self._sentence(m) for m in self._wordings(len(self.calls) - 1)]
+        sentences = [self._sentence(m) for m in self._wordings(len(self.calls) - 1)]
         if self.rng is not None:
-            self.rng.shuffle(made)
-        return iter(made)
+            self.rng.shuffle(sentences)
+        return iter(sentences)
 
     @staticmethod
     def _sentence(text: str) -> str:
@@ -91,12 +91,12 @@ class _Asker(Speaker):
         (objects,) = self.calls[node].inputs
         whole = self._np(objects, True)
         options = [f"how many {whole} are there", f"what number of {whole} are there", f"what is the number of {whole}"]
-        told = self._split(objects)
-        if told.extremes or (told.base is None and not told.dropped):
+        split = self._split(objects)
+        if split.extremes or (split.base is None and not split.dropped):
             return options
-        head = self._head(told, True)
-        parts = [self._pred(told.base)] if told.base is not None else []
-        asked = self._all([*parts, *map(self._not, told.dropped)])
+        head = self._head(split, True)
+        parts = [self._pred(split.base)] if split.base is not None else []
+        asked = self._all([*parts, *map(self._not, split.dropped)])
         return [f"how many {head} are {asked}", f"what number of {head} are {asked}", *options]
 
     def _ask_distinct(self, node: int) -> list[str]:
@@ -181,7 +181,7 @@ class _Asker(Speaker):
         attribute, thing = self._attribute(call.literals[0]), self._object(call.inputs[0])
         options = [f"what is the {attribute} of {thing}", f"what {attribute} is {thing}"]
         options += [f"{how} is {thing}" for how in entry.how[:1]]
-        options += [f"what is {thing} {made}" for made in entry.prefixes[:1]]
+        options += [f"what is {thing} {prefix}" for prefix in entry.prefixes[:1]]
         return options
 
     def _ask_equal(self, node: int) -> list[str]:
@@ -213,16 +213,16 @@ class _Asker(Speaker):
 
     def _subject(self, node: int) -> str | None:
         """'is the cube red', for filters of `only` one object or its intersection with a set."""
-        told = self._split(node)
-        if told.base is None or told.extremes or told.dropped:
+        split = self._split(node)
+        if split.base is None or split.extremes or split.dropped:
             return None
-        call = self.calls[told.base]
-        if call.op == "only" and told.filters:
-            if any(map(self._is_noun, told.filters)):
-                phrase = self._head(told, False)
+        call = self.calls[split.base]
+        if call.op == "only" and split.filters:
+            if any(map(self._is_noun, split.filters)):
+                phrase = self._head(split, False)
                 return f"is {self._object(call.inputs[0])} {article(phrase)} {phrase}"
-            return f"is {self._object(call.inputs[0])} {' and '.join(map(self._word, told.filters))}"
-        if call.op == "intersect" and not told.filters:
+            return f"is {self._object(call.inputs[0])} {' and '.join(map(self._word, split.filters))}"
+        if call.op == "intersect" and not split.filters:
             for one, other in (call.inputs, call.inputs[::-1]):
                 if self.calls[one].op == "only":
                     return f"is {self._object(self.calls[one].inputs[0])} {self._wrap(self._pred(other))}"

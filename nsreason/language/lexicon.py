@@ -74,13 +74,15 @@ _LIVE = frozenset(
 
 def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
     suffix = senses[-1][0] == "_SUFFIX"
-    told = tuple(sense for sense in senses if sense[0] != "_SUFFIX")
-    if told and told[0][0] == "NOISE":
-        told = ()
+    meanings = tuple(sense for sense in senses if sense[0] != "_SUFFIX")
+    if meanings and meanings[0][0] == "NOISE":
+        meanings = ()
     live = (
-        words == ("one",) or words[0] == "then" or any(t in _LIVE or (t == "DET" and v[:3] == "all") for t, v in told)
+        words == ("one",)
+        or words[0] == "then"
+        or any(t in _LIVE or (t == "DET" and v[:3] == "all") for t, v in meanings)
     )
-    return Phrase(list(words), told, " ".join(words), live, suffix)
+    return Phrase(list(words), meanings, " ".join(words), live, suffix)
 
 
 class Entry(NamedTuple):
@@ -143,16 +145,16 @@ class Lexicon:
                         break
             if phrase is None:
                 raise UnknownWord(words[i], starts[i], items)
-            _, senses, told, live, suffix = phrase
-            if suffix and items and self._is_suffix(told, items[-1]):
+            _, senses, spelling, live, suffix = phrase
+            if suffix and items and self._is_suffix(spelling, items[-1]):
                 pass
             elif senses:
-                items.append(Item(senses, told, starts[i], live))
+                items.append(Item(senses, spelling, starts[i], live))
                 any_live = any_live or live
                 if senses[0][0] in CHECKED and (refused := beyond(items)):
                     raise QuestionError(refused[1], text=text, position=refused[0].start)
             elif suffix:
-                raise QuestionError(f"'{told}' says nothing here", text=text, position=starts[i])
+                raise QuestionError(f"'{spelling}' says nothing here", text=text, position=starts[i])
             i += length
         return items, any_live
 
@@ -175,10 +177,10 @@ def _split(text: str) -> tuple[list[str], list[int]]:
     folded, places = (text.translate(_FOLD).lower(), None) if text.isascii() else _folded(text)
     words: list[str] = []
     starts: list[int] = []
-    for found in _WORD.finditer(folded):
-        word = found.group()
-        start = found.start() if places is None else places[found.start()]
-        if found.lastindex is not None:
+    for match in _WORD.finditer(folded):
+        word = match.group()
+        start = match.start() if places is None else places[match.start()]
+        if match.lastindex is not None:
             message = f"the character {text[start]!r} has no place in a question"
             raise QuestionError(message, text=text, position=start)
         for part in _RESPELT.get(word, (word,)):
@@ -291,15 +293,15 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
     for mark, terminal in _MARKS.items():
         senses[(mark,)] = [(terminal, mark)]
     lexicon = Lexicon(domain)
-    for words, found in sorted(senses.items(), key=lambda entry: -len(entry[0])):
+    for words, of_words in sorted(senses.items(), key=lambda entry: -len(entry[0])):
         # A word that says nothing elsewhere ('exactly') may say something here: real senses first. And where 'shape' is
         # both a word for things and for an attribute, it is the attribute if it can be.
-        told = _phrase(words, tuple(sorted(found, key=lambda s: _RANK.get(s[0], 1))))
+        new_phrase = _phrase(words, tuple(sorted(of_words, key=lambda s: _RANK.get(s[0], 1))))
         entry = lexicon.phrases.setdefault(words[0], Entry(None, {}))
         if len(words) == 1:
-            lexicon.phrases[words[0]] = entry._replace(alone=told)
+            lexicon.phrases[words[0]] = entry._replace(alone=new_phrase)
         else:
-            entry.longer.setdefault(words[1], []).append(told)
+            entry.longer.setdefault(words[1], []).append(new_phrase)
     lexicon.words = frozenset(w for words in senses for w in words if len(w) > 2)
     lexicon.suffixes = {
         a: frozenset(" ".join(_split(s)[0]) for s in domain.file.attributes[a].suffixes) for a in domain.attributes

@@ -73,8 +73,8 @@ def _known(np: Node) -> bool:
 def _binder(np: Node, joint: str) -> str | None:
     """The determiner that a list which begins so is bound by, if any."""
     if np.rule == LIST:
-        told: str = np.parts[0]
-        return told
+        binder: str = np.parts[0]
+        return binder
     if np.rule != "np" or np.parts[1].anything:
         return None
     det: str = np.parts[0]

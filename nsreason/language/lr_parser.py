@@ -56,8 +56,8 @@ class _Rows(dict[int, dict[str, Action]]):
         def ready(to: int) -> int | Reduce:
             return to if to >= 0 else self.reductions[-1 - to]
 
-        told = self.plain.rows[state].items()
-        row: dict[str, Action] = {s: [ready(t) for t in to] if isinstance(to, list) else ready(to) for s, to in told}
+        actions = self.plain.rows[state].items()
+        row: dict[str, Action] = {s: [ready(t) for t in to] if isinstance(to, list) else ready(to) for s, to in actions}
         self[state] = row
         return row
 
@@ -84,7 +84,7 @@ class Table:
         # What else could be done: item, terminal and value there, an action (or None for the terminal's), and stacks.
         kept: list[tuple[int, str, str, Any, list[int], list[Any]]] = []
         dead: set[tuple[int, tuple[int, ...]]] | None = None
-        i = furthest = steps = found = 0
+        i = furthest = steps = readings = 0
         action: Any = None
         terminal, value = self._sense(items, i, states, values, kept)
         while True:
@@ -99,7 +99,7 @@ class Table:
                 if terminal != END or states[-1] != end:
                     continue
                 yield values[-1]
-                found += 1
+                readings += 1
             elif action is not None:
                 states.append(action)
                 # Terminals whose names begin with an underscore never reach a phrase.
@@ -117,8 +117,8 @@ class Table:
                     continue
             if i > furthest:
                 furthest = i
-            if not kept or steps > MAX_STEPS or found >= MAX_READINGS:
-                if not found:
+            if not kept or steps > MAX_STEPS or readings >= MAX_READINGS:
+                if not readings:
                     raise Stopped(furthest, bool(kept))
                 return
             dead = dead or set()
@@ -209,18 +209,18 @@ class _Tops:
 
     def _reductions(self, state: int, senses: Sequence[str] | None) -> set[tuple[int, str]]:
         row = self.rows[state]
-        told = row.values() if senses is None else [row[s] for s in senses if s in row]
-        return {a[1:] for action in told for a in (action if type(action) is list else [action]) if type(a) is tuple}
+        actions = row.values() if senses is None else [row[s] for s in senses if s in row]
+        return {a[1:] for action in actions for a in (action if type(action) is list else [action]) if type(a) is tuple}
 
     def shifts(self, state: int) -> dict[str, list[int]]:
         """The states that each terminal leads to."""
-        found: dict[str, list[int]] = {}
+        targets: dict[str, list[int]] = {}
         for terminal, action in self.rows[state].items():
-            told = action if type(action) is list else [action]
-            to = [a for a in told if type(a) is int]
+            actions = action if type(action) is list else [action]
+            to = [a for a in actions if type(a) is int]
             if to and not terminal.islower():
-                found[terminal] = to
-        return found
+                targets[terminal] = to
+        return targets
 
     def shifted(self, senses: Sequence[str]) -> _Tops:
         """The tops after a terminal."""

@@ -69,10 +69,10 @@ class NounPhrases(Steps):
             return self._add("only", self.last)
         if self.it is None:
             raise self._refuse(f"'{self._word(word)}' has nothing before it to stand for", word)
-        found = self._spoken_set(self.it)
+        spoken = self._spoken_set(self.it)
         if word.terminal == "THEM" and self.before_it is not None:
-            found = self._add("union", self._spoken_set(self.before_it), found)
-        return found
+            spoken = self._add("union", self._spoken_set(self.before_it), spoken)
+        return spoken
 
     def _it_object(self, word: Word) -> int:
         if self.it is None and self.last is not None:
@@ -97,9 +97,9 @@ class NounPhrases(Steps):
         if det in ("a", "any", "all", "most", "no") or np.rule == LIST:
             raise self._refuse("one known object is wanted here: 'the ...'", np)
         self._no_any_thing(np)
-        found = self._add("unique", self._set(np))
-        self.last = found if self._definite(np) else self.last
-        return found
+        thing = self._add("unique", self._set(np))
+        self.last = thing if self._definite(np) else self.last
+        return thing
 
     def _set(self, np: Node) -> int:
         """The set that a noun phrase names; its determiner is the caller's to judge."""
@@ -277,19 +277,19 @@ class NounPhrases(Steps):
 
     def _posts(self, core: Core, node: int | None) -> int | None:
         """The members of a set (of all objects, for None) that the clauses after a noun are true of."""
-        for kind, told in core.posts:
+        for kind, clause in core.posts:
             if kind in ("that", "near"):
-                node = self._apply(told, node)
+                node = self._apply(clause, node)
             elif kind == "that_are":
                 if self.strict and not core.plural:
                     raise self._refuse("'that are' speaks of several things", core)
-                node = self._apply(told, node)
+                node = self._apply(clause, node)
             elif kind == "without":
-                node = self._apply(Node("pred_not", (told,)), node)
+                node = self._apply(Node("pred_not", (clause,)), node)
             elif kind == "except":
-                node = self._add("difference", self._or_scene(node), self._all_of(told))
+                node = self._add("difference", self._or_scene(node), self._all_of(clause))
             elif kind == "of":
-                node = self._set(told) if node is None else self._add("intersect", node, self._set(told))
+                node = self._set(clause) if node is None else self._add("intersect", node, self._set(clause))
         return node
 
     def _all_of(self, excepted: Node) -> int:

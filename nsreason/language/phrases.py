@@ -15,9 +15,9 @@ from .nodes import Core, Node, Word
 from .tokens import PLURAL, REGION
 
 
-def several(told: Word | tuple[Word, ...]) -> tuple[Word, ...]:
+def several(words: Word | tuple[Word, ...]) -> tuple[Word, ...]:
     """Words as a tuple: one that stands alone is passed up as it is, for that saves most reductions."""
-    return (told,) if type(told) is Word else told  # type: ignore[return-value]
+    return (words,) if type(words) is Word else words  # type: ignore[return-value]
 
 
 _node = functools.partial(tuple.__new__, Node)  # a third of the time that Node(...) takes
@@ -91,9 +91,9 @@ class Phrases:
         """'small cubes or balls', all of them small: the nouns are told like adjectives."""
         mods, heads, *posts = children
         first, *rest = [Word("ADJECTIVE", several(head)[-1].value, several(head)[-1].start) for head in heads.parts]
-        told = [first, *(word._replace(terminal="OR") for word in rest)]
-        mods = (*several(mods), *(word._replace(value=word.value.rstrip(PLURAL)) for word in told))
-        plural = any(word.value.endswith(PLURAL) for word in told)
+        adjectives = [first, *(word._replace(terminal="OR") for word in rest)]
+        mods = (*several(mods), *(word._replace(value=word.value.rstrip(PLURAL)) for word in adjectives))
+        plural = any(word.value.endswith(PLURAL) for word in adjectives)
         return Core(mods, (), plural, posts[0] if posts else (), first.start)
 
     def coord_and(self, children: Sequence[Any]) -> Node:
@@ -201,10 +201,10 @@ class Phrases:
 
     def post_that(self, children: Sequence[Any]) -> tuple[str, Any]:
         """'The cube that is leftmost' is the leftmost of the cubes."""
-        (told,) = children
-        if told.rule == "pred_mods" and len(told.parts[0]) == 1 and told.parts[0][0].terminal == "EXTREME":
-            return "extreme", told.parts[0][0].value
-        return "that", told
+        (clause,) = children
+        if clause.rule == "pred_mods" and len(clause.parts[0]) == 1 and clause.parts[0][0].terminal == "EXTREME":
+            return "extreme", clause.parts[0][0].value
+        return "that", clause
 
     def post_that_are(self, children: Sequence[Any]) -> tuple[str, Any]:
         return "that_are", children[0]
@@ -299,8 +299,8 @@ class Phrases:
 
     def same_either(self, children: Sequence[Any]) -> Node:
         """'the same color or shape as the ball'."""
-        told = [Node("pred_same", ((attribute,), children[1])) for attribute in children[0]]
-        return functools.reduce(lambda a, b: Node("pred_or", (a, b)), told)
+        clauses = [Node("pred_same", ((attribute,), children[1])) for attribute in children[0]]
+        return functools.reduce(lambda a, b: Node("pred_or", (a, b)), clauses)
 
     def neither_same(self, children: Sequence[Any]) -> Node:
         first, second, np = children
@@ -342,10 +342,10 @@ class Phrases:
 
     def trait_mods(self, children: Sequence[Any]) -> Any:
         """'a red color', 'shiny surface', 'no red color'."""
-        told = next(c for c in children if type(c) is Node)
+        trait = next(c for c in children if type(c) is Node)
         first = children[0]
         none = type(first) is Word and first.terminal == "DET" and first.value == "no"
-        return Node("pred_not", (told,)) if none else told
+        return Node("pred_not", (trait,)) if none else trait
 
     trait_value = trait_mods
 

@@ -80,17 +80,17 @@ class Predicates(NounPhrases):
 
     def _no_name(self, pred: Node) -> None:
         """'Left of the cube and the ball' does not say that something is the ball."""
-        first, told = pred.parts
-        nominal = told.parts[0] if told.rule == "pred_nominal" else None
+        first, second = pred.parts
+        nominal = second.parts[0] if second.rule == "pred_nominal" else None
         if self.strict and nominal is not None and self._definite(nominal):
-            raise self._refuse("a known thing stands where something is said of things", told)
+            raise self._refuse("a known thing stands where something is said of things", second)
         named = first.rule in ("pred_relation", "pred_same", "pred_different")
         if nominal is not None and named and self._determiner(nominal) == "":
-            raise self._refuse("this may belong to the noun before it", told)
+            raise self._refuse("this may belong to the noun before it", second)
         if first.rule == "pred_nominal" and pred.rule == "pred_or" and self._determiner(first.parts[0]) == "no":
-            raise self._unsayable("say 'neither ... nor', or 'not ..., or is ...'", told)
+            raise self._unsayable("say 'neither ... nor', or 'not ..., or is ...'", second)
         if nominal is not None and pred.rule == "pred_and" and first.rule == "pred_not":
-            raise self._unsayable("say 'neither ... nor', or 'not ..., and is ...'", told)
+            raise self._unsayable("say 'neither ... nor', or 'not ..., and is ...'", second)
 
     def _spoken(self) -> Node:
         """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""
@@ -246,20 +246,22 @@ class Predicates(NounPhrases):
     def _having(self, np: Node) -> int:
         """'Has a cube behind it': stands in front of a cube."""
         core: Core | None = np.parts[1] if np.rule == "np" else None
-        told = core.posts[-1][1] if core is not None and core.posts else None
-        beside = isinstance(told, Node) and told.rule == "pred_relation" and told.parts[1].rule in ("np_it", "np_them")
-        if core is None or told is None or not beside:
+        clause = core.posts[-1][1] if core is not None and core.posts else None
+        beside = (
+            isinstance(clause, Node) and clause.rule == "pred_relation" and clause.parts[1].rule in ("np_it", "np_them")
+        )
+        if core is None or clause is None or not beside:
             raise self._refuse("a thing has a value, the same value as another, or a thing beside it", np)
         others = Node("np", (np.parts[0], core._replace(posts=core.posts[:-1])))
-        op, relations = told.parts[0]
-        word = told.parts[1].parts[0]
+        op, relations = clause.parts[0]
+        word = clause.parts[1].parts[0]
         return self._sided((op, tuple(self._inverse(r, word) for r in relations)), others)
 
     def _axis(self, at: Node) -> tuple[str, str]:
         """The first relation with a direction and an inverse: in images, left and right."""
-        for name, told in self.domain.file.relations.items():
-            if told.direction is not None and told.inverse is not None and told.inverse != name:
-                return name, told.inverse
+        for name, entry in self.domain.file.relations.items():
+            if entry.direction is not None and entry.inverse is not None and entry.inverse != name:
+                return name, entry.inverse
         raise self._refuse(f"domain '{self.domain.name}' has no relation with a direction and an inverse", at)
 
     def _between(self, a: Node, b: Node) -> int:

@@ -32,19 +32,19 @@ def said_once(say: Callable[Concatenate[Any, int, _P], _R]) -> Callable[Concaten
     @functools.wraps(say)
     def remembered(self: Any, node: int, /, *given: _P.args, **named: _P.kwargs) -> _R:
         key = (say.__name__, node, *given)
-        found: Any = self.said.get(key)
-        if found is None:
+        spoken: Any = self.said.get(key)
+        if spoken is None:
             self.depth += 1
             if self.depth > MAX_DEPTH:
                 raise ConversionError(f"{_TOO_LONG}: it is nested too deeply", node=node)
-            found = say(self, node, *given, **named)
-            if isinstance(found, list):
-                found = [text for text in found if len(text) <= MAX_LETTERS]
-            if not found or len(found) > MAX_LETTERS:
+            spoken = say(self, node, *given, **named)
+            if isinstance(spoken, list):
+                spoken = [text for text in spoken if len(text) <= MAX_LETTERS]
+            if not spoken or len(spoken) > MAX_LETTERS:
                 raise ConversionError(_TOO_LONG, node=node)
             self.depth -= 1
-            self.said[key] = found
-        return cast("_R", found)
+            self.said[key] = spoken
+        return cast("_R", spoken)
 
     return remembered
 
@@ -106,46 +106,46 @@ class Speaker:
     # --- noun phrases ------------------------------------------------------------------------------------------------
 
     def _split(self, node: int) -> SetParts:
-        found = SetParts()
+        split = SetParts()
         while True:
             call = self.calls[node]
             if call.op == "filter":
-                if call.literals[0] not in found.filters:
-                    found.filters.append(call.literals[0])
-            elif call.op == "extreme" and not found.filters and not found.dropped:
-                found.extremes.append(call.literals[0])
+                if call.literals[0] not in split.filters:
+                    split.filters.append(call.literals[0])
+            elif call.op == "extreme" and not split.filters and not split.dropped:
+                split.extremes.append(call.literals[0])
             elif call.op == "difference":
-                found.dropped.append(call.inputs[1])
+                split.dropped.append(call.inputs[1])
             else:
-                found.base = None if call.op == "scene" else node
+                split.base = None if call.op == "scene" else node
                 break
             node = call.inputs[0]
-        found.filters.sort(key=self.domain.concept_index.__getitem__)
-        return found
+        split.filters.sort(key=self.domain.concept_index.__getitem__)
+        return split
 
     @said_once
     def _np(self, node: int, plural: bool) -> str:
         """A noun phrase without determiner: 'large red cubes left of the ball'."""
-        told = self._split(node)
-        clause = self._clause(told, plural)
-        return " ".join([*map(self._extreme, told.extremes), self._head(told, plural)]) + (clause and f" {clause}")
+        split = self._split(node)
+        clause = self._clause(split, plural)
+        return " ".join([*map(self._extreme, split.extremes), self._head(split, plural)]) + (clause and f" {clause}")
 
-    def _head(self, told: SetParts, plural: bool) -> str:
+    def _head(self, split: SetParts, plural: bool) -> str:
         """The adjectives and nouns of a noun phrase."""
-        nouns = [f for f in told.filters if self._is_noun(f)]
-        adjectives = [self._word(f) for f in told.filters if f not in nouns]
+        nouns = [f for f in split.filters if self._is_noun(f)]
+        adjectives = [self._word(f) for f in split.filters if f not in nouns]
         if self.rng is not None and self.rng.random() < 0.3:
             self.rng.shuffle(adjectives)
         words = [*adjectives, *(self._noun(n, False) for n in nouns[:-1])]
         return " ".join([*words, self._noun(nouns[-1] if nouns else None, plural)])
 
-    def _clause(self, told: SetParts, plural: bool) -> str:
+    def _clause(self, split: SetParts, plural: bool) -> str:
         """What follows the noun for a set that is not just filters of the scene."""
         be, have = ("are", "have") if plural else ("is", "has")
-        base = told.base
-        if told.dropped:
+        base = split.base
+        if split.dropped:
             parts = [self._pred(base)] if base is not None else []
-            return f"that {be} {self._all([*parts, *map(self._not, told.dropped)])}"
+            return f"that {be} {self._all([*parts, *map(self._not, split.dropped)])}"
         if base is None:
             return ""
         op = self.calls[base].op
@@ -194,15 +194,15 @@ class Speaker:
             return self._join("or", [self._pred(i) for i in call.inputs])
         if call.op not in ("filter", "scene", "extreme", "difference"):
             raise ConversionError(f"the language has no words for the set that '{call.op}' makes", node=node)
-        told = self._split(node)
-        if not told.extremes and not told.dropped and told.base is None and len(told.filters) == 1:
-            value = told.filters[0]
+        split = self._split(node)
+        if not split.extremes and not split.dropped and split.base is None and len(split.filters) == 1:
+            value = split.filters[0]
             if not self._is_noun(value):
                 return self._word(value)
-        if (told.base is not None or told.dropped) and not told.extremes and (self.careful or not told.filters):
-            bare = [self._noun(f, True) if self._is_noun(f) else self._word(f) for f in told.filters]
-            parts = [*bare, *([self._pred(told.base)] if told.base is not None else [])]
-            return self._all([*parts, *map(self._not, told.dropped)])
+        if (split.base is not None or split.dropped) and not split.extremes and (self.careful or not split.filters):
+            bare = [self._noun(f, True) if self._is_noun(f) else self._word(f) for f in split.filters]
+            parts = [*bare, *([self._pred(split.base)] if split.base is not None else [])]
+            return self._all([*parts, *map(self._not, split.dropped)])
         return self._np(node, True)
 
     @said_once
@@ -214,9 +214,9 @@ class Speaker:
                 same, only = self.calls[alike], self.calls[itself]
                 if same.op == "same" and only.op == "only" and self._equal(same.inputs[0], only.inputs[0]):
                     return f"a different {self._attribute(same.literals[0])} than {self._object(same.inputs[0])}"
-        told = self._pred(node)
+        phrase = self._pred(node)
         # 'not the same color as the ball' leaves out the ball too; in parentheses it does not
-        return f"not ({told})" if call.op == "same" else f"not {self._wrap(told)}"
+        return f"not ({phrase})" if call.op == "same" else f"not {self._wrap(phrase)}"
 
     def _equal(self, a: int, b: int) -> bool:
         """Whether two calls are written alike, shared or not."""

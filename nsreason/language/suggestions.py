@@ -54,16 +54,16 @@ def expected_names(domain: Domain, terminals: Iterable[str]) -> list[str]:
     open_here = set(terminals)
     begins = {"_HOW_MANY", "_WHAT"} <= open_here  # then a question begins, for which anything may be first
     names = _OPENERS if begins else _names(domain) | _OTHERS
-    told = dict.fromkeys(name for terminal, name in names.items() if terminal in open_here)
-    return list(told)[:MOST_EXPECTED]
+    open_names = dict.fromkeys(name for terminal, name in names.items() if terminal in open_here)
+    return list(open_names)[:MOST_EXPECTED]
 
 
 def _names(domain: Domain) -> dict[str, str]:
     file = domain.file
     entries = file.attributes.values()
-    nouns = [told.nouns[0] for entry in entries for told in entry.values.values() if told.nouns]
+    nouns = [value.nouns[0] for entry in entries for value in entry.values.values() if value.nouns]
     adjectives = [
-        next((word for told in entry.values.values() for word in told.adjectives if not told.nouns), "")
+        next((word for value in entry.values.values() for word in value.adjectives if not value.nouns), "")
         for entry in entries
     ]
 
@@ -85,19 +85,19 @@ def near_words(lexicon: Lexicon, word: str, terminals: Iterable[str], before: It
 
     limit = 1 if len(word) <= 4 else 2 if len(word) <= 8 else 3
     open_here = set(terminals)
-    found: list[tuple[int, bool, str]] = []
+    near: list[tuple[int, bool, str]] = []
     for known in set(_fitting(lexicon, open_here, before)) if open_here else lexicon.words:
         if known != word and len(known) > 1:
             far = OSA.distance(word, known, score_cutoff=limit)
             if far <= min(limit, len(known) - 2):
-                found.append((far, known[0] != word[0], known))
-    return [known for _, _, known in sorted(found)[:MOST_NEAR]]
+                near.append((far, known[0] != word[0], known))
+    return [known for _, _, known in sorted(near)[:MOST_NEAR]]
 
 
 def _fitting(lexicon: Lexicon, open_here: set[str], before: Item | None) -> Iterator[str]:
     """First words of phrases that could stand here, and words that go on with a phrase that the word before begins."""
     for first, (alone, longer) in lexicon.phrases.items():
-        phrases = [p for told in longer.values() for p in told] + ([alone] if alone is not None else [])
+        phrases = [p for group in longer.values() for p in group] + ([alone] if alone is not None else [])
         if any(terminal in open_here for p in phrases for terminal, _ in p.senses):
             yield first
     if before is not None and " " not in before.text and before.text in lexicon.phrases:
@@ -107,10 +107,10 @@ def _fitting(lexicon: Lexicon, open_here: set[str], before: Item | None) -> Iter
 def phrases_with(lexicon: Lexicon, word: str) -> list[str]:
     """Phrases that hold a word which does not stand alone: that it begins, then that it ends, then others; shortest
     first."""
-    found: list[tuple[int, int, str]] = []
+    ranked: list[tuple[int, int, str]] = []
     for alone, longer in lexicon.phrases.values():
-        for phrase in (*(p for told in longer.values() for p in told), *((alone,) if alone is not None else ())):
+        for phrase in (*(p for group in longer.values() for p in group), *((alone,) if alone is not None else ())):
             if word in phrase.words and len(phrase.words) > 1:
                 rank = 0 if phrase.words[0] == word else 1 if phrase.words[-1] == word else 2
-                found.append((rank, len(phrase.text), phrase.text))
-    return [text for _, _, text in sorted(set(found))[:MOST_NEAR]]
+                ranked.append((rank, len(phrase.text), phrase.text))
+    return [text for _, _, text in sorted(set(ranked))[:MOST_NEAR]]

@@ -96,20 +96,20 @@ def _digest(grammar: str, content: bytes) -> bytes:
 def _is_sound(plain: PlainTable) -> bool:
     """Whether every action leads to a state or a rule that there is."""
     states, rules = len(plain.rows), len(plain.rules)
-    told = [action for row in plain.rows for action in row.values()]
-    actions = [a for a in told if isinstance(a, int)] + [a for some in told if isinstance(some, list) for a in some]
+    cells = [action for row in plain.rows for action in row.values()]
+    actions = [a for a in cells if isinstance(a, int)] + [a for some in cells if isinstance(some, list) for a in some]
     kept = all(0 <= i < rule.size for rule in plain.rules for i, _ in rule.keep)
     within = not actions or (-rules <= min(actions) and max(actions) < states)
     return kept and within and 0 <= plain.start < states and 0 <= plain.end < states
 
 
 def _cache_file(grammar: str) -> Path | None:
-    told = os.environ.get("NSREASON_CACHE")
-    if told == "off":
+    setting = os.environ.get("NSREASON_CACHE")
+    if setting == "off":
         return None
     digest = hashlib.sha256(f"{FORMAT}\n{grammar}".encode()).hexdigest()[:24]
-    if told:
-        return Path(told) / f"{digest}.json"
+    if setting:
+        return Path(setting) / f"{digest}.json"
     base = os.environ.get("XDG_CACHE_HOME")
     with contextlib.suppress(RuntimeError):  # there is no home folder
         return (Path(base) if base else Path.home() / ".cache") / "nsreason" / f"{digest}.json"
@@ -148,8 +148,10 @@ def build(grammar: str) -> PlainTable:
     rows: list[dict[str, int | list[int]]] = []
     for state in states:
         row: dict[str, list[int]] = {str(s.name): [states[to]] for s, to in state.transitions.items()}
-        for symbol, told in state.lookaheads.items():
-            row.setdefault(str(symbol.name), []).extend(sorted((-1 - numbers[rule] for rule in told), reverse=True))
+        for symbol, reductions in state.lookaheads.items():
+            row.setdefault(str(symbol.name), []).extend(
+                sorted((-1 - numbers[rule] for rule in reductions), reverse=True)
+            )
         rows.append({symbol: to[0] if len(to) == 1 else to for symbol, to in row.items()})
     end = next(states[to] for symbol, to in first.transitions.items() if symbol.name == "start")
     _shorten(rows, plans, end)
@@ -219,13 +221,13 @@ def maker(plan: RulePlan, callback: Callable[[Sequence[Any]], Any] | None) -> Ca
         return lambda children: children[only]
     if callback is None:
         return lambda children: [children[i] for i in places]
-    made = callback
+    make = callback
     if len(places) == plan.size:
-        return made
+        return make
     if len(places) == 1:
         place = places[0]
-        return lambda children: made((children[place],))
+        return lambda children: make((children[place],))
     if places:
         pick = operator.itemgetter(*places)
-        return lambda children: made(pick(children))
-    return lambda children: made(())
+        return lambda children: make(pick(children))
+    return lambda children: make(())

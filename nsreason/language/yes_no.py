@@ -142,10 +142,10 @@ class Truths(Counting):
         those = self._fold("union", [self._add("only", self._object(part)) for part in parts])
         word = mods[0]
         if word.terminal == "EXTREME":
-            found = self._furthest(those, word.value)
+            chosen = self._furthest(those, word.value)
         else:
-            found = self._add("filter", those, of=word.value)
-        return self._add("query", self._add("unique", found), of=attribute)
+            chosen = self._add("filter", those, of=word.value)
+        return self._add("query", self._add("unique", chosen), of=attribute)
 
     def _telling_apart(self, parts: Sequence[Node]) -> str | None:
         """The attribute of which known things are called by different values: what is asked for, if it is one."""

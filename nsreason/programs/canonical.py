@@ -188,17 +188,17 @@ class _Writer:
 
     def _under(self, root: _Term) -> list[int]:
         """The terms that a term is made of, each after what it is made of itself."""
-        found = 1 << root.number
+        inner = 1 << root.number
         waiting = [root]
         while waiting:
             term = waiting.pop()
             new = term.operands
             for other in term.inputs:
                 new |= 1 << other.number
-            new &= ~found
-            found |= new
+            new &= ~inner
+            inner |= new
             waiting += [self.terms[i] for i in _numbers(new)]
-        return _numbers(found)
+        return _numbers(inner)
 
     def _call(self, term: _Term) -> int:
         inputs = [t.number for t in term.inputs]
@@ -236,8 +236,8 @@ class _Writer:
         return sorted(_numbers(operands), key=self._key.__getitem__)
 
     def _rank(self, term: _Term, inside: bytes) -> None:
-        told = repr((term.op, term.literals, term.filters)).encode()
-        self._key[term.number] = (term.height, blake2b(told + inside, digest_size=16).digest())
+        own = repr((term.op, term.literals, term.filters)).encode()
+        self._key[term.number] = (term.height, blake2b(own + inside, digest_size=16).digest())
 
     def _emit(self, call: Call) -> int:
         node = self._place.get(call)
@@ -250,12 +250,12 @@ class _Writer:
 def _numbers(bits: int) -> list[int]:
     """The numbers in a bit set, ascending; in time that grows with the set's width, not with its square."""
     text = bin(bits)[:1:-1]
-    found: list[int] = []
+    numbers: list[int] = []
     place = text.find("1")
     while place >= 0:
-        found.append(place)
+        numbers.append(place)
         place = text.find("1", place + 1)
-    return found
+    return numbers
 
 
 def canonical(program: Program) -> Program:

@@ -26,11 +26,11 @@ class QuestionTypes:
         if unit is None and program.inputs[-1]:
             unit = program.steps[program.inputs[-1][0]].unit  # the attribute that `equal` compares
         key = last.op.name, unit
-        found = self._known.get(key)
-        if found is None:
+        types = self._known.get(key)
+        if types is None:
             native = self._native.get(key) or self._native.get((key[0], None)) or key[0]
-            found = self._known[key] = _group(program), native
-        return found
+            types = self._known[key] = _group(program), native
+        return types
 
 
 def _group(program: Program) -> str:

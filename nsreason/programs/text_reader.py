@@ -120,7 +120,7 @@ def _trees(tree: Tree[Token], kind: str) -> list[Tree[Token]]:
 
 
 def _literals(call: Tree[Token]) -> list[Token]:
-    return [t for told in _trees(call, "literals") for t in told.children]  # type: ignore[misc]
+    return [t for group in _trees(call, "literals") for t in group.children]  # type: ignore[misc]
 
 
 def _read_nested(start: Tree[Token], build: _Builder) -> None:
@@ -231,7 +231,7 @@ def _explain(text: str, token: Token, expected: Iterable[str]) -> tuple[str, int
     if at_end:
         position = token.end_pos or 0
     inner = text[open_brackets[-1]] if open_brackets else None
-    found = "the text ends" if at_end else f"found '{token}'"
+    token_text = "the text ends" if at_end else f"found '{token}'"
     # LALR merges the contexts of a state: a bracket or a ',' is only right inside one, and ';' only outside.
     wrong = {"SEMICOLON", "$END"} if inner else {"COMMA", "RPAR", "RSQB"}
     could = [said for name, said in _SAID.items() if name in expected and name not in wrong]
@@ -239,7 +239,7 @@ def _explain(text: str, token: Token, expected: Iterable[str]) -> tuple[str, int
         return f"found '{token}', but the '{inner}' before it is still open", position
     if token in _CLOSES.values() and not inner:
         return f"found '{token}', which closes no bracket", position
-    return f"{found}; here could stand {_either(could)}", position
+    return f"{token_text}; here could stand {_either(could)}", position
 
 
 def _either(things: list[str]) -> str:
@@ -248,17 +248,17 @@ def _either(things: list[str]) -> str:
 
 def _open_brackets(text: str) -> list[int]:
     """The positions of the brackets that a text leaves open."""
-    found: list[int] = []
+    open_places: list[int] = []
     comment = False
     for position, character in enumerate(text):
         comment = character == "#" or (comment and character != "\n")
         if comment:
             continue
         if character in _CLOSES:
-            found.append(position)
-        elif character in _CLOSES.values() and found:
-            found.pop()
-    return found
+            open_places.append(position)
+        elif character in _CLOSES.values() and open_places:
+            open_places.pop()
+    return open_places
 
 
 _Reader = Callable[["Tree[Token]", _Builder], None]

@@ -51,13 +51,13 @@ def _shared(program: Program, root: int) -> dict[int, str]:
 def _free_names() -> Iterator[str]:
     """a, b, .. z, a1, b1, ..: all that are not ops."""
     letters = "abcdefghijklmnopqrstuvwxyz"
-    name = 0
+    number = 0
     while True:
-        turn, letter = divmod(name, len(letters))
-        told = letters[letter] + (str(turn) if turn else "")
-        if told not in OPS:
-            yield told
-        name += 1
+        turn, letter = divmod(number, len(letters))
+        name = letters[letter] + (str(turn) if turn else "")
+        if name not in OPS:
+            yield name
+        number += 1
 
 
 def _label(step: Step) -> str:
@@ -90,14 +90,14 @@ def _write_call(program: Program, root: int, names: dict[int, str]) -> str:
 def _write_postfix(program: Program, root: int) -> str:
     names = _shared(program, root)
     parts: list[str] = []
-    told: set[int] = set()
+    written: set[int] = set()
     stack = [(root, False)]
     while stack:
         node, ready = stack.pop()
-        if node in told:
+        if node in written:
             parts.append(f"${names[node]}")
         elif ready:
-            told.add(node)
+            written.add(node)
             parts.append(_label(program.steps[node]) + (f" :{names[node]}" if node in names else ""))
         else:
             stack.append((node, True))

@@ -15,7 +15,7 @@ from ...dsl.ops import OPS, Op
 from ...errors import ConversionError, DomainError, did_you_mean
 from ..program import Program
 
-Told = tuple[str, tuple[str, ...]]  # a native name and its value inputs
+NativeName = tuple[str, tuple[str, ...]]  # a native name and its value inputs
 
 
 @functools.lru_cache(maxsize=64)
@@ -39,23 +39,23 @@ class NativeTable:
                 f"domain '{domain.name}' has no [native] table, so its data set's names for ops are not known"
             )
         self._names: dict[tuple[str, str | None], str] = {}
-        for native, told in self.ops.items():
-            self._names.setdefault(told, native)
-        self._steps: dict[Told, Step] = {}
+        for native, call in self.ops.items():
+            self._names.setdefault(call, native)
+        self._steps: dict[NativeName, Step] = {}
         self._units = {native: attribute for native, (op, attribute) in self.ops.items() if _compares(op)}
 
-    def program(self, told: Sequence[Told], inputs: Sequence[tuple[int, ...]]) -> Program:
+    def program(self, names: Sequence[NativeName], inputs: Sequence[tuple[int, ...]]) -> Program:
         """A program from native names.
 
         Raises:
             ConversionError, ProgramError: with the node that is wrong.
         """
         try:
-            steps = [self._steps[t] for t in told]
+            steps = [self._steps[t] for t in names]
         except KeyError:
-            steps = [self.step(name, values, node) for node, (name, values) in enumerate(told)]
+            steps = [self.step(name, values, node) for node, (name, values) in enumerate(names)]
         program = Program.of_steps(self.domain, steps, inputs)
-        for node, (name, _) in enumerate(told):
+        for node, (name, _) in enumerate(names):
             if name in self._units:
                 self._check_unit(name, steps[inputs[node][0]], node)
         return program
@@ -102,12 +102,12 @@ class NativeTable:
         step = self.domain.step(op_name, tuple(literals))
         if attribute is not None and ATTRIBUTE not in kinds and CONCEPT in kinds:
             value = literals[kinds.index(CONCEPT)]
-            found = self.domain.attribute_of[value]
-            if found != attribute:
-                raise ConversionError(f"{name} takes a value of {attribute}, '{value}' is one of {found}")
+            own = self.domain.attribute_of[value]
+            if own != attribute:
+                raise ConversionError(f"{name} takes a value of {attribute}, '{value}' is one of {own}")
         return step
 
-    def spell(self, program: Program, node: int, dialect: str) -> Told:
+    def spell(self, program: Program, node: int, dialect: str) -> NativeName:
         """The native name of a call, with its value inputs.
 
         Raises:

@@ -68,13 +68,13 @@ def from_nscl(ops: Sequence[NsclOp | Mapping[str, Any]], domain: Domain | str = 
     """
     domain = load_domain(domain)
     try:
-        told = ops if isinstance(ops, list | tuple) else msgspec.convert(ops, list[NsclOp])
-        records = [o if isinstance(o, NsclOp) else msgspec.convert(o, NsclOp) for o in told]
+        given = ops if isinstance(ops, list | tuple) else msgspec.convert(ops, list[NsclOp])
+        records = [o if isinstance(o, NsclOp) else msgspec.convert(o, NsclOp) for o in given]
     except msgspec.ValidationError as error:
         raise ConversionError(f"not an NS-CL op sequence: {error}") from None
     calls: list[Call] = []
     origin: list[int] = []  # the op that each call comes from
-    made: dict[int, int] = {}  # op -> its call
+    call_of: dict[int, int] = {}  # op -> its call
     uniques: dict[int, int] = {}  # call -> the `unique` of it
 
     def add(place: int, op: str, literals: tuple[str, ...], inputs: tuple[int, ...]) -> int:
@@ -86,7 +86,7 @@ def from_nscl(ops: Sequence[NsclOp | Mapping[str, Any]], domain: Domain | str = 
         form, parameters = _check(place, record)
         inputs: list[int] = []
         for i in record.inputs:
-            node = made[i]
+            node = call_of[i]
             for op in form.first:
                 if op == "unique":
                     if node not in uniques:
@@ -98,9 +98,9 @@ def from_nscl(ops: Sequence[NsclOp | Mapping[str, Any]], domain: Domain | str = 
         if form.op == "filter":
             for concept in parameters:
                 inputs = [add(place, "filter", (concept,), tuple(inputs))]
-            made[place] = inputs[0]
+            call_of[place] = inputs[0]
         else:
-            made[place] = add(place, form.op, () if form.op == "equal" else parameters, tuple(inputs))
+            call_of[place] = add(place, form.op, () if form.op == "equal" else parameters, tuple(inputs))
     try:
         return Program(calls, domain)
     except ProgramError as error:
@@ -120,10 +120,10 @@ def _check(place: int, record: NsclOp) -> tuple[_Form, tuple[str, ...]]:
     for i in record.inputs:
         if not 0 <= i < place:
             raise ConversionError(f"{record.op}: input {i} is not an earlier op", node=place)
-    told = {"concept": record.concept, "relational_concept": record.relational_concept}
-    told["attribute"] = (record.attribute,) if record.attribute else ()
-    parameters = told.pop(form.parameter, ())
-    other = next((key for key, values in told.items() if values), None)
+    literals = {"concept": record.concept, "relational_concept": record.relational_concept}
+    literals["attribute"] = (record.attribute,) if record.attribute else ()
+    parameters = literals.pop(form.parameter, ())
+    other = next((key for key, values in literals.items() if values), None)
     if other is not None:
         raise ConversionError(f"{record.op} takes no '{other}'", node=place)
     if form.parameter and (not parameters or (len(parameters) > 1 and form.op != "filter")):

@@ -68,20 +68,20 @@ def from_clevr(nodes: Sequence[ClevrNode] | Sequence[Mapping[str, Any]], domain:
     if not (isinstance(nodes, list) and nodes and type(nodes[0]) is ClevrNode):
         nodes = _nodes(nodes)
     inputs = tuple([n.inputs for n in nodes])
-    told = [(n.function, n.value_inputs) for n in nodes]
-    if not told[-1][0]:
-        told = [_raw(n, place) for place, n in enumerate(nodes)]
-    return table.program(told, inputs)
+    names = [(n.function, n.value_inputs) for n in nodes]
+    if not names[-1][0]:
+        names = [_raw(n, place) for place, n in enumerate(nodes)]
+    return table.program(names, inputs)
 
 
 def _nodes(nodes: object) -> list[ClevrNode]:
     try:
-        found = msgspec.convert(nodes, list[ClevrNode])
+        read = msgspec.convert(nodes, list[ClevrNode])
     except msgspec.ValidationError as error:
         raise ConversionError(f"not the nodes of a program: {error}") from None
-    if not found:
+    if not read:
         raise ConversionError("a program has at least one node")
-    return found
+    return read
 
 
 def _raw(node: ClevrNode, place: int) -> tuple[str, tuple[str, ...]]:
@@ -128,29 +128,29 @@ def from_ns_vqa(tokens: str | Sequence[str], domain: Domain | str = "clevr") -> 
     """
     table = native_table(load_domain(domain))
     text = _ns_vqa_text(tokens)
-    found = _ns_vqa_tokens(text)
-    told: list[tuple[str, tuple[str, ...]]] = []
+    placed = _ns_vqa_tokens(text)
+    names: list[tuple[str, tuple[str, ...]]] = []
     inputs: list[tuple[int, ...]] = []
     positions: list[int] = []
     stack: list[int] = []
     try:
-        for position, token in reversed(found):  # inputs before the op that takes them
+        for position, token in reversed(placed):  # inputs before the op that takes them
             positions.append(position)
-            name, values = _ns_vqa_name(token, len(told))
-            step = table.step(name, values, len(told))
+            name, values = _ns_vqa_name(token, len(names))
+            step = table.step(name, values, len(names))
             if step.op.name not in _NS_VQA_OPS:
-                raise ConversionError(f"NS-VQA has no '{name}'", node=len(told))
+                raise ConversionError(f"NS-VQA has no '{name}'", node=len(names))
             arity = len(step.takes)
             if len(stack) < arity:
                 message = f"{name} takes {arity} input(s), but {len(stack)} follow"
-                raise ConversionError(message, node=len(told))
+                raise ConversionError(message, node=len(names))
             inputs.append(tuple(stack.pop() for _ in range(arity)))
-            stack.append(len(told))
-            told.append((name, values))
+            stack.append(len(names))
+            names.append((name, values))
         if len(stack) != 1:
             message = "the program is complete before this" if stack else "there are no tokens"
             raise ConversionError(message, node=stack[-2] if stack else None)
-        return table.program(told, inputs)
+        return table.program(names, inputs)
     except ProgramError as error:
         position = 0 if error.node is None else positions[error.node]
         raise ConversionError(error.reason, node=error.node, text=text, position=position) from None
@@ -160,21 +160,21 @@ def _ns_vqa_text(tokens: object) -> str:
     if isinstance(tokens, str):
         return tokens
     if isinstance(tokens, Iterable) and not isinstance(tokens, bytes | bytearray | memoryview):
-        found = list(tokens)
-        for token in found:
+        words = list(tokens)
+        for token in words:
             if not isinstance(token, str):
                 hint = "; numbers are of a vocabulary: look its words up first" if isinstance(token, Integral) else ""
                 raise ConversionError(f"NS-VQA's tokens are text, got {type(token).__name__} {token!r:.40}{hint}")
-        return " ".join(found)
+        return " ".join(words)
     raise ConversionError(f"NS-VQA's program is a text or a list of its tokens, got {type(tokens).__name__}")
 
 
 def _ns_vqa_tokens(text: str) -> list[tuple[int, str]]:
-    found = [(m.start(), m[0]) for m in re.finditer(r"\S+", text)]
-    if found and found[0][1] == "<START>":
-        del found[0]
-    ends = [i for i, (_, token) in enumerate(found) if token in ("<END>", "<NULL>")]
-    return found[: ends[0]] if ends else found
+    placed = [(m.start(), m[0]) for m in re.finditer(r"\S+", text)]
+    if placed and placed[0][1] == "<START>":
+        del placed[0]
+    ends = [i for i, (_, token) in enumerate(placed) if token in ("<END>", "<NULL>")]
+    return placed[: ends[0]] if ends else placed
 
 
 def _ns_vqa_name(token: str, node: int) -> tuple[str, tuple[str, ...]]:
