@@ -16,15 +16,15 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from nsreason.dsl.domain import load_domain
-from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
+from nsreason.models.answer_networks.config import AnswerNetworkConfig, config_from_data
 from nsreason.models.nscl.data import ConceptData, load_concept_data
 from nsreason.models.nscl.learner import ConceptLearnerConfig
 from nsreason.perception.detector.config import DetectorConfig
 from nsreason.perception.features.concept_embeddings import ConceptConfig
 from nsreason.perception.features.regions import RegionConfig
 from nsreason.perception.features.state_descriptions import StateConfig
+from nsreason.perception.scene_parser.config import SceneParserConfig
 from nsreason.perception.scene_parser.data import load_parser_data
-from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
 from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import model_class
@@ -62,7 +62,7 @@ def _detector(folder: Path) -> Given:
 def _parser(folder: Path) -> Given:
     write_painted(folder, scenes=4)
     config = SceneParserConfig(side=24, width=8, hidden=16)
-    return Given(config, load_parser_data(folder, SceneParser(config)).train[:3])
+    return Given(config, load_parser_data(folder, config).train[:3])
 
 
 EXAMPLES: dict[str, Callable[[Path], Given]] = {

@@ -308,10 +308,9 @@ def test_a_domain_file_names_no_grammar_of_elsewhere(tmp_path: Path, name: str) 
 
 
 # Where a module is imported by a name that is no literal; each was looked at, and what it imports is a table's or the
-# caller's. `vision` imports a module of torch that a constant names, `train` one of DATA, `__init__` one of its own.
+# caller's. `torchvision_imports` imports a module that a constant names, `lazy` those of a package's own list.
 IMPORTING = {
-    "nsreason/__init__.py",
-    "nsreason/cli/train.py",
+    "nsreason/lazy.py",
     "nsreason/registry.py",
     "perception/detector/torchvision_imports.py",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -53,9 +53,23 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A command of several, with examples below its help."""
+    """A command of several, with examples below its help.
+
+    Attributes:
+        own: makes the command of a name that is `module:Class`; None where there is none.
+    """
 
     examples: Sequence[str] = ()
+    own: Callable[[str], tuple[Callable[..., int], Sequence[str]]] | None = None
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        own = type(self).own
+        if command is None and ":" in cmd_name and own is not None:
+            alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+            _add(alone, cmd_name, *own(cmd_name))
+            return typer.main.get_command(alone)
+        return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
@@ -167,7 +181,8 @@ def _add(to: typer.Typer, name: str, handler: Any, examples: Sequence[str]) -> N
 
 def _add_group(name: str, module: Any) -> None:
     """A command whose first argument chooses among several, each with a page and options of its own."""
-    kind = type("Group", (Group,), {"examples": module.EXAMPLES})
+    own = getattr(module, "own_command", None)
+    kind = type("Group", (Group,), {"examples": module.EXAMPLES, "own": own and staticmethod(own)})
     group = typer.Typer(cls=kind, name=name, no_args_is_help=True, help=_help(getattr(module, name)))
     for member, (handler, examples) in module.COMMANDS.items():
         _add(group, member, handler, examples)

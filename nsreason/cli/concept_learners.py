@@ -97,7 +97,7 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
     from ..models.nscl.data import ConceptData
 
     config = ConceptData(split=split, programs="parsed" if programs == "parsed" else "given")
-    examples = config.load(learner, folder)
+    examples = config.load(learner.config, folder)
     if examples.bad:
         output.note(f"{len(examples.bad):,} questions cannot be used; the first: {examples.bad[0]}")
     if part == "held-out" and not examples.valid:

@@ -107,14 +107,14 @@ def parameters(name: str, model: str | None = None) -> int:
 
 def _typical(recipe: Recipe) -> Any:
     """The settings of a recipe's model, with as many words, answers and columns as the task's usual data have."""
-    from ..models.answer_networks.network import AnswerNetworkConfig
+    from ..models.answer_networks.config import AnswerNetworkConfig
 
     config = recipe.model_config
     if not isinstance(config, AnswerNetworkConfig):
         return config
     import numpy as np
 
-    from ..models.answer_networks.network import config_from_data
+    from ..models.answer_networks.config import config_from_data
     from ..queries.query import Query
 
     settings: Any = recipe.data.get("settings", {})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import os
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from ..registry import MODELS
 from . import checks, options, output, progress
 
 if TYPE_CHECKING:
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..errors import NsreasonError
-    from ..training.recipe import Recipe
-    from ..training.trainer import TrainingResult
+    from ..training.model import ExampleSplit
+    from ..training.run_log import Status
+    from ..training.runner import TrainingRun
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 40 --out data",
@@ -26,25 +29,6 @@ EXAMPLES = (
     "nsreason train concept-learner --recipe clevr-state-quick --data data \\\n"
     "    --set training.epochs=2 --out runs/short --resume",
 )
-
-
-_NEURAL = "nsreason.models.answer_networks.data:AnswerNetworkData"
-DATA: dict[str, str] = {
-    "cnn-lstm": _NEURAL,
-    "cnn-lstm-sa": _NEURAL,
-    "cnn-mlp": _NEURAL,
-    "concept-learner": "nsreason.models.nscl.data:ConceptData",
-    "detector": "nsreason.perception.detector.data:DetectionData",
-    "lstm": _NEURAL,
-    "mlp": _NEURAL,
-    "question-type": _NEURAL,
-    "relation-network": _NEURAL,
-    "scene-parser": "nsreason.perception.scene_parser.data:SceneParserData",
-}
-"""What each model learns from: the dataclass of a recipe's `[data]`, as `module:Class`. Its `load(model, folder)`
-gives a split: `train`, `held_out`, `bad`; and `unit`, what an example is, if it is no question. One with
-`settle(config, folder)` completes the model's settings by what is in the folder.
-"""
 
 
 Recipe_ = Annotated[
@@ -103,9 +87,9 @@ def train() -> None:
 
 def command_of(model: str) -> Callable[..., int]:
     """The command that trains a model: all have the same options, but for what `--from` may name."""
-    kind, folder = ABOUT[model]
+    kind, folder = ABOUT.get(model, ("a model of one's own", "what its class reads"))
 
-    def run(
+    def command(
         context: typer.Context,
         recipe: Recipe_,
         data: Data,
@@ -129,9 +113,9 @@ def command_of(model: str) -> Callable[..., int]:
         return _train(model, recipe, data, out, overrides, begin, resume, trust, as_json)
 
     if model in get_args(checks.Bundled):
-        run.__annotations__["begin"] = BeginBundled
+        command.__annotations__["begin"] = BeginBundled
     article = "an" if model in ("lstm", "mlp") else "a"
-    run.__doc__ = f"""Train {article} {model}: {kind}.
+    command.__doc__ = f"""Train {article} {model}: {kind}.
 
     Learns from {folder}. `nsreason recipes` has the recipes for it.
 
@@ -142,7 +126,7 @@ def command_of(model: str) -> Callable[..., int]:
 
     Prints what the model reached on what it did not learn from.
     """
-    return run
+    return command
 
 
 KEYS = {
@@ -172,31 +156,38 @@ def _train(
     first = _first_process()
     if not first:  # each further process runs this very command; one of them tells
         output.level.quiet = True
-    from ..training.recipe import load_recipe, new_model
-    from ..training.trainer import train
+    from ..training.runner import run
 
-    weights = None if begin is None else _weights(model, begin)
-    if resume and (Path(folder) / "last.safetensors").exists():
-        weights = None
-    chosen = load_recipe(recipe, overrides=overrides, trust=trust)
-    if chosen.model != model:
-        chosen = _for_model(chosen, model, recipe)
-    source = _source(chosen)
-    if hasattr(source, "settle"):
-        chosen = dataclasses.replace(chosen, model_config=source.settle(chosen.model_config, data))
-    made = new_model(chosen)
-    if weights is not None:
-        _begin(made, model, weights)
-    with output.step(f"read {data}"):
-        found = source.load(made, data)
-    unit = getattr(found, "unit", "questions")
+    began = perf_counter()
+    with contextlib.ExitStack() as stack:
+        bar: Callable[[Any], None] | None = None
+
+        def loaded(split: ExampleSplit) -> None:
+            nonlocal bar
+            if output.level.verbose:
+                output.note(f"read {data}, {perf_counter() - began:.2f} s")
+            if first:
+                _note_left_out(split.bad, split.unit)
+            bar = stack.enter_context(progress.training())
+
+        def step(status: Status) -> None:
+            if bar is not None:
+                bar(status)
+
+        result = run(
+            recipe,
+            data,
+            folder,
+            model=model,
+            overrides=overrides,
+            trust=trust,
+            begin=None if begin is None else _weights(model, begin),
+            resume=resume,
+            loaded=loaded,
+            progress=step,
+        )
     if first:
-        _note_left_out(found.bad, unit)
-    with progress.training() as told:
-        result = train(made, found.train, found.valid, chosen, folder, resume=resume, progress=told)
-    counts = {"train": len(found.train), "held_out": len(found.valid), "bad": len(found.bad)}
-    if first:
-        _show(result, unit, counts, as_json)
+        _show(result, as_json)
     return 0
 
 
@@ -219,7 +210,7 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
 
     table, source = read_table(recipe)
     of = table.get("model")
-    if of != model and ":" not in str(of) and DATA.get(str(of)) != DATA[model]:
+    if of != model and not any(":" in str(name) for name in (of, model)) and _module(of) != _module(model):
         raise output.UsageError(f"the recipe '{recipe}' is of the model '{of}', not of '{model}'")
     set_pairs(overrides)
     training = table.get("training", {})
@@ -229,6 +220,11 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
         checks.weights_for(model, begin)
     checks.new_folder(folder, "--out")
     checks.data(data, "--data")
+
+
+def _module(model: object) -> str:
+    """The module of a model of the table: those of one module have the same settings, and so the same recipes."""
+    return MODELS.get(str(model), "").partition(":")[0]
 
 
 def _first_process() -> bool:
@@ -256,46 +252,10 @@ def _weights(model: str, given: str) -> Path:
     raise output.UsageError(f"no weights of the model '{model}' are bundled, only of {known}; name a checkpoint's file")
 
 
-def _begin(made: Any, model: str, path: Path) -> None:
-    """Put the weights of a checkpoint into a new model.
-
-    Raises:
-        CheckpointError: it cannot be read, or is of another model.
-    """
-    from ..errors import CheckpointError
-    from ..training.checkpoint import load_checkpoint, load_weights
-
-    found = load_checkpoint(path)
-    if found.model != model:
-        raise CheckpointError(f"{found.path}: of the model '{found.model}', not of '{model}'")
-    load_weights(made, found)
-
-
-def _for_model(recipe: Recipe, model: str, name: str) -> Recipe:
-    """A recipe for another model of the same settings.
-
-    Raises:
-        UsageError: its settings are of another kind.
-    """
-    from ..training.recipe import config_class
-
-    if config_class(model) is not type(recipe.model_config):
-        raise output.UsageError(f"the recipe '{name}' is of the model '{recipe.model}', not of '{model}'")
-    return dataclasses.replace(recipe, model=model)
-
-
-def _source(recipe: Recipe) -> Any:
-    """The recipe's `[data]`, as what loads it."""
-    from importlib import import_module
-
-    from ..io.settings import to_dataclass
-
-    module, _, name = DATA[recipe.model].partition(":")
-    return to_dataclass(recipe.data, getattr(import_module(module), name), "data")
-
-
-def _show(result: TrainingResult, unit: str, counts: dict[str, int], as_json: bool) -> None:
-    told = {k.removeprefix("val/"): v for k, v in result.metrics.items() if k.startswith("val/")}
+def _show(result: TrainingRun, as_json: bool) -> None:
+    metrics = {k.removeprefix("val/"): v for k, v in result.metrics.items() if k.startswith("val/")}
+    split, unit = result.split, result.split.unit
+    counts = {"train": len(split.train), "held_out": len(split.valid), "bad": len(split.bad)}
     record: dict[str, object] = {
         "folder": str(result.folder),
         "stopped": result.stopped,
@@ -303,7 +263,7 @@ def _show(result: TrainingResult, unit: str, counts: dict[str, int], as_json: bo
         "steps": result.steps,
         "seconds": round(result.seconds, 1),
         unit: counts,
-        "metrics": told,
+        "metrics": metrics,
         "best": result.best,
     }
     if as_json:
@@ -312,9 +272,14 @@ def _show(result: TrainingResult, unit: str, counts: dict[str, int], as_json: bo
     trained, held_out, bad = counts.values()
     lines = [f"{'run':<10}{result.folder}, {result.epochs} epochs in {result.seconds:.0f} s, {result.stopped}"]
     lines.append(f"{unit:<10}{trained:,} to learn from, {held_out:,} held out, {bad:,} not usable")
-    shares = {k: v for k, v in told.items() if not k.startswith("loss") and v == v}
+    shares = {k: v for k, v in metrics.items() if not k.startswith("loss") and v == v}
     lines += [f"{k:<30}{100 * float(v):6.2f} %" for k, v in shares.items()]
     output.put("\n".join(lines))
+
+
+def own_command(model: str) -> tuple[Callable[..., int], tuple[str, ...]]:
+    """The command that trains a model of one's own, given as `module:Class`, and its examples."""
+    return command_of(model), (f"nsreason train {model} --recipe own.toml --data data",)
 
 
 COMMANDS = {

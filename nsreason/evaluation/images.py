@@ -254,7 +254,7 @@ def evaluate_parser(
         DataError: the folder lacks its scenes or its images, or nothing in it can be used.
     """
     folder = Path(folder)
-    scenes, bad = scenes_of(folder, parser, split)
+    scenes, bad = scenes_of(folder, parser.domain, split)
     if part == "held-out":
         scenes = scenes[len(scenes) - round(SceneParserData().held_out * len(scenes)) :]
     report = PerceptionReport(parser.domain, bad=list(bad))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import DataError, RecipeError, did_you_mean
+from ..models.answer_networks.config import AnswerNetworkConfig, config_from_data
 from ..models.answer_networks.data import visible
 from ..models.answer_networks.mlp import parameters
-from ..models.answer_networks.network import AnswerNetwork, AnswerNetworkConfig, config_from_data
+from ..models.answer_networks.network import AnswerNetwork
 from ..queries.query import Query, Reply
 from ..traces.trace import Trace
 from ..training.checkpoint import load_model

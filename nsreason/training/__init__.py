@@ -1,9 +1,10 @@
 """A training loop that knows no model: recipes, checkpoints, curricula, devices.
 
-    from nsreason.training import load_recipe, new_model, train
+    from nsreason.training import load_recipe, new_model, run, train
 
+    result = run("clevr-state-quick", "data/clevr", "runs/first")                      # as `nsreason train` does
     recipe = load_recipe("clevr-state-quick")
-    result = train(new_model(recipe), train_examples, valid_examples, recipe, "runs/first")
+    result = train(new_model(recipe), train_examples, valid_examples, recipe, "runs/second")
 
 A model is a `torch.nn.Module` with `collate`, `loss` and `predict`; `Model` is the protocol. `nsreason.registry.MODELS`
 names them; your own is given as `module:Class`.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .curriculum import Curriculum, Lesson
     from .model import LossOut, Model, model_class
     from .recipe import Recipe, Training, bundled_recipes, load_recipe, new_model, parse_recipe
+    from .runner import TrainingRun, run
     from .trainer import TrainingResult, train
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Recipe",
     "Training",
     "TrainingResult",
+    "TrainingRun",
     "bundled_recipes",
     "load_checkpoint",
     "load_model",
@@ -42,6 +45,7 @@ __all__ = [
     "new_model",
     "parse_recipe",
     "read_budget",
+    "run",
     "save_checkpoint",
     "train",
 ]
@@ -76,6 +80,10 @@ __getattr__ = lazy_names(
             "load_recipe",
             "new_model",
             "parse_recipe",
+        ),
+        ".runner": (
+            "TrainingRun",
+            "run",
         ),
         ".trainer": (
             "TrainingResult",

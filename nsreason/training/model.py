@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from ..registry import MODELS, named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
+
+    from ..errors import NsreasonError
 
 E = TypeVar("E", contravariant=True)
 B = TypeVar("B")
@@ -74,6 +78,44 @@ class AfterStep(Protocol):
 
         Args:
             step: of the whole run, from 1.
+        """
+
+
+class ExampleSplit(Protocol):
+    """The examples of a data set by their use, as `nsreason.data.splits.Split` has them."""
+
+    @property
+    def train(self) -> Any:
+        """A sequence of examples to learn from."""
+
+    @property
+    def valid(self) -> Any:
+        """A sequence of examples that are held out, to validate on; it may be empty."""
+
+    @property
+    def bad(self) -> Sequence[NsreasonError]:
+        """Why other records of the data cannot be used."""
+
+    @property
+    def unit(self) -> str:
+        """What an example is, for reports: `questions`."""
+
+
+class Data(Protocol):
+    """What a model's class names as `Data`: a frozen dataclass, the `[data]` of a recipe.
+
+    A model whose settings depend on the data (its words, its answers) has a class method
+    `config_from_data(config, examples)`, which completes the recipe's settings by the training examples.
+    """
+
+    def load(self, config: Any, folder: str | Path, /) -> ExampleSplit:
+        """Load the examples of a folder.
+
+        Args:
+            config: the model's settings, as the recipe has them.
+
+        Raises:
+            DataError: the folder lacks a file, or nothing in it can be learned from.
         """
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...dsl.domain import load_domain
+from ...errors import did_you_mean
 from .batch import (
     Augmentation,
 )
@@ -99,3 +101,16 @@ class DetectorConfig:
         """`shortest` and `longest`, those of the preset in place of -1."""
         own = (0, 480) if self.preset == "small" else (800, 1333)
         return own[0] if self.shortest < 0 else self.shortest, own[1] if self.longest < 0 else self.longest
+
+    def categories(self) -> tuple[str, ...]:
+        """Return the names of the detector's classes.
+
+        Raises:
+            DomainError: there is no such domain. ValueError: the domain has no such attribute.
+        """
+        if self.classes == ANY:
+            return (ANY,)
+        domain = load_domain(self.domain)
+        if self.classes not in domain.attributes:
+            raise ValueError(f"classes: no '{self.classes}'{did_you_mean(self.classes, (ANY, *domain.attributes))}")
+        return tuple(domain.values(self.classes))

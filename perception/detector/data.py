@@ -26,7 +26,7 @@ from ..detections.readers import read_detections
 from .batch import DetectionExample, ImageCache
 
 if TYPE_CHECKING:
-    from .detector import Detector
+    from .config import DetectorConfig
 
 READERS = 4  # threads; decoding an image does not hold the others up
 NAMES = ("instances.json", "instances.json.gz")
@@ -34,20 +34,18 @@ NAMES = ("instances.json", "instances.json.gz")
 
 @dataclass(frozen=True)
 class DetectionData:
-    """A recipe's `[data]`.
-
-    held_out: the last part of the images of each folder, in file order, is not learned from.
-    validate: at most so many of these, evenly spread, are looked at while training.
-    fraction: the first part of the other images that is.
-    repeat: how often the images of each folder stand in an epoch, in the order of the folders; 1 for those beyond.
-    cache: megabytes of decoded images that are kept; 480 x 320 pixels are 0.46.
-    """
+    """A recipe's `[data]`."""
 
     held_out: float = 0.1
+    """The last part of the images of each folder, in file order, is not learned from."""
     validate: int = 200
+    """At most so many of the images held out, evenly spread, are validated on in training."""
     fraction: float = 1.0
+    """The first part of the other images that is learned from."""
     repeat: tuple[int, ...] = ()
+    """How often the images of each folder stand in an epoch, in the order of the folders; 1 for those beyond."""
     cache: int = 3000
+    """Megabytes of decoded images that are kept; 480 x 320 pixels are 0.46."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
@@ -55,13 +53,16 @@ class DetectionData:
         if self.cache < 0 or self.validate < 1 or min(self.repeat, default=1) < 1:
             raise ValueError("cache from 0, validate and repeat from 1")
 
-    def load(self, model: Detector, folder: str | Path) -> Split[list[DetectionExample]]:
-        """The examples of one folder, or of several, with commas between them.
+    def load(self, config: DetectorConfig, folder: str | Path) -> Split[list[DetectionExample]]:
+        """Load the examples of one folder, or of several, with commas between them.
+
+        Args:
+            config: the detector's.
 
         Raises:
             DataError: a folder lacks something, or nothing in it can be learned from.
         """
-        split = load_detection_data(folder, model.categories, self)
+        split = load_detection_data(folder, config.categories(), self)
         step = max(1, math.ceil(len(split.valid) / self.validate))
         held_out = split.valid[::step]
         faults = unreadable([*split.train, *held_out])

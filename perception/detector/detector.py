@@ -21,8 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...dsl.domain import load_domain
-from ...errors import did_you_mean
 from ...training.model import LossOut
 from ..detections.detections import Detections
 from ..detections.rle import Rle, encode_masks
@@ -37,7 +35,8 @@ from .batch import (
     target_of,
     vary,
 )
-from .config import ANY, DetectorConfig
+from .config import DetectorConfig
+from .data import DetectionData
 from .mask_heads import pasted, widened
 from .networks import build, put_weights
 
@@ -51,6 +50,7 @@ class Detector(nn.Module):
     """
 
     Config = DetectorConfig
+    Data = DetectionData
 
     def __init__(self, config: DetectorConfig | None = None) -> None:
         """
@@ -61,13 +61,7 @@ class Detector(nn.Module):
         """
         super().__init__()
         self.config = config = config or DetectorConfig()
-        self.categories: tuple[str, ...] = (ANY,)
-        if config.classes != ANY:
-            domain = load_domain(config.domain)
-            if config.classes not in domain.attributes:
-                known = (ANY, *domain.attributes)
-                raise ValueError(f"classes: no '{config.classes}'{did_you_mean(config.classes, known)}")
-            self.categories = tuple(domain.values(config.classes))
+        self.categories = config.categories()
         self.network = build(config, len(self.categories))
         self.left_out: list[str] = []
         if config.weights:

@@ -22,6 +22,7 @@ import torch
 from ...data.image_folder import ImageFolder
 from ...data.scenes import load_scenes
 from ...data.splits import HoldOut, Split
+from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
 from ...io.image_tensors import read_image
 from ...io.images import read_header
@@ -30,7 +31,8 @@ from ..detections.detections import Detections
 from ..detections.matching import match
 from ..detections.readers import read_detections
 from ..detections.rle import Rle, mask_boxes
-from .parser import ParserExample, SceneParser, patches_of
+from .batch import ParserExample, patches_of
+from .config import SceneParserConfig
 
 if TYPE_CHECKING:
     from ..detections.matching import By
@@ -40,28 +42,29 @@ DETECTIONS = "detections.json"
 
 @dataclass(frozen=True)
 class SceneParserData:
-    """A recipe's `[data]`.
-
-    split: of several scene files in a folder, the one with this in its name; empty takes the only one.
-    held_out: the last part of each folder's scenes, in file order, is not learned from.
-    least_iou: the least overlap at which a detection is that of an annotated object.
-    """
+    """A recipe's `[data]`."""
 
     split: str = ""
+    """Of several scene files in a folder, the one with this in its name; empty takes the only one."""
     held_out: float = 0.1
+    """The last part of each folder's scenes, in file order, is not learned from."""
     least_iou: float = 0.5
+    """The least overlap at which a detection is that of an annotated object."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.least_iou <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < least_iou <= 1, got {self.held_out} and {self.least_iou}")
 
-    def load(self, model: SceneParser, folder: str | Path) -> Split[list[ParserExample]]:
-        """The examples of a folder, or of several with commas between their names.
+    def load(self, config: SceneParserConfig, folder: str | Path) -> Split[list[ParserExample]]:
+        """Load the examples of a folder, or of several with commas between their names.
+
+        Args:
+            config: the parser's.
 
         Raises:
             DataError: a folder lacks its images or its scenes, or nothing in one can be learned from.
         """
-        return load_parser_data(folder, model, self)
+        return load_parser_data(folder, config, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +80,21 @@ class Annotated:
 
 
 def load_parser_data(
-    folders: str | Path, parser: SceneParser, config: SceneParserData | None = None
+    folders: str | Path, parser: SceneParserConfig, data: SceneParserData | None = None
 ) -> Split[list[ParserExample]]:
-    """The examples of folders; see `SceneParserData.load`."""
-    config = config or SceneParserData()
+    """Load the examples of folders; see `SceneParserData.load`."""
+    data = data or SceneParserData()
     names = [folders] if isinstance(folders, Path) else [name for name in folders.split(",") if name.strip()]
     if not names:
         raise DataError("no folder of images is named")
-    made: dict[Path, tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]] = {}
-    rule = HoldOut(config.held_out)
+    loaded: dict[Path, tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]] = {}
+    rule = HoldOut(data.held_out)
     split: Split[list[ParserExample]] = Split([], [], source=str(folders), unit="images", rule=rule)
     for folder in (Path(str(name).strip()) for name in names):
-        again = folder in made
+        again = folder in loaded
         if not again:
-            made[folder] = _load(folder, parser, config)
-        train, valid, bad = made[folder]
+            loaded[folder] = _load(folder, parser, data)
+        train, valid, bad = loaded[folder]
         split.train.extend(train)
         if not again:
             split.valid.extend(valid)
@@ -100,11 +103,11 @@ def load_parser_data(
 
 
 def _load(
-    folder: Path, parser: SceneParser, config: SceneParserData
+    folder: Path, parser: SceneParserConfig, data: SceneParserData
 ) -> tuple[list[ParserExample], list[ParserExample], list[NsreasonError]]:
     examples: list[tuple[int, ParserExample]] = []  # each with the identity of its scene
-    scenes, bad = scenes_of(folder, parser, config.split)
-    for image in annotated(folder, scenes, least_iou=config.least_iou):
+    scenes, bad = scenes_of(folder, parser.domain, data.split)
+    for image in annotated(folder, scenes, least_iou=data.least_iou):
         try:
             if isinstance(image, NsreasonError):
                 raise image
@@ -112,7 +115,7 @@ def _load(
                 examples.append((id(image.scene), example(image, parser)))
         except NsreasonError as error:
             bad.append(error)
-    parts = HoldOut(config.held_out).split(examples, group=lambda e: e[0], groups=map(id, scenes))
+    parts = HoldOut(data.held_out).split(examples, group=lambda e: e[0], groups=map(id, scenes))
     train, valid = ([example for _, example in part] for part in parts)
     if not train:
         why = f"; the first: {bad[0]}" if bad else ""
@@ -120,7 +123,7 @@ def _load(
     return train, valid, bad
 
 
-def scenes_of(folder: Path, parser: SceneParser, split: str = "") -> tuple[list[Scene], list[NsreasonError]]:
+def scenes_of(folder: Path, domain: str | Domain, split: str = "") -> tuple[list[Scene], list[NsreasonError]]:
     """The scenes of a folder, and why others are none.
 
     Raises:
@@ -134,8 +137,8 @@ def scenes_of(folder: Path, parser: SceneParser, split: str = "") -> tuple[list[
     if len(found) != 1:
         names = f": {', '.join(p.name for p in found)}; set data.split to tell them apart" if found else ""
         raise DataError(f"{folder}: {'several files' if found else 'no file'} of scenes{names}")
-    held = load_scenes(found[0], parser.domain)
-    return held.scenes, [b.error for b in held.bad]
+    file = load_scenes(found[0], domain)
+    return file.scenes, [b.error for b in file.bad]
 
 
 _SCENES = ("scenes.json", "scenes.jsonl", "scenes.json.gz", "scenes.jsonl.gz")
@@ -210,17 +213,18 @@ def _rle(mask: object, scene: Scene, i: int, size: tuple[int, int]) -> Rle:
     return found
 
 
-def example(found: Annotated, parser: SceneParser) -> ParserExample:
+def example(image: Annotated, config: SceneParserConfig) -> ParserExample:
     """What a parser learns from one image.
 
     Raises:
         DataError: the image cannot be read or is of another size than the parser takes; or the scene's directions
             are not those of the parser's camera.
     """
-    scene, config, chosen = found.scene, parser.config, list(found.objects)
+    scene, chosen = image.scene, list(image.objects)
     check_directions(scene, config.camera.directions())
-    image = read_image(found.path)
-    patches, boxes = patches_of(image, found.regions, (config.camera.width, config.camera.height), config)
+    patches, boxes = patches_of(
+        read_image(image.path), image.regions, (config.camera.width, config.camera.height), config
+    )
     columns = [
         [column[i] - scene.domain.concept_index[scene.domain.values(a)[0]] for i in chosen]
         for a, column in zip(scene.domain.attributes, scene.values, strict=True)
@@ -229,7 +233,7 @@ def example(found: Annotated, parser: SceneParser) -> ParserExample:
     coords = [scene.places[i].coords or nowhere for i in chosen]
     pixels = [(scene.places[i].pixel_coords or nowhere)[:2] for i in chosen]
     return ParserExample(
-        found.path.name,
+        image.path.name,
         patches,
         boxes,
         torch.tensor(columns, dtype=torch.int64).T.contiguous(),

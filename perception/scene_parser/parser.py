@@ -16,7 +16,6 @@ K objects of S images, C concepts, A attributes, P the side of a patch, D featur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -29,80 +28,11 @@ from ...scenes.relations import members, rows_along
 from ...scenes.scene import ObjectPlace, Scene, Vector
 from ...training.model import LossOut
 from ..detections.detections import Detections, ImageDetections
-from ..detections.rle import decode_masks
-from .patches import CHANNELS, PatchAugmentation, augmented, cut_patches, squares
-from .unproject import GroundCamera, unproject
-
-
-@dataclass(frozen=True)
-class SceneParserConfig:
-    """Settings of a scene parser. The camera's image size is the size of the images it takes."""
-
-    domain: str = "clevr"
-    """A bundled domain's name, or the path of a domain file."""
-    side: int = 48
-    """P, the side of a patch in pixels."""
-    margin: float = 1.4
-    """A patch's side as a multiple of the longer side of the box."""
-    width: int = 32
-    """Channels of the first layer; the next have 2, 4 and 6 times as many."""
-    hidden: int = 192
-    """D, features of an object."""
-    heights: tuple[float, ...] = (0.35, 0.7)
-    """Heights that the centres of objects can have; those of CLEVR's small and large things."""
-    camera: GroundCamera = field(default_factory=GroundCamera)
-    """The camera that images are taken with, before `camera_shift`."""
-    camera_shift: float = 0.5
-    """The most that an image's camera may be off along each axis; 0 keeps it in place."""
-    margin_apart: float = 0.0
-    """How far along a direction an object must lie to stand in its relation. The scenes' own `eps` (CLEVR: 0.2) would
-    leave no room for error: CLEVR's objects are 0.4 apart along both directions."""
-    augmentation: PatchAugmentation = field(default_factory=PatchAugmentation)
-    """How patches are varied in training."""
-
-    def __post_init__(self) -> None:
-        if min(self.side, self.width, self.hidden) < 8 or self.width % 8:
-            raise ValueError("side and hidden are at least 8, and width is a multiple of 8")
-        if self.margin < 1 or not self.heights or self.camera_shift < 0:
-            raise ValueError("margin is at least 1, camera_shift at least 0, and there is at least one height")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ParserExample:
-    """An image's objects with what they are: K objects.
-
-    Attributes:
-        patches: (K, 5, P, P) uint8. boxes: (K, 4).
-        values: (K, A), each attribute's value by its place among the attribute's values.
-        coords: (K, 3). pixels: (K, 2), where the centre is seen. NaN where the scene does not say.
-    """
-
-    image: str
-    patches: Tensor
-    boxes: Tensor
-    values: Tensor
-    coords: Tensor
-    pixels: Tensor
-
-
-@dataclass(frozen=True)
-class ParserBatch:
-    """The objects of S images, one after the other: `scene` (K,) says of which."""
-
-    patches: Tensor
-    boxes: Tensor
-    values: Tensor
-    coords: Tensor
-    pixels: Tensor
-    scene: Tensor
-    scenes: int
-
-    def to(self, device: torch.device | str) -> ParserBatch:
-        """The same batch on a device."""
-        return replace(self, **{n: getattr(self, n).to(device, non_blocking=True) for n in _TENSORS})
-
-
-_TENSORS = ("patches", "boxes", "values", "coords", "pixels", "scene")
+from .batch import TENSORS, ParserBatch, ParserExample, patches_of
+from .config import SceneParserConfig
+from .data import SceneParserData
+from .patches import CHANNELS, augmented, squares
+from .unproject import unproject
 
 
 class Parsed(NamedTuple):
@@ -135,6 +65,7 @@ class SceneParser(nn.Module):
     """A small convolutional network on patches, with a head for each attribute and one for the place."""
 
     Config = SceneParserConfig
+    Data = SceneParserData
 
     def __init__(self, config: SceneParserConfig | None = None) -> None:
         """
@@ -213,7 +144,7 @@ class SceneParser(nn.Module):
         if not examples:
             raise DataError("a batch has at least one image")
         counts = torch.tensor([len(e.boxes) for e in examples])
-        tensors = {n: torch.cat([getattr(e, n) for e in examples]) for n in _TENSORS[:-1]}
+        tensors = {n: torch.cat([getattr(e, n) for e in examples]) for n in TENSORS[:-1]}
         scene = torch.repeat_interleave(torch.arange(len(examples)), counts)
         return ParserBatch(**tensors, scene=scene, scenes=len(examples))
 
@@ -360,20 +291,3 @@ def _moved(boxes: Tensor, by: Tensor, scale: Tensor) -> Tensor:
 
 def _smooth(off: Tensor) -> Tensor:
     return nnf.smooth_l1_loss(off, torch.zeros_like(off)) if off.numel() else off.sum()
-
-
-def patches_of(
-    image: Tensor, detections: Detections, size: tuple[int, int], config: SceneParserConfig
-) -> tuple[Tensor, Tensor]:
-    """The patches and boxes of an image's detections.
-
-    Raises:
-        DataError: the image is not of `size` (width, height), or the detections are of an image of another.
-    """
-    (width, height), (across, down) = size, detections.known_size
-    if tuple(image.shape) != (3, height, width) or (across, down) != size:
-        sizes = f"{image.shape[-1]} x {image.shape[-2]}, its detections of {across} x {down}"
-        raise DataError(f"{detections.image}: the image is {sizes}; the parser takes {width} x {height}")
-    boxes = torch.from_numpy(detections.boxes).float().reshape(-1, 4)
-    masks = None if detections.masks is None else torch.from_numpy(decode_masks(detections.masks, (height, width)))
-    return cut_patches(image, boxes, masks, config.side, config.margin), boxes

@@ -461,7 +461,7 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
     assert get_args(evaluate.Programs) == get_args(Programs)
     assert get_args(evaluate.OnError) == get_args(OnError)
     assert compare.REASONERS.split(", ") == list(REASONERS) and compare.TASKS.split(", ") == list(TASKS)
-    assert tuple(train.DATA) == tuple(train.ABOUT) == tuple(train.COMMANDS) == tuple(MODELS)
+    assert tuple(train.ABOUT) == tuple(train.COMMANDS) == tuple(MODELS)
     assert get_args(checks.Bundled) == get_args(Bundled)
 
 

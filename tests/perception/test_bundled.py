@@ -19,7 +19,8 @@ from nsreason.generators.clevr.scenes import generate_scenes_with_cameras
 from nsreason.io.image_tensors import read_image
 from nsreason.perception import bundled as module
 from nsreason.perception.bundled import WEIGHTS, Bundled, bundled
-from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.perception.scene_parser.config import SceneParserConfig
+from nsreason.perception.scene_parser.parser import SceneParser
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.reasoners.image_pipeline import ConceptPipeline, DetectedImage, SceneParserPipeline

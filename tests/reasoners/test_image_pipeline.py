@@ -31,7 +31,8 @@ from nsreason.perception.detections.coco import write_detections
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import decode_masks, encode_masks
 from nsreason.perception.letterbox import Letterbox
-from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.perception.scene_parser.config import SceneParserConfig
+from nsreason.perception.scene_parser.parser import SceneParser
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.reasoners.image_pipeline import DetectedImage, SceneParserPipeline, fitted

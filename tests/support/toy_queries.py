@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from nsreason.data.links import spell_links
+from nsreason.models.answer_networks.config import AnswerNetworkConfig, config_from_data
 from nsreason.models.answer_networks.encoders import GridConfig, QuestionConfig, SentenceConfig
-from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.models.answer_networks.relation_network import RelationNetworkConfig
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from nsreason.errors import RecipeError
-from nsreason.models.answer_networks.network import AnswerNetworkConfig
+from nsreason.models.answer_networks.config import AnswerNetworkConfig
 from nsreason.training import building
 from nsreason.training.building import build
 from tests.support.toy_models import PartConfig, Toy, ToyConfig

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ...data.splits import Split
 from ...errors import DataError, NsreasonError
 from ...queries.keys import observation_key
 from ...queries.query import Query
 from ...tasks.task import make_task
-from .network import AnswerNetwork, AnswerNetworkConfig, config_from_data
+from .config import AnswerNetworkConfig
 
 
 @dataclass(frozen=True)
@@ -28,26 +27,21 @@ class AnswerNetworkData:
     task: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def settle(self, config: AnswerNetworkConfig, folder: str | Path) -> AnswerNetworkConfig:
-        """The model's settings, with the words and answers of what it is to learn from.
+    reads_inputs: ClassVar[bool] = True
+    """Whether its networks read anything but the question. For those that do not, nothing is left out."""
+
+    def load(self, config: AnswerNetworkConfig, folder: str | Path) -> Split[list[Query]]:
+        """Load the queries of a folder that have the network's inputs.
 
         Raises:
             DataError: the folder lacks a file, or has nothing to learn from.
             RecipeError: there is no such task, or it has no such setting.
         """
-        return config_from_data(config, _load(self, str(folder)).train)
-
-    def load(self, model: AnswerNetwork, folder: str | Path) -> Split[list[Query]]:
-        """The queries of a folder.
-
-        Raises:
-            DataError, RecipeError: as `settle`.
-        """
-        split = _load(self, str(folder))
+        split: Split[list[Query]] = make_task(self.task, self.settings).load(folder)
         bad: dict[str, NsreasonError] = {}
         parts: list[list[Query]] = []
         for queries in (split.train, split.valid, list(split.test)):
-            good, faults = visible(queries, model.config, model.uses_inputs) if model.uses_inputs else (queries, [])
+            good, faults = visible(queries, config, True) if self.reads_inputs else (queries, [])
             parts.append(good)
             bad |= {str(error): error for error in faults}
         if not parts[0]:
@@ -56,8 +50,12 @@ class AnswerNetworkData:
         train, valid, test = parts
         return replace(split, train=train, valid=valid, test=test, bad=[*split.bad, *bad.values()])
 
-    def __hash__(self) -> int:
-        return hash((self.task, repr(sorted(self.settings.items()))))
+
+@dataclass(frozen=True)
+class QuestionData(AnswerNetworkData):
+    """A recipe's `[data]` for networks that read the question alone."""
+
+    reads_inputs: ClassVar[bool] = False
 
 
 def visible(
@@ -97,11 +95,3 @@ def visible(
 
 
 _READERS = 4  # threads; decoding an image does not hold the others up
-
-
-@functools.lru_cache(maxsize=1)  # settled first, then loaded
-def _load(data: AnswerNetworkData, folder: str) -> Split[list[Query]]:
-    found: Split[list[Query]] = make_task(data.task, data.settings).load(folder)
-    if not found.train:
-        raise DataError(f"{folder}: no question to learn from")
-    return found

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ...training.model import LossOut
+from .config import AnswerNetworkConfig
+from .data import QuestionData
 from .heads import ConcatenationHead, MeanPoolingHead, QuestionHead, QuestionTypeHead, StackedAttentionHead
 from .mlp import matched_width, parameters
-from .network import AnswerNetwork, AnswerNetworkBatch, AnswerNetworkConfig, unordered
+from .network import AnswerNetwork, AnswerNetworkBatch, unordered
 from .relation_network import RelationNetwork
 
 
@@ -34,6 +36,7 @@ class RelationNetworkModel(AnswerNetwork):
 class QuestionTypeModel(AnswerNetwork):
     """Q-type: the most frequent answer to questions of the type. It learns by counting, in one pass."""
 
+    Data = QuestionData
     uses_inputs: ClassVar[bool] = False
     passes: ClassVar[int | None] = 1
 
@@ -59,6 +62,7 @@ class QuestionTypeModel(AnswerNetwork):
 class LstmModel(AnswerNetwork):
     """LSTM: the question alone, read word by word."""
 
+    Data = QuestionData
     uses_inputs: ClassVar[bool] = False
 
     def build_head(self, config: AnswerNetworkConfig) -> nn.Module:

@@ -18,14 +18,14 @@ from ...data.folders import find_files
 from ...data.questions import QuestionRecord, read_questions
 from ...data.scenes import SceneFile, load_scenes
 from ...data.splits import HoldOut, Split
-from ...dsl.domain import Domain
+from ...dsl.domain import Domain, load_domain
 from ...errors import DataError, NsreasonError
 from ...perception.features.state_descriptions import StateConfig
 from ...programs.question_types import QuestionTypes
 from .examples import Described, Examples, describe_scenes, make_example
 
 if TYPE_CHECKING:
-    from .learner import ConceptLearner
+    from .learner import ConceptLearnerConfig
 
 
 def load_concept_data(
@@ -77,33 +77,32 @@ def make_examples(
 
 @dataclass(frozen=True)
 class ConceptData:
-    """A recipe's `[data]`.
-
-    split: of several files in a folder, those with this in their names; empty takes any.
-    programs: `given` by the questions' file, or `parsed` from their texts.
-    held_out: the last part of the scenes (or images), in file order, is not learned from.
-    held_out_of: with images of several folders, whether `each` holds a part out, or the `last` alone.
-    fraction: the first part of the other scenes that is.
-    """
+    """A recipe's `[data]`."""
 
     split: str = ""
+    """Of several files in a folder, those with this in their names; empty takes any."""
     programs: Literal["given", "parsed"] = "given"
+    """Given by the questions' file, or parsed from their texts."""
     held_out: float = 0.1
+    """The last part of the scenes (or images), in file order, is not learned from."""
     held_out_of: Literal["each", "last"] = "each"
+    """With images of several folders, whether each holds a part out, or the last alone."""
     fraction: float = 1.0
+    """The first part of the other scenes that is learned from."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):
             raise ValueError(f"0 <= held_out < 1 and 0 < fraction <= 1, got {self.held_out} and {self.fraction}")
 
-    def load(self, model: ConceptLearner, folder: str | Path) -> Split[Examples]:
-        """The examples of a folder, as a learner wants them: of scenes, or of images.
+    def load(self, config: ConceptLearnerConfig, folder: str | Path) -> Split[Examples]:
+        """Load the examples of a folder: of scenes or of images, as the learner's settings say.
 
         Raises:
             DataError: the folder lacks a file, or nothing in it can be learned from.
         """
-        if model.config.features == "regions":
+        domain = load_domain(config.domain)
+        if config.features == "regions":
             from .image_data import load_image_data
 
-            return load_image_data(folder, model.domain, model.config.regions, self)
-        return load_concept_data(folder, model.domain, model.config.state, self)
+            return load_image_data(folder, domain, config.regions, self)
+        return load_concept_data(folder, domain, config.state, self)

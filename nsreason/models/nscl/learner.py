@@ -40,6 +40,7 @@ from ...programs.program import Program
 from ...scenes.scene import ObjectPlace, Scene
 from ...traces.trace import Trace
 from ...training.model import LossOut
+from .data import ConceptData
 from .examples import Described, Example, Viewed, describe_scenes
 from .losses import answer_losses, right_answers
 
@@ -146,6 +147,7 @@ class ConceptLearner(nn.Module):
     """Concept embeddings trained through quasi-symbolic execution."""
 
     Config = ConceptLearnerConfig
+    Data = ConceptData
 
     def __init__(self, config: ConceptLearnerConfig | None = None) -> None:
         """

@@ -10,13 +10,13 @@ import pytest
 from nsreason.data.splits import Split
 from nsreason.errors import DataError
 from nsreason.io.image_tensors import write_png
-from nsreason.models.answer_networks import data
-from nsreason.models.answer_networks.data import AnswerNetworkData, visible
+from nsreason.models.answer_networks.config import AnswerNetworkConfig
+from nsreason.models.answer_networks.data import AnswerNetworkData, QuestionData, visible
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import CnnMlpModel
-from nsreason.models.answer_networks.network import AnswerNetworkConfig, config_from_data
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
+from nsreason.tasks.clevr import Clevr
 
 CONFIG = AnswerNetworkConfig(input="image", grid=GridConfig(channels=(8,), size=16))
 
@@ -45,14 +45,16 @@ def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Quer
 
 def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatch: pytest.MonkeyPatch) -> None:
     split = Split(queries, queries[2:6], queries[:2], [DataError("a record")])
-    monkeypatch.setattr(data, "_load", lambda data, folder: split)
-    model = CnnMlpModel(config_from_data(CONFIG, queries))
-    loaded = AnswerNetworkData("clevr").load(model, "folder")
+    monkeypatch.setattr(Clevr, "load", lambda task, folder: split)
+    loaded = AnswerNetworkData("clevr").load(CONFIG, "folder")
+    model = CnnMlpModel(CnnMlpModel.config_from_data(CONFIG, loaded.train))
+    assert model.inputs == {"image"}
     assert [len(part) for part in (loaded.train, loaded.valid, loaded.test)] == [4, 2, 2]
     assert len(loaded.bad) == 4  # each image once
     assert len(model.collate(loaded.train).types) == 4
     with pytest.raises(DataError):
         model.collate(queries)
+    assert len(QuestionData("clevr").load(CONFIG, "folder").train) == 9  # the question is all that these read
     split.train[:] = queries[4:]
     with pytest.raises(DataError, match=r"no question to learn from; the first: .*2\.png"):
-        AnswerNetworkData("clevr").load(model, "folder")
+        AnswerNetworkData("clevr").load(CONFIG, "folder")

@@ -13,15 +13,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from nsreason.data.links import read_links
 from nsreason.errors import DataError, RecipeError
+from nsreason.models.answer_networks.config import AnswerNetworkConfig, config_from_data
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import LstmModel, MlpModel, RelationNetworkModel
-from nsreason.models.answer_networks.network import (
-    AnswerNetworkBatch,
-    AnswerNetworkConfig,
-    config_from_data,
-    linked,
-    unordered,
-)
+from nsreason.models.answer_networks.network import AnswerNetworkBatch, linked, unordered
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from tests.support.toy_queries import KINDS, TINY, network_config, queries

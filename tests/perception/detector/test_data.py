@@ -65,7 +65,7 @@ def test_folders_are_joined_and_repeated(folder: Path, tmp_path: Path) -> None:
 
 
 def test_few_of_the_images_held_out_validate(folder: Path) -> None:
-    loaded = DetectionData(held_out=0.8, validate=3).load(Detector(TINY), str(folder))
+    loaded = DetectionData(held_out=0.8, validate=3).load(TINY, str(folder))
     assert [e.path.stem for e in loaded.valid] == ["0002", "0005", "0008"]
 
 
@@ -96,7 +96,7 @@ def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alon
     write_png(images / "0002.png", np.zeros((10, 20, 3), np.uint8))
     config = DetectionData(held_out=0.34, repeat=(2,))
     for _ in range(2):
-        loaded = config.load(Detector(TINY), str(tmp_path / "d"))
+        loaded = config.load(TINY, str(tmp_path / "d"))
         assert [e.path.stem for e in loaded.train] == ["0000", "0003"] * 2
         assert [e.path.stem for e in loaded.valid] == ["0004"]
         told = "\n".join(map(str, loaded.bad))
@@ -106,7 +106,7 @@ def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alon
     for path in images.iterdir():
         path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(DataError, match="no image to learn from; the first: "):
-        config.load(Detector(TINY), str(tmp_path / "d"))
+        config.load(TINY, str(tmp_path / "d"))
 
 
 def test_images_of_which_nothing_is_annotated_are_not_learned_as_empty(tmp_path: Path) -> None:

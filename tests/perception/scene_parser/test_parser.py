@@ -18,8 +18,9 @@ from nsreason.generators.clevr.placement import Camera, clevr_rules
 from nsreason.perception.detections.coco import write_detections
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import encode_masks
+from nsreason.perception.scene_parser.config import SceneParserConfig
 from nsreason.perception.scene_parser.data import SceneParserData, load_parser_data
-from nsreason.perception.scene_parser.parser import SceneParser, SceneParserConfig
+from nsreason.perception.scene_parser.parser import SceneParser
 from nsreason.perception.scene_parser.patches import (
     LEFT,
     PatchAugmentation,
@@ -161,7 +162,7 @@ def taught(folder: Path) -> SceneParser:
     """Half a minute's worth of a network, in a few seconds: pictures in flat paint are easily told apart."""
     torch.manual_seed(1)
     parser = SceneParser(SMALL)
-    batch = parser.collate(load_parser_data(folder, parser).train)
+    batch = parser.collate(load_parser_data(folder, parser.config).train)
     optimizer = torch.optim.AdamW(parser.parameters(), 4e-3)
     parser.train()
     for _ in range(160):  # after 120 the rounding of one kind of processor still decides
@@ -172,7 +173,7 @@ def taught(folder: Path) -> SceneParser:
 
 
 def test_it_learns(taught: SceneParser, folder: Path) -> None:
-    found = taught.loss(taught.collate(load_parser_data(folder, taught).train))
+    found = taught.loss(taught.collate(load_parser_data(folder, taught.config).train))
     shares = {k: float(v[0] / v[1]) for k, v in found.metrics.items() if isinstance(v, tuple)}
     assert found.count == 18
     assert shares["accuracy/color"] > 0.9 and shares["accuracy/shape"] > 0.7 and shares["accuracy/relation"] > 0.95
@@ -295,9 +296,9 @@ def scenes_of(folder: Path) -> list[Scene]:
 
 def test_folders_are_split_and_one_named_twice_counts_twice(folder: Path) -> None:
     parser = SceneParser(SMALL)
-    once = SceneParserData(held_out=0.2).load(parser, folder)
+    once = SceneParserData(held_out=0.2).load(parser.config, folder)
     assert (len(once.train), len(once.valid), once.bad, once.unit) == (16, 4, [], "images")
-    twice = SceneParserData(held_out=0.2).load(parser, f"{folder},{folder}")
+    twice = SceneParserData(held_out=0.2).load(parser.config, f"{folder},{folder}")
     assert (len(twice.train), len(twice.valid)) == (32, 4)
     example, scene = once.train[0], scenes_of(folder)[0]
     assert example.patches.shape[1:] == (5, 24, 24) and len(example.boxes) == len(scene)
@@ -325,7 +326,7 @@ def test_detections_stand_in_for_annotations(folder: Path, tmp_path: Path) -> No
     (data / "images").symlink_to(folder / "images")
     (data / "scenes.json").write_bytes((folder / "scenes.json").read_bytes())
     write_detections(data / "detections.json", found)
-    split = SceneParserData(held_out=0.1).load(SceneParser(SMALL), data)
+    split = SceneParserData(held_out=0.1).load(SMALL, data)
     first, scene = split.train[0], scenes[0]
     assert len(first.boxes) == len(scene) - 1
     assert first.coords[0].tolist() == pytest.approx(scene.places[len(scene) - 2].coords)
@@ -345,7 +346,7 @@ def test_bad_images_do_not_cost_the_others(folder: Path, tmp_path: Path) -> None
     third["directions"]["left"] = [1.0, 0.0, 0.0]
     fourth["objects"][0]["mask"]["size"] = [10, 10]
     (data / "scenes.json").write_text(json.dumps(told), encoding="utf-8")
-    split = SceneParserData(held_out=0.0).load(SceneParser(SMALL), data)
+    split = SceneParserData(held_out=0.0).load(SMALL, data)
     assert len(split.train) == 16
     messages = [str(error) for error in split.bad]
     for message, expected in zip(
@@ -359,12 +360,12 @@ def test_bad_images_do_not_cost_the_others(folder: Path, tmp_path: Path) -> None
 )
 def test_a_folder_that_is_not_there(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_parser_data(text, SceneParser(SMALL))
+        load_parser_data(text, SMALL)
 
 
 def test_a_folder_without_scenes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file of scenes"):
-        load_parser_data(tmp_path, SceneParser(SMALL))
+        load_parser_data(tmp_path, SMALL)
 
 
 def test_masks_are_those_of_the_annotation(folder: Path) -> None:
