@@ -23,7 +23,7 @@ from .checkpoint import load_checkpoint, load_weights
 from .checkpoint_file import SUFFIX
 from .model import ExampleSplit, model_class
 from .recipe import Recipe, config_class, load_recipe, new_model
-from .run_log import Progress
+from .run_log import StepProgress
 from .trainer import TrainingResult, train
 
 
@@ -50,7 +50,7 @@ def run(
     begin: str | Path | None = None,
     resume: bool = False,
     loaded: Callable[[ExampleSplit], None] | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> TrainingRun:
     """Train a model by a recipe on the data of a folder, with checkpoints in the folder of the run.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from nsreason.cli.app import app
 from nsreason.errors import CheckpointError, DataError, RecipeError, TrustWarning
 from nsreason.training import load_model, parse_recipe, run
 from nsreason.training.model import ExampleSplit
@@ -110,35 +112,45 @@ def test_a_recipe_serves_models_of_its_settings_only(tmp_path: Path) -> None:
 
 
 def test_the_console_script_trains_a_model_of_the_working_directory(tmp_path: Path) -> None:
-    """With its own settings, its own data, and a recipe beside it; --help names it too."""
+    """With its own settings, its own data, and a recipe beside it."""
     work = tmp_path / "work"
     (work / "my_pkg").mkdir(parents=True)
     own = Path(__file__).parents[1] / "support" / "own_model.py"
     (work / "my_pkg" / "__init__.py").write_text(own.read_text())
     (work / "own.toml").write_text(OWN.replace("tests.support.own_model", "my_pkg"))
     points(work / "data")
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return as_installed(tmp_path, work, *arguments)
-
-    page = call("train", "my_pkg:Points", "--help")
-    assert page.returncode == 0 and "my_pkg:Points" in page.stdout and "--resume" in page.stdout
     command = ("train", "my_pkg:Points", "--recipe", "own.toml", "--data", "data", "--out", "run")
-    done = call(*command, "--json")
+    done = as_installed(tmp_path, work, *command, "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["questions"] == {"train": 30, "held_out": 10, "bad": 1} and record["epochs"] == 4
     assert "left out: line 1" in done.stderr
-    again = call(*command)
-    assert again.returncode == 2 and "holds a run" in again.stderr
-    assert call(*command, "--resume").returncode == 0
+
+
+def test_the_command_of_a_model_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.toml").write_text(OWN)
+    points(tmp_path / "data")
+
+    def call(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["train", *arguments, "--data", "data", "--out", "run"])
+
+    page = CliRunner().invoke(app, ["train", "tests.support.own_model:Points", "--help"], env={"COLUMNS": "100"})
+    assert page.exit_code == 0 and "Train a tests.support.own_model:Points" in page.stdout and "--resume" in page.stdout
+    own = ("tests.support.own_model:Points", "--recipe", "own.toml")
+    assert call(*own, "--set", "training.epochs=1").exit_code == 0
+    again = call(*own)
+    assert again.exit_code == 2 and "holds a run" in again.stderr
+    assert call(*own, "--set", "training.epochs=1", "--resume").exit_code == 0
     # What lies in a run's folder was handed on: it names no module to import, whatever the command line says.
-    handed = call("train", "my_pkg:Points", "--recipe", "run/recipe.toml", "--data", "data", "--out", "other")
-    assert handed.returncode == 2 and "--trust" in handed.stderr
-    missing = call("train", "my_pkg:Nothing", "--recipe", "own.toml", "--data", "data", "--out", "third")
-    assert missing.returncode == 2 and "my_pkg has no class Nothing" in missing.stderr
-    plain = call("train", "points", "--recipe", "own.toml", "--data", "data")
-    assert plain.returncode == 2 and "No such command 'points'" in plain.stderr
+    handed = call("tests.support.own_model:Points", "--recipe", "run/recipe.toml")
+    assert handed.exit_code == 2 and "--trust" in handed.stderr
+    missing = call("tests.support.own_model:Nothing", "--recipe", "own.toml")
+    assert missing.exit_code == 2 and "own_model has no class Nothing" in missing.stderr
+    other = call("mlp", "--recipe", "own.toml")
+    assert other.exit_code == 2 and "is of the model 'tests.support.own_model:Points', not of 'mlp'" in other.stderr
+    plain = call("points", "--recipe", "own.toml")
+    assert plain.exit_code == 2 and "No such command 'points'" in plain.stderr
 
 
 def test_the_console_script_trains_on_a_task_of_the_working_directory(tmp_path: Path) -> None:
