@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
@@ -35,31 +36,39 @@ EXAMPLES = (
 )
 
 
+Images = Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Image files, or folders of them.")]
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="FILE", help="Write the detections; - is stdout, .gz is packed.")
+]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="FILE", help="A trained detector.", show_default="the bundled one"),
+]
+Score = Annotated[
+    float | None,
+    typer.Option("--score", metavar="S", min=0, max=1, help="The least score.", show_default="the detector's"),
+]
+Layout = Annotated[
+    Format, typer.Option("--format", help="Of --out: COCO's instances, COCO's results, or NS-CL's scenes.")
+]
+Draw = Annotated[
+    str | None, typer.Option("--draw", metavar="DIR", help="Write the images with their objects outlined and labelled.")
+]
+Instances = Annotated[
+    str | None,
+    typer.Option("--instances", metavar="FILE", help="Annotations: how well the detections agree with them."),
+]
+
+
 def detect(
     context: typer.Context,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Image files, or folders of them.")],
-    out: Annotated[
-        str | None, typer.Option("--out", metavar="FILE", help="Write what is found; - is stdout, .gz is packed.")
-    ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="FILE", help="A trained detector.", show_default="the bundled one"),
-    ] = None,
-    score: Annotated[
-        float | None,
-        typer.Option("--score", metavar="S", min=0, max=1, help="The least score.", show_default="the detector's"),
-    ] = None,
-    format_: Annotated[
-        Format, typer.Option("--format", help="Of --out: COCO's instances, COCO's results, or NS-CL's scenes.")
-    ] = "coco",
-    draw: Annotated[
-        str | None,
-        typer.Option("--draw", metavar="DIR", help="Write the images with what is found, outlined and labelled."),
-    ] = None,
-    instances: Annotated[
-        str | None,
-        typer.Option("--instances", metavar="FILE", help="Annotations: how well the detections agree with them."),
-    ] = None,
+    images: Images,
+    out: Out = None,
+    checkpoint: Checkpoint = None,
+    score: Score = None,
+    format_: Layout = "coco",
+    draw: Draw = None,
+    instances: Instances = None,
     device: options.Device = "cpu",
     trust: options.Trust = False,
     batch_size: options.BatchSize = None,
@@ -72,10 +81,45 @@ def detect(
     An image that cannot be read is reported, and the others go on. One that is unlike those that the bundled detector
     has learned from gets a warning with the reason.
 
-    With --instances the average precision is told, as COCO computes it, of those images; --format results then numbers
-    images as that file does, and from 1 otherwise.
+    With --instances the average precision of those images is printed, as COCO computes it; --format results then
+    numbers images as that file does, and from 1 otherwise.
 
     Exits with 2 when an image could not be read.
+    """
+    _check(context, out, checkpoint, as_json)
+    context.with_resource(locked_file(out))
+    if draw is not None:
+        context.with_resource(locked_folder(draw))
+    bad: list[NsreasonError] = []
+    names = _find(images, bad)
+    truth = None if instances is None else _read_truth(instances, names.values())
+    detector = load_detector(checkpoint, device, trust=trust)
+    run = _Detecting(
+        detector,
+        names,
+        least=detector.config.score if score is None else score,
+        known=_familiarity(detector) if checkpoint is None else None,
+        truth=truth,
+        drawn=None if draw is None else Path(draw),
+        lines=None if as_json or truth is not None else _beside(out),
+        bad=bad,
+    )
+    run.detect(batch_size or AT_ONCE)
+    for error in bad:
+        output.complain(str(error))
+    if not run.detections:
+        return 2
+    if out is not None:
+        _write(out, format_, run.confident, detector, truth)
+    _print(run, _beside(out), as_json)
+    return 2 if bad else 0
+
+
+def _check(context: typer.Context, out: str | None, checkpoint: str | None, as_json: bool) -> None:
+    """Check options and files, before anything that takes long.
+
+    Raises:
+        UsageError: options do not go together. DataError, CheckpointError: a file is not there.
     """
     if out == "-" and as_json:
         raise output.UsageError("--out - and --json both write to standard output")
@@ -85,68 +129,103 @@ def detect(
         options.refuse(context, ("trust",), "is of a --checkpoint, which is not given")
     checks.output_file(out, "--out")
     checks.checkpoint(checkpoint or str(checks.bundled("detector")), "detector")
-    context.with_resource(locked_file(out))
-    if draw is not None:
-        context.with_resource(locked_folder(draw))
-    bad: list[NsreasonError] = []
-    paths = _find(images, bad)
-    if not paths:
-        raise bad[0]
-    from ..data.image_names import called
 
-    names_of = called(paths)
-    if len(paths) == 1:
-        checks.image(str(paths[0]))
-    truth = None if instances is None else _read_truth(instances, names_of.values())
-    detector = load_detector(checkpoint, device, trust=trust)
-    warnings: dict[str, list[str]] = {}
-    known = _familiarity(detector) if checkpoint is None else None
-    least = detector.config.score if score is None else score
-    found: list[Detections] = []
-    seconds = 0.0
-    beside = sys.stderr if out == "-" else sys.stdout
-    width = max(map(len, names_of.values()))
-    with progress.counted("looking at", "images", len(paths)) as looked:
-        for files, read, clear in _read(paths, batch_size or AT_ONCE, bad):
-            began = perf_counter()
-            names = [names_of[path] for path in files]
-            with _watching(known, read) as features:
-                told = detector.detect(read, names, batch_size=len(read), score=min(least, 0.05) if truth else least)
-            seconds += perf_counter() - began
-            found += told
-            shown = [one.above(least) for one in told]
-            warnings |= _warnings(known, read, clear, shown, features)
-            if draw is not None:
-                _draw(Path(draw), read, shown, detector.categories)
-            if not as_json and truth is None:
-                beside.writelines(_line(one, width) for one in shown)
-                beside.flush()
-            for one in shown:
-                for why in warnings.get(one.image, ()):
-                    output.note(f"warning: {one.image}: {why}")
-            if looked is not None:
-                looked(len(found) + len(bad), len(paths))
-    for error in bad:
-        output.complain(str(error))
-    if not found:
-        return 2
-    shown = [one.above(least) for one in found]
-    if out is not None:
-        _write(out, format_, shown, detector, truth)
-    told_figures = None if truth is None else _figures(found, truth, least, detector, seconds)
+
+def _beside(out: str | None) -> TextIO:
+    """Where lines for people go: not where the detections go."""
+    return sys.stderr if out == "-" else sys.stdout
+
+
+@dataclass
+class _Detecting:
+    """Detection of a list of images, batch by batch.
+
+    Args:
+        names: by path, what an image is called.
+        least: the least score of a detection that counts.
+        known: what the detector has learned from, to warn of other images; None does not.
+        truth: annotations; None if there are none.
+        drawn: the folder for images with outlines; None draws none.
+        lines: where a line for each image goes; None writes none.
+        bad: gets the errors of images that cannot be read.
+    """
+
+    detector: Detector
+    names: Mapping[Path, str]
+    least: float
+    known: Familiarity | None
+    truth: DetectionFile | None
+    drawn: Path | None
+    lines: TextIO | None
+    bad: list[NsreasonError]
+    detections: list[Detections] = field(default_factory=list)
+    warnings: dict[str, list[str]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def confident(self) -> list[Detections]:
+        """The detections of the least score or more; average precision needs others, too."""
+        return [image.above(self.least) for image in self.detections]
+
+    def detect(self, batch_size: int) -> None:
+        """Detect the objects of all images, with lines, drawings and warnings as they come."""
+        with progress.counted("looking at", "images", len(self.names)) as count:
+            for files, pixels, transparent in _read(list(self.names), batch_size, self.bad):
+                self._batch(files, pixels, transparent)
+                if count is not None:
+                    count(len(self.detections) + len(self.bad), len(self.names))
+
+    def _batch(self, files: Sequence[Path], pixels: Sequence[Tensor], transparent: Sequence[float]) -> None:
+        least = self.least if self.truth is None else min(self.least, 0.05)
+        began = perf_counter()
+        with _watching(self.known, pixels) as features:
+            names = [self.names[path] for path in files]
+            detections = self.detector.detect(pixels, names, batch_size=len(pixels), score=least)
+        self.seconds += perf_counter() - began
+        self.detections += detections
+        confident = [image.above(self.least) for image in detections]
+        warnings = _warnings(self.known, pixels, transparent, confident, features)
+        self.warnings |= warnings
+        if self.drawn is not None:
+            _draw(self.drawn, pixels, confident, self.detector.categories)
+        if self.lines is not None:
+            width = max(map(len, self.names.values()))
+            self.lines.writelines(_line(image, width) for image in confident)
+            self.lines.flush()
+        for name, reasons in warnings.items():
+            for reason in reasons:
+                output.note(f"warning: {name}: {reason}")
+
+    def report(self) -> DetectionReport | None:
+        """How well the detections agree with the annotations, if there are any."""
+        from ..evaluation.detection_report import report
+        from ..perception.detector.data import labelled
+
+        if self.truth is None:
+            return None
+        categories = self.detector.categories
+        truth = [
+            labelled(self.truth.by_image(image.image), self.truth.categories, categories) for image in self.detections
+        ]
+        bad = len(self.truth.bad)
+        return report(self.detections, truth, score=self.least, classes=len(categories), seconds=self.seconds, bad=bad)
+
+
+def _print(run: _Detecting, stream: TextIO, as_json: bool) -> None:
+    """Print the outcome: the detections as JSON, the report, or how many objects there are."""
+    report = run.report()
     if as_json:
-        told_images = [_record(one, detector.categories, warnings.get(one.image)) for one in shown]
-        record: dict[str, object] = {"images": told_images}
-        record |= {"seconds": round(seconds, 3), "bad": [error.record() for error in bad]}
-        output.put_json(record if told_figures is None else record | {"evaluation": told_figures.to_dict()})
-        return 2 if bad else 0
-    if told_figures is not None:
-        output.console(beside).print(told_figures.table())
+        categories = run.detector.categories
+        images = [_record(image, categories, run.warnings.get(image.image)) for image in run.confident]
+        record: dict[str, object] = {"images": images, "seconds": round(run.seconds, 3)}
+        record["bad"] = [error.record() for error in run.bad]
+        output.put_json(record if report is None else record | {"evaluation": report.to_dict()})
+    elif report is not None:
+        output.console(stream).print(report.table())
     else:
-        objects = sum(map(len, shown))
-        pace = f"{len(found) / max(seconds, 1e-9):.1f} images a second"
-        beside.write(f"{objects:,} objects in {len(found):,} images, {pace}\n")
-    return 2 if bad else 0
+        objects = sum(map(len, run.confident))
+        pace = f"{len(run.detections) / max(run.seconds, 1e-9):.1f} images a second"
+        stream.write(f"{objects:,} objects in {len(run.detections):,} images, {pace}\n")
 
 
 def load_detector(
@@ -169,14 +248,20 @@ def load_detector(
         except CheckpointError as error:
             raise CheckpointError(f"{error}: --checkpoint FILE") from None
     with output.step(f"loaded {checkpoint} on {place}"):
-        found = load_model(checkpoint, trust=trust)
-    if not isinstance(found, Detector):
-        raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
-    return found.to(place)
+        model = load_model(checkpoint, trust=trust)
+    if not isinstance(model, Detector):
+        raise CheckpointError(f"{checkpoint}: holds a {type(model).__name__}, not a detector")
+    return model.to(place)
 
 
-def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
+def _find(images: Sequence[str], bad: list[NsreasonError]) -> dict[Path, str]:
+    """The image files of files and folders, each with what it is called; what is not there goes to `bad`.
+
+    Raises:
+        DataError: there is no image at all, or the only one does not begin as an image does.
+    """
     from ..data.image_folder import find_images
+    from ..data.image_names import called
 
     paths: list[Path] = []
     for name in images:
@@ -184,7 +269,12 @@ def _find(images: Sequence[str], bad: list[NsreasonError]) -> list[Path]:
             paths += find_images([name])
         except DataError as error:
             bad.append(error)
-    return list(dict.fromkeys(paths))
+    if not paths:
+        raise bad[0]
+    names = called(list(dict.fromkeys(paths)))
+    if len(names) == 1:
+        checks.image(str(paths[0]))
+    return names
 
 
 def _read(
@@ -194,17 +284,18 @@ def _read(
     from ..io.image_tensors import read_transparent
 
     for at in range(0, len(paths), batch_size):
-        files, read, clear = [], [], []
+        files, images, transparent = [], [], []
         for path in paths[at : at + batch_size]:
             try:
                 image, share = read_transparent(path)
-                read.append(image)
-                clear.append(share)
-                files.append(path)
             except DataError as error:
                 bad.append(error)
-        if read:
-            yield files, read, clear
+                continue
+            images.append(image)
+            transparent.append(share)
+            files.append(path)
+        if images:
+            yield files, images, transparent
 
 
 def _familiarity(detector: Detector) -> Familiarity:
@@ -224,19 +315,19 @@ def _watching(known: Familiarity | None, images: Sequence[Tensor]) -> AbstractCo
 def _warnings(
     known: Familiarity | None,
     images: Sequence[Tensor],
-    clear: Sequence[float],
-    found: Sequence[Detections],
+    transparent: Sequence[float],
+    detections: Sequence[Detections],
     features: Sequence[Tensor],
 ) -> dict[str, list[str]]:
-    """By image, why what is found may mean nothing."""
+    """By image, why its detections may mean nothing."""
     from ..io.image_tensors import transparency
     from ..perception.letterbox import Letterbox
     from ..reasoners.image_pipeline import FRAME
 
     inside = [Letterbox.of((image.shape[2], image.shape[1]), FRAME).image(image) for image in images]
-    told = [None] * len(images) if known is None else known.warnings(inside, found, features)
-    reasons = zip(found, map(transparency, clear), told, strict=True)
-    return {one.image: [why for why in whys if why is not None] for one, *whys in reasons}
+    unlike = [None] * len(images) if known is None else known.warnings(inside, detections, features)
+    reasons = zip(detections, map(transparency, transparent), unlike, strict=True)
+    return {image.image: [why for why in whys if why is not None] for image, *whys in reasons}
 
 
 def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
@@ -250,51 +341,43 @@ def _read_truth(path: str, images: Iterable[str]) -> DetectionFile:
     return truth
 
 
-def _draw(folder: Path, images: Sequence[Tensor], found: Sequence[Detections], categories: Sequence[str]) -> None:
+def _draw(folder: Path, images: Sequence[Tensor], detections: Sequence[Detections], categories: Sequence[str]) -> None:
     from ..data.image_names import parts
     from ..io.image_tensors import write_png
     from ..perception.detections.writers import outlined
 
-    for image, one in zip(images, found, strict=True):
-        name = Path("_".join(parts(one.image))).with_suffix(".png")  # two folders may have images of one name
-        write_png(folder / name, outlined(image, one, 1 + max(one.known_size) // 640, categories))
+    for image, objects in zip(images, detections, strict=True):
+        name = Path("_".join(parts(objects.image))).with_suffix(".png")  # two folders may have images of one name
+        write_png(folder / name, outlined(image, objects, 1 + max(objects.known_size) // 640, categories))
 
 
 def _write(
-    path: str, layout: Format, found: Sequence[Detections], detector: Detector, truth: DetectionFile | None
+    path: str, layout: Format, detections: Sequence[Detections], detector: Detector, truth: DetectionFile | None
 ) -> None:
     from ..perception.detections.coco import write_detections, write_results
     from ..perception.detections.writers import write_nscl
 
     if layout == "nscl":
-        write_nscl(path, found)
+        write_nscl(path, detections)
     elif layout == "coco":
-        write_detections(path, found, dict(enumerate(detector.categories, start=1)))
+        write_detections(path, detections, dict(enumerate(detector.categories, start=1)))
     elif truth is None:
-        write_results(path, found, {one.image: i for i, one in enumerate(found, start=1)})
+        write_results(path, detections, {image.image: i for i, image in enumerate(detections, start=1)})
     else:
-        write_results(path, found, {t.image: i for t, i in zip(truth.detections, truth.ids, strict=True)})
+        write_results(path, detections, {t.image: i for t, i in zip(truth.detections, truth.ids, strict=True)})
 
 
-def _figures(
-    found: Sequence[Detections], truth: DetectionFile, score: float, detector: Detector, seconds: float
-) -> DetectionReport:
-    from ..evaluation.detection_report import report
-    from ..perception.detector.data import labelled
-
-    told = [labelled(truth.by_image(one.image), truth.categories, detector.categories) for one in found]
-    return report(found, told, score=score, classes=len(detector.categories), seconds=seconds, bad=len(truth.bad))
-
-
-def _record(found: Detections, categories: Sequence[str], warnings: Sequence[str] | None) -> dict[str, object]:
+def _record(detections: Detections, categories: Sequence[str], warnings: Sequence[str] | None) -> dict[str, object]:
     objects = [
         {"category": categories[label - 1], "score": round(score, 4), "box": box}
-        for label, score, box in zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
+        for label, score, box in zip(
+            detections.labels.tolist(), detections.scores.tolist(), detections.boxes.tolist(), strict=True
+        )
     ]
-    record: dict[str, object] = {"image": found.image, "size": list(found.known_size), "objects": objects}
+    record: dict[str, object] = {"image": detections.image, "size": list(detections.known_size), "objects": objects}
     return record | {"warnings": list(warnings)} if warnings else record
 
 
-def _line(found: Detections, width: int) -> str:
-    scores = f", scores {found.scores.min():.2f} to {found.scores.max():.2f}" if len(found) else ""
-    return f"{found.image:<{width}}  {len(found)} object{'' if len(found) == 1 else 's'}{scores}\n"
+def _line(detections: Detections, width: int) -> str:
+    scores = f", scores {detections.scores.min():.2f} to {detections.scores.max():.2f}" if len(detections) else ""
+    return f"{detections.image:<{width}}  {len(detections)} object{'' if len(detections) == 1 else 's'}{scores}\n"
