@@ -8,20 +8,24 @@ from random import Random
 
 import pytest
 
-from nsreason.dsl.domain import Domain, bundled_domains, load_domain
+from nsreason.dsl.domain import Domain, bundled_domains, load_domain, parse_domain
 from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, RELATION, WORD
 from nsreason.dsl.ops import OPS
+from nsreason.dsl.vocabulary import Vocabulary
 from nsreason.executors import execute_values
 from nsreason.programs.program import Program
+from nsreason.scenes.scene import Scene
 from tests.support.strategies import random_program, random_world
+from tests.support.toy_scene_graph import graph_domain
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
-DOMAINS = [*bundled_domains(), *map(str, EXAMPLES)]
+OPEN = "an open vocabulary"
+DOMAINS = [*bundled_domains(), *map(str, EXAMPLES), OPEN]
 
 
 @pytest.fixture(params=DOMAINS, ids=lambda name: Path(name).stem)
 def domain(request: pytest.FixtureRequest) -> Domain:
-    return load_domain(request.param)
+    return graph_domain(60) if request.param == OPEN else load_domain(request.param)
 
 
 def test_names_are_numbered_in_the_order_of_the_file(domain: Domain) -> None:
@@ -52,6 +56,40 @@ def test_every_name_can_be_said(domain: Domain) -> None:
     for relation, spoken in domain.file.relations.items():
         assert spoken.words, relation
     assert domain.file.things and domain.file.asks in domain.attributes
+
+
+def test_a_domain_is_what_its_file_says(domain: Domain) -> None:
+    assert parse_domain(domain.to_toml()) == domain
+
+
+def test_every_value_has_a_label_and_an_answer_word(domain: Domain) -> None:
+    assert len(domain.labels) == len(domain.answer_words) == len(domain.concepts)
+    assert set(domain.answer_words) <= set(domain.answers())
+    words = Vocabulary(domain)
+    for concept, label in zip(domain.concepts, domain.labels, strict=True):
+        assert words.value(domain.attribute_of[concept], label) == concept
+
+
+def test_values_stand_above_values_of_their_own_attribute(domain: Domain) -> None:
+    for concept, higher in domain.above.items():
+        assert concept not in higher and len(set(higher)) == len(higher)
+        assert {domain.attribute_of[domain.concepts[c]] for c in (concept, *higher)} == {
+            domain.attribute_of[domain.concepts[concept]]
+        }
+        for one in higher:
+            assert set(domain.above.get(one, ())) <= set(higher), "what stands above what stands above"
+
+
+def test_scenes_of_a_domain_go_round_and_a_value_counts_for_all_above_it(domain: Domain) -> None:
+    rng = Random(1)
+    for n in range(4):
+        scene = random_world(rng, domain, n).scene
+        assert Scene.from_dict(scene.to_dict(), domain).to_dict() == scene.to_dict()
+        for i in range(n):
+            for attribute in domain.attributes:
+                for value in scene.values_of(i, attribute):
+                    number = domain.concept_index[value]
+                    assert all(scene.concepts[c] >> i & 1 for c in (number, *domain.above.get(number, ())))
 
 
 def test_no_word_names_two_values(domain: Domain) -> None:
