@@ -307,15 +307,16 @@ class NoSingleValue(ExecutionError):  # noqa: N818 - as NotUnique
 
     Attributes:
         attribute: its name.
-        object: the object's index.
+        object: the object's index; None where degrees do not say which one it is.
         values: all of its values.
     """
 
     def __init__(
-        self, attribute: str, index: int, values: tuple[str, ...], *, node: int | None = None, where: str = ""
+        self, attribute: str, index: int | None, values: tuple[str, ...], *, node: int | None = None, where: str = ""
     ) -> None:
         listed = f"{len(values)} values of '{attribute}': {', '.join(values)}" if values else f"no '{attribute}'"
-        super().__init__(f"{where}object {index} has {listed}", node=node)
+        which = "the object" if index is None else f"object {index}"
+        super().__init__(f"{where}{which} has {listed}", node=node)
         self.attribute, self.object, self.values = attribute, index, values
 
     def record(self) -> dict[str, object]:

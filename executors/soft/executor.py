@@ -30,7 +30,7 @@ from torch import Tensor
 
 from ...dsl.domain import Domain, Step
 from ...dsl.kinds import NUMBER, OBJECT, TRUTH, WORD, Kind
-from ...errors import ExecutionError
+from ...errors import ExecutionError, NoSingleValue
 from ...programs.program import Program
 from ..answers import Answer
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
@@ -139,7 +139,7 @@ class SoftAnswers:
         elif part.kind is NUMBER:
             told = [round(v) if math.isfinite(v) else None for v in values.tolist()]
         elif part.kind is WORD:
-            told = [domain.concepts[i] for i in part.likeliest(domain).tolist()]
+            told = self._words(part, domain)
         elif part.kind is OBJECT:
             told = part.likeliest(domain).tolist()
         else:
@@ -149,6 +149,19 @@ class SoftAnswers:
             wrong = float(first[~first.isfinite()][0])
             told[k] = ExecutionError(f"a {part.kind.name} came out as {wrong:g}; look for an op that overflows")
         return told
+
+    def _words(self, part: SoftValues, domain: Domain) -> list[Any]:
+        """The likeliest words; an error where an attribute is open and not exactly one of its values is likely."""
+        words: list[Any] = [domain.answer_words[i] for i in part.likeliest(domain).tolist()]
+        if not domain.open_attributes:
+            return words
+        assert part.units is not None
+        likely = (part.values.detach() > self.algebra.even) & part.choices(domain)  # (Qk, C)
+        for k, attribute in enumerate(part.units.tolist()):
+            values = tuple([domain.concepts[c] for c in likely[k].nonzero().flatten().tolist()])
+            if attribute in domain.open_attributes and len(values) != 1:
+                words[k] = NoSingleValue(domain.attributes[attribute], None, values)
+        return words
 
     def value(self, program: int, node: int) -> Tensor:
         """The value of one call, when the batch was run with `keep`."""
