@@ -46,12 +46,12 @@ def data() -> SortOfClevr:
 
 def seen(image: np.ndarray) -> list[tuple[float, float, str]]:
     """Centre and shape of the object of each color, from the pixels alone."""
-    found = []
+    shapes = []
     for rgb in RGB:
         y, x = np.nonzero((image == np.array(rgb, np.uint8)).all(-1))
         assert x.max() - x.min() == y.max() - y.min() == 10
-        found.append((x.mean(), y.mean(), "rectangle" if len(x) == 121 else "circle"))
-    return found
+        shapes.append((x.mean(), y.mean(), "rectangle" if len(x) == 121 else "circle"))
+    return shapes
 
 
 def brute(objects: list[tuple[float, float, str]], kind: str, color: str) -> set[str]:
@@ -75,8 +75,7 @@ def test_every_answer_follows_from_the_pixels(data: SortOfClevr) -> None:
     kinds = set()
     for i in range(len(data)):
         objects = seen(data.images[i])
-        told = [(float(x), float(y), SHAPES[s]) for x, y, s in data.objects[i].tolist()]
-        assert objects == told
+        assert objects == [(float(x), float(y), SHAPES[s]) for x, y, s in data.objects[i].tolist()]
         # About one picture in eighty would have a question with two answers, so some of these were drawn anew.
         assert all(len(brute(objects, kind, color)) == 1 for kind in RELATIONAL for color in COLORS)
         for bits, answer, relational in zip(data.questions[i], data.answers[i], data.relational[i], strict=True):
@@ -147,8 +146,8 @@ def test_no_object_is_its_own_neighbour(placed: list[tuple[int, int, int]]) -> N
 @given(PLACES)
 def test_settled_says_whether_a_tie_matters(placed: list[tuple[int, int, int]]) -> None:
     objects = np.array(placed, np.int16)
-    told = [(float(x), float(y), SHAPES[s]) for x, y, s in placed]
-    answers = [brute(told, kind, color) for kind in ("nearest", "furthest") for color in COLORS]
+    rows = [(float(x), float(y), SHAPES[s]) for x, y, s in placed]
+    answers = [brute(rows, kind, color) for kind in ("nearest", "furthest") for color in COLORS]
     assert settled(objects) == all(len(a) == 1 for a in answers)
 
 
@@ -185,10 +184,10 @@ def test_states_are_rows_of_place_shape_and_color(data: SortOfClevr) -> None:
 def test_files_hold_what_was_made(tmp_path: Path) -> None:
     settings = write_sort_of_clevr(tmp_path / "a", scenes=12, validation=4, seed=3)
     whole, train = generate_sort_of_clevr(12, seed=3), read_sort_of_clevr(tmp_path / "a")
-    held = read_sort_of_clevr(tmp_path / "a", "validation")
-    assert (len(train), len(held)) == (8, 4)
-    assert (np.concatenate([train.images, held.images]) == whole.images).all()
-    assert (np.concatenate([train.answers, held.answers]) == whole.answers).all()
+    validation = read_sort_of_clevr(tmp_path / "a", "validation")
+    assert (len(train), len(validation)) == (8, 4)
+    assert (np.concatenate([train.images, validation.images]) == whole.images).all()
+    assert (np.concatenate([train.answers, validation.answers]) == whole.answers).all()
     assert json.loads((tmp_path / "a/settings.json").read_text()) == settings and settings["seed"] == 3
     assert sum(sum(v.values()) for v in settings["answer_counts"]["train"].values()) == 8 * 20
     write_sort_of_clevr(tmp_path / "b", scenes=12, validation=4, seed=3)
@@ -210,8 +209,8 @@ def test_damaged_files_are_told(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=r"train\.npz: .*generate it again"):
             read_sort_of_clevr(tmp_path)
-    with np.load(tmp_path / "validation.npz") as held:
-        arrays = dict(held)
+    with np.load(tmp_path / "validation.npz") as archive:
+        arrays = dict(archive)
     np.savez(path, **(arrays | {"answers": arrays["answers"].astype(np.int64)}))
     with pytest.raises(DataError, match="'answers' is of kind int64, not uint8"):
         read_sort_of_clevr(tmp_path)
@@ -246,13 +245,13 @@ def run(*args: str) -> Result:
 
 def test_the_command(tmp_path: Path) -> None:
     out = str(tmp_path / "made")
-    found = run("sort-of-clevr", "--scenes", "6", "--validation", "2", "--seed", "9", "--out", out)
-    assert found.exit_code == 0, found.output
-    assert "6 scenes, 2 of them withheld" in found.stdout and "furthest" in found.stdout
+    result = run("sort-of-clevr", "--scenes", "6", "--validation", "2", "--seed", "9", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "6 scenes, 2 of them withheld" in result.stdout and "furthest" in result.stdout
     assert len(read_sort_of_clevr(out)) == 4
     options = ["--questions-per-scene", "3", "--out", out, "--overwrite", "--json"]
-    told = json.loads(run("sort-of-clevr", "--scenes", "2", *options).stdout)
-    assert (told["dataset"], told["scenes"], told["questions_per_kind"]) == ("sort-of-clevr", 2, 3)
+    settings = json.loads(run("sort-of-clevr", "--scenes", "2", *options).stdout)
+    assert (settings["dataset"], settings["scenes"], settings["questions_per_kind"]) == ("sort-of-clevr", 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +267,6 @@ def test_the_command(tmp_path: Path) -> None:
     ],
 )
 def test_options_of_another_data_set_are_refused(tmp_path: Path, args: list[str], says: str) -> None:
-    found = run(*args, "--scenes", "2", "--out", str(tmp_path / "out"))
-    assert found.exit_code == 2 and says in " ".join(found.stderr.split())
+    result = run(*args, "--scenes", "2", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2 and says in " ".join(result.stderr.split())
     assert not (tmp_path / "out").exists()

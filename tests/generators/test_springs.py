@@ -38,8 +38,8 @@ def data() -> Springs:
 def distances(data: Springs) -> np.ndarray[Any, Any]:
     """(N, T, B, B)."""
     p = data.positions.astype(float)
-    found: np.ndarray[Any, Any] = np.linalg.norm(p[:, :, :, None] - p[:, :, None], axis=-1)
-    return found
+    apart: np.ndarray[Any, Any] = np.linalg.norm(p[:, :, :, None] - p[:, :, None], axis=-1)
+    return apart
 
 
 def pair(kind: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -146,13 +146,13 @@ def test_systems_of_any_links(edges: list[tuple[int, int]]) -> None:
 def test_state_rows() -> None:
     positions = np.zeros((2, FRAMES, BALLS, 2), np.float32)
     positions[0, 3, 7] = (0.25, 1.0)
-    made = Springs(positions, np.zeros((2, BALLS, BALLS), np.uint8), np.full(2, BALLS, np.uint8))
-    rows = made.states()
+    data = Springs(positions, np.zeros((2, BALLS, BALLS), np.uint8), np.full(2, BALLS, np.uint8))
+    rows = data.states()
     assert rows.shape == (2, BALLS, 33) and rows.dtype == np.float32
     assert (rows[0, 7, 3], rows[0, 7, 16 + 3], rows[0, 7, 2]) == (-0.5, 1.0, -1.0)
     assert rows[0, :, 32] == pytest.approx(np.arange(10) / 9)
-    assert made.states("rgb").shape == (2, BALLS, 35)
-    assert made.states("rgb")[1, 4, 32:] == pytest.approx(np.array(RGB[4]) / 255)
+    assert data.states("rgb").shape == (2, BALLS, 35)
+    assert data.states("rgb")[1, 4, 32:] == pytest.approx(np.array(RGB[4]) / 255)
     assert len(set(RGB)) == BALLS
 
 
@@ -188,8 +188,8 @@ def test_without_mujoco_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(DataError, match=r'the extra "physics": pip install "nsreason\[physics\]"'):
         generate_springs(1)
     args = ["generate", "springs", "--scenes", "1", "--out", str(tmp_path / "out")]
-    found = CliRunner().invoke(app, args)
-    assert found.exit_code == 2 and "physics" in found.stderr and not (tmp_path / "out").exists()
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 2 and "physics" in result.stderr and not (tmp_path / "out").exists()
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------
@@ -199,19 +199,19 @@ def test_a_scene_counts_only_if_every_connection_is_right() -> None:
     truth = np.zeros((4, BALLS, BALLS), bool)
     for i, j in ((0, 1), (2, 3)):
         truth[:, i, j] = truth[:, j, i] = True
-    told = truth.copy()
-    told[1, 0, 1] = False  # one entry of a pair is enough
-    told[2, 4, 5] = told[2, 5, 4] = True
-    found = connection_scores(told, truth)
-    assert (found.scenes, found.all_correct) == (4, 0.5)
-    assert found.pairs == pytest.approx(1 - 3 / 360)
-    assert found.recall == pytest.approx(15 / 16) and found.precision == pytest.approx(15 / 17)
+    predicted = truth.copy()
+    predicted[1, 0, 1] = False  # one entry of a pair is enough
+    predicted[2, 4, 5] = predicted[2, 5, 4] = True
+    scores = connection_scores(predicted, truth)
+    assert (scores.scenes, scores.all_correct) == (4, 0.5)
+    assert scores.pairs == pytest.approx(1 - 3 / 360)
+    assert scores.recall == pytest.approx(15 / 16) and scores.precision == pytest.approx(15 / 17)
     none = connection_scores(np.zeros_like(truth), truth)
     assert (none.all_correct, none.recall, none.precision) == (0, 0, 0) and none.pairs > 0.9
     assert connection_scores(truth[:0], truth[:0]).all_correct == 0
-    assert set(found.to_dict()) == {"scenes", "all_correct", "pairs", "recall", "precision"}
+    assert set(scores.to_dict()) == {"scenes", "all_correct", "pairs", "recall", "precision"}
     with pytest.raises(ValueError, match="alike"):
-        connection_scores(told, truth[:2])
+        connection_scores(predicted, truth[:2])
 
 
 def test_count_accuracy() -> None:
@@ -227,9 +227,9 @@ def test_count_accuracy() -> None:
 @physics
 def test_files_hold_what_was_made(tmp_path: Path) -> None:
     settings = write_springs(tmp_path, scenes=5, validation=2, seed=8)
-    whole, train, held = generate_springs(5, seed=8), read_springs(tmp_path), read_springs(tmp_path, "validation")
-    assert (np.concatenate([train.positions, held.positions]) == whole.positions).all()
-    assert (np.concatenate([train.systems, held.systems]) == whole.systems).all()
+    whole, train, validation = generate_springs(5, seed=8), read_springs(tmp_path), read_springs(tmp_path, "validation")
+    assert (np.concatenate([train.positions, validation.positions]) == whole.positions).all()
+    assert (np.concatenate([train.systems, validation.systems]) == whole.systems).all()
     assert json.loads((tmp_path / "settings.json").read_text()) == settings
     assert settings["simulator"].startswith("MuJoCo ") and sum(settings["systems"].values()) == 5
     with Image.open(tmp_path / "strip.png") as strip:
@@ -266,8 +266,8 @@ def test_files_are_read_without_mujoco_and_damage_is_told(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "mujoco", None)
     (tmp_path / "settings.json").write_text("{}")
     links = np.zeros((BALLS, BALLS), np.uint8)
-    made = still(links)
-    arrays = {"positions": made.positions, "links": made.links, "systems": made.systems}
+    data = still(links)
+    arrays = {"positions": data.positions, "links": data.links, "systems": data.systems}
     np.savez(tmp_path / "train.npz", **arrays)  # type: ignore[arg-type]
     assert read_springs(tmp_path).systems.tolist() == [BALLS]
     links[0, 1] = SPRING
@@ -288,19 +288,19 @@ def test_files_are_read_without_mujoco_and_damage_is_told(tmp_path: Path, monkey
 @physics
 def test_the_command(tmp_path: Path) -> None:
     args = ["generate", "springs", "--scenes", "4", "--validation", "1", "--max-links", "2", "--out", str(tmp_path)]
-    found = CliRunner().invoke(app, args, env={"COLUMNS": "100"})
-    assert found.exit_code == 0, found.output
-    assert "4 scenes, 1 of them withheld" in found.stdout
-    told = json.loads(CliRunner().invoke(app, [*args, "--overwrite", "--json"]).stdout)
-    assert told["table"]["links"] == [0, 2] and sum(told["links"].values()) <= 8
+    result = CliRunner().invoke(app, args, env={"COLUMNS": "100"})
+    assert result.exit_code == 0, result.output
+    assert "4 scenes, 1 of them withheld" in result.stdout
+    settings = json.loads(CliRunner().invoke(app, [*args, "--overwrite", "--json"]).stdout)
+    assert settings["table"]["links"] == [0, 2] and sum(settings["links"].values()) <= 8
     assert len(read_springs(tmp_path)) == 3
 
 
 @physics
-@pytest.mark.parametrize(("told", "says"), [("5", "two numbers"), ("9,5", "the least first"), ("0,5", "above 0")])
-def test_stiffness_on_the_command_line(tmp_path: Path, told: str, says: str) -> None:
+@pytest.mark.parametrize(("value", "says"), [("5", "two numbers"), ("9,5", "the least first"), ("0,5", "above 0")])
+def test_stiffness_on_the_command_line(tmp_path: Path, value: str, says: str) -> None:
     args = ["generate", "springs", "--scenes", "2", "--out", str(tmp_path / "out"), "--stiffness"]
-    found = CliRunner().invoke(app, [*args, told])
-    assert found.exit_code == 2 and says in " ".join(found.stderr.split())
+    result = CliRunner().invoke(app, [*args, value])
+    assert result.exit_code == 2 and says in " ".join(result.stderr.split())
     assert CliRunner().invoke(app, [*args, "20,60"]).exit_code == 0
     assert json.loads((tmp_path / "out" / "settings.json").read_text())["table"]["stiffness"] == [20, 60]

@@ -127,6 +127,6 @@ def test_the_demos_picture_is_answered_as_its_scene() -> None:
     reasoner = SceneParserPipeline(load_model(bundled("detector")), load_model(bundled("scene-parser")))
     package = Path(nsreason.__file__).parent
     view = reasoner.perceive([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
-    told = load_scenes(package / "cli" / "demo_scene.json").scenes[0]
+    drawn_scene = load_scenes(package / "cli" / "demo_scene.json").scenes[0]
     seen = reasoner.scene(view)
-    assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(told.describe, range(len(told))))
+    assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(drawn_scene.describe, range(len(drawn_scene))))

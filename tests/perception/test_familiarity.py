@@ -86,15 +86,15 @@ ODD: dict[str, Callable[[], Image.Image]] = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_what_is_no_scene_is_told_with_the_reason(name: str, familiarity: Familiarity) -> None:
-    [told] = familiarity.warnings([tensor(np.asarray(ODD[name]()))])
-    assert told is not None and told.startswith(f"{UNLIKE}: ") and "times as far out as 99 % of theirs" in told
+    [warning] = familiarity.warnings([tensor(np.asarray(ODD[name]()))])
+    assert warning is not None and warning.startswith(f"{UNLIKE}: ") and "times as far out as 99 % of theirs" in warning
     reason = {
         "landscape": "% of it is in strong colours, there 0 to ",
         "document": "its middle lightness is 9",
         "noise": "neighbouring pixels differ by ",
         "cartoon": "its middle lightness is ",
     }[name]
-    assert reason in told
+    assert reason in warning
 
 
 def test_new_renders_are_not_told_nor_are_their_copies(familiarity: Familiarity) -> None:
@@ -107,8 +107,8 @@ def test_new_renders_are_not_told_nor_are_their_copies(familiarity: Familiarity)
         same = [image, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), half, light]
         assert familiarity.warnings([tensor(np.asarray(i)) for i in same]) == [None] * 4
         gray = tensor(np.asarray(image.convert("L").convert("RGB")))
-        [told] = familiarity.warnings([gray])
-        assert told is not None and "it has no colours" in told
+        [warning] = familiarity.warnings([gray])
+        assert warning is not None and "it has no colours" in warning
         upside = tensor(pixels[::-1])
         clear = Image.alpha_composite(Image.new("RGBA", image.size, "white"), _half(image))
         turned, pale = familiarity.warnings([upside, tensor(np.asarray(clear.convert("RGB")))])
@@ -123,13 +123,13 @@ def _half(image: Image.Image) -> Image.Image:
 
 def test_detections_that_recognise_nothing_are_part_of_the_reason(familiarity: Familiarity) -> None:
     image = tensor(np.asarray(landscape()))
-    for scores, told in (([], True), ([0.4], True), ([0.4, 0.9], False)):
+    for scores, unrecognised in (([], True), ([0.4], True), ([0.4, 0.9], False)):
         n = len(scores)
-        found = Detections(
+        detections = Detections(
             "a", (480, 320), np.zeros((n, 4), np.float32), np.array(scores, np.float32), np.ones(n, np.int64), None
         )
-        [why] = familiarity.warnings([image], [found])
-        assert why is not None and ("no object in it was recognised" in why) is told
+        [why] = familiarity.warnings([image], [detections])
+        assert why is not None and ("no object in it was recognised" in why) is unrecognised
 
 
 # --- the norms ----------------------------------------------------------------------------------------------
@@ -152,15 +152,15 @@ def test_norms_find_what_is_far_from_what_they_were_made_of(tmp_path: Path) -> N
     def drawn(n: int) -> Tensor:
         return torch.randn(n, 60, generator=generator) @ mixed * torch.linspace(0.1, 3, 60)
 
-    made = NormsOrigin(300, 1, "0", "today")
-    norms = Norms.of(drawn(300), drawn(300), [{"lightness": 0.4}, {"lightness": 0.6}], made)
+    origin = NormsOrigin(300, 1, "0", "today")
+    norms = Norms.of(drawn(300), drawn(300), [{"lightness": 0.4}, {"lightness": 0.6}], origin)
     assert float((norms.distances(drawn(300)) > norms.threshold).float().mean()) <= 0.01
     odd = drawn(1)[0]
     odd[::2] = -odd[::2] * 3
     assert float(norms.distances(odd[None])[0]) > norms.threshold
     norms.save(tmp_path / "norms.safetensors")
     again = Norms.load(tmp_path / "norms.safetensors")
-    assert again.origin == made and again.ranges == {"lightness": (0.4, 0.6)} and again.threshold == norms.threshold
+    assert again.origin == origin and again.ranges == {"lightness": (0.4, 0.6)} and again.threshold == norms.threshold
     some = drawn(5)
     assert torch.equal(again.distances(some), norms.distances(some))
 
@@ -210,8 +210,8 @@ def test_features_are_computed_once(familiarity: Familiarity) -> None:
 def test_statistics_are_what_they_say() -> None:
     red = torch.zeros(3, 320, 480, dtype=torch.uint8)
     red[0, :, :240] = 255
-    told = statistics(red)
-    assert told["colour"] == 1 and told["coloured"] == pytest.approx(0.5) and told["contrast"] > 0.1
+    measured = statistics(red)
+    assert measured["colour"] == 1 and measured["coloured"] == pytest.approx(0.5) and measured["contrast"] > 0.1
     assert statistics(torch.full((3, 320, 480), 102, dtype=torch.uint8)) == pytest.approx(
         {"colour": 0, "coloured": 0, "lightness": 0.4, "contrast": 0, "grain": 0}, abs=1e-6
     )
@@ -248,21 +248,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(*args: str) -> Result:
-    found = CliRunner().invoke(app, [*args], env={"COLUMNS": "120"})
-    assert found.exit_code == 0, found.output
-    return found
+    result = CliRunner().invoke(app, [*args], env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    return result
 
 
-def warned(found: Result) -> list[str]:
+def warned(result: Result) -> list[str]:
     """The images that are warned of on standard error."""
-    return [line.split(":")[1].strip() for line in found.stderr.splitlines() if line.startswith("warning: ")]
+    return [line.split(":")[1].strip() for line in result.stderr.splitlines() if line.startswith("warning: ")]
 
 
 def test_detect_and_describe_image_warn(folder: Path, tmp_path: Path) -> None:
     names = [str(folder / f"{n}.png") for n in ("like", "odd", "pale")]
     for command in (["detect", *names], ["describe-image", *names]):
-        found = run(*command)
-        assert warned(found) == ["odd.png", "pale.png", "pale.png"] and UNLIKE in found.stderr
+        result = run(*command)
+        assert warned(result) == ["odd.png", "pale.png", "pale.png"] and UNLIKE in result.stderr
     detected = json.loads(run("detect", *names, "--json").stdout)["images"]
     described = [json.loads(line) for line in run("describe-image", *names, "--json").stdout.splitlines()]
     for like, odd, pale in (detected, described):
@@ -273,16 +273,16 @@ def test_detect_and_describe_image_warn(folder: Path, tmp_path: Path) -> None:
 def test_ask_and_evaluate_warn(folder: Path) -> None:
     question = "How many cubes are there?"
     for name, count in (("like", 0), ("odd", 1), ("pale", 2)):
-        found = run("ask", question, "--image", str(folder / f"{name}.png"), "--json")
-        assert len(warned(found)) == count and len(json.loads(found.stdout).get("warnings", [])) == count
+        result = run("ask", question, "--image", str(folder / f"{name}.png"), "--json")
+        assert len(warned(result)) == count and len(json.loads(result.stdout).get("warnings", [])) == count
     records = [
         {"question_index": i, "image_filename": f"{n}.png", "question": question, "answer": "1"}
         for i, n in enumerate(("like", "odd", "pale"))
     ]
     (folder / "questions.json").write_text(json.dumps({"questions": records}))
     asked = ["evaluate", "--questions", str(folder / "questions.json"), "--images", str(folder), "--programs", "parsed"]
-    told = json.loads(run(*asked, "--json").stdout)["warned_images"]
-    assert told["count"] == 2 and told["examples"][0]["message"].startswith(f"odd.png: {UNLIKE}")
+    warned_images = json.loads(run(*asked, "--json").stdout)["warned_images"]
+    assert warned_images["count"] == 2 and warned_images["examples"][0]["message"].startswith(f"odd.png: {UNLIKE}")
     assert "images warned of" in run(*asked).stdout
 
 

@@ -39,14 +39,14 @@ answer    2"""
 
 
 def questions(number: int, random: Random) -> list[Question]:
-    made = []
+    queries = []
     for i in range(number):
         kind = random.choice(list(TYPES))
         length = min(24, max(3, round(random.gauss(9 + 4 * (kind.startswith("compare")), 4))))
         facts = {"objects": random.randint(3, 10), "program length": length}
         text = f"How many {random.choice(['red', 'blue', 'tiny'])} things are left of the large cube number {i}?"
-        made.append(Question(i, text, f"{kind} {random.randrange(TYPES[kind])}", kind, "", facts))
-    return made
+        queries.append(Question(i, text, f"{kind} {random.randrange(TYPES[kind])}", kind, "", facts))
+    return queries
 
 
 def run(name: str, kind: Kind, size: int | None, right: list[float], asked: list[Question], random: Random) -> Run:
@@ -96,7 +96,7 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
                 p -= slope * max(0, q.facts["objects"] - 6) + slope * max(0, q.facts["program length"] - 12) / 2
                 right.append(max(0.05, p))
             runs.append(run(name, kind, size, right, asked, random))
-    told = [Example(k, TRACE, "exact", SCENE) for k in (3, 10)]
+    examples = [Example(k, TRACE, "exact", SCENE) for k in (3, 10)]
     return Comparison(
         {
             "task": "clevr",
@@ -113,7 +113,7 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
         },
         tuple(asked),
         tuple(runs),
-        tuple(told),
+        tuple(examples),
         {"objects": (3, 6), "program length": (2, 12)},
         "2 cores, x86_64",
         "2026-11-21",
@@ -168,8 +168,8 @@ def springs() -> Comparison:
     asked = tuple(
         Question(k, None, a, "connections", facts={"links": k % 7, "systems": 3}) for k, a in enumerate(answers)
     )
-    made = Run("relation-network", "neural", 5000, True, None, (*answers[:-1], "0-1"), (0.4,) * 30, answering=0.1)
-    return Comparison({"task": "springs"}, asked, (made,), (Example(29),))
+    run = Run("relation-network", "neural", 5000, True, None, (*answers[:-1], "0-1"), (0.4,) * 30, answering=0.1)
+    return Comparison({"task": "springs"}, asked, (run,), (Example(29),))
 
 
 @cache
@@ -177,7 +177,7 @@ def grouped(number: int = 400) -> Comparison:
     """Types in two groups."""
     random = Random(2)
     kinds = {"relational": ("closest", "furthest", "how many"), "not relational": ("shape", "left", "top")}
-    all_kinds = [(g, t) for g, found in kinds.items() for t in found]
+    all_kinds = [(g, t) for g, types in kinds.items() for t in types]
     asked = tuple(
         Question(i, "which?", "circle", t, g, {"objects": 6})
         for i, (g, t) in enumerate(random.choices(all_kinds, k=number))

@@ -16,7 +16,7 @@ VALUES: list[Any] = [
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of all that stands in a JSON value."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, held in inside for found in ((*path, key), *places(held, (*path, key)))]
+    return [place for key, item in inside for place in ((*path, key), *places(item, (*path, key)))]
 
 
 def changed(data: st.DataObject, content: Any) -> Any:
@@ -27,14 +27,14 @@ def changed(data: st.DataObject, content: Any) -> Any:
         if not paths:
             break
         *way, last = data.draw(st.sampled_from(paths))
-        held = content
+        container = content
         for key in way:
-            held = held[key]
+            container = container[key]
         how = data.draw(st.sampled_from(["put", "put", "drop", "double"]))
-        if how == "put" or (how == "double" and isinstance(held, dict)):
-            held[last] = copy.deepcopy(data.draw(st.sampled_from(VALUES)))
+        if how == "put" or (how == "double" and isinstance(container, dict)):
+            container[last] = copy.deepcopy(data.draw(st.sampled_from(VALUES)))
         elif how == "drop":
-            del held[last]
+            del container[last]
         else:
-            held.insert(last, copy.deepcopy(held[last]))
+            container.insert(last, copy.deepcopy(container[last]))
     return content

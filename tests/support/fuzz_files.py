@@ -105,14 +105,14 @@ def changed_bytes(data: bytes, random: Random) -> bytes:
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to all values of plain data, the outermost first."""
-    found = [path]
+    paths = [path]
     if isinstance(value, dict):
         for key, item in value.items():
-            found += places(item, (*path, key))
+            paths += places(item, (*path, key))
     elif isinstance(value, list):
         for number, item in enumerate(value[:40]):
-            found += places(item, (*path, number))
-    return found
+            paths += places(item, (*path, number))
+    return paths
 
 
 def changed_data(value: Any, random: Random, odd: list[Any] = ODD) -> Any:
@@ -169,8 +169,8 @@ class Files:
 
     def named(self, pattern: str) -> Path:
         """The path of one file, by a pattern of its name."""
-        (found,) = (name for name in self.whole if name.match(pattern))
-        return found
+        (match,) = (name for name in self.whole if name.match(pattern))
+        return match
 
     @contextmanager
     def changed(self, new: dict[Path, bytes]) -> Any:
@@ -222,11 +222,11 @@ def checkpoints(folder: Path) -> Attempt:
 
     def attempt(random: Random) -> None:
         with files.changed(changed_checkpoint(files, "last", random)):
-            made = load_model(folder)
-            made.predict(batch)
-            later = torch.optim.AdamW(made.parameters(), 0.01)
-            load_optimizer(made, later, load_checkpoint(folder))
-            made.train().loss(batch).loss.backward()
+            model = load_model(folder)
+            model.predict(batch)
+            later = torch.optim.AdamW(model.parameters(), 0.01)
+            load_optimizer(model, later, load_checkpoint(folder))
+            model.train().loss(batch).loss.backward()
             later.step()
 
     return attempt
@@ -300,13 +300,13 @@ def overrides(folder: Path) -> Attempt:
     odd += ["data.\ud800", "data." + "a." * 5000, "model_config.\0", "curriculum.preset", "curriculum.request", "\0"]
 
     def attempt(random: Random) -> None:
-        told = []
+        settings = []
         for _ in range(random.choice((1, 1, 1, 2, 3))):
             key = random.choice(odd) if random.random() < 0.15 else random.choice(keys)
             text = random.choice(_TEXTS)
             if random.random() < 0.2:
                 text = changed_bytes(text[:200].encode(errors="surrogatepass"), random).decode(errors="surrogateescape")
-            told.append(f"{key}={text}" if random.random() < 0.97 else key)
+            settings.append(f"{key}={text}" if random.random() < 0.97 else key)
         recipe = random.choice(known)
         if random.random() < 0.6:  # a value of its own, with one change, is accepted now and then
             path = random.choice([p for p in places(recipe.to_dict()) if p and all(isinstance(k, str) for k in p)])
@@ -315,8 +315,8 @@ def overrides(folder: Path) -> Attempt:
                 value = value[step]
             if not isinstance(value, dict | list):
                 text = random.choice((f"{value}0", f"-{value}", f"0.{value}", f"{value}", f"[{value}]", f"1{value}"))
-                told = [f"{'.'.join(path)}={text}"]
-        _kept(apply_overrides(recipe, told), random)
+                settings = [f"{'.'.join(path)}={text}"]
+        _kept(apply_overrides(recipe, settings), random)
 
     return attempt
 
@@ -337,16 +337,18 @@ def comparisons(folder: Path) -> Attempt:
 
     def attempt(random: Random) -> None:
         if random.random() < 0.4:
-            found = Comparison.from_json(changed_json(files.whole[Path("comparison.json")], random), "comparison.json")
+            comparison = Comparison.from_json(
+                changed_json(files.whole[Path("comparison.json")], random), "comparison.json"
+            )
         else:
             name = random.choice([Path("plan.json"), *answers, *answers])
             new = {name: changed_json(files.whole[name], random)}
             if random.random() < 0.1:
                 new = {name: files.whole[random.choice(answers)]}
             with files.changed(new):
-                found = run()
-        assert page(found) and to_markdown(found)
-        json.dumps(figures_json(found), allow_nan=False)
+                comparison = run()
+        assert page(comparison) and to_markdown(comparison)
+        json.dumps(figures_json(comparison), allow_nan=False)
 
     return attempt
 
@@ -382,9 +384,9 @@ def predictions(folder: Path) -> Attempt:
         else:
             header, *rest = partial.read_bytes().splitlines(keepends=True)
             place = random.randrange(5)
-            told = as_json(changed_data(records[place - 1] if place else {"journal": "x", "run": run}, random)) + b"\n"
+            line = as_json(changed_data(records[place - 1] if place else {"journal": "x", "run": run}, random)) + b"\n"
             lines = [header, *rest]
-            lines[place] = module._sealed(told, place)
+            lines[place] = module._sealed(line, place)
             partial.write_bytes(b"".join(lines))
         taken: list[Prediction] = []
         with Journal(path, run, resume=True) as journal:
@@ -413,12 +415,12 @@ def _pictures() -> list[bytes]:
     exif = Image.Exif()
     exif[0x0112] = 6
     kinds.append((rgb, {"format": "JPEG", "exif": exif}))
-    found = []
+    images = []
     for image, how in kinds:
         out = io.BytesIO()
         image.save(out, **how)
-        found.append(out.getvalue())
-    return found
+        images.append(out.getvalue())
+    return images
 
 
 def images(folder: Path) -> Attempt:
@@ -479,8 +481,8 @@ def detections(folder: Path) -> Attempt:
     def attempt(random: Random) -> None:
         data, how = random.choice(_DETECTED)
         path.write_bytes(changed_json(json.dumps(data).encode(), random))
-        for found in read_detections(path, **how):
-            assert len(found) == len(found.boxes)
+        for image in read_detections(path, **how):
+            assert len(image) == len(image.boxes)
 
     return attempt
 
@@ -576,15 +578,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--first", type=int, default=0, help="the number of the first input of each family")
     parser.add_argument("--only", type=int, help="one input of the one family")
-    told = parser.parse_args()
-    families = told.families or list(FAMILIES)
+    options = parser.parse_args()
+    families = options.families or list(FAMILIES)
     share = sum(FAMILIES[f][1] for f in families)
     tally = Tally()
     for family in families:
-        number = 1 if told.only is not None else max(1, round(told.number * FAMILIES[family][1] / share))
-        first = told.first if told.only is None else told.only
+        number = 1 if options.only is not None else max(1, round(options.number * FAMILIES[family][1] / share))
+        first = options.first if options.only is None else options.only
         began = time.perf_counter()
-        fuzz(family, number, seed=told.seed, first=first, tally=tally)
+        fuzz(family, number, seed=options.seed, first=first, tally=tally)
         took = time.perf_counter() - began
         so_far = f"{family}: {number} inputs in {took:.0f} s; {len(tally.untyped)} untyped errors so far"
         print(so_far, file=sys.stderr, flush=True)

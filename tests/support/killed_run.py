@@ -43,9 +43,9 @@ def counted(moment: Callable[[], None]) -> None:
     def around(former: Callable[..., Any]) -> Callable[..., Any]:
         def changed(*args: Any, **kwargs: Any) -> Any:
             moment()
-            made = former(*args, **kwargs)
+            result = former(*args, **kwargs)
             moment()
-            return made
+            return result
 
         return changed
 

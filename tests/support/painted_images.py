@@ -81,14 +81,14 @@ def write_painted(folder: Path, *, scenes: int, questions: int = 3, seed: int = 
     """A data folder with scenes.json, questions.json and images/; returns the scenes."""
     write_dataset(folder, scenes=scenes, questions_per_scene=questions, seed=seed)
     (folder / "images").mkdir()
-    held = load_scenes(folder / "scenes.json", "clevr").scenes
-    told: dict[str, Any] = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
-    for scene, record in zip(held, told["scenes"], strict=True):
+    loaded = load_scenes(folder / "scenes.json", "clevr").scenes
+    file: dict[str, Any] = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
+    for scene, record in zip(loaded, file["scenes"], strict=True):
         image, masks = painted(scene)
-        found = detections(scene, masks)
-        assert scene.image is not None and found.masks is not None
+        detected = detections(scene, masks)
+        assert scene.image is not None and detected.masks is not None
         write_png(folder / "images" / scene.image, image)
-        for thing, box, mask in zip(record["objects"], found.boxes.tolist(), found.masks, strict=True):
+        for thing, box, mask in zip(record["objects"], detected.boxes.tolist(), detected.masks, strict=True):
             thing |= {"bbox": box, "mask": dict(mask)}
-    (folder / "scenes.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "scenes.json").write_text(json.dumps(file), encoding="utf-8")
     return load_scenes(folder / "scenes.json", "clevr").scenes

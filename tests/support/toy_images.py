@@ -51,31 +51,31 @@ def draw(seed: int, width: int = 128, height: int = 96, most: int = 4) -> tuple[
         labels.append(2 if disc else 1)
     rles = encode_masks(np.stack(masks))
     n = len(masks)
-    found = Detections(
+    detections = Detections(
         f"{seed:04d}.png", (width, height), mask_boxes(rles), np.ones(n, np.float32), np.array(labels, np.int64), rles
     )
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), found
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), detections
 
 
 def examples(folder: Path, number: int, first: int = 0) -> list[DetectionExample]:
     """Pictures in a folder, of one class."""
     cache = ImageCache(1 << 30)
-    made = []
+    data = []
     for seed in range(first, first + number):
         image, truth = draw(seed)
         write_png(folder / truth.image, image)
         one = Detections(truth.image, truth.size, truth.boxes, truth.scores, np.ones_like(truth.labels), truth.masks)
-        made.append(DetectionExample(folder / truth.image, one, cache))
-    return made
+        data.append(DetectionExample(folder / truth.image, one, cache))
+    return data
 
 
 def write_folder(folder: Path, number: int, first: int = 0) -> list[Detections]:
     """A folder as `nsreason train detector --data` takes it."""
     (folder / "images").mkdir(parents=True)
-    found = []
+    detections = []
     for seed in range(first, first + number):
         image, truth = draw(seed)
         write_png(folder / "images" / truth.image, image)
-        found.append(truth)
-    write_detections(folder / "instances.json", found, dict(enumerate(SHAPES, start=1)))
-    return found
+        detections.append(truth)
+    write_detections(folder / "instances.json", detections, dict(enumerate(SHAPES, start=1)))
+    return detections

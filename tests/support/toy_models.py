@@ -84,8 +84,8 @@ class Toy(nn.Module):
         return LossOut(nn.functional.cross_entropy(logits, batch.y), len(batch.y), {"accuracy": right.sum(), **kinds})
 
     def predict(self, batch: Batch) -> list[int]:
-        found: list[int] = self.logits(batch).argmax(-1).tolist()
-        return found
+        classes: list[int] = self.logits(batch).argmax(-1).tolist()
+        return classes
 
 
 def examples(count: int, seed: int = 0) -> list[Example]:

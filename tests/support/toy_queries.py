@@ -70,9 +70,9 @@ def _picture(index: int, random: np.random.Generator) -> Query:
 
 def _sentences(index: int, random: np.random.Generator) -> Query:
     """Who went where, told in one to five sentences; the last place of someone counts."""
-    told = [f"{name} went to the {place}" for name, place in _walk(random)]
-    name, _, _, _, place = told[-1].split()
-    return Query(index, f"Where is {name}?", place, "where", {"sentences": tuple(told)})
+    sentences = [f"{name} went to the {place}" for name, place in _walk(random)]
+    name, _, _, _, place = sentences[-1].split()
+    return Query(index, f"Where is {name}?", place, "where", {"sentences": tuple(sentences)})
 
 
 def _walk(random: np.random.Generator) -> list[tuple[str, str]]:

@@ -30,9 +30,11 @@ class Sums:
     def load(self, folder: str | Path) -> Split[list[Query]]:
         if not Path(folder).is_dir():
             raise DataError(f"{folder}: there is no such folder")
-        made = [query for n in range(self.train + self.test) for query in asked(n)]
+        queries = [query for n in range(self.train + self.test) for query in asked(n)]
         cut = 2 * self.train
-        return Split(made[: cut - 4], made[cut - 4 : cut], made[cut:], [DataError("a bad record")], str(folder))
+        return Split(
+            queries[: cut - 4], queries[cut - 4 : cut], queries[cut:], [DataError("a bad record")], str(folder)
+        )
 
 
 def asked(n: int) -> list[Query]:
@@ -64,8 +66,8 @@ class Toy:
         return query.answer
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
-        told = [self.say(q) for q in queries]
-        return [Reply(t, {} if t is None else {t: 0.5}, DataError("no idea") if t is None else None) for t in told]
+        answers = [self.say(q) for q in queries]
+        return [Reply(t, {} if t is None else {t: 0.5}, DataError("no idea") if t is None else None) for t in answers]
 
     def trace(self, query: Query) -> Trace | None:
         return None

@@ -43,15 +43,17 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--hang-at", type=int)
     parser.add_argument("overrides", nargs="*")
-    told = parser.parse_args()
-    recipe = parse_recipe(RECIPE, overrides=told.overrides)
+    options = parser.parse_args()
+    recipe = parse_recipe(RECIPE, overrides=options.overrides)
 
     def progress(status: Status) -> None:
         say(f"step {status.step}")
-        time.sleep(3600 if status.step == told.hang_at else told.pause)
+        time.sleep(3600 if status.step == options.hang_at else options.pause)
 
     model = new_model(recipe)
-    result = train(model, examples(91), examples(30, 1), recipe, told.folder, resume=told.resume, progress=progress)
+    result = train(
+        model, examples(91), examples(30, 1), recipe, options.folder, resume=options.resume, progress=progress
+    )
     if result.steps:
         say(json.dumps(result.metrics))
 

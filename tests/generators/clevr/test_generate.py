@@ -59,25 +59,25 @@ def scenes(folder: Path) -> list[Scene]:
 
 @pytest.fixture(scope="module")
 def questions(folder: Path) -> list[QuestionRecord]:
-    found = list(read_questions(folder / "questions.json"))
-    kept = [q for q in found if isinstance(q, QuestionRecord)]
-    assert len(kept) == len(found)
+    records = list(read_questions(folder / "questions.json"))
+    kept = [q for q in records if isinstance(q, QuestionRecord)]
+    assert len(kept) == len(records)
     return kept
 
 
 @pytest.fixture(scope="module")
 def asked(scenes: list[Scene], questions: list[QuestionRecord]) -> list[tuple[QuestionRecord, Program, Scene]]:
-    found = []
+    pairs = []
     for question in questions:
         program = question.given_program()
         assert program is not None and question.image_index is not None
-        found.append((question, program, scenes[question.image_index]))
-    return found
+        pairs.append((question, program, scenes[question.image_index]))
+    return pairs
 
 
 def raw(path: Path, key: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(path.read_bytes())[key]
-    return found
+    records: list[dict[str, Any]] = json.loads(path.read_bytes())[key]
+    return records
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------------
@@ -164,8 +164,8 @@ def test_a_crowd_that_finds_no_room_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_camera_sees_the_directions_as_they_are_named() -> None:
-    told = RULES.camera
-    camera = Camera.at(told.location, told)
+    camera_rules = RULES.camera
+    camera = Camera.at(camera_rules.location, camera_rules)
     assert camera.project((0.0, 0.0, 0.0))[:2] == pytest.approx((240, 160))
     for (a, b), same in zip(itertools.product(camera.axes, repeat=2), [1, 0, 0, 0, 1, 0, 0, 0, 1], strict=True):
         assert sum(p * q for p, q in zip(a, b, strict=True)) == pytest.approx(same)
@@ -232,9 +232,9 @@ def test_families_suit_the_domain() -> None:
 
 def line(*objects: str) -> Scene:
     """Objects in a row from left to right, each as `small red metal cube`."""
-    told = [dict(zip(("size", "color", "material", "shape"), o.split(), strict=True)) for o in objects]
+    values = [dict(zip(("size", "color", "material", "shape"), o.split(), strict=True)) for o in objects]
     along = directions(RULES)["right"]
-    data: list[dict[str, object]] = [{**o, "3d_coords": [i * v for v in along]} for i, o in enumerate(told)]
+    data: list[dict[str, object]] = [{**o, "3d_coords": [i * v for v in along]} for i, o in enumerate(values)]
     return Scene.of("clevr", data, directions=directions(RULES))
 
 
@@ -327,7 +327,7 @@ def test_no_word_of_a_generated_question_could_be_left_out(asked: list[tuple[Que
 
 def _under_unique(phrase: Program) -> list[list[int]]:
     """The calls of the noun phrases inside a noun phrase, which are looked at by themselves."""
-    found = []
+    calls = []
     for node, call in enumerate(phrase.calls):
         if call.op == "unique":
             stack, inside = [node], []
@@ -335,8 +335,8 @@ def _under_unique(phrase: Program) -> list[list[int]]:
                 n = stack.pop()
                 inside.append(n)
                 stack.extend(phrase.inputs[n])
-            found.append(inside)
-    return found
+            calls.append(inside)
+    return calls
 
 
 # --- questions --------------------------------------------------------------------------------------------------------
@@ -365,11 +365,11 @@ def test_no_question_is_asked_twice_of_a_scene(asked: list[tuple[QuestionRecord,
 
 def top_filters(program: Program, node: int) -> tuple[int, set[str]]:
     """The call under the filters on top of a set, and their values."""
-    found = set()
+    concepts = set()
     while program.calls[node].op == "filter":
-        found.add(program.calls[node].literals[0])
+        concepts.add(program.calls[node].literals[0])
         node = program.inputs[node][0]
-    return node, found
+    return node, concepts
 
 
 def test_a_question_does_not_say_what_it_asks_for(asked: list[tuple[QuestionRecord, Program, Scene]]) -> None:
@@ -470,8 +470,8 @@ def test_a_scene_gives_the_questions_that_it_has() -> None:
     assert [str(q.program) for q in draw_questions(alone, 10, 0, families=[zero])] == ["query[shape](unique(scene()))"]
     assert draw_questions(Scene.of("clevr", []), 10, 0) == []
     two = line("small red metal cube", "small blue metal sphere")
-    found = draw_questions(two, 10, 0, families=[zero])
-    assert {str(q.program) for q in found} == {
+    drawn = draw_questions(two, 10, 0, families=[zero])
+    assert {str(q.program) for q in drawn} == {
         "query[shape](unique(filter[red](scene())))",
         "query[shape](unique(filter[blue](scene())))",
     }
@@ -503,13 +503,13 @@ def test_other_domains_have_questions_too() -> None:
         if inverse is None or inverse not in relationships:
             relationships[relation] = others if inverse == relation else later
     scene = Scene.of(domain, objects, relationships=relationships, index=3)
-    found = draw_questions(scene, 30, 0)
-    assert len(found) == 30
-    for told in found:
-        assert spell(execute(told.program, scene)) == told.answer
-        assert equivalent(parse_question(told.text, domain), told.program)
-        assert idle_calls(told.program, scene) == ()
-    assert any(call.op == "relate" for told in found for call in told.program.calls)
+    drawn = draw_questions(scene, 30, 0)
+    assert len(drawn) == 30
+    for question in drawn:
+        assert spell(execute(question.program, scene)) == question.answer
+        assert equivalent(parse_question(question.text, domain), question.program)
+        assert idle_calls(question.program, scene) == ()
+    assert any(call.op == "relate" for question in drawn for call in question.program.calls)
     with pytest.raises(ConversionError, match="no \\[native\\] table"):
         generate_questions(scene, 1, 0)
 
@@ -521,8 +521,8 @@ def test_a_domain_of_one_attribute_and_no_relations_has_questions() -> None:
     )
     scene = Scene.of(domain, [{"color": "red"}, {"color": "blue"}, {"color": "blue"}])
     for seed in range(10):
-        found = draw_questions(scene, 5, seed)
-        assert found and all(spell(execute(q.program, scene)) == q.answer for q in found)
+        drawn = draw_questions(scene, 5, seed)
+        assert drawn and all(spell(execute(q.program, scene)) == q.answer for q in drawn)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -599,18 +599,18 @@ def run(*args: str) -> Any:
 
 def test_the_command_writes_files_and_prints_a_table(tmp_path: Path) -> None:
     out = tmp_path / "made"
-    found = run("clevr", "--scenes", "8", "--questions-per-scene", "5", "--seed", "2", "--out", str(out))
-    assert found.exit_code == 0, found.output
-    assert "8 scenes, 40 questions" in found.stdout and "query_color" in found.stdout
+    result = run("clevr", "--scenes", "8", "--questions-per-scene", "5", "--seed", "2", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "8 scenes, 40 questions" in result.stdout and "query_color" in result.stdout
     assert len(load_scenes(out / "scenes.json")) == 8 and len(list(read_questions(out / "questions.json"))) == 40
 
 
 def test_the_command_as_json(tmp_path: Path) -> None:
     options = ["--min-objects", "4", "--max-objects", "5", "--condition", "B", "--split", "mine", "--json"]
-    found = run("clevr", "--scenes", "6", "--out", str(tmp_path), "--family", "zero_hop", *options)
-    told = json.loads(found.stdout)
-    assert (told["dataset"], told["scenes"]) == ("clevr", 6) and set(told["objects"]) <= {"4", "5"}
-    assert all(name.startswith("zero_hop/") for name in told["families"])
+    result = run("clevr", "--scenes", "6", "--out", str(tmp_path), "--family", "zero_hop", *options)
+    summary = json.loads(result.stdout)
+    assert (summary["dataset"], summary["scenes"]) == ("clevr", 6) and set(summary["objects"]) <= {"4", "5"}
+    assert all(name.startswith("zero_hop/") for name in summary["families"])
     assert raw(tmp_path / "scenes.json", "scenes")[0]["image_filename"] == "CLEVR_mine_000000.png"
 
 
@@ -622,8 +622,8 @@ def test_the_command_as_json(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options_end_in_a_message(tmp_path: Path, args: list[str], says: str) -> None:
-    found = run("clevr", "--scenes", "2", "--out", str(tmp_path / "out"), *args)
-    assert found.exit_code == 2 and says in found.stderr
+    result = run("clevr", "--scenes", "2", "--out", str(tmp_path / "out"), *args)
+    assert result.exit_code == 2 and says in result.stderr
     assert not (tmp_path / "out" / "scenes.json").exists()
 
 

@@ -34,18 +34,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def told(folder: Path, name: str) -> Any:
+def read_json(folder: Path, name: str) -> Any:
     return json.loads((folder / name).read_text())
 
 
 def test_files_and_what_they_name(folder: Path) -> None:
-    made = ["dataset.json", "images", "instances.json", "questions.json", "scenes.json"]
-    assert sorted(p.name for p in folder.iterdir()) == made
+    files = ["dataset.json", "images", "instances.json", "questions.json", "scenes.json"]
+    assert sorted(p.name for p in folder.iterdir()) == files
     scenes = load_scenes(folder / "scenes.json")
     assert len(scenes) == 8 and not scenes.bad
     names = [s.image for s in scenes]
     assert sorted(p.name for p in (folder / "images").iterdir()) == sorted(str(n) for n in names)
-    assert told(folder, "scenes.json")["info"]["images"] == list(SIZE)
+    assert read_json(folder, "scenes.json")["info"]["images"] == list(SIZE)
     for scene in scenes:
         assert read_image(folder / "images" / str(scene.image)).shape == (3, 80, 120)
 
@@ -66,13 +66,13 @@ def test_masks_boxes_and_pixels_agree(folder: Path) -> None:
 
 
 def test_instances_say_the_same_in_cocos_layout(folder: Path) -> None:
-    found = read_detections(folder / "instances.json")
-    assert not found.bad and found.categories == {1: "cube", 2: "sphere", 3: "cylinder"}
+    file = read_detections(folder / "instances.json")
+    assert not file.bad and file.categories == {1: "cube", 2: "sphere", 3: "cylinder"}
     for scene in load_scenes(folder / "scenes.json"):
-        mine, theirs = detections_of(scene, SIZE), found.by_image(str(scene.image))
+        mine, theirs = detections_of(scene, SIZE), file.by_image(str(scene.image))
         assert np.array_equal(mine.boxes, theirs.boxes) and np.array_equal(mine.labels, theirs.labels)
         assert list(mine.masks or ()) == list(theirs.masks or ())
-    areas = {a["id"]: a["area"] for a in told(folder, "instances.json")["annotations"]}
+    areas = {a["id"]: a["area"] for a in read_json(folder, "instances.json")["annotations"]}
     assert len(areas) == sum(len(s) for s in load_scenes(folder / "scenes.json")) and min(areas.values()) >= 12
 
 
@@ -128,9 +128,9 @@ def test_hidden_objects_are_drawn_again() -> None:
 
 def test_a_camera_is_found_from_its_scene() -> None:
     for scene, camera in generate_scenes_with_cameras(6, 3, objects=(4, 8)):
-        found, error = fitted_camera(scene)
+        fitted, error = fitted_camera(scene)
         assert error < 0.6  # pixel_coords are whole numbers
-        assert np.abs(np.subtract(found.location, camera.location)).max() < 0.12
+        assert np.abs(np.subtract(fitted.location, camera.location)).max() < 0.12
 
 
 def test_a_scene_without_coordinates_cannot_be_drawn() -> None:
@@ -153,19 +153,19 @@ def test_an_object_out_of_sight_has_no_mask() -> None:
 def test_released_images_get_masks(folder: Path, tmp_path: Path) -> None:
     """A rendered set stands for released images: from its coordinates alone its masks are found again."""
     size = (clevr_rules().camera.width, clevr_rules().camera.height)
-    made = tmp_path / "made"
-    write_dataset(made, scenes=3, questions_per_scene=2, seed=9, images=size)
-    files = made / "scenes.json", made / "images", made / "questions.json"
-    told = annotate(*files, tmp_path / "out", keep=lambda i: i != 1)
-    assert (told.images, told.questions, told.bad) == (2, 4, [])
-    first, again = load_scenes(made / "scenes.json"), load_scenes(tmp_path / "out" / "scenes.json")
+    source = tmp_path / "made"
+    write_dataset(source, scenes=3, questions_per_scene=2, seed=9, images=size)
+    files = source / "scenes.json", source / "images", source / "questions.json"
+    summary = annotate(*files, tmp_path / "out", keep=lambda i: i != 1)
+    assert (summary.images, summary.questions, summary.bad) == (2, 4, [])
+    first, again = load_scenes(source / "scenes.json"), load_scenes(tmp_path / "out" / "scenes.json")
     for scene in again:
         before = first.by_image(str(scene.image))
         for old, new in zip(before.places, scene.places, strict=True):
             a, b = decode_masks([old.mask, new.mask], size[::-1])
             assert (a & b).sum() / (a | b).sum() > 0.93
     with pytest.raises(DataError, match="none of the images"):
-        annotate(made / "scenes.json", tmp_path, None, tmp_path / "no")
+        annotate(source / "scenes.json", tmp_path, None, tmp_path / "no")
 
 
 @pytest.mark.parametrize("size", [(15, 80), (480, 3)])

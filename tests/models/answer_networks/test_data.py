@@ -24,14 +24,14 @@ CONFIG = AnswerNetworkConfig(input="image", grid=GridConfig(channels=(8,), size=
 @pytest.fixture
 def queries(tmp_path: Path) -> list[Query]:
     """Of two images, one that is cut off, one that is gone, and none."""
-    made = []
+    images = []
     for n in range(3):
         path = tmp_path / f"{n}.png"
         write_png(path, np.random.default_rng(n).integers(0, 255, (40, 40, 3), np.uint8))
-        made.append(QueryImage(path))
+        images.append(QueryImage(path))
     (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:-900])
-    made.append(QueryImage(tmp_path / "gone.png"))
-    pictured = [Query(i, "what", "yes", "q", {"image": made[i // 2]}) for i in range(8)]
+    images.append(QueryImage(tmp_path / "gone.png"))
+    pictured = [Query(i, "what", "yes", "q", {"image": images[i // 2]}) for i in range(8)]
     return [*pictured, Query(8, "what", "yes", "q", {})]
 
 

@@ -117,21 +117,21 @@ def test_sentences_that_are_told_again_are_read_once_and_learned_from_each_time(
     """Against the LSTM run on every sentence for itself: the same objects and the same gradients."""
     torch.manual_seed(0)
     encoder = SentenceEncoder(SentenceConfig(units=6, embedding=4), 9).double()
-    told = torch.tensor([[1, 2, 3], [4, 5, 0], [4, 5, 6], [7, 0, 0], [2, 0, 3]])
-    words = told[torch.randint(5, (7, 12))]
+    sentences = torch.tensor([[1, 2, 3], [4, 5, 0], [4, 5, 6], [7, 0, 0], [2, 0, 3]])
+    words = sentences[torch.randint(5, (7, 12))]
     words[2, 5:], words[3] = 0, 0
     read: list[int] = []
     encoder.lstm.register_forward_hook(lambda _m, given, _out: read.append(len(given[0])))
     objects, there = encoder(words)
     assert read == [5] and there.sum() == 7 * 12 - 7 - 12
     weights = torch.randn_like(objects)
-    found = torch.autograd.grad((objects * weights).sum(), list(encoder.parameters()))
+    gradients = torch.autograd.grad((objects * weights).sum(), list(encoder.parameters()))
     every = words[there]
     lengths = torch.tensor([int(row.nonzero().max()) + 1 for row in every])
     states = last_states(encoder.lstm, encoder.embedding(every), lengths)
     assert torch.allclose(objects[there][:, :6], states, rtol=0, atol=1e-12)
     expected = torch.autograd.grad((states * weights[there][:, :6]).sum(), list(encoder.parameters()))
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(gradients, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-10)
     assert encoder(torch.zeros(2, 3, 4, dtype=torch.int64))[0].shape == (2, 3, 26)
 
@@ -166,10 +166,10 @@ def test_an_lstm_computes_in_full_precision_whatever_surrounds_it() -> None:
     encoder.zero_grad()
     encoder.lstm.register_forward_pre_hook(refusing)
     with torch.autocast("cpu", torch.bfloat16):
-        found = encoder(words)
-    assert found.dtype == torch.bfloat16  # what follows is in the precision that was asked for
-    assert torch.equal(found, exact.to(torch.bfloat16))
-    found.float().sum().backward()
+        states = encoder(words)
+    assert states.dtype == torch.bfloat16  # what follows is in the precision that was asked for
+    assert torch.equal(states, exact.to(torch.bfloat16))
+    states.float().sum().backward()
     for name, p in encoder.named_parameters():
         assert p.grad is not None
         torch.testing.assert_close(p.grad, wanted[name], rtol=1e-4, atol=1e-5)

@@ -35,11 +35,11 @@ def test_the_most_frequent_answer_of_a_type() -> None:
 @pytest.mark.parametrize("layers", [1, 2, 4])
 def test_a_matched_perceptron_has_as_many_parameters_within_a_hundredth(target: int, layers: int) -> None:
     width = matched_width(target, into=50, out=10, layers=layers)
-    found = parameters(perceptron(50, [width] * layers, 10))
-    assert found == perceptron_parameters(50, [width] * layers, 10)
-    assert abs(found - target) <= 0.01 * target
+    count = parameters(perceptron(50, [width] * layers, 10))
+    assert count == perceptron_parameters(50, [width] * layers, 10)
+    assert abs(count - target) <= 0.01 * target
     for other in (width - 1, width + 1):
-        assert abs(perceptron_parameters(50, [other] * layers, 10) - target) >= abs(found - target)
+        assert abs(perceptron_parameters(50, [other] * layers, 10) - target) >= abs(count - target)
 
 
 def test_a_perceptron_of_no_width_matches_a_few_parameters() -> None:

@@ -28,7 +28,7 @@ RIVALS = ("cnn-lstm", "cnn-lstm-sa", "cnn-mlp", "lstm", "mlp", "question-type", 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def made(name: str, kind: str = "rows", **changes: Any) -> AnswerNetwork:
+def build(name: str, kind: str = "rows", **changes: Any) -> AnswerNetwork:
     torch.manual_seed(0)
     model: AnswerNetwork = model_class(name)(replace(network_config(kind), **changes))
     if name == "question-type":
@@ -36,12 +36,12 @@ def made(name: str, kind: str = "rows", **changes: Any) -> AnswerNetwork:
     return model.eval()
 
 
-def logits(model: AnswerNetwork, found: list[Query]) -> torch.Tensor:
+def logits(model: AnswerNetwork, examples: list[Query]) -> torch.Tensor:
     with torch.no_grad():
-        return model(model.collate(found))
+        return model(model.collate(examples))
 
 
-def changed(found: list[Query], rows: Any = None, **changes: Any) -> list[Query]:
+def changed(examples: list[Query], rows: Any = None, **changes: Any) -> list[Query]:
     """The queries with rows as `rows` makes them."""
     seen = {} if rows is None else {"rows": rows}
     return [
@@ -50,7 +50,7 @@ def changed(found: list[Query], rows: Any = None, **changes: Any) -> list[Query]
             inputs={kind: seen[kind](value) if kind in seen else value for kind, value in q.inputs.items()},
             **changes,
         )
-        for q in found
+        for q in examples
     ]
 
 
@@ -74,22 +74,22 @@ DEPENDS = {
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_model_depends_on_what_it_may(name: str) -> None:
-    model, found = made(name), queries("rows", 12)
-    before = logits(model, found)
+    model, examples = build(name), queries("rows", 12)
+    before = logits(model, examples)
 
     def depends(other: list[Query]) -> bool:
         return not torch.allclose(logits(model, other), before, atol=1e-5)
 
-    assert depends(found[::-1]) and not depends(changed(found, answer=None))
-    order = depends(changed(found, lambda rows: rows[[2, 0, 1]]))
-    objects = depends(changed(found, lambda rows: rows[:, [1, 2, 0, 4, 3]]))
-    words = depends(changed(found, text="Say red"))
-    kind = depends(changed(found, type="habit"))
+    assert depends(examples[::-1]) and not depends(changed(examples, answer=None))
+    order = depends(changed(examples, lambda rows: rows[[2, 0, 1]]))
+    objects = depends(changed(examples, lambda rows: rows[:, [1, 2, 0, 4, 3]]))
+    words = depends(changed(examples, text="Say red"))
+    kind = depends(changed(examples, type="habit"))
     assert (order, objects, words, kind) == DEPENDS[name]
 
 
 def test_an_unknown_type_gets_the_mode_of_all() -> None:
-    model = made("question-type")
+    model = build("question-type")
     answers = [q.answer for q in queries("rows", 100)]
     reply = model.predict(model.collate(changed(queries("rows", 1), type="new")))[0]
     assert reply.answer == max(set(answers), key=answers.count)
@@ -97,7 +97,7 @@ def test_an_unknown_type_gets_the_mode_of_all() -> None:
 
 @pytest.mark.parametrize("kind", ["rows", "image", "sentences", "links"])
 def test_the_perceptron_is_as_large_as_the_relation_network(kind: str) -> None:
-    rival, own = made("mlp", kind), made("relation-network", kind)
+    rival, own = build("mlp", kind), build("relation-network", kind)
     assert parameters(rival.head) == pytest.approx(parameters(own.head), rel=0.05)
     hidden = [layer.out_features for layer in rival.head.modules() if isinstance(layer, nn.Linear)][:-1]
     assert len(hidden) == 3 and len(set(hidden)) == 1  # as many layers as g and f together
@@ -147,14 +147,14 @@ REACHED = {
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_model_learns_what_it_can_and_not_what_it_cannot(name: str, tmp_path: Path) -> None:
     data, held_out = queries("rows", 2000), queries("rows", 400, seed=1)
-    epochs = made(name).passes or 8
+    epochs = build(name).passes or 8
     recipe = parse_recipe(RECIPE.format(name=name, epochs=epochs))
     recipe = replace(recipe, model_config=network_config("rows"))
-    model = made(name)
+    model = build(name)
     result = train(model, data, held_out, recipe, tmp_path)
-    told = {kind: float(result.metrics[f"val/accuracy/{kind}"]) for kind in ("look", "echo", "habit")}
+    accuracies = {kind: float(result.metrics[f"val/accuracy/{kind}"]) for kind in ("look", "echo", "habit")}
     for kind, (low, high) in REACHED[name].items():
-        assert low <= told[kind] <= high, told
+        assert low <= accuracies[kind] <= high, accuracies
     again = load_model(tmp_path / "best.safetensors")
     replies = again.predict(again.collate(held_out))
     right = sum(reply.right(q) for reply, q in zip(replies, held_out, strict=True))
@@ -183,5 +183,5 @@ def test_counting_is_done_in_one_pass_and_whatever_the_batches(tmp_path: Path) -
 def test_the_relation_network_learns_from_everything_that_it_sees(kind: str, lr: float, tmp_path: Path) -> None:
     recipe = parse_recipe(RECIPE.format(name="relation-network", epochs=9), overrides=[f"training.lr={lr}"])
     recipe = replace(recipe, model_config=network_config(kind))
-    result = train(made("relation-network", kind), queries(kind, 1000), queries(kind, 200, seed=1), recipe, tmp_path)
+    result = train(build("relation-network", kind), queries(kind, 1000), queries(kind, 200, seed=1), recipe, tmp_path)
     assert float(result.metrics["val/accuracy"]) > 0.95

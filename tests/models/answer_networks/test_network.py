@@ -28,7 +28,7 @@ def query(answer: str | None = "cube", text: str | None = "Say cube", kind: str 
     return Query(7, text, answer, kind, seen)
 
 
-def made(kind: str = "rows", **changes: Any) -> RelationNetworkModel:
+def build(kind: str = "rows", **changes: Any) -> RelationNetworkModel:
     torch.manual_seed(0)
     return RelationNetworkModel(replace(network_config(kind), **changes))
 
@@ -49,16 +49,16 @@ def test_words_answers_types_and_sizes_are_found_in_what_is_learned_from() -> No
 
 
 def test_sizes_of_each_kind_of_thing_to_look_at() -> None:
-    found = {kind: network_config(kind) for kind in KINDS}
-    sizes = {k: (c.places, c.relation.objects, c.relation.condition, c.relation.classes) for k, c in found.items()}
+    configs = {kind: network_config(kind) for kind in KINDS}
+    sizes = {k: (c.places, c.relation.objects, c.relation.condition, c.relation.classes) for k, c in configs.items()}
     assert sizes == {
         "rows": (3, 5, 12, 3),
         "image": (16, 8, 2, 2),
         "sentences": (5, 13, 12, 3),
         "links": (4, 6, 0, 16),
     }
-    assert found["links"].answers == () and found["image"].words == ()
-    assert {"ann", "went", "cellar", "where"} <= set(found["sentences"].words)  # of the story, and of the question
+    assert configs["links"].answers == () and configs["image"].words == ()
+    assert {"ann", "went", "cellar", "where"} <= set(configs["sentences"].words)  # of the story, and of the question
 
 
 def test_what_a_network_cannot_be_settled_by() -> None:
@@ -80,7 +80,7 @@ def test_what_a_network_cannot_be_settled_by() -> None:
 
 
 def test_rows_are_padded_and_masked_only_where_they_must_be() -> None:
-    model = made()
+    model = build()
     full = model.collate(queries("rows", 4))
     assert full.inputs is not None and full.inputs.shape == (4, 3, 5) and full.mask is None
     two = np.arange(10, dtype=np.float64).reshape(2, 5)
@@ -93,30 +93,32 @@ def test_rows_are_padded_and_masked_only_where_they_must_be() -> None:
 
 
 def test_padding_changes_no_answer() -> None:
-    model = made().eval()
-    found = queries("rows", 5)
-    small = replace(found[0], inputs={"rows": found[0].inputs["rows"][:2]})
+    model = build().eval()
+    examples = queries("rows", 5)
+    small = replace(examples[0], inputs={"rows": examples[0].inputs["rows"][:2]})
     alone = model.predict(model.collate([small]))[0]
-    beside = model.predict(model.collate([*found, small]))[-1]
+    beside = model.predict(model.collate([*examples, small]))[-1]
     assert alone.scores == pytest.approx(beside.scores, abs=1e-6)
 
 
 def test_pictures_sentences_and_bits() -> None:
-    batch = made("image").collate(found := queries("image", 3))
+    batch = build("image").collate(examples := queries("image", 3))
     assert batch.inputs is not None and batch.inputs.shape == (3, 3, 16, 16) and batch.inputs.dtype == torch.uint8
     assert batch.asked is not None and batch.asked.dtype == torch.float32
-    assert batch.asked.tolist() == [q.inputs["bits"].tolist() for q in found]
-    model = made("sentences")
-    told = tuple(f"Ann went to the {place}" for place in ("barn", "barn", "attic", "attic", "zoo", "cellar now"))
-    batch = model.collate([query("barn", "Where is Ann?", sentences=told), query("barn", "Where?", sentences=told[:1])])
+    assert batch.asked.tolist() == [q.inputs["bits"].tolist() for q in examples]
+    model = build("sentences")
+    story = tuple(f"Ann went to the {place}" for place in ("barn", "barn", "attic", "attic", "zoo", "cellar now"))
+    batch = model.collate(
+        [query("barn", "Where is Ann?", sentences=story), query("barn", "Where?", sentences=story[:1])]
+    )
     assert batch.inputs is not None and batch.inputs.shape == (2, 5, 6)  # the last five, of six words at most
     words = model.vocabulary
     assert batch.inputs[0, 0].tolist() == [*words.encode("ann went to the barn"), 0]
     assert batch.inputs[0, 3].tolist() == [*words.encode("ann went to the"), 1, 0]  # a zoo is unknown
     assert batch.inputs[0, 4].tolist()[-2:] == [words.numbers["cellar"], 1] and not batch.inputs[1, 1:].any()
     assert batch.asked is not None and batch.asked[1].tolist() == [*words.encode("where?"), 0, 0]
-    story = query("barn", "Where?", sentences=())
-    assert made("sentences").collate([story]).inputs.shape == (1, 1, 1)  # type: ignore[union-attr]
+    empty = query("barn", "Where?", sentences=())
+    assert build("sentences").collate([empty]).inputs.shape == (1, 1, 1)  # type: ignore[union-attr]
 
 
 def test_a_blind_network_needs_nothing_to_look_at() -> None:
@@ -126,7 +128,7 @@ def test_a_blind_network_needs_nothing_to_look_at() -> None:
 
 
 def test_unknown_words_answers_and_types() -> None:
-    model = made()
+    model = build()
     batch = model.collate([query("pyramid", "Say pyramid", "shout"), query(None, None), query()])
     assert batch.targets.tolist() == [-1, -1, model.config.answers.index("cube")]
     assert batch.types.tolist() == [3, 0, 0] and model.config.types[0] == "echo"
@@ -136,7 +138,7 @@ def test_unknown_words_answers_and_types() -> None:
 
 
 def test_queries_that_a_network_cannot_look_at() -> None:
-    model = made()
+    model = build()
     with pytest.raises(DataError, match="at least one question"):
         model.collate([])
     with pytest.raises(DataError, match="question 7 has no 'rows'; it has image"):
@@ -144,13 +146,13 @@ def test_queries_that_a_network_cannot_look_at() -> None:
     with pytest.raises(DataError, match=r"question 7: 'rows' of shape \(3, 4\); the network was made for 5 features"):
         model.collate([query(), query(rows=np.zeros((3, 4)))])
     with pytest.raises(DataError, match=r"'bits' of shape \(3,\); the network was made for 2"):
-        made("image").collate([query(image=QueryImage(None, pixels=np.zeros((2, 2, 3), np.uint8)), bits=np.zeros(3))])
+        build("image").collate([query(image=QueryImage(None, pixels=np.zeros((2, 2, 3), np.uint8)), bits=np.zeros(3))])
     with pytest.raises(DataError, match="the links '0-9'"):
-        made("links").collate([query("0-9", rows=np.zeros((4, 6)))])
+        build("links").collate([query("0-9", rows=np.zeros((4, 6)))])
 
 
 def test_a_batch_moves_as_a_whole() -> None:
-    batch = made("image").collate(queries("image", 2))
+    batch = build("image").collate(queries("image", 2))
     moved = batch.to("meta")
     assert isinstance(moved, AnswerNetworkBatch) and moved.mask is None
     assert {t.device.type for t in (moved.inputs, moved.asked, moved.targets, moved.types) if t is not None} == {"meta"}
@@ -160,44 +162,44 @@ def test_a_batch_moves_as_a_whole() -> None:
 
 
 def test_the_loss_is_the_cross_entropy_and_unknown_answers_cost_nothing() -> None:
-    model = made().eval()
+    model = build().eval()
     known = queries("rows", 6)
     batch = model.collate(known)
     expected = cross_entropy(model(batch), batch.targets)
-    found = model.loss(batch)
-    assert found.count == 6 and found.loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    out = model.loss(batch)
+    assert out.count == 6 and out.loss.item() == pytest.approx(expected.item(), rel=1e-6)
     lost = [replace(q, answer=None) for q in queries("rows", 2, seed=1)]
     both = model.loss(model.collate([*known, *lost]))
     assert both.count == 8 and 8 * both.loss.item() == pytest.approx(6 * expected.item(), rel=1e-5)
-    assert both.metrics["accuracy"] == found.metrics["accuracy"]
+    assert both.metrics["accuracy"] == out.metrics["accuracy"]
     none = model.loss(model.collate(lost))
     assert none.loss.item() == 0 and none.loss.requires_grad and none.metrics["accuracy"] == 0
 
 
 def test_accuracies_are_those_of_the_replies_and_of_each_type() -> None:
     spare = replace(KINDS["rows"], relation=replace(TINY.relation, classes=50))  # most of what it says has no name
-    model = made(relation=config_from_data(spare, queries("rows", 100)).relation).eval()
-    found = [*queries("rows", 40), query("cube", kind="new")]
-    batch = model.collate(found)
-    right = [reply.right(q) for reply, q in zip(model.predict(batch), found, strict=True)]
+    model = build(relation=config_from_data(spare, queries("rows", 100)).relation).eval()
+    examples = [*queries("rows", 40), query("cube", kind="new")]
+    batch = model.collate(examples)
+    right = [reply.right(q) for reply, q in zip(model.predict(batch), examples, strict=True)]
     metrics = model.loss(batch).metrics
     assert metrics["accuracy"] == sum(right) > 0
     for kind in model.config.types:
-        of_kind = [ok for ok, q in zip(right, found, strict=True) if q.type == kind]
+        of_kind = [ok for ok, q in zip(right, examples, strict=True) if q.type == kind]
         assert [float(x) for x in metrics[f"accuracy/{kind}"]] == [sum(of_kind), len(of_kind)]  # type: ignore[union-attr]
     assert "accuracy/new" not in metrics
 
 
 def test_the_loss_of_links_is_summed_over_pairs_and_averaged_over_scenes() -> None:
-    model = made("links").eval()
-    found = queries("links", 5)
-    batch = model.collate(found)
+    model = build("links").eval()
+    examples = queries("links", 5)
+    batch = model.collate(examples)
     logits = model(batch).reshape(5, 4, 4)
-    truth = torch.from_numpy(np.stack([read_links(q.answer or "", 4) for q in found]))
+    truth = torch.from_numpy(np.stack([read_links(q.answer or "", 4) for q in examples]))
     assert torch.equal(batch.targets, truth.long())
     expected = binary_cross_entropy_with_logits(logits, truth.float(), reduction="none").sum((1, 2)).mean()
     assert model.loss(batch).loss.item() == pytest.approx(expected.item(), rel=1e-6)
-    lost = model.collate([*found, replace(found[0], answer=None)])
+    lost = model.collate([*examples, replace(examples[0], answer=None)])
     again = model.loss(lost)
     assert 6 * again.loss.item() == pytest.approx(5 * expected.item(), rel=1e-5)
     assert again.metrics["accuracy"] == model.loss(batch).metrics["accuracy"]
@@ -223,10 +225,10 @@ def test_replies_are_the_likeliest_of_the_answers_with_their_probabilities() -> 
 def test_links_are_symmetric_and_spelled() -> None:
     torch.manual_seed(1)
     logits = torch.randn(6, 4, 4)
-    found = linked(logits)
-    assert torch.equal(found, found.transpose(1, 2)) and not found.diagonal(dim1=1, dim2=2).any() and found.any()
-    assert found[0, 0, 1] == (logits[0, 0, 1] + logits[0, 1, 0] > 0)
-    model = made("links").eval()
+    links = linked(logits)
+    assert torch.equal(links, links.transpose(1, 2)) and not links.diagonal(dim1=1, dim2=2).any() and links.any()
+    assert links[0, 0, 1] == (logits[0, 0, 1] + logits[0, 1, 0] > 0)
+    model = build("links").eval()
     batch = model.collate(queries("links", 8))
     for reply, matrix in zip(model.predict(batch), linked(model(batch).reshape(8, 4, 4)), strict=True):
         assert reply.answer is not None and reply.scores == {}
@@ -235,7 +237,7 @@ def test_links_are_symmetric_and_spelled() -> None:
 
 def test_unordered_pairs_are_half_of_them() -> None:
     assert unordered(4, torch.device("cpu")).tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
-    model = made("links", pairs="unordered").eval()
+    model = build("links", pairs="unordered").eval()
     batch = model.collate(queries("links", 3))
     assert batch.inputs is not None
     expected = model.head(batch.inputs, None, None, pairs=unordered(4, torch.device("cpu")))
@@ -246,7 +248,7 @@ def test_unordered_pairs_are_half_of_them() -> None:
 
 
 def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
-    model = made("image", rotate=0.2, translate=0.2)
+    model = build("image", rotate=0.2, translate=0.2)
     pictures = model.collate(queries("image", 6)).inputs
     assert pictures is not None
     torch.manual_seed(3)
@@ -258,12 +260,14 @@ def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
     assert torch.equal(moved, again) and not torch.equal(moved, other)
     assert not torch.allclose(moved, pictures / 255, atol=0.1)
     assert model.eval()._augmented_images(pictures) is pictures
-    assert made("image")._augmented_images(pictures) is pictures  # nothing to be done, and no random number drawn
+    assert build("image")._augmented_images(pictures) is pictures  # nothing to be done, and no random number drawn
 
 
 def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
     """A dot in the middle stays within the shift, which is a share of the side, and the shift is reached."""
-    model = made("image", grid=GridConfig((4,), 65), relation=replace(TINY.relation, objects=6, condition=2, classes=2))
+    model = build(
+        "image", grid=GridConfig((4,), 65), relation=replace(TINY.relation, objects=6, condition=2, classes=2)
+    )
     model.config = replace(model.config, translate=0.25)
     dot = torch.zeros(1, 3, 65, 65, dtype=torch.uint8)
     dot[:, :, 32, 32] = 255
@@ -296,11 +300,11 @@ def test_half_precision_does_for_everything_that_is_looked_at(
     batch = model.collate(queries(kind, 8))
     exact = model.eval().loss(batch).loss
     with torch.autocast("cpu", torch.bfloat16):
-        found = model.loss(batch)
+        out = model.loss(batch)
         model.train().loss(batch).loss.backward()
         replies = model.eval().predict(batch)
-    assert found.loss.dtype == torch.float32
-    assert found.loss.item() == pytest.approx(exact.item(), rel=0.05) and len(replies) == 8
+    assert out.loss.dtype == torch.float32
+    assert out.loss.item() == pytest.approx(exact.item(), rel=0.05) and len(replies) == 8
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 

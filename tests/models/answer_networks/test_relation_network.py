@@ -17,7 +17,7 @@ from nsreason.models.answer_networks.relation_network import RelationNetwork, Re
 SMALL = RelationNetworkConfig(objects=5, condition=4, classes=3, g=(8, 7, 6), f=(9,), dropout=0.0)
 
 
-def made(seed: int = 0, config: RelationNetworkConfig = SMALL, **changes: object) -> RelationNetwork:
+def build(seed: int = 0, config: RelationNetworkConfig = SMALL, **changes: object) -> RelationNetwork:
     torch.manual_seed(seed)
     return RelationNetwork(replace(config, **changes)).double()  # type: ignore[arg-type]
 
@@ -49,8 +49,8 @@ def by_the_formula(network: RelationNetwork, objects: Tensor, condition: Tensor 
 
 def gradients(network: nn.Module, logits: Tensor, *leaves: Tensor) -> list[Tensor]:
     wanted = [*network.parameters(), *leaves]
-    found = torch.autograd.grad(logits.square().sum(), wanted, allow_unused=True)
-    return [torch.zeros_like(w) if f is None else f for w, f in zip(wanted, found, strict=True)]
+    grads = torch.autograd.grad(logits.square().sum(), wanted, allow_unused=True)
+    return [torch.zeros_like(w) if f is None else f for w, f in zip(wanted, grads, strict=True)]
 
 
 def same(a: list[Tensor], b: list[Tensor], near: float = 1e-9) -> bool:
@@ -61,36 +61,36 @@ def same(a: list[Tensor], b: list[Tensor], near: float = 1e-9) -> bool:
 @pytest.mark.parametrize("chunk", [0, 1, 7, 16, 40, 1000])
 @pytest.mark.parametrize("inject", [0, 1, 2])
 def test_values_and_gradients_are_those_of_the_formula(inject: int, chunk: int, pooling: str) -> None:
-    network = made(inject=inject, chunk=chunk, pooling=pooling)
+    network = build(inject=inject, chunk=chunk, pooling=pooling)
     objects, condition = (x.requires_grad_() for x in drawn())
     expected = by_the_formula(network, objects, condition)
     listed = torch.cartesian_prod(torch.arange(4), torch.arange(4))
     wanted = gradients(network, expected, objects, condition)
     for pairs in (None, listed):
-        found = network(objects, condition, None, pairs)
-        assert same([found], [expected])
-        assert same(gradients(network, found, objects, condition), wanted)
+        logits = network(objects, condition, None, pairs)
+        assert same([logits], [expected])
+        assert same(gradients(network, logits, objects, condition), wanted)
 
 
 @pytest.mark.parametrize("g", [(6,), (6, 5)])
 def test_a_short_g_without_a_condition(g: tuple[int, ...]) -> None:
-    network = made(condition=0, g=g)
+    network = build(condition=0, g=g)
     objects = drawn()[0].requires_grad_()
-    found, expected = network(objects), by_the_formula(network, objects, None)
-    assert same([found], [expected])
-    assert same(gradients(network, found, objects), gradients(network, expected, objects))
+    logits, expected = network(objects), by_the_formula(network, objects, None)
+    assert same([logits], [expected])
+    assert same(gradients(network, logits, objects), gradients(network, expected, objects))
 
 
 def test_single_precision_is_near_the_formula() -> None:
-    network = made(config=RelationNetworkConfig(objects=7, condition=16, g=(64,) * 4, f=(32,), dropout=0.0)).float()
+    network = build(config=RelationNetworkConfig(objects=7, condition=16, g=(64,) * 4, f=(32,), dropout=0.0)).float()
     objects, condition = (x.float() for x in drawn(4, 6, network.config))
-    found, expected = network(objects, condition), by_the_formula(network, objects, condition)
-    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
+    logits, expected = network(objects, condition), by_the_formula(network, objects, condition)
+    assert torch.allclose(logits, expected, rtol=1e-5, atol=1e-5)
 
 
 @given(st.integers(0, 6), st.integers(0, 10_000))
 def test_the_order_of_the_objects_makes_no_difference(number: int, seed: int) -> None:
-    network = made()
+    network = build()
     objects, condition = drawn(2, number, seed=seed)
     order = torch.randperm(number, generator=torch.Generator().manual_seed(seed))
     assert same([network(objects[:, order], condition)], [network(objects, condition)])
@@ -99,28 +99,28 @@ def test_the_order_of_the_objects_makes_no_difference(number: int, seed: int) ->
 @given(st.lists(st.lists(st.booleans(), min_size=5, max_size=5), min_size=1, max_size=4), st.sampled_from([0, 1, 9]))
 def test_a_mask_leaves_objects_out(there: list[list[bool]], chunk: int) -> None:
     for changes in ({}, {"pooling": "mean"}, {"inject": 1}, {"top_pairs": 25}, {"top_pairs": 3}):
-        network = made(chunk=chunk, **changes)  # type: ignore[arg-type]
+        network = build(chunk=chunk, **changes)  # type: ignore[arg-type]
         objects, condition = drawn(len(there), 5)
         mask = torch.tensor(there)
-        found = network(objects, condition, mask)
+        logits = network(objects, condition, mask)
         for b in range(len(there)):
             alone = network(objects[b : b + 1, mask[b]], condition[b : b + 1])
-            assert same([found[b : b + 1]], [alone])
+            assert same([logits[b : b + 1]], [alone])
 
 
 def test_what_padding_holds_makes_no_difference_unless_it_is_summed() -> None:
     objects, condition = drawn(2, 4)
     mask = torch.tensor([[True, True, False, False], [True, True, True, False]])
     other = torch.where(mask[..., None], objects, 7.0)
-    assert torch.equal(made()(objects, condition, mask), made()(other, condition, mask))
-    summed = made(mask_padding=False)
+    assert torch.equal(build()(objects, condition, mask), build()(other, condition, mask))
+    summed = build(mask_padding=False)
     assert same([summed(objects, condition, mask)], [summed(objects, condition)])
-    assert not same([summed(objects, condition, mask)], [made()(objects, condition, mask)], 1e-3)
+    assert not same([summed(objects, condition, mask)], [build()(objects, condition, mask)], 1e-3)
 
 
 def test_without_objects_the_answer_is_f_of_zero() -> None:
     for changes in ({}, {"pooling": "mean"}, {"top_pairs": 4}):
-        network = made(**changes)
+        network = build(**changes)
         objects, condition = drawn(2, 0)
         nothing = network.f(torch.zeros(2, 6, dtype=torch.float64))
         assert same([network(objects, condition)], [nothing])
@@ -131,15 +131,15 @@ def test_without_objects_the_answer_is_f_of_zero() -> None:
 
 def test_one_object_is_paired_with_itself() -> None:
     objects, condition = drawn(2, 1)
-    assert same([made()(objects, condition)], [by_the_formula(made(), objects, condition)])
+    assert same([build()(objects, condition)], [by_the_formula(build(), objects, condition)])
 
 
 @pytest.mark.parametrize("chunk", [0, 2])
 def test_listed_pairs_are_the_ones_that_are_summed(chunk: int) -> None:
-    network = made(chunk=chunk)
+    network = build(chunk=chunk)
     objects, condition = drawn(2, 4)
     pairs = torch.tensor([[0, 1], [2, 2], [0, 1], [-1, 3]])
-    found = network.pooled(objects, condition, None, pairs)
+    pooled = network.pooled(objects, condition, None, pairs)
 
     def g(i: int, j: int) -> Tensor:
         hidden = torch.cat([objects[:, i], objects[:, j], condition], -1)
@@ -147,16 +147,16 @@ def test_listed_pairs_are_the_ones_that_are_summed(chunk: int) -> None:
             hidden = layer(hidden).relu()
         return hidden
 
-    assert same([found], [2 * g(0, 1) + g(2, 2)])
+    assert same([pooled], [2 * g(0, 1) + g(2, 2)])
     each = torch.stack([torch.tensor([[0, 1], [-1, -1]]), torch.tensor([[3, 2], [1, 1]])])
-    found = network.pooled(objects, condition, None, each)
-    assert same([found], [torch.stack([g(0, 1)[0], g(3, 2)[1] + g(1, 1)[1]])])
+    pooled = network.pooled(objects, condition, None, each)
+    assert same([pooled], [torch.stack([g(0, 1)[0], g(3, 2)[1] + g(1, 1)[1]])])
     mask = torch.tensor([[True, False, True, True]] * 2)
     assert same([network.pooled(objects, condition, mask, pairs)], [g(2, 2)])
 
 
 def test_the_mean_is_the_sum_divided_by_the_number_of_pairs() -> None:
-    mean, total = made(pooling="mean"), made()
+    mean, total = build(pooling="mean"), build()
     objects, condition = drawn(2, 5)
     mask = torch.tensor([[True] * 5, [True, False, True, True, False]])
     number = torch.tensor([[25.0], [9.0]], dtype=torch.float64)
@@ -166,34 +166,34 @@ def test_the_mean_is_the_sum_divided_by_the_number_of_pairs() -> None:
 
 @pytest.mark.parametrize("most", [16, 100])
 def test_filtering_that_keeps_every_pair_changes_nothing(most: int) -> None:
-    filtered, full = made(top_pairs=most), made()
+    filtered, full = build(top_pairs=most), build()
     full.load_state_dict({k: v for k, v in filtered.state_dict().items() if not k.startswith("attention")})
     objects, condition = drawn(3, 4)
-    found, expected = filtered(objects, condition), full(objects, condition)
-    assert same([found], [expected])
+    logits, expected = filtered(objects, condition), full(objects, condition)
+    assert same([logits], [expected])
     shared = [p for name, p in filtered.named_parameters() if not name.startswith("attention")]
-    found_gradients = torch.autograd.grad(found.square().sum(), shared)
-    assert same(list(found_gradients), gradients(full, expected))
+    filtered_gradients = torch.autograd.grad(logits.square().sum(), shared)
+    assert same(list(filtered_gradients), gradients(full, expected))
 
 
 def test_filtering_keeps_the_pairs_of_the_highest_scores_and_learns_them() -> None:
-    network = made(top_pairs=3)
+    network = build(top_pairs=3)
     assert network.attention is not None
     objects, condition = drawn(2, 4)
     scores = network.attention.scores(objects, condition)
     best = scores.flatten(1).topk(3).indices
     pairs = torch.stack([best // 4, best % 4], -1)
-    expected = made(top_pairs=16)
+    expected = build(top_pairs=16)
     expected.load_state_dict(network.state_dict())
-    found = network(objects, condition)
-    assert same([found], [expected(objects, condition, None, pairs)])
-    found.sum().backward()
+    logits = network(objects, condition)
+    assert same([logits], [expected(objects, condition, None, pairs)])
+    logits.sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in network.attention.parameters())
 
 
 @given(st.integers(1, 40), st.integers(1, 6))
 def test_no_more_pairs_are_related_than_filtering_and_chunks_allow(top: int, number: int) -> None:
-    network, sizes = made(top_pairs=top, chunk=7), []
+    network, sizes = build(top_pairs=top, chunk=7), []
     network.g[2].register_forward_hook(lambda _m, _i, out: sizes.append(out.numel() // out.shape[-1]))
     objects, condition = drawn(2, number)
     with torch.no_grad():
@@ -212,7 +212,7 @@ def test_no_tensor_of_pairs_with_all_their_features_is_built() -> None:
                 seen.append(out.shape[-1:] if out.ndim >= 3 else ())
             return out
 
-    network = made()
+    network = build()
     with Watch():
         network(*drawn())
     assert (2 * SMALL.objects + SMALL.condition,) not in seen and len(seen) > 5
@@ -226,7 +226,7 @@ def test_a_paper_sized_network_has_the_parameters_of_an_unsplit_one() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    network = made()
+    network = build()
     objects, condition = drawn(2, 4)
     with pytest.raises(DataError, match=r"objects of shape \(2, 4, 3\); expected \(B, N, 5\)"):
         network(objects[..., :3], condition)
@@ -241,7 +241,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(DataError, match=r"pairs of shape \(3,\)"):
         network(objects, condition, None, torch.tensor([0, 1, 2]))
     with pytest.raises(DataError, match="without one"):
-        made(condition=0)(objects, condition)
+        build(condition=0)(objects, condition)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_settings_that_no_network_can_have_are_refused(changes: dict[str, object
 def test_dropout_is_on_the_last_hidden_layer_and_off_when_evaluating() -> None:
     layers = list(perceptron(4, (5, 6), 3, 0.5))
     assert [type(layer).__name__ for layer in layers] == ["Linear", "ReLU", "Linear", "ReLU", "Dropout", "Linear"]
-    network = made(dropout=0.5)
+    network = build(dropout=0.5)
     inputs = drawn()
     assert not torch.equal(network(*inputs), network(*inputs))
     network.eval()
@@ -276,11 +276,11 @@ def test_chunks_are_computed_again_in_the_same_precision(inject: int, masked: bo
     """Backward runs outside of autocast; what it computes again does not."""
     objects, condition = (x.float() for x in drawn())
     mask = torch.tensor([[True, True, True, False]] * 3) if masked else None
-    found = []
+    results = []
     for chunk in (0, 8):
-        network = made(inject=inject, chunk=chunk).float()
+        network = build(inject=inject, chunk=chunk).float()
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(objects, condition, mask)
-        found.append([logits, *gradients(network, logits.float())])
-    assert same(found[0], found[1], 0.05)
-    assert all(a.dtype == b.dtype for a, b in zip(*found, strict=True))
+        results.append([logits, *gradients(network, logits.float())])
+    assert same(results[0], results[1], 0.05)
+    assert all(a.dtype == b.dtype for a, b in zip(*results, strict=True))

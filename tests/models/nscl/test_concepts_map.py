@@ -33,15 +33,15 @@ def circle(names: list[str], rng: Random | None = None) -> Map:
 
 
 def check(map_: Map) -> None:
-    told = layout(map_)
-    boxes = [name.box for name in told.names]
+    drawing = layout(map_)
+    boxes = [name.box for name in drawing.names]
     for a, b in combinations(boxes, 2):
         assert not a.meets(b)
-    for p, (x, y) in zip(map_.points, told.dots, strict=True):
+    for p, (x, y) in zip(map_.points, drawing.dots, strict=True):
         if p.concept:
             assert not any(b.meets(Box(x - DOT, y - DOT, x + DOT, y + DOT)) for b in boxes)
     for box in boxes:
-        assert box.left >= 0 and box.right <= told.width and box.top >= 0 and box.bottom <= told.height
+        assert box.left >= 0 and box.right <= drawing.width and box.top >= 0 and box.bottom <= drawing.height
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 12, 13, 20, 40, 90])
@@ -140,14 +140,14 @@ def test_the_page_has_a_title_the_style_of_the_others_and_says_what_weights_are(
     learner = ConceptLearner(ConceptLearnerConfig())
     seen = objects_of(learner, [(d, SCENE) for d in describe_scenes([SCENE], learner.config.state)])
     for objects in (None, seen):
-        found = page(knowledge(learner, objects))
-        assert "<title>Concepts of clevr</title>" in found and "<h1>Concepts of clevr</h1>" in found
-        assert "{{" not in found and "{%" not in found and "<run>" not in found
-        assert "&lt;run&gt;/best.safetensors" in found
-        assert "prefers-color-scheme: dark" in found and "http" not in found.replace("http-equiv", "")
-        assert "weight collects there" in found and found.count('<svg class="map"') == 4
-        assert ("decided in" in found) is (objects is not None)
-        rows = re.findall(r'<span class="label">(\w+)</span></th><td class="words">(\w+)</td>', found)
+        html = page(knowledge(learner, objects))
+        assert "<title>Concepts of clevr</title>" in html and "<h1>Concepts of clevr</h1>" in html
+        assert "{{" not in html and "{%" not in html and "<run>" not in html
+        assert "&lt;run&gt;/best.safetensors" in html
+        assert "prefers-color-scheme: dark" in html and "http" not in html.replace("http-equiv", "")
+        assert "weight collects there" in html and html.count('<svg class="map"') == 4
+        assert ("decided in" in html) is (objects is not None)
+        rows = re.findall(r'<span class="label">(\w+)</span></th><td class="words">(\w+)</td>', html)
         assert dict(rows) == {c: learner.domain.attribute_of[c] for c in learner.domain.concepts}
 
 
@@ -156,5 +156,5 @@ def test_no_objects_no_dots() -> None:
     assert objects_of(learner, []) is None
     assert all(p.concept for m in maps(learner) for p in m.points)
     many = [(Described(SCENE, torch.zeros(2, 13)), SCENE)] * 300
-    held = objects_of(learner, many)
-    assert held is not None and len(held) == 400
+    objects = objects_of(learner, many)
+    assert objects is not None and len(objects) == 400

@@ -46,14 +46,14 @@ def copy(folder: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def views_of(examples: Examples) -> list[Viewed]:
-    found = {id(e.described): e.described for e in examples}
-    return [v for v in found.values() if isinstance(v, Viewed)]
+    by_id = {id(e.described): e.described for e in examples}
+    return [v for v in by_id.values() if isinstance(v, Viewed)]
 
 
 def rewrite(path: Path, key: str, change: Any) -> None:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    change(told[key])
-    path.write_text(json.dumps(told), encoding="utf-8")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    change(record[key])
+    path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def test_examples_of_a_folder(folder: Path) -> None:
@@ -83,15 +83,16 @@ def test_cut_masks_are_the_masks(folder: Path) -> None:
 
 def test_detections_go_before_scenes(copy: Path) -> None:
     """detections.json is what is learned from where there is one: here it lacks the last object of every image."""
-    found = read_detections(copy / "scenes.json").detections
+    detections = read_detections(copy / "scenes.json").detections
     fewer = [
-        Detections(d.image, d.size, d.boxes[:-1], d.scores[:-1], d.labels[:-1], list(d.masks or [])[:-1]) for d in found
+        Detections(d.image, d.size, d.boxes[:-1], d.scores[:-1], d.labels[:-1], list(d.masks or [])[:-1])
+        for d in detections
     ]
     write_detections(copy / "detections.json", fewer)
     split = load_image_data(copy, CLEVR, SMALL, ConceptData())
-    assert [len(v) for v in views_of(split.train)] == [len(d) - 1 for d in found][: len(views_of(split.train))]
+    assert [len(v) for v in views_of(split.train)] == [len(d) - 1 for d in detections][: len(views_of(split.train))]
     assert all(v.scene is None for v in views_of(split.train))  # of which no annotation is of the same objects
-    assert split.train[0].n_objects == len(found[0]) - 1
+    assert split.train[0].n_objects == len(detections[0]) - 1
 
 
 def test_annotated_values_are_never_needed(copy: Path) -> None:
@@ -106,11 +107,16 @@ def test_annotated_values_are_never_needed(copy: Path) -> None:
 
 
 def test_an_image_without_objects_is_left_out_with_a_note(copy: Path) -> None:
-    found = read_detections(copy / "scenes.json").detections
+    detections = read_detections(copy / "scenes.json").detections
     none = Detections(
-        found[0].image, found[0].size, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), []
+        detections[0].image,
+        detections[0].size,
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.float32),
+        np.zeros(0, np.int64),
+        [],
     )
-    write_detections(copy / "detections.json", [none, *found[1:]])
+    write_detections(copy / "detections.json", [none, *detections[1:]])
     split = load_image_data(copy, CLEVR, SMALL, ConceptData(held_out=0))
     assert len(split.train) == 21 and len(split.bad) == 3
     assert all("has no object that was detected" in str(error) for error in split.bad)
@@ -124,9 +130,9 @@ def test_good_examples_beside_bad_ones(copy: Path) -> None:
     rewrite(copy / "questions.json", "questions", lambda q: q[-2].pop("answer"))
     split = load_image_data(copy, CLEVR, SMALL, ConceptData(held_out=0))
     assert len(split.train) == 24 - 8
-    told = "\n".join(map(str, split.bad))
+    messages = "\n".join(map(str, split.bad))
     for message in (f"{names[0]}: no such image", "not an image", "CLEVR_other.png is not in", "has no answer"):
-        assert message in told
+        assert message in messages
 
 
 def test_images_by_number(copy: Path) -> None:

@@ -78,10 +78,10 @@ def split(folder: Path) -> Split[Examples]:
 @pytest.fixture(scope="module")
 def trained(split: Split[Examples], tmp_path_factory: pytest.TempPathFactory) -> tuple[ConceptLearner, Path]:
     recipe = parse_recipe(RECIPE)
-    made = new_model(recipe)
+    model = new_model(recipe)
     place = tmp_path_factory.mktemp("run")
-    train(made, split.train, split.valid, recipe, place)
-    return made.eval(), place
+    train(model, split.train, split.valid, recipe, place)
+    return model.eval(), place
 
 
 def scenes_of(examples: Examples) -> list[Scene]:
@@ -90,15 +90,15 @@ def scenes_of(examples: Examples) -> list[Scene]:
 
 def learner(**config: object) -> ConceptLearner:
     torch.manual_seed(0)
-    told = replace(ConceptLearnerConfig(state=SMALL, concepts=ConceptConfig(space=16)), **config)  # type: ignore[arg-type]
-    return ConceptLearner(told)
+    settings = replace(ConceptLearnerConfig(state=SMALL, concepts=ConceptConfig(space=16)), **config)  # type: ignore[arg-type]
+    return ConceptLearner(settings)
 
 
 # --- learning ---------------------------------------------------------------------------------------------------
 
 
-def accuracy(made: ConceptLearner, examples: Examples) -> float:
-    out = made.loss(made.collate(examples))
+def accuracy(model: ConceptLearner, examples: Examples) -> float:
+    out = model.loss(model.collate(examples))
     right = out.metrics["accuracy"]
     assert isinstance(right, torch.Tensor)
     return float(right) / out.count
@@ -106,24 +106,24 @@ def accuracy(made: ConceptLearner, examples: Examples) -> float:
 
 def test_it_learns_concepts_from_answers(trained: tuple[ConceptLearner, Path], split: Split[Examples]) -> None:
     """On scenes that it has not seen: far above the 44 % of an untrained one's luck, and not by heart."""
-    made, _ = trained
-    before, after = accuracy(learner().eval(), split.valid), accuracy(made, split.valid)
+    model, _ = trained
+    before, after = accuracy(learner().eval(), split.valid), accuracy(model, split.valid)
     assert before < 0.6 and after > 0.9
     seen = scenes_of(split.valid)
-    told, luck = probe(made.ground_scenes(seen), seen), probe(learner().ground_scenes(seen), seen)
-    assert told.classification["shape"] > 0.95 > 0.7 > luck.classification["shape"]
-    assert told.count > 0.8 > 0.5 > luck.count
-    assert min(told.relations.values()) > 0.9
+    probes, luck = probe(model.ground_scenes(seen), seen), probe(learner().ground_scenes(seen), seen)
+    assert probes.classification["shape"] > 0.95 > 0.7 > luck.classification["shape"]
+    assert probes.count > 0.8 > 0.5 > luck.count
+    assert min(probes.relations.values()) > 0.9
 
 
 def test_its_checkpoint_answers_alike(trained: tuple[ConceptLearner, Path], split: Split[Examples]) -> None:
-    made, place = trained
+    model, place = trained
     loaded = load_model(place / "last.safetensors")
-    batch = made.collate(split.valid)
-    assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
-    assert loaded.predict(batch) == made.predict(batch)
+    batch = model.collate(split.valid)
+    assert isinstance(loaded, ConceptLearner) and loaded.config == model.config
+    assert loaded.predict(batch) == model.predict(batch)
     scene = split.valid[0].described.scene
-    assert torch.equal(loaded.ground_scenes([scene]).concepts, made.ground_scenes([scene]).concepts)
+    assert torch.equal(loaded.ground_scenes([scene]).concepts, model.ground_scenes([scene]).concepts)
 
 
 def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split[Examples], tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split[Examples], 
 
     def run(place: Path, epochs: int, *, resume: bool = False) -> ConceptLearner:
         recipe = parse_recipe(plain, overrides=(f"training.epochs={epochs}", "model_config.state.jitter=0.05"))
-        made: ConceptLearner = new_model(recipe)
-        train(made, data, None, recipe, place, resume=resume)
-        return made
+        model: ConceptLearner = new_model(recipe)
+        train(model, data, None, recipe, place, resume=resume)
+        return model
 
     whole = run(tmp_path / "whole", 2)
     run(tmp_path / "parts", 1)
@@ -148,12 +148,12 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(split: Split[Examples], 
 @pytest.mark.parametrize("variant", ["release", "paper"])
 def test_every_algebra_and_variant_goes_downhill(split: Split[Examples], algebra: str, variant: str) -> None:
     concepts = ConceptConfig(space=16, variant="paper" if variant == "paper" else "release")
-    made = learner(algebra=algebra, concepts=concepts)
-    batch = made.collate(split.train[:300])
-    optimizer = torch.optim.Adam(made.parameters(), lr=1e-2)
+    model = learner(algebra=algebra, concepts=concepts)
+    batch = model.collate(split.train[:300])
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(25):
-        out = made.loss(batch)
+        out = model.loss(batch)
         optimizer.zero_grad()
         out.loss.backward()
         optimizer.step()
@@ -162,10 +162,10 @@ def test_every_algebra_and_variant_goes_downhill(split: Split[Examples], algebra
 
 
 def test_gradients_reach_every_parameter(split: Split[Examples]) -> None:
-    made = learner()
-    torch.nn.init.normal_(made.perception.features.bend[2].weight, std=0.1)  # type: ignore[index,union-attr,arg-type]
-    made.loss(made.collate(split.train[:600])).loss.backward()
-    for name, parameter in made.named_parameters():
+    model = learner()
+    torch.nn.init.normal_(model.perception.features.bend[2].weight, std=0.1)  # type: ignore[index,union-attr,arg-type]
+    model.loss(model.collate(split.train[:600])).loss.backward()
+    for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().sum() > 0, name
 
@@ -174,22 +174,22 @@ def test_gradients_reach_every_parameter(split: Split[Examples]) -> None:
 
 
 def test_a_batch_grounds_each_scene_once(split: Split[Examples]) -> None:
-    made = learner().eval()
-    batch = made.collate(split.train[:40])
+    model = learner().eval()
+    batch = model.collate(split.train[:40])
     assert len(batch.rows) == len(scenes_of(Examples(split.train[:40]))) == int(batch.which.max()) + 1
-    one_by_one = [made.predict(made.collate([e]))[0] for e in split.train[:40]]
-    assert made.predict(batch) == one_by_one
+    one_by_one = [model.predict(model.collate([e]))[0] for e in split.train[:40]]
+    assert model.predict(batch) == one_by_one
 
 
 def test_the_loss_is_a_mean_whose_parts_add_up(split: Split[Examples]) -> None:
-    made = learner().eval()
-    whole = made.loss(made.collate(split.train[:60]))
-    parts = [made.loss(made.collate(split.train[a:b])) for a, b in ((0, 25), (25, 60))]
+    model = learner().eval()
+    whole = model.loss(model.collate(split.train[:60]))
+    parts = [model.loss(model.collate(split.train[a:b])) for a, b in ((0, 25), (25, 60))]
     mean = sum(p.loss.item() * p.count for p in parts) / 60
     assert whole.loss.item() == pytest.approx(mean, rel=1e-5) and whole.count == 60
-    told = [v for k, v in whole.metrics.items() if "/" in k]
-    assert sum(float(n) for _, n in told) == 60  # type: ignore[misc]
-    assert sum(float(s) for s, _ in told) == float(whole.metrics["accuracy"])  # type: ignore[arg-type,misc]
+    by_type = [v for k, v in whole.metrics.items() if "/" in k]
+    assert sum(float(n) for _, n in by_type) == 60  # type: ignore[misc]
+    assert sum(float(s) for s, _ in by_type) == float(whole.metrics["accuracy"])  # type: ignore[arg-type,misc]
 
 
 def test_padding() -> None:
@@ -202,21 +202,21 @@ def test_padding() -> None:
 
 
 def test_batches_and_scenes_that_are_refused() -> None:
-    made = learner()
+    model = learner()
     with pytest.raises(DataError, match="at least one question"):
-        made.collate([])
+        model.collate([])
     with pytest.raises(DataError, match="no scene to ground"):
-        made.ground_scenes([])
+        model.ground_scenes([])
     kitchen = load_domain("kitchen")
     with pytest.raises(DataError, match="knows the domain 'clevr', the scene is of 'kitchen'"):
-        made.ground_scenes([Scene.of(kitchen, [])])
+        model.ground_scenes([Scene.of(kitchen, [])])
 
 
 def test_a_trace_has_degrees(trained: tuple[ConceptLearner, Path]) -> None:
-    made, _ = trained
+    model, _ = trained
     (scene,) = generate_scenes(1, seed=77)
     program = parse_program("count(filter[large](scene()))")
-    trace = made.trace(program, scene, "How many large things are there?")
+    trace = model.trace(program, scene, "How many large things are there?")
     assert trace.answer == execute(program, scene)
     degrees = trace.steps[1].degrees
     assert degrees is not None and len(degrees) == len(scene)
@@ -229,10 +229,10 @@ def test_a_trace_has_degrees(trained: tuple[ConceptLearner, Path]) -> None:
 def test_a_domain_without_relations(tmp_path: Path) -> None:
     file = tmp_path / "plain.toml"
     file.write_text('name = "plain"\n[attributes.tone.values]\nlow = {}\nhigh = {}\n', encoding="utf-8")
-    made = learner(domain=str(file), state=StateConfig(frame="none", width=8, hidden=0))
-    scene = Scene.of(made.domain, [{"tone": "low"}, {"tone": "high"}])
-    assert made.ground_scenes([scene]).relations.shape == (1, 0, 2, 2)
-    assert made.trace(parse_program("count(filter[low](scene()))", made.domain), scene).answer in (0, 1, 2)
+    model = learner(domain=str(file), state=StateConfig(frame="none", width=8, hidden=0))
+    scene = Scene.of(model.domain, [{"tone": "low"}, {"tone": "high"}])
+    assert model.ground_scenes([scene]).relations.shape == (1, 0, 2, 2)
+    assert model.trace(parse_program("count(filter[low](scene()))", model.domain), scene).answer in (0, 1, 2)
 
 
 # --- data -------------------------------------------------------------------------------------------------------
@@ -268,8 +268,10 @@ def test_questions_that_cannot_be_used(folder: Path) -> None:
     ]
     examples, bad = make_examples([*wrong, *records], scenes, CLEVR, SMALL)
     assert len(examples) == 4 and all(isinstance(b, NsreasonError) for b in bad)
-    told = [str(b) for b in bad]
-    for message, expected in zip(told, ("no answer", "no program", "no scene has", "cannot be learned"), strict=True):
+    messages = [str(b) for b in bad]
+    for message, expected in zip(
+        messages, ("no answer", "no program", "no scene has", "cannot be learned"), strict=True
+    ):
         assert expected in message
 
 

@@ -43,22 +43,22 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split[Examples]:
 
 def learner(**config: object) -> ConceptLearner:
     torch.manual_seed(0)
-    told = ConceptLearnerConfig(features="regions", regions=REGIONS, concepts=ConceptConfig(space=16))
-    return ConceptLearner(replace(told, **config))  # type: ignore[arg-type]
+    settings = ConceptLearnerConfig(features="regions", regions=REGIONS, concepts=ConceptConfig(space=16))
+    return ConceptLearner(replace(settings, **config))  # type: ignore[arg-type]
 
 
 def views_of(examples: Examples) -> list[Viewed]:
-    found = {id(e.described): e.described for e in examples}
-    return [v for v in found.values() if isinstance(v, Viewed)]
+    by_id = {id(e.described): e.described for e in examples}
+    return [v for v in by_id.values() if isinstance(v, Viewed)]
 
 
 @pytest.mark.parametrize("algebra", ["logit", "product"])
 def test_it_goes_downhill(split: Split[Examples], algebra: str) -> None:
-    made = learner(algebra=algebra)
-    optimizer = torch.optim.Adam(made.parameters(), lr=1e-2)
+    model = learner(algebra=algebra)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(25):
-        out = made.loss(made.collate(split.train))
+        out = model.loss(model.collate(split.train))
         optimizer.zero_grad()
         out.loss.backward()
         optimizer.step()
@@ -69,58 +69,58 @@ def test_it_goes_downhill(split: Split[Examples], algebra: str) -> None:
 @pytest.mark.parametrize("algebra", ["logit", "product"])
 def test_mixed_precision_learns_from_images_too(split: Split[Examples], algebra: str) -> None:
     """Pixels go through in half precision; concepts and execution do not."""
-    made = learner(algebra=algebra, regions=replace(REGIONS, noise=0.0, mask_dropout=0.0)).eval()
-    batch = made.collate(split.train)
-    exact = made.loss(batch).loss
+    model = learner(algebra=algebra, regions=replace(REGIONS, noise=0.0, mask_dropout=0.0)).eval()
+    batch = model.collate(split.train)
+    exact = model.loss(batch).loss
     with torch.autocast("cpu", torch.bfloat16):
-        found = made.loss(batch).loss
-    found.backward()
-    assert found.dtype == torch.float32 and found.item() == pytest.approx(exact.item(), rel=0.05)
-    grads = [p.grad for p in made.parameters() if p.grad is not None]
+        loss = model.loss(batch).loss
+    loss.backward()
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(exact.item(), rel=0.05)
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
     assert grads and all(g.isfinite().all() for g in grads)
 
 
 def test_nscl_layers_answer_and_learn(split: Split[Examples]) -> None:
-    made = learner(regions=RegionConfig(preset="resnet18", size=(96, 144), width=16, pairs=16))
-    batch = made.collate(split.train[:6])
+    model = learner(regions=RegionConfig(preset="resnet18", size=(96, 144), width=16, pairs=16))
+    batch = model.collate(split.train[:6])
     assert batch.regions is not None and batch.regions.images.shape[2:] == (96, 144)
-    made.loss(batch).loss.backward()
-    for name, parameter in made.perception.features.named_parameters():
+    model.loss(batch).loss.backward()
+    for name, parameter in model.perception.features.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
 def test_a_batch_sees_each_image_once(split: Split[Examples]) -> None:
-    made = learner().eval()
-    batch = made.collate(split.train)
+    model = learner().eval()
+    batch = model.collate(split.train)
     assert batch.rows is None and batch.regions is not None and len(batch.regions) == len(views_of(split.train)) == 9
-    one_by_one = [made.predict(made.collate([e]))[0] for e in split.train]
-    assert made.predict(batch) == one_by_one
+    one_by_one = [model.predict(model.collate([e]))[0] for e in split.train]
+    assert model.predict(batch) == one_by_one
     moved = batch.to("cpu")
-    assert moved.regions is not None and made.predict(moved) == one_by_one
+    assert moved.regions is not None and model.predict(moved) == one_by_one
 
 
 def test_seeing_images_is_what_batches_see(split: Split[Examples]) -> None:
-    made = learner().eval()
+    model = learner().eval()
     views = views_of(split.valid)
-    seen = made.ground_images([(v.image, v.detections) for v in views])
+    seen = model.ground_images([(v.image, v.detections) for v in views])
     assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
-    assert torch.equal(seen.concepts, made.ground_examples(views).concepts) and not seen.concepts.requires_grad
+    assert torch.equal(seen.concepts, model.ground_examples(views).concepts) and not seen.concepts.requires_grad
     bare = replace(views[0].detections, masks=None)
-    assert len(made.ground_images([(views[0].image, bare)])) == 1
+    assert len(model.ground_images([(views[0].image, bare)])) == 1
 
 
 def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
-    made = learner().eval()
-    image, found = view(next(generate_scenes(1, seed=77)))
-    trace = made.trace_image(parse_program("count(filter[large](scene()))"), (image, found), "How many?")
+    model = learner().eval()
+    image, detections = view(next(generate_scenes(1, seed=77)))
+    trace = model.trace_image(parse_program("count(filter[large](scene()))"), (image, detections), "How many?")
     assert trace.question == "How many?" and isinstance(trace.answer, int)
     degrees = trace.steps[1].degrees
-    assert degrees is not None and len(degrees) == len(found)
+    assert degrees is not None and len(degrees) == len(detections)
     scene = trace.scene
-    assert scene.image == found.image and len(scene) == len(found)
-    assert [p.bbox for p in scene.places] == [tuple(b) for b in found.boxes.tolist()]
-    assert found.masks is not None and scene.places[0].mask == found.masks[0] and scene.places[0].score == 1
-    degree = made.ground_images([(image, found)]).words[0]
+    assert scene.image == detections.image and len(scene) == len(detections)
+    assert [p.bbox for p in scene.places] == [tuple(b) for b in detections.boxes.tolist()]
+    assert detections.masks is not None and scene.places[0].mask == detections.masks[0] and scene.places[0].score == 1
+    degree = model.ground_images([(image, detections)]).words[0]
     size = CLEVR.attributes.index("size")
     first = CLEVR.concept_index[CLEVR.values("size")[0]]
     for i in range(len(scene)):
@@ -131,21 +131,21 @@ def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
 def test_the_likeliest_scene_of_what_is_known_is_the_scene() -> None:
     """Values and relations come back from the tables of an annotated scene."""
     for scene in generate_scenes(4, seed=9):
-        _, found = view(scene)
-        told = likeliest_scene(ground_crisp([scene], Logit()), found)
-        assert told.values == scene.values
+        _, detections = view(scene)
+        likeliest = likeliest_scene(ground_crisp([scene], Logit()), detections)
+        assert likeliest.values == scene.values
         for number in range(len(CLEVR.relations)):
-            assert told.relation(number) == scene.relation(number)
+            assert likeliest.relation(number) == scene.relation(number)
 
 
 def test_a_checkpoint_sees_alike(split: Split[Examples], tmp_path: Path) -> None:
-    made = learner().train()
-    made.loss(made.collate(split.train))  # statistics of a batch are part of what was learned
-    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made.eval(), step=1)
+    model = learner().train()
+    model.loss(model.collate(split.train))  # statistics of a batch are part of what was learned
+    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=model.eval(), step=1)
     loaded = load_model(path)
-    assert isinstance(loaded, ConceptLearner) and loaded.config == made.config
+    assert isinstance(loaded, ConceptLearner) and loaded.config == model.config
     views = views_of(split.valid)
-    assert torch.equal(loaded.ground_examples(views).concepts, made.ground_examples(views).concepts)
+    assert torch.equal(loaded.ground_examples(views).concepts, model.ground_examples(views).concepts)
 
 
 def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
     features = "regions"
     regions = {{ preset = "resnet18", width = 8, pairs = 8, weights = "{weights}", frozen = true }}
     """
-    made = new_model(parse_recipe(text))
+    model = new_model(parse_recipe(text))
     first = "perception.features.net.trunk.conv1.weight"
-    assert torch.equal(made.state_dict()[first], whole["conv1.weight"])
-    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=made, step=1)
+    assert torch.equal(model.state_dict()[first], whole["conv1.weight"])
+    path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=model, step=1)
     weights.unlink()
     assert torch.equal(load_model(path).state_dict()[first], whole["conv1.weight"])
     with pytest.raises(CheckpointError, match="no such file of weights"):

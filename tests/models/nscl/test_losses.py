@@ -44,11 +44,11 @@ def answered(name: str = "logit", scale: float = 1.0) -> tuple[SoftAnswers, Tens
     soft = algebra(name)
     crisp = ground_crisp([SCENE], soft)
     noise = torch.randn(crisp.concepts.shape, generator=torch.Generator().manual_seed(3)) * scale
-    told = crisp.concepts * 0.1 + noise if name == "logit" else (crisp.concepts * 0.8 + 0.1)
-    concepts = told.requires_grad_()
+    concept_degrees = crisp.concepts * 0.1 + noise if name == "logit" else (crisp.concepts * 0.8 + 0.1)
+    concepts = concept_degrees.requires_grad_()
     words = crisp.words * 0.1 if name == "logit" else crisp.words * 0.9 + 0.01
-    made = Grounded(CLEVR, crisp.present, concepts, crisp.relations, crisp.alike, words, crisp.nothing)
-    return QuasiSymbolic(soft)(PROGRAMS, made, [0] * len(PROGRAMS)), concepts
+    grounded = Grounded(CLEVR, crisp.present, concepts, crisp.relations, crisp.alike, words, crisp.nothing)
+    return QuasiSymbolic(soft)(PROGRAMS, grounded, [0] * len(PROGRAMS)), concepts
 
 
 def targets(*answers: str) -> Tensor:
@@ -91,8 +91,8 @@ def test_the_right_answer_costs_least_and_a_step_downhill_helps() -> None:
     soft = QuasiSymbolic(algebra("logit"))
     crisp = ground_crisp([SCENE], soft.algebra)
     moved = concepts.detach() - 0.05 * concepts.grad
-    made = Grounded(CLEVR, crisp.present, moved, crisp.relations, crisp.alike, crisp.words * 0.1, crisp.nothing)
-    after = answer_losses(soft(PROGRAMS, made, [0] * 4), right).sum()
+    grounded = Grounded(CLEVR, crisp.present, moved, crisp.relations, crisp.alike, crisp.words * 0.1, crisp.nothing)
+    after = answer_losses(soft(PROGRAMS, grounded, [0] * 4), right).sum()
     assert after.item() < before.item()
     exact = soft(PROGRAMS, crisp, [0] * 4)
     assert answer_losses(exact, right).max().item() < 0.01 and right_answers(exact, right).all()
@@ -110,10 +110,10 @@ def test_an_answer_of_the_wrong_kind_costs_a_constant_and_teaches_nothing() -> N
 
 def test_right_answers_are_those_of_decode() -> None:
     answers, _ = answered(scale=3.0)
-    told = answers.decode()
-    spelled = ["yes" if told[0] else "no", str(told[1]), str(told[2]), str(told[3])]
+    decoded = answers.decode()
+    spelled = ["yes" if decoded[0] else "no", str(decoded[1]), str(decoded[2]), str(decoded[3])]
     assert right_answers(answers, targets(*spelled)).all()
-    others = ["no" if told[0] else "yes", "9", "rubber", "8"]
+    others = ["no" if decoded[0] else "yes", "9", "rubber", "8"]
     assert not right_answers(answers, targets(*others)).any()
 
 

@@ -250,7 +250,7 @@ def test_bad_images_and_categories_cost_no_others(tmp_path: Path) -> None:
         categories=[*CATEGORIES, {"id": 5}],
     )
     assert [len(f) for f in file] == [1, 1, 0] and len(file.categories) == 2
-    told = "\n".join(map(str, file.bad))
+    messages = "\n".join(map(str, file.bad))
     for message in (
         "a width in pixels is a whole number from 1, got 0 - at `$.images[3].width`",
         "got 1.5 - at `$.images[4].width`",
@@ -261,7 +261,7 @@ def test_bad_images_and_categories_cost_no_others(tmp_path: Path) -> None:
         "missing required field `name` - at `$.categories[2]`",
         "the record of image 3 is not valid - at `$.annotations[1].image_id`",
     ):
-        assert message in told
+        assert message in messages
     assert len(file.bad) == 8
 
 
@@ -280,8 +280,8 @@ def test_a_category_number_has_one_name(tmp_path: Path) -> None:
 def test_categories_of_one_name_keep_their_numbers(tmp_path: Path) -> None:
     twice = [{"id": 3, "name": "ball"}, {"id": 5, "name": "ball"}]
     one = {"images": IMAGES, "annotations": [GOOD], "categories": twice}
-    truth, found = write(tmp_path, one, "truth.json"), write(tmp_path, one, "found.json")
-    assert evaluate_files(found, truth, "bbox").AP == 1
+    truth, detected = write(tmp_path, one, "truth.json"), write(tmp_path, one, "found.json")
+    assert evaluate_files(detected, truth, "bbox").AP == 1
 
 
 def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def theirs(truth: dict[str, Any], results: list[dict[str, Any]], kind: str) -> l
     return [None if figure == -1 else float(figure) for figure in run.stats]
 
 
-def figures(found: CocoFigures) -> list[float | None]:
-    return [getattr(found, name) for name in NAMES]
+def figures(scores: CocoFigures) -> list[float | None]:
+    return [getattr(scores, name) for name in NAMES]
 
 
 @settings(max_examples=12, deadline=None)
@@ -109,11 +109,11 @@ def test_figures_are_those_of_pycocotools(tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("coco")
     known, given = write(folder, truth, "truth.json"), write(folder, results, "results.json")
     expected = pytest.approx(theirs(truth, results, kind), abs=1e-9)
-    found = evaluate_files(given, known, kind)
-    assert figures(found) == expected and found.bad == 0
+    scores = evaluate_files(given, known, kind)
+    assert figures(scores) == expected and scores.bad == 0
     read = read_detections(given, instances=known), read_detections(known)
     assert not read[0].bad + read[1].bad
-    assert evaluate_detections(read[0].detections[::-1], read[1].detections, kind) == found
+    assert evaluate_detections(read[0].detections[::-1], read[1].detections, kind) == scores
     # Detections kept as instances are the same detections.
     write_detections(folder / "kept.json", read[0].detections, read[0].categories)
     assert figures(evaluate_files(folder / "kept.json", known, kind)) == expected
@@ -151,34 +151,34 @@ def test_thresholds() -> None:
 
 def test_crowds_are_neither_missed_nor_wrong() -> None:
     truth = [squares(2, "a", crowd=np.asarray([False, True]))]
-    found = evaluate_detections([squares(2, "a", [0.5, 0.9])], truth, "bbox")
-    assert (found.AP, found.AR100, found.all_found, found.objects) == (1, 1, 1, 1)
+    scores = evaluate_detections([squares(2, "a", [0.5, 0.9])], truth, "bbox")
+    assert (scores.AP, scores.AR100, scores.all_found, scores.objects) == (1, 1, 1, 1)
     assert pytest.approx(0.5) == evaluate_detections([squares(2, "a", [0.5, 0.9])], [squares(1, "a")], "bbox").AP
     assert evaluate_detections([squares(1, "a")], truth, "bbox").all_found == 1
 
 
 def test_areas_of_the_file_say_what_is_small() -> None:
     large = [squares(1, "a", areas=np.asarray([1e4]))]
-    found = evaluate_detections([squares(1, "a")], large, "bbox")
-    assert (found.APs, found.APl) == (None, 1)
+    scores = evaluate_detections([squares(1, "a")], large, "bbox")
+    assert (scores.APs, scores.APl) == (None, 1)
 
 
 def test_labels() -> None:
     truth = [squares(2, "a", labels=[1, 2])]
-    found = [squares(2, "a", labels=[1, 1], scores=[0.9, 0.5])]
-    aware = evaluate_detections(found, truth, "bbox")
+    detections = [squares(2, "a", labels=[1, 1], scores=[0.9, 0.5])]
+    aware = evaluate_detections(detections, truth, "bbox")
     assert (aware.AR100, aware.all_found) == (0.5, 0)
-    blind = evaluate_detections(found, truth, "bbox", same_label=False)
+    blind = evaluate_detections(detections, truth, "bbox", same_label=False)
     assert (blind.AP, blind.all_found) == (1, 1)
-    only = evaluate_detections(found, truth, "bbox", categories={1: "cube"})
+    only = evaluate_detections(detections, truth, "bbox", categories={1: "cube"})
     assert (only.AP, only.objects, only.detections) == (1, 1, 2)
-    assert evaluate_detections(found, truth, "bbox", categories=[2]).AP == 0
+    assert evaluate_detections(detections, truth, "bbox", categories=[2]).AP == 0
 
 
 def test_how_many_count() -> None:
     truth = [squares(4, "a")]
-    found = evaluate_detections(truth, truth, "bbox", most=(1, 2, 3))
-    assert (found.AR1, found.AR10, found.AR100) == (0.25, 0.5, 0.75)
+    scores = evaluate_detections(truth, truth, "bbox", most=(1, 2, 3))
+    assert (scores.AR1, scores.AR10, scores.AR100) == (0.25, 0.5, 0.75)
     with pytest.raises(ValueError, match="most"):
         evaluate_detections(truth, truth, "bbox", most=(3, 2, 1))
 
@@ -188,12 +188,12 @@ def test_masks_are_compared_as_masks() -> None:
     whole[0, :40, :40] = True
     hollow = whole.copy()
     hollow[0, 1:39, 1:39] = False
-    a, b = ([made(m)] for m in (whole, hollow))
+    a, b = ([masked(m)] for m in (whole, hollow))
     assert evaluate_detections(b, a, "bbox").AP == 1 and evaluate_detections(b, a, "segm").AP == 0
     assert evaluate_detections(a, a).AP == 1
 
 
-def made(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Detections:
+def masked(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Detections:
     rles = encode_masks(mask)
     return make(mask_boxes(rles).tolist(), masks=rles, size=IMAGE)
 
@@ -226,8 +226,8 @@ def test_files_with_bad_records_and_low_scores(tmp_path: Path) -> None:
         {"image_id": 3, "category_id": 1, "bbox": [0, 0, 10, 10], "score": 0.5},
     ]
     known, given = write(tmp_path, truth, "truth.json"), write(tmp_path, results, "results.json")
-    found = evaluate_files(given, known, "bbox")
-    assert (found.bad, found.objects, found.detections, found.AP) == (2, 1, 2, pytest.approx(0.5))
+    scores = evaluate_files(given, known, "bbox")
+    assert (scores.bad, scores.objects, scores.detections, scores.AP) == (2, 1, 2, pytest.approx(0.5))
     assert evaluate_files(given, known, "bbox", least_score=0.6).AP == 0
 
 
@@ -249,11 +249,11 @@ def test_categories_of_two_files_are_matched_by_name(tmp_path: Path) -> None:
 def test_nothing_is_printed_and_the_table_says_all(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    found = evaluate_detections([squares(2, "a")], [squares(2, "a")], "bbox")
+    scores = evaluate_detections([squares(2, "a")], [squares(2, "a")], "bbox")
     assert capsys.readouterr() == ("", "")
     console = Console(file=io.StringIO(), width=100)
-    console.print(found.table())
+    console.print(scores.table())
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert all(name in text for name in (*NAMES, "all found", "1.0000", "1 images, 2 objects, 2 detections"))
-    assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
+    assert json.loads(json.dumps(scores.to_dict())) == scores.to_dict()

@@ -63,22 +63,22 @@ def test_masks_of_different_sizes_are_refused() -> None:
 
 def test_the_best_total_is_taken_not_the_best_pair() -> None:
     truth = make([[0, 0, 10, 10], [4, 0, 14, 10]])
-    found = make([[2.1, 0, 12.1, 10], [5.5, 0, 15.5, 10]])
+    detections = make([[2.1, 0, 12.1, 10], [5.5, 0, 15.5, 10]])
     # The first is nearest to the second truth (.68); taking that would leave the other without one.
-    assert match(found, truth) == [(0, 0), (1, 1)]
-    assert match(found, truth, least_iou=0.7) == [(1, 1)]
+    assert match(detections, truth) == [(0, 0), (1, 1)]
+    assert match(detections, truth, least_iou=0.7) == [(1, 1)]
 
 
 def test_a_weak_pair_does_not_stand_in_the_way() -> None:
     truth = make([[0, 0, 10, 10], [100, 0, 110, 10]])
-    found = make([[0, 0, 10, 10]])
-    assert match(found, truth) == [(0, 0)] and match(truth, found) == [(0, 0)]
+    detections = make([[0, 0, 10, 10]])
+    assert match(detections, truth) == [(0, 0)] and match(truth, detections) == [(0, 0)]
     assert match(make([]), truth) == match(truth, make([])) == []
 
 
 def test_labels_only_when_asked() -> None:
-    found, truth = make([[0, 0, 10, 10]], labels=[1]), make([[0, 0, 10, 10]], labels=[2])
-    assert match(found, truth) == [(0, 0)] and match(found, truth, same_label=True) == []
+    detections, truth = make([[0, 0, 10, 10]], labels=[1]), make([[0, 0, 10, 10]], labels=[2])
+    assert match(detections, truth) == [(0, 0)] and match(detections, truth, same_label=True) == []
 
 
 @settings(max_examples=50)

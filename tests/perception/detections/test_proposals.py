@@ -31,10 +31,10 @@ def scenes(folder: Path, *given: Any) -> DetectionFile:
 
 def test_detections_of_scenes(tmp_path: Path) -> None:
     annotated = [{"color": "red"}, {"color": "blue"}]
-    found = [{"mask": ONE, "score": 0.75}, {"mask": TWO, "category_id": 2}]
+    objects = [{"mask": ONE, "score": 0.75}, {"mask": TWO, "category_id": 2}]
     file = scenes(
         tmp_path,
-        {"image_filename": "x/b.png", "image_index": 5, "objects": annotated, "objects_detection": found},
+        {"image_filename": "x/b.png", "image_index": 5, "objects": annotated, "objects_detection": objects},
         {"image_filename": "a.png", "objects": annotated, "objects_detection": []},
     )
     assert not file.bad and file.layout == "nscl" and file.categories == {}
@@ -55,8 +55,8 @@ def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
     columns = {"object_masks": [ONE, ONE], "image_idxs": [6.0, 6], "category_idxs": [3.0, 3], "scores": [1, 0.5]}
     (tmp_path / "c.json").write_text(json.dumps(columns))
     for where in ({"instances": tmp_path / "file.json"}, {"names": "{}.png"}):
-        found = read_detections(tmp_path / "c.json", **where)  # type: ignore[arg-type]
-        assert not found.bad and [d.labels.tolist() for d in found if len(d)] == [[3, 3]]
+        file = read_detections(tmp_path / "c.json", **where)  # type: ignore[arg-type]
+        assert not file.bad and [d.labels.tolist() for d in file if len(d)] == [[3, 3]]
 
 
 def test_masks_of_the_annotated_objects_come_first(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_bad_object_or_scene_costs_no_other(tmp_path: Path) -> None:
         {"image_filename": 7, "objects_detection": []},
     )
     assert [(f.image, len(f)) for f in file] == [("a.png", 1), ("c.png", 1)]
-    told = "\n".join(map(str, file.bad))
+    messages = "\n".join(map(str, file.bad))
     for message in (
         "an RLE has 'size' and 'counts', this one no 'counts' - at `$.scenes[0].objects_detection[1].mask`",
         "the mask is 10 x 10, its image the mask is 30 x 20 - at `$.scenes[0].objects_detection[2].mask`",
@@ -92,7 +92,7 @@ def test_a_bad_object_or_scene_costs_no_other(tmp_path: Path) -> None:
         "Expected `object`, got `int` - at `$.scenes[3].objects_detection[2]`",
         "Expected `str | null`, got `int` - at `$.scenes[4].image_filename`",
     ):
-        assert message in told
+        assert message in messages
     assert len(file.bad) == 7
 
 
@@ -150,9 +150,13 @@ def test_a_bad_entry_of_a_column_costs_no_other(tmp_path: Path) -> None:
     }
     file = read_detections(write(tmp_path, wrong), names="{}.png")
     assert [(f.image, len(f)) for f in file] == [("1.png", 0), ("3.png", 1)]
-    told = "\n".join(map(str, file.bad))
-    assert "Expected `int | float`, got `str` - at `$.image_idxs[0]`" in told
-    assert "the RLE is damaged" in told and "`$.object_masks[1].mask`" not in told and "`$.object_masks[1]`" in told
+    messages = "\n".join(map(str, file.bad))
+    assert "Expected `int | float`, got `str` - at `$.image_idxs[0]`" in messages
+    assert (
+        "the RLE is damaged" in messages
+        and "`$.object_masks[1].mask`" not in messages
+        and "`$.object_masks[1]`" in messages
+    )
 
 
 def test_columns_of_different_lengths_are_refused(tmp_path: Path) -> None:
@@ -171,6 +175,6 @@ def test_lists_of_proposals(tmp_path: Path) -> None:
     good = {"mask": ONE, "image_idx": 0, "category_idx": 1, "feature_vector": None, "score": 0.5}
     file = read_detections(write(tmp_path, [good, good | {"image_idx": -1}, good | {"mask": None}, 5]), names="{}.png")
     assert [(f.image, len(f)) for f in file] == [("0.png", 1)]
-    told = "\n".join(map(str, file.bad))
-    assert "no image has the number -1" in told and "neither a box nor a mask - at `$[2]`" in told
-    assert "got `int` - at `$[3]`" in told
+    messages = "\n".join(map(str, file.bad))
+    assert "no image has the number -1" in messages and "neither a box nor a mask - at `$[2]`" in messages
+    assert "got `int` - at `$[3]`" in messages

@@ -22,7 +22,7 @@ from tests.support.detection_files import make, write
 
 def test_where_keeps_everything_together() -> None:
     masks = encode_masks(np.arange(3 * 30 * 40).reshape(3, 30, 40) % 7 == 0)
-    found = make(
+    detections = make(
         [[0, 0, 1, 1], [1, 1, 2, 2], [2, 2, 3, 3]],
         [0.1, 0.2, 0.3],
         [1, 2, 3],
@@ -30,31 +30,31 @@ def test_where_keeps_everything_together() -> None:
         crowd=np.asarray([True, False, False]),
         areas=np.asarray([1.0, 2.0, 3.0]),
     )
-    kept = found.where(np.asarray([True, False, True]))
+    kept = detections.where(np.asarray([True, False, True]))
     assert (len(kept), kept.image, kept.size, kept.labels.tolist()) == (2, "a.png", (40, 30), [1, 3])
     assert kept.masks == [masks[0], masks[2]] and kept.boxes.tolist() == [[0, 0, 1, 1], [2, 2, 3, 3]]
     assert kept.crowd is not None and kept.crowd.tolist() == [True, False]
     assert kept.areas is not None and kept.areas.tolist() == [1, 3]
     with pytest.raises(ValueError, match=r"keep is \(3,\) bool"):
-        found.where(np.asarray([0, 2, 1]))
+        detections.where(np.asarray([0, 2, 1]))
     with pytest.raises(ValueError, match="3 boxes and 2 labels"):
-        Detections("a.png", (40, 30), found.boxes, found.scores, found.labels[:2])
+        Detections("a.png", (40, 30), detections.boxes, detections.scores, detections.labels[:2])
 
 
 def test_above_keeps_the_score_itself() -> None:
-    found = make([[0, 0, 1, 1]] * 4, [0.1, 0.9, 0.89, 1.0])
-    assert found.above(0.9).scores.tolist() == [np.float32(0.9), 1.0]  # although float32's 0.9 is a little less
-    assert len(found.above(0)) == 4 and len(make([]).above(0.5)) == 0
+    detections = make([[0, 0, 1, 1]] * 4, [0.1, 0.9, 0.89, 1.0])
+    assert detections.above(0.9).scores.tolist() == [np.float32(0.9), 1.0]  # although float32's 0.9 is a little less
+    assert len(detections.above(0)) == 4 and len(make([]).above(0.5)) == 0
 
 
 def test_suppression_is_greedy_and_of_one_label() -> None:
     boxes = [[0, 0, 10, 10], [1, 0, 11, 10], [2, 0, 12, 10], [0, 0, 10, 10], [20, 0, 30, 10]]
-    found = make(boxes, [0.8, 0.9, 0.7, 0.5, 0.1], [1, 1, 1, 2, 1])
+    detections = make(boxes, [0.8, 0.9, 0.7, 0.5, 0.1], [1, 1, 1, 2, 1])
     # 0 and 1 overlap by 9/11, 1 and 2 as well, 0 and 2 by 8/12; the third box is of another label.
-    assert found.suppressed(0.5).scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
+    assert detections.suppressed(0.5).scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
     # At .7 only neighbours suppress each other: 1 removes 0 and 2.
-    assert found.suppressed(0.7).scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
-    assert len(found.suppressed(0.82)) == 5
+    assert detections.suppressed(0.7).scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
+    assert len(detections.suppressed(0.82)) == 5
     assert len(make([]).suppressed(0.5)) == 0
 
 
@@ -70,16 +70,16 @@ def test_suppression_is_torchvisions(boxes: list[tuple[int, ...]], data: st.Data
     n = len(boxes)
     scores = data.draw(st.lists(st.integers(0, 100), min_size=n, max_size=n, unique=True))
     labels = data.draw(st.lists(st.integers(1, 2), min_size=n, max_size=n))
-    found = make([[x, y, x + w, y + h] for x, y, w, h in boxes], [s / 100 for s in scores], labels)
-    kept = batched_nms(*map(torch.from_numpy, (found.boxes, found.scores, found.labels)), 0.43)
-    assert found.suppressed(0.43).scores.tolist() == found.scores[sorted(kept.tolist())].tolist()
+    detections = make([[x, y, x + w, y + h] for x, y, w, h in boxes], [s / 100 for s in scores], labels)
+    kept = batched_nms(*map(torch.from_numpy, (detections.boxes, detections.scores, detections.labels)), 0.43)
+    assert detections.suppressed(0.43).scores.tolist() == detections.scores[sorted(kept.tolist())].tolist()
 
 
 def test_boxes_are_clipped_on_request() -> None:
-    found = make([[-5, -5, 5, 5], [30, 20, 50, 50], [41, 0, 50, 10], [1, 2, 3, 4]], [0.1, 0.2, 0.3, 0.4])
-    cut = found.clipped()
+    detections = make([[-5, -5, 5, 5], [30, 20, 50, 50], [41, 0, 50, 10], [1, 2, 3, 4]], [0.1, 0.2, 0.3, 0.4])
+    cut = detections.clipped()
     assert cut.boxes.tolist() == [[0, 0, 5, 5], [30, 20, 40, 30], [1, 2, 3, 4]]
-    assert cut.scores.tolist() == found.scores[[0, 1, 3]].tolist()
+    assert cut.scores.tolist() == detections.scores[[0, 1, 3]].tolist()
 
 
 def test_decoded() -> None:
@@ -128,9 +128,9 @@ def test_a_category_number_that_no_array_holds_costs_its_object_alone(tmp_path: 
     columns = {"object_masks": [mask] * 2, "image_idxs": [0, 0], "category_idxs": [label, 2]}
     scenes = [{"image_filename": "0.png", "objects_detection": [{"mask": mask, "category_id": n} for n in (label, 2)]}]
     for data, how in ((proposals, {"names": "{}.png"}), (columns, {"names": "{}.png"}), ({"scenes": scenes}, {})):
-        found = read_detections(write(tmp_path, data), **how)
-        assert [d.labels.tolist() for d in found] == [[2]]
-        assert "a category number is a whole number from 0" in str(found.bad[0].error)
+        file = read_detections(write(tmp_path, data), **how)
+        assert [d.labels.tolist() for d in file] == [[2]]
+        assert "a category number is a whole number from 0" in str(file.bad[0].error)
 
 
 def test_packed_files_and_byte_order_marks(tmp_path: Path) -> None:
@@ -163,9 +163,9 @@ def test_the_documentation_does_what_it_says(
     write(tmp_path, INSTANCES, "instances_val.json")
     write(tmp_path, RESULTS, "results.json")
     monkeypatch.chdir(tmp_path)
-    held: dict[str, Any] = {}
-    exec(compile(code, "docs/detections.md", "exec"), held)
-    assert capsys.readouterr().out == "1.0\n" and held["pairs"] == [(0, 0)]
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "docs/detections.md", "exec"), namespace)
+    assert capsys.readouterr().out == "1.0\n" and namespace["pairs"] == [(0, 0)]
     assert len(read_detections("kept.json").by_image("b.png")) == 1
 
 
@@ -240,6 +240,6 @@ def test_a_damaged_file_is_refused_or_read_never_worse(tmp_path_factory: pytest.
         file = read_detections(path)
     except DataError:
         return
-    for found in file:
-        if found.masks is not None and found.size[0] * found.size[1] < 10_000:
-            decode_masks(found.masks, (found.size[1], found.size[0]))
+    for detections in file:
+        if detections.masks is not None and detections.size[0] * detections.size[1] < 10_000:
+            decode_masks(detections.masks, (detections.size[1], detections.size[0]))

@@ -174,5 +174,5 @@ def test_bytes_of_pycocotools_are_taken() -> None:
     rle = as_rle(theirs, 4, 4)
     assert rle is not None and isinstance(rle["counts"], str)
     assert np.array_equal(decode_masks([rle])[0], np.eye(4, dtype=bool))
-    held: Rle = {"size": [4, 4], "counts": theirs["counts"]}
-    assert mask_areas([held]).tolist() == [4]
+    raw: Rle = {"size": [4, 4], "counts": theirs["counts"]}
+    assert mask_areas([raw]).tolist() == [4]

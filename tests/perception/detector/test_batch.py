@@ -29,8 +29,8 @@ NOTHING = Augmentation(flip=0, crops=0, light=0, colour=0, noise=0)
 
 
 def test_a_batch_holds_images_and_masks(tmp_path: Path) -> None:
-    made = examples(tmp_path, 3)
-    batch = make_batch(made)
+    data = examples(tmp_path, 3)
+    batch = make_batch(data)
     assert len(batch) == 3 and batch.names == ["0000.png", "0001.png", "0002.png"]
     for seed, (image, masks, labels) in enumerate(zip(batch.images, batch.masks, batch.labels, strict=True)):
         drawn, truth = draw(seed)
@@ -43,8 +43,8 @@ def test_a_batch_holds_images_and_masks(tmp_path: Path) -> None:
 
 
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
-    (made,) = examples(tmp_path, 1)
-    wrong = replace(made, truth=replace(made.truth.where(np.zeros(len(made.truth), bool)), size=(64, 64)))
+    (example,) = examples(tmp_path, 1)
+    wrong = replace(example, truth=replace(example.truth.where(np.zeros(len(example.truth), bool)), size=(64, 64)))
     with pytest.raises(DataError, match="128 x 96 pixels; its annotations are for 64 x 64"):
         make_batch([wrong])
     with pytest.raises(DataError, match="at least one image"):
@@ -110,11 +110,11 @@ def test_augmentation_is_checked(wrong: dict[str, float]) -> None:
 def test_iou_is_that_of_sets(seed: int) -> None:
     random = np.random.default_rng(seed)
     a, b = random.random((3, 5, 6)) < 0.4, random.random((2, 5, 6)) < 0.4
-    told = mask_iou(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    iou = mask_iou(torch.from_numpy(a), torch.from_numpy(b)).numpy()
     for i in range(3):
         for j in range(2):
             either = (a[i] | b[j]).sum()
-            assert told[i, j] == pytest.approx((a[i] & b[j]).sum() / max(1, either))
+            assert iou[i, j] == pytest.approx((a[i] & b[j]).sum() / max(1, either))
 
 
 def test_large_masks_are_compared_exactly_in_mixed_precision() -> None:

@@ -72,8 +72,8 @@ def test_few_of_the_images_held_out_validate(folder: Path) -> None:
 def test_categories_become_the_labels_of_the_detector(folder: Path) -> None:
     examples, _ = read_folder(folder, ("sphere", "cylinder", "cube"))
     plain = read_detections(folder / "instances.json")
-    for example, told in zip(examples, plain.detections, strict=True):
-        assert example.truth.labels.tolist() == [{1: 3, 2: 1}[n] for n in told.labels.tolist()]
+    for example, annotated in zip(examples, plain.detections, strict=True):
+        assert example.truth.labels.tolist() == [{1: 3, 2: 1}[n] for n in annotated.labels.tolist()]
     assert all(set(e.truth.labels.tolist()) == {1} for e in read_folder(folder, ONE)[0])
 
 
@@ -99,9 +99,9 @@ def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alon
         loaded = config.load(TINY, str(tmp_path / "d"))
         assert [e.path.stem for e in loaded.train] == ["0000", "0003"] * 2
         assert [e.path.stem for e in loaded.valid] == ["0004"]
-        told = "\n".join(map(str, loaded.bad))
-        assert len(loaded.bad) == 3 and "0001.png" in told and "0005.png" in told
-        assert "0002.png: 20 x 10 pixels; its annotations are for 128 x 96" in told
+        messages = "\n".join(map(str, loaded.bad))
+        assert len(loaded.bad) == 3 and "0001.png" in messages and "0005.png" in messages
+        assert "0002.png: 20 x 10 pixels; its annotations are for 128 x 96" in messages
         assert len(make_batch([*loaded.train, *loaded.valid])) == 5
     for path in images.iterdir():
         path.write_bytes(path.read_bytes()[:60])
@@ -111,20 +111,20 @@ def test_an_image_that_is_cut_off_is_found_before_training_and_costs_itself_alon
 
 def test_images_of_which_nothing_is_annotated_are_not_learned_as_empty(tmp_path: Path) -> None:
     write_folder(tmp_path / "d", 2)
-    told = json.loads((tmp_path / "d" / "instances.json").read_text())
-    del told["annotations"]
-    (tmp_path / "d" / "instances.json").write_text(json.dumps(told))
+    record = json.loads((tmp_path / "d" / "instances.json").read_text())
+    del record["annotations"]
+    (tmp_path / "d" / "instances.json").write_text(json.dumps(record))
     with pytest.raises(DataError, match="lists images and has no annotations to learn from"):
         read_folder(tmp_path / "d", ONE)
 
 
 def test_a_size_that_the_annotations_do_not_say_is_the_images(tmp_path: Path) -> None:
     write_folder(tmp_path / "d", 2)
-    told = json.loads((tmp_path / "d" / "instances.json").read_text())
-    for image in told["images"]:
+    record = json.loads((tmp_path / "d" / "instances.json").read_text())
+    for image in record["images"]:
         del image["width"]
-    told["annotations"] = []
-    (tmp_path / "d" / "instances.json").write_text(json.dumps(told))
+    record["annotations"] = []
+    (tmp_path / "d" / "instances.json").write_text(json.dumps(record))
     assert [e.truth.size for e in read_folder(tmp_path / "d", ONE)[0]] == [(128, 96)] * 2
 
 
@@ -146,8 +146,8 @@ def test_settings_of_data_are_checked(wrong: dict[str, float]) -> None:
 
 def test_the_truth_itself_is_all_right(folder: Path) -> None:
     truth = [e.truth for e in read_folder(folder, ("cube", "sphere"))[0]]
-    told = report(truth, truth, score=0.5, classes=2)
-    assert told.segm.AP == told.bbox.AP == told.all_found == told.exact == 1
+    scores = report(truth, truth, score=0.5, classes=2)
+    assert scores.segm.AP == scores.bbox.AP == scores.all_found == scores.exact == 1
 
 
 def test_shares_of_images(folder: Path) -> None:
@@ -155,21 +155,21 @@ def test_shares_of_images(folder: Path) -> None:
     truth = [e.truth for e in read_folder(folder, ONE)[0]]
     missed, spoilt, *_ = (i for i, t in enumerate(truth) if len(t) > 1)
     truth = [truth[missed], truth[spoilt], *(t for i, t in enumerate(truth) if i not in (missed, spoilt))][:4]
-    found, missed, spoilt = list(truth), 0, 1
+    detections, missed, spoilt = list(truth), 0, 1
     keep = torch.arange(len(truth[missed])).numpy() > 0
-    found[missed] = truth[missed].where(keep)
+    detections[missed] = truth[missed].where(keep)
     truth[spoilt] = truth[spoilt].where(torch.arange(len(truth[spoilt])).numpy() > 0)
-    told = report(found, truth, score=0.5)
-    assert (told.all_found, told.exact) == (0.75, 0.5)
+    scores = report(detections, truth, score=0.5)
+    assert (scores.all_found, scores.exact) == (0.75, 0.5)
     with pytest.raises(DataError, match="no annotated image"):
         report([], [], score=0.5)
 
 
 def test_a_detector_is_evaluated(folder: Path) -> None:
     torch.manual_seed(0)
-    told = evaluate_detector(Detector(TINY), folder, "held-out", config=DetectionData(held_out=0.3))
-    assert told.images == 3 and 0 <= told.exact <= told.all_found <= 1
-    assert json.dumps(told.to_dict()) and "| AP50 |" in told.to_markdown()
+    scores = evaluate_detector(Detector(TINY), folder, "held-out", config=DetectionData(held_out=0.3))
+    assert scores.images == 3 and 0 <= scores.exact <= scores.all_found <= 1
+    assert json.dumps(scores.to_dict()) and "| AP50 |" in scores.to_markdown()
 
 
 # --- output ---------------------------------------------------------------------------------------------------
@@ -201,16 +201,16 @@ def test_scenes_for_ns_cl_are_read_back(folder: Path, tmp_path: Path) -> None:
 def test_detect_writes_every_layout(folder: Path, checkpoint: str, tmp_path: Path) -> None:
     images, instances = str(folder / "images"), str(folder / "instances.json")
     common = ("detect", images, "--checkpoint", checkpoint)
-    told = run(*common, "--out", str(tmp_path / "coco.json"), "--draw", str(tmp_path / "drawn"))
-    assert told.exit_code == 0 and "objects in 10 images" in told.stdout
+    result = run(*common, "--out", str(tmp_path / "coco.json"), "--draw", str(tmp_path / "drawn"))
+    assert result.exit_code == 0 and "objects in 10 images" in result.stdout
     coco = read_detections(tmp_path / "coco.json")
     assert coco.categories == {1: "object"} and not coco.bad
     assert len(list((tmp_path / "drawn").iterdir())) == 10
     assert run(*common, "--out", str(tmp_path / "nscl.json"), "--format", "nscl").exit_code == 0
     assert [len(d) for d in read_detections(tmp_path / "nscl.json").detections] == [len(d) for d in coco.detections]
-    told = run(*common, "--out", str(tmp_path / "r.json"), "--format", "results", "--instances", instances, "--json")
-    assert told.exit_code == 0
-    record = json.loads(told.stdout)
+    result = run(*common, "--out", str(tmp_path / "r.json"), "--format", "results", "--instances", instances, "--json")
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
     assert [len(i["objects"]) for i in record["images"]] == [len(d) for d in coco.detections]
     assert 0 <= record["evaluation"]["segm"]["AP"] <= 1
     again = read_detections(tmp_path / "r.json", instances=instances)
@@ -220,11 +220,11 @@ def test_detect_writes_every_layout(folder: Path, checkpoint: str, tmp_path: Pat
 def test_a_bad_image_is_told_and_the_others_go_on(folder: Path, checkpoint: str, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image")
     names = [str(tmp_path / "bad.png"), str(folder / "images" / "0000.png"), str(tmp_path / "gone.png")]
-    told = run("detect", *names, "--checkpoint", checkpoint)
-    assert told.exit_code == 2 and "0000.png" in told.stdout
-    assert "bad.png: not an image" in told.stderr and "gone.png: no such file" in told.stderr
-    told = run("detect", names[0], "--checkpoint", checkpoint)
-    assert told.exit_code == 2 and told.stdout == ""
+    result = run("detect", *names, "--checkpoint", checkpoint)
+    assert result.exit_code == 2 and "0000.png" in result.stdout
+    assert "bad.png: not an image" in result.stderr and "gone.png: no such file" in result.stderr
+    result = run("detect", names[0], "--checkpoint", checkpoint)
+    assert result.exit_code == 2 and result.stdout == ""
 
 
 def test_images_of_one_name_keep_their_folders(folder: Path, checkpoint: str, tmp_path: Path) -> None:
@@ -240,13 +240,13 @@ def test_images_of_one_name_keep_their_folders(folder: Path, checkpoint: str, tm
 
 def test_detect_refuses(folder: Path, checkpoint: str, tmp_path: Path) -> None:
     image = str(folder / "images" / "0000.png")
-    told = run("detect", image, "--checkpoint", str(tmp_path / "none.json"))
-    assert told.exit_code == 2 and "no such checkpoint" in told.stderr
+    result = run("detect", image, "--checkpoint", str(tmp_path / "none.json"))
+    assert result.exit_code == 2 and "no such checkpoint" in result.stderr
     if not torch.cuda.is_available():
-        told = run("detect", image, "--checkpoint", checkpoint, "--device", "cuda")
-        assert told.exit_code == 2 and "there is: cpu" in told.stderr
-    told = run("detect", image, "--checkpoint", checkpoint, "--out", "-", "--json")
-    assert told.exit_code == 2 and "both write to standard output" in told.stdout
+        result = run("detect", image, "--checkpoint", checkpoint, "--device", "cuda")
+        assert result.exit_code == 2 and "there is: cpu" in result.stderr
+    result = run("detect", image, "--checkpoint", checkpoint, "--out", "-", "--json")
+    assert result.exit_code == 2 and "both write to standard output" in result.stdout
 
 
 def test_a_detector_is_trained_and_evaluated_by_command(folder: Path, tmp_path: Path) -> None:
@@ -256,14 +256,14 @@ def test_a_detector_is_trained_and_evaluated_by_command(folder: Path, tmp_path: 
     chosen = [word for setting in settings for word in ("--set", setting)]
     out = str(tmp_path / "run")
     words = ("train", "detector", "--recipe", "detector-small", "--data", str(folder), "--out", out, "--json")
-    told = run(*words, *chosen)
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["images"] == {"train": 9, "held_out": 1, "bad": 0}
-    told = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--limit", "4", "--json")
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["images"] == 4
-    told = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--markdown", str(tmp_path / "r.md"))
-    assert told.exit_code == 0 and "every object found" in told.stdout and (tmp_path / "r.md").exists()
+    result = run(*words, *chosen)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["images"] == {"train": 9, "held_out": 1, "bad": 0}
+    result = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--limit", "4", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["images"] == 4
+    result = run("evaluate", f"{out}/last.safetensors", "--data", str(folder), "--markdown", str(tmp_path / "r.md"))
+    assert result.exit_code == 0 and "every object found" in result.stdout and (tmp_path / "r.md").exists()
 
 
 def test_an_image_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
@@ -275,10 +275,10 @@ def test_an_image_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> N
     settings += ["training.epochs=1", "training.precision=32", "model_config.classes=shape"]
     chosen = [word for setting in settings for word in ("--set", setting)]
     where = ("--data", str(tmp_path / "d"), "--out", str(tmp_path / "run"))
-    told = run("train", "detector", "--recipe", "detector-small", *where, *chosen)
-    assert told.exit_code == 0, told.output
-    assert "1 not usable" in told.stdout
-    assert "left out: " in told.stderr and broken.name in told.stderr
+    result = run("train", "detector", "--recipe", "detector-small", *where, *chosen)
+    assert result.exit_code == 0, result.output
+    assert "1 not usable" in result.stdout
+    assert "left out: " in result.stderr and broken.name in result.stderr
 
 
 def test_annotations_without_masks_are_no_examples(tmp_path: Path) -> None:

@@ -75,17 +75,17 @@ def test_evaluation_changes_nothing_and_tells_what_was_found(detector: Detector,
 
 def test_metrics_of_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found are the annotated masks of the first image, and of the second all but one, and one that is none."""
-    made = [e for e in examples(tmp_path, 12) if len(e.truth) > 1][:2]
+    chosen = [e for e in examples(tmp_path, 12) if len(e.truth) > 1][:2]
     model = Detector(TINY).eval()
-    batch = model.collate(made)
+    batch = model.collate(chosen)
     second = batch.masks[1].clone()
     second[0] = False
     second[0, :3, :3] = True
 
-    def found(images: list[Tensor], score: float | None = None) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def fake_find(images: list[Tensor], score: float | None = None) -> list[tuple[Tensor, Tensor, Tensor]]:
         return [(m, torch.ones(len(m)), torch.ones(len(m), dtype=torch.int64)) for m in (batch.masks[0], second)]
 
-    monkeypatch.setattr(model, "_find", found)
+    monkeypatch.setattr(model, "_find", fake_find)
     out = model.loss(batch)
     n = len(batch.masks[0]) + len(second)
     assert out.metrics == {
@@ -100,9 +100,9 @@ def test_metrics_of_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_detections_fit_their_images(detector: Detector) -> None:
     images = [draw(0)[0], draw(1, 100, 70)[0], draw(2, 600, 200)[0]]  # the last is scaled down and back
-    found = detector.detect(images, batch_size=2, score=0.05)
-    assert [f.size for f in found] == [(128, 96), (100, 70), (600, 200)] and found[0].image == "image 0"
-    for one in found:
+    detections = detector.detect(images, batch_size=2, score=0.05)
+    assert [f.size for f in detections] == [(128, 96), (100, 70), (600, 200)] and detections[0].image == "image 0"
+    for one in detections:
         masks = one.decoded()
         assert masks.any((1, 2)).all() and masks.shape[1:] == one.size[::-1]
         assert list(one.scores) == sorted(one.scores, reverse=True)
@@ -199,16 +199,16 @@ def learned(model: Detector, folder: Path, steps: int, *, bf16: bool = False) ->
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
     with torch.no_grad():
-        told = model.eval().loss(model.collate(examples(folder, 24, 1000))).metrics
-    return {k: v[0] / max(1, v[1]) for k, v in told.items()}  # type: ignore[index, operator, misc]
+        metrics = model.eval().loss(model.collate(examples(folder, 24, 1000))).metrics
+    return {k: v[0] / max(1, v[1]) for k, v in metrics.items()}  # type: ignore[index, operator, misc]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bf16", [False, True])
 def test_it_learns_to_find_discs_and_squares(tmp_path: Path, bf16: bool) -> None:
     torch.manual_seed(0)
-    found = learned(Detector(TINY), tmp_path, 60, bf16=bf16)
-    assert found["quality"] > 0.65 and found["recall"] > 0.7 and found["mask_iou"] > 0.8
+    metrics = learned(Detector(TINY), tmp_path, 60, bf16=bf16)
+    assert metrics["quality"] > 0.65 and metrics["recall"] > 0.7 and metrics["mask_iou"] > 0.8
 
 
 # --- weights --------------------------------------------------------------------------------------------------

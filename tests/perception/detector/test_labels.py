@@ -16,10 +16,10 @@ from nsreason.perception.detections.writers import outlined
 from nsreason.perception.detector.labels import Box, names_of, places
 
 
-def apart(found: list[Box], frame: tuple[float, float]) -> None:
-    for a, b in combinations(found, 2):
+def apart(boxes: list[Box], frame: tuple[float, float]) -> None:
+    for a, b in combinations(boxes, 2):
         assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
-    for left, top, right, bottom in found:
+    for left, top, right, bottom in boxes:
         assert left >= 0 and top >= 0 and right <= frame[0] + 1e-6 and bottom <= frame[1] + 1e-6
 
 
@@ -50,12 +50,12 @@ def test_where_there_is_room_names_stand_above_their_objects() -> None:
 
 def test_classes_and_scores_are_written() -> None:
     boxes = np.array([[10, 40, 60, 90], [100, 50, 140, 100]], np.float32)
-    found = Detections("a", (200, 150), boxes, np.array([0.987, 0.4], np.float32), np.array([2, 9]), None)
-    assert names_of(found, ["cube", "sphere"]) == ["sphere 0.99", "class 9 0.40"]
+    detections = Detections("a", (200, 150), boxes, np.array([0.987, 0.4], np.float32), np.array([2, 9]), None)
+    assert names_of(detections, ["cube", "sphere"]) == ["sphere 0.99", "class 9 0.40"]
     image = torch.full((3, 150, 200), 128, dtype=torch.uint8)
-    plain, told = outlined(image, found), outlined(image, found, 1, ["cube", "sphere"])
-    assert plain.shape == told.shape == (150, 200, 3) and told.dtype == np.uint8
-    changed = (plain != told).any(-1)
+    plain, labelled = outlined(image, detections), outlined(image, detections, 1, ["cube", "sphere"])
+    assert plain.shape == labelled.shape == (150, 200, 3) and labelled.dtype == np.uint8
+    changed = (plain != labelled).any(-1)
     assert changed[25:40, 10:70].mean() > 0.5 and not changed[110:].any()  # above the first; nothing far below
     none = Detections("a", (200, 150), np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int), None)
     assert (outlined(image, none, 1, ["cube"]) == 128).all()

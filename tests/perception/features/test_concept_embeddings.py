@@ -38,10 +38,10 @@ def embeddings(domain: Domain, config: ConceptConfig) -> ConceptEmbeddings:
 
 
 def ground(domain: Domain, config: ConceptConfig) -> tuple[ConceptEmbeddings, Tables]:
-    made = embeddings(domain, config)
+    model = embeddings(domain, config)
     objects, pairs, present = scenes()
     with torch.no_grad():
-        return made, made(objects, pairs if domain.relations else None, present, NOTHING)
+        return model, model(objects, pairs if domain.relations else None, present, NOTHING)
 
 
 # --- a slow loop over the formulas ------------------------------------------------------------------------------
@@ -58,10 +58,10 @@ def sigmoid(x: float) -> float:
 class Slow:
     """One taxonomy, one object or pair at a time."""
 
-    def __init__(self, made: ConceptEmbeddings, relations: bool) -> None:
-        spaces = made.relations if relations else made.concepts
+    def __init__(self, model: ConceptEmbeddings, relations: bool) -> None:
+        spaces = model.relations if relations else model.concepts
         assert spaces is not None
-        self.config, self.p, h = made.config, spaces.spaces, made.config.space
+        self.config, self.p, h = model.config, spaces.spaces, model.config.space
         weight, bias = spaces.operators.weight.detach(), spaces.operators.bias.detach()
         self.weight, self.bias = weight.view(self.p, h, -1), bias.view(self.p, h)
         self.vectors = spaces.vectors.detach()
@@ -94,8 +94,8 @@ class Slow:
 
     def word(self, x: Tensor, c: int, a: int) -> float:
         score = self.scaled(x, c, a)
-        told = score if self.config.variant == "release" else math.log(sigmoid(score))
-        return told + (math.log(self.belong[c][a]) if self.belong[c][a] else -200.0)
+        odds = score if self.config.variant == "release" else math.log(sigmoid(score))
+        return odds + (math.log(self.belong[c][a]) if self.belong[c][a] else -200.0)
 
     def alike(self, x: Tensor, y: Tensor, a: int) -> float:
         margin, temperature = self.config.same_scale()
@@ -113,9 +113,9 @@ def places(present: Tensor) -> Iterator[tuple[int, int, int]]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_tables_are_those_of_a_slow_loop(name: str) -> None:
     config = CONFIGS[name]
-    made, tables = ground(CLEVR, config)
+    model, tables = ground(CLEVR, config)
     objects, pairs, present = scenes()
-    things, links = Slow(made, False), Slow(made, True)
+    things, links = Slow(model, False), Slow(model, True)
     close = {"rel": 1e-3, "abs": 1e-3}
     for s, i, j in places(present):
         if i == j:
@@ -149,7 +149,7 @@ def test_the_release_has_its_constants() -> None:
 @pytest.mark.parametrize("domain", [CLEVR, load_domain("kitchen"), PLAIN], ids=lambda d: d.name)
 @pytest.mark.parametrize("variant", ["release", "paper"])
 def test_shapes_and_padding_in_every_domain(domain: Domain, variant: str) -> None:
-    made, tables = ground(domain, ConceptConfig(space=5, variant="paper" if variant == "paper" else "release"))
+    model, tables = ground(domain, ConceptConfig(space=5, variant="paper" if variant == "paper" else "release"))
     _, _, present = scenes()
     c, r, a = len(domain.concepts), len(domain.relations), len(domain.attributes)
     assert [tuple(t.shape) for t in tables] == [(S, c, N), (S, r, N, N), (S, a, N, N), (S, a, N, c)]
@@ -158,18 +158,18 @@ def test_shapes_and_padding_in_every_domain(domain: Domain, variant: str) -> Non
     for table, there in ((tables.concepts, present[:, None]), (tables.relations, pairs), (tables.alike, pairs)):
         there = there.expand_as(table)
         assert (table[~there] == NOTHING).all() and (table[there] > NOTHING).all()
-    assert (made.relations is None) == (r == 0)
+    assert (model.relations is None) == (r == 0)
 
 
 def test_more_padding_changes_nothing() -> None:
-    made, tables = ground(CLEVR, CONFIGS["release"])
+    model, tables = ground(CLEVR, CONFIGS["release"])
     objects, pairs, present = scenes()
     wide = torch.full((S, N + 3, D), 7.0), torch.full((S, N + 3, N + 3, E), 7.0)
     wide[0][:, :N], wide[1][:, :N, :N] = objects, pairs
     there = torch.zeros(S, N + 3, dtype=torch.bool)
     there[:, :N] = present
     with torch.no_grad():
-        more = made(*wide, there, NOTHING)
+        more = model(*wide, there, NOTHING)
     torch.testing.assert_close(more.concepts[..., :N], tables.concepts)
     torch.testing.assert_close(more.relations[..., :N, :N], tables.relations)
     torch.testing.assert_close(more.alike[..., :N, :N], tables.alike)
@@ -178,11 +178,11 @@ def test_more_padding_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_gradients_reach_every_parameter(name: str) -> None:
-    made = embeddings(CLEVR, CONFIGS[name])
+    model = embeddings(CLEVR, CONFIGS[name])
     objects, pairs, present = scenes()
-    tables = made(objects.requires_grad_(), pairs.requires_grad_(), present, NOTHING)
+    tables = model(objects.requires_grad_(), pairs.requires_grad_(), present, NOTHING)
     sum((t.sigmoid().pow(2).sum() for t in tables), torch.zeros(())).backward()
-    for which, parameter in made.named_parameters():
+    for which, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), which
         assert parameter.grad.abs().sum() > 0, which
     for features in (objects, pairs):
@@ -190,9 +190,9 @@ def test_gradients_reach_every_parameter(name: str) -> None:
 
 
 def test_padding_learns_nothing() -> None:
-    made = embeddings(CLEVR, CONFIGS["release"])
+    model = embeddings(CLEVR, CONFIGS["release"])
     objects, pairs, present = scenes()
-    concepts, relations, alike, _ = made(objects.requires_grad_(), pairs.requires_grad_(), present, NOTHING)
+    concepts, relations, alike, _ = model(objects.requires_grad_(), pairs.requires_grad_(), present, NOTHING)
     (concepts.sum() + relations.sum() + alike.sum()).backward()
     assert objects.grad is not None and pairs.grad is not None
     there = present[:, :, None] & present[:, None, :]
@@ -202,27 +202,27 @@ def test_padding_learns_nothing() -> None:
 
 def test_an_object_without_features_has_finite_gradients() -> None:
     """Padding is zeros; were the bias zero too, its length would be 0, and a plain division would give NaN."""
-    made = embeddings(CLEVR, CONFIGS["release"])
-    torch.nn.init.zeros_(made.concepts.operators.bias)
-    tables = made(torch.zeros(1, 2, D), torch.zeros(1, 2, 2, E), torch.ones(1, 2, dtype=torch.bool))
+    model = embeddings(CLEVR, CONFIGS["release"])
+    torch.nn.init.zeros_(model.concepts.operators.bias)
+    tables = model(torch.zeros(1, 2, D), torch.zeros(1, 2, 2, E), torch.ones(1, 2, dtype=torch.bool))
     tables.concepts.sum().backward()
-    grad = made.concepts.operators.weight.grad
+    grad = model.concepts.operators.weight.grad
     assert grad is not None and grad.isfinite().all()
 
 
 def test_known_belonging_is_not_learned() -> None:
-    made = embeddings(CLEVR, CONFIGS["known"])
-    assert not [n for n, _ in made.named_parameters() if "belong" in n]
-    weights = made.concepts.log_belong().exp().squeeze(1)  # (P, C)
+    model = embeddings(CLEVR, CONFIGS["known"])
+    assert not [n for n, _ in model.named_parameters() if "belong" in n]
+    weights = model.concepts.log_belong().exp().squeeze(1)  # (P, C)
     home = [CLEVR.attributes.index(CLEVR.attribute_of[c]) for c in CLEVR.concepts]
     assert weights.argmax(0).tolist() == home and torch.allclose(weights.amax(0), torch.ones(len(home)))
 
 
 def test_relations_need_pair_features() -> None:
-    made = embeddings(CLEVR, CONFIGS["release"])
+    model = embeddings(CLEVR, CONFIGS["release"])
     objects, _, present = scenes()
     with pytest.raises(ValueError, match="features of pairs are needed"):
-        made(objects, None, present)
+        model(objects, None, present)
 
 
 @pytest.mark.parametrize("wrong", [{"space": 0}, {"temperature": 0.0}, {"same_temperature": -1.0}])
@@ -233,8 +233,8 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
 
 def test_no_graph_breaks() -> None:
     """What `torch.compile` traces of grounding is one graph."""
-    made = embeddings(CLEVR, CONFIGS["release"])
+    model = embeddings(CLEVR, CONFIGS["release"])
     objects, pairs, present = scenes()
-    explained = torch._dynamo.explain(made)(objects, pairs, present, NOTHING)
+    explained = torch._dynamo.explain(model)(objects, pairs, present, NOTHING)
     torch._dynamo.reset()
     assert (explained.graph_count, explained.graph_break_count) == (1, 0)

@@ -40,11 +40,11 @@ def views() -> list[ImageDetections]:
     return [view(s) for s in generate_scenes(3, seed=3, objects=(3, 5))]
 
 
-def made(preset: Preset = "patches", **config: object) -> RegionFeatures:
+def build(preset: Preset = "patches", **config: object) -> RegionFeatures:
     torch.manual_seed(0)
     size = (96, 144) if preset != "patches" else None
-    told = RegionConfig(preset=preset, size=size, **config)  # type: ignore[arg-type]
-    return RegionFeatures(told).eval()
+    config_of = RegionConfig(preset=preset, size=size, **config)  # type: ignore[arg-type]
+    return RegionFeatures(config_of).eval()
 
 
 def regions(views: list[ImageDetections], net: RegionFeatures) -> Regions:
@@ -58,8 +58,8 @@ def boxes_of(n: int, size: tuple[int, int] = (480, 320), *, masks: bool = False)
     for i, (left, top, right, bottom) in enumerate(boxes.astype(int)):
         pixels[i, top:bottom, left:right] = True
     ones = np.ones(n, np.float32)
-    told = encode_masks(pixels) if masks else None
-    return Detections("a.png", size, boxes, ones, ones.astype(np.int64), told)
+    rles = encode_masks(pixels) if masks else None
+    return Detections("a.png", size, boxes, ones, ones.astype(np.int64), rles)
 
 
 def blank(height: int = 320, width: int = 480) -> Tensor:
@@ -70,11 +70,11 @@ def blank(height: int = 320, width: int = 480) -> Tensor:
 
 
 def test_images_side_by_side() -> None:
-    found = Regions.of([(blank(), boxes_of(2, masks=True)), (blank(), boxes_of(0, masks=True))], masks=True)
-    assert found.images.shape == (2, 3, 320, 480) and found.images.dtype == torch.uint8 and len(found) == 2
-    assert found.present.tolist() == [[True, True], [False, False]]
-    assert found.boxes[0].tolist() == [[10, 20, 40, 60], [50, 20, 80, 60]] and not found.boxes[1].any()
-    assert found.masks is not None and found.masks.sum((2, 3)).tolist() == [[1200, 1200], [0, 0]]
+    batch = Regions.of([(blank(), boxes_of(2, masks=True)), (blank(), boxes_of(0, masks=True))], masks=True)
+    assert batch.images.shape == (2, 3, 320, 480) and batch.images.dtype == torch.uint8 and len(batch) == 2
+    assert batch.present.tolist() == [[True, True], [False, False]]
+    assert batch.boxes[0].tolist() == [[10, 20, 40, 60], [50, 20, 80, 60]] and not batch.boxes[1].any()
+    assert batch.masks is not None and batch.masks.sum((2, 3)).tolist() == [[1200, 1200], [0, 0]]
     assert Regions.of([(blank(), boxes_of(0))], masks=True).present.tolist() == [[False]]
     with pytest.raises(ValueError, match="no image"):
         Regions.of([], masks=True)
@@ -85,8 +85,8 @@ def test_images_of_different_sizes_become_one() -> None:
     small = Detections(
         "b.png", (240, 160), np.array([[5, 10, 20, 30]], np.float32), np.ones(1, np.float32), np.ones(1, np.int64)
     )
-    found = Regions.of([(blank(), boxes_of(1)), (blank(160, 240), small)], masks=False)
-    assert torch.equal(found.boxes[0], found.boxes[1]) and torch.equal(found.images[0], found.images[1])
+    batch = Regions.of([(blank(), boxes_of(1)), (blank(160, 240), small)], masks=False)
+    assert torch.equal(batch.boxes[0], batch.boxes[1]) and torch.equal(batch.images[0], batch.images[1])
     halved = Regions.of([(blank(), boxes_of(2, masks=True))], masks=True, size=(160, 240))
     assert halved.masks is not None and halved.masks.sum((2, 3)).tolist() == [[300, 300]]
     assert halved.boxes[0, 0].tolist() == [5, 10, 20, 30]
@@ -108,17 +108,17 @@ def test_resizing_keeps_what_fits() -> None:
 
 def test_coverage_counts_parts_of_cells() -> None:
     cells, box = torch.tensor([[0.0, 0, 70, 70]]), torch.tensor([[5.0, 0, 20, 10]])
-    (found,) = coverage(cells, box, POOLED)
-    assert found[0].tolist() == [0.5, 1, 0, 0, 0, 0, 0] and not found[1:].any()
+    (covered,) = coverage(cells, box, POOLED)
+    assert covered[0].tolist() == [0.5, 1, 0, 0, 0, 0, 0] and not covered[1:].any()
     assert coverage(cells, cells, POOLED).eq(1).all()
 
 
 def test_pooled_regions_are_where_the_boxes_are() -> None:
     """A map that tells its own columns: a region's cells are at their middles."""
     maps = torch.arange(24.0).expand(1, 1, 16, 24)
-    (found,) = pool(maps, torch.tensor([[64.0, 32, 176, 144]]), torch.zeros(1, dtype=torch.int64))
+    (pooled,) = pool(maps, torch.tensor([[64.0, 32, 176, 144]]), torch.zeros(1, dtype=torch.int64))
     middles = torch.arange(4, 11, dtype=torch.float32)  # cells of 16 pixels from 64 on, whose middles are 0.5 further
-    assert torch.allclose(found[0], middles.expand(7, 7), atol=1e-4)
+    assert torch.allclose(pooled[0], middles.expand(7, 7), atol=1e-4)
 
 
 def test_samples_stay_in_the_image() -> None:
@@ -129,20 +129,20 @@ def test_samples_stay_in_the_image() -> None:
 
 def test_a_squares_colours_and_mask(views: list[ImageDetections]) -> None:
     """What a patch holds where the mask is, is the object's own paint."""
-    net = made()
+    net = build()
     seen = net._inputs(regions(views, net))
     squares = net.net.squares(seen)  # type: ignore[union-attr,operator]
     assert squares.shape == (len(seen.boxes), 4, 32, 32) and squares[:, 3].min() == -1 and squares[:, 3].max() == 1
-    image, found = views[0]
-    (left, top, right, bottom) = found.boxes[0].astype(int)
+    image, detections = views[0]
+    (left, top, right, bottom) = detections.boxes[0].astype(int)
     middle = image[:, (top + bottom) // 2, (left + right) // 2].float() / 255
     assert torch.allclose(squares[0, :3, 16, 16] * 0.22 + 0.45, middle, atol=0.02)
 
 
 def test_geometry_is_about_one() -> None:
     boxes = torch.tensor([[0.0, 0, 480, 320], [200, 100, 220, 130]])
-    told = geometry(boxes, 320, 480)
-    assert told[0, :2].tolist() == [0, 0] and told.abs().max() < 4 and told.isfinite().all()
+    numbers = geometry(boxes, 320, 480)
+    assert numbers[0, :2].tolist() == [0, 0] and numbers.abs().max() < 4 and numbers.isfinite().all()
 
 
 # --- features ---------------------------------------------------------------------------------------------------
@@ -150,13 +150,13 @@ def test_geometry_is_about_one() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_shapes_and_padding(views: list[ImageDetections], preset: Preset) -> None:
-    net = made(preset, width=24, pairs=12)
-    found = regions(views, net)
-    objects, pairs = net(found)
-    s, n = found.present.shape
+    net = build(preset, width=24, pairs=12)
+    batch = regions(views, net)
+    objects, pairs = net(batch)
+    s, n = batch.present.shape
     assert objects.shape == (s, n, 24) and pairs.shape == (s, n, n, 12)
-    assert not objects[~found.present].any() and objects[found.present].any(-1).all()
-    there = found.present[:, :, None] & found.present[:, None, :]
+    assert not objects[~batch.present].any() and objects[batch.present].any(-1).all()
+    there = batch.present[:, :, None] & batch.present[:, None, :]
     assert not pairs[~there].any() and pairs[there].any(-1).all()
 
 
@@ -164,7 +164,7 @@ def test_shapes_and_padding(views: list[ImageDetections], preset: Preset) -> Non
 @pytest.mark.parametrize("masks", [True, False])
 def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[ImageDetections], preset: Preset, masks: bool) -> None:
     """Padding and the other images change nothing; masks that are not wanted are not looked at."""
-    net = made(preset, width=24, pairs=12, masks=masks)
+    net = build(preset, width=24, pairs=12, masks=masks)
     together, linked = net(regions(views, net))
     for i, one in enumerate(views):
         n = len(one[1])
@@ -180,13 +180,15 @@ def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[ImageDetections
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_first_index_of_a_pair_is_the_reference(views: list[ImageDetections], preset: Preset) -> None:
     """Objects in another order: pairs are turned with them, and (i, j) is not (j, i)."""
-    net = made(preset, width=24, pairs=12)
-    (image, found), turned = views[0], [2, 0, 1]
-    order = np.array([*turned, *range(3, len(found))])
-    assert found.masks is not None
-    masks = [found.masks[i] for i in order]
-    moved = Detections(found.image, found.size, found.boxes[order], found.scores, found.labels, masks)
-    objects, pairs = net(regions([(image, found)], net))
+    net = build(preset, width=24, pairs=12)
+    (image, detections), turned = views[0], [2, 0, 1]
+    order = np.array([*turned, *range(3, len(detections))])
+    assert detections.masks is not None
+    masks = [detections.masks[i] for i in order]
+    moved = Detections(
+        detections.image, detections.size, detections.boxes[order], detections.scores, detections.labels, masks
+    )
+    objects, pairs = net(regions([(image, detections)], net))
     again, links = net(regions([(image, moved)], net))
     assert torch.allclose(again[0], objects[0][order], atol=1e-4)
     assert torch.allclose(links[0], pairs[0][order][:, order], atol=1e-4)
@@ -194,7 +196,7 @@ def test_the_first_index_of_a_pair_is_the_reference(views: list[ImageDetections]
 
 
 def test_nscl_features_have_length_one(views: list[ImageDetections]) -> None:
-    net = made("resnet18")
+    net = build("resnet18")
     objects, pairs = net(regions(views[:1], net))
     assert objects.shape[-1] == pairs.shape[-1] == 256
     assert torch.allclose(objects[0].norm(dim=-1), torch.ones(objects.shape[1]), atol=1e-4)
@@ -203,7 +205,7 @@ def test_nscl_features_have_length_one(views: list[ImageDetections]) -> None:
 
 def test_nothing_detected_anywhere() -> None:
     for preset in PRESETS:
-        net = made(preset, width=24, pairs=12).train()
+        net = build(preset, width=24, pairs=12).train()
         objects, pairs = net(Regions.of([(blank(), boxes_of(0))], masks=True, size=net.config.image_size()))
         assert objects.shape == (1, 1, 24) and pairs.shape == (1, 1, 1, 12) and not objects.any()
 
@@ -217,7 +219,7 @@ def test_no_pairs_without_relations(views: list[ImageDetections], preset: Preset
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_gradients_reach_every_parameter(views: list[ImageDetections], preset: Preset) -> None:
-    net = made(preset, width=24, pairs=12).train()
+    net = build(preset, width=24, pairs=12).train()
     objects, pairs = net(regions(views, net))
     torch.manual_seed(1)
     (objects * torch.randn_like(objects)).sum().add((pairs * torch.randn_like(pairs)).sum()).backward()
@@ -226,19 +228,19 @@ def test_gradients_reach_every_parameter(views: list[ImageDetections], preset: P
 
 
 def test_training_draws_from_the_seed(views: list[ImageDetections]) -> None:
-    net = made().train()
-    found = regions(views, net)
+    net = build().train()
+    batch = regions(views, net)
     torch.manual_seed(4)
-    first = net(found)[0]
+    first = net(batch)[0]
     torch.manual_seed(4)
-    again = net(found)[0]
-    assert torch.equal(first, again) and not torch.allclose(net(found)[0], first, atol=1e-3)
-    calm = made(flip=False, **STILL).train()
-    assert torch.equal(calm(found)[0], calm(found)[0])
+    again = net(batch)[0]
+    assert torch.equal(first, again) and not torch.allclose(net(batch)[0], first, atol=1e-3)
+    calm = build(flip=False, **STILL).train()
+    assert torch.equal(calm(batch)[0], calm(batch)[0])
 
 
 def test_mirrored_squares_leave_places_alone(views: list[ImageDetections]) -> None:
-    net = made(**STILL).train()
+    net = build(**STILL).train()
     seen = net._inputs(regions(views, net))
     assert torch.equal(seen.boxes, net.eval()._inputs(regions(views, net)).boxes) and seen.flip
 
@@ -263,7 +265,7 @@ def test_settings_that_are_refused(config: dict[str, object], message: str) -> N
 
 
 def test_a_frozen_network_stays_as_it_came(views: list[ImageDetections]) -> None:
-    net = made("resnet18", width=8, pairs=8, frozen=True).train()
+    net = build("resnet18", width=8, pairs=8, frozen=True).train()
     assert isinstance(net.net, ResNetRegions) and not net.net.trunk.training and net.net.training
     before = {k: v.clone() for k, v in net.net.trunk.state_dict().items()}
     objects, _ = net(regions(views, net))
@@ -283,7 +285,7 @@ def test_weights_of_torchvision(tmp_path: Path, ending: str) -> None:
         torch.save(whole, path)
     else:
         save_file(whole, path)
-    net = made("resnet18", weights=str(path))
+    net = build("resnet18", weights=str(path))
     assert isinstance(net.net, ResNetRegions)
     assert not torch.equal(net.net.trunk.state_dict()["conv1.weight"], whole["conv1.weight"])
     net.load_weights()
@@ -312,4 +314,4 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"has no tensor 'bn1\.weight'"):
         load_trunk(own, tmp_path / "part.pth")
     with pytest.raises(ValueError, match="the preset 'patches' has no residual network"):
-        made(weights="x.pth").load_weights()
+        build(weights="x.pth").load_weights()

@@ -29,13 +29,13 @@ def test_columns_are_those_of_published_state_descriptions() -> None:
     rows, names = state_rows(scene, StateConfig()), columns(CLEVR, StateConfig())
     assert rows.shape == (len(scene), 13) == (len(scene), len(names)) and rows.dtype == np.float32
     for i in range(len(scene)):
-        told = dict(zip(names, rows[i].tolist(), strict=True))
+        row = dict(zip(names, rows[i].tolist(), strict=True))
         place = scene.places[i].coords
         assert place is not None
-        assert [told[c] * 3 for c in "xyz"] == pytest.approx(list(place), abs=1e-5)
-        rgb = [round(told[f"color.{c}"] * 255) for c in "rgb"]
+        assert [row[c] * 3 for c in "xyz"] == pytest.approx(list(place), abs=1e-5)
+        rgb = [round(row[f"color.{c}"] * 255) for c in "rgb"]
         assert tuple(rgb) == palette()[scene.value(i, "color")]
-        assert [n for n in names if "=" in n and told[n] == 1] == [
+        assert [n for n in names if "=" in n and row[n] == 1] == [
             f"{a}={scene.value(i, a)}" for a in ("size", "material", "shape")
         ]
 
@@ -53,8 +53,8 @@ def test_another_domain_and_no_coordinates() -> None:
     scene = Scene.of(KITCHEN, [values])
     config = StateConfig(frame="none", rgb=False)
     rows = state_rows(scene, config)
-    told = [n for n, x in zip(columns(KITCHEN, config), rows[0], strict=True) if x]
-    assert told == [f"{a}={v}" for a, v in values.items()]
+    present = [n for n, x in zip(columns(KITCHEN, config), rows[0], strict=True) if x]
+    assert present == [f"{a}={v}" for a, v in values.items()]
     assert state_rows(Scene.of(KITCHEN, []), config).shape == (0, rows.shape[1])
 
 
@@ -100,19 +100,19 @@ def test_the_rotation_keeps_lengths_and_hides_columns(k: int, width: int) -> Non
 def test_features_have_their_shapes_and_learn() -> None:
     config = StateConfig(width=16, pairs=8, hidden=4)
     torch.manual_seed(0)
-    made = StateFeatures(CLEVR, config)
-    objects, pairs = made(torch.randn(2, 5, 13))
+    features = StateFeatures(CLEVR, config)
+    objects, pairs = features(torch.randn(2, 5, 13))
     assert pairs is not None and objects.shape == (2, 5, 16) and pairs.shape == (2, 5, 5, 8)
     (objects.square().sum() + pairs.square().sum()).backward()
-    learned = {n for n, p in made.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    learned = {n for n, p in features.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert {"bend.2.weight", "reference.weight", "other.weight"} <= learned
-    assert "rotation" not in learned and "rotation" in dict(made.named_buffers())
+    assert "rotation" not in learned and "rotation" in dict(features.named_buffers())
 
 
 def test_features_start_as_the_rotated_description() -> None:
-    made = StateFeatures(CLEVR, StateConfig(width=16, hidden=4))
+    features = StateFeatures(CLEVR, StateConfig(width=16, hidden=4))
     rows = torch.randn(2, 5, 13)
-    torch.testing.assert_close(made(rows)[0], rows @ torch.from_numpy(rotation(13, 16, 0)))
+    torch.testing.assert_close(features(rows)[0], rows @ torch.from_numpy(rotation(13, 16, 0)))
     plain = StateFeatures(CLEVR, StateConfig(width=16, hidden=0, rotate=False))
     objects, _ = plain(rows)
     torch.testing.assert_close(objects[..., :13], rows)
@@ -125,11 +125,11 @@ def test_a_pair_is_told_apart_from_its_converse() -> None:
 
 
 def test_jitter_is_for_training() -> None:
-    made = StateFeatures(CLEVR, StateConfig(width=16, jitter=0.1))
+    features = StateFeatures(CLEVR, StateConfig(width=16, jitter=0.1))
     rows = torch.randn(2, 5, 13)
-    assert not torch.equal(made(rows)[0], made(rows)[0])
-    made.eval()
-    assert torch.equal(made(rows)[0], made(rows)[0])
+    assert not torch.equal(features(rows)[0], features(rows)[0])
+    features.eval()
+    assert torch.equal(features(rows)[0], features(rows)[0])
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ BARE = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
 )
 def test_missing_coordinates(config: StateConfig, path: str) -> None:
     scene = Scene.of(CLEVR, [{**BARE, "3d_coords": [0, 0, 0]}, BARE])
-    with pytest.raises(SceneError, match=r"needs .* of three numbers") as told:
+    with pytest.raises(SceneError, match=r"needs .* of three numbers") as raised:
         state_rows(scene, config)
-    assert told.value.path == path
+    assert raised.value.path == path
 
 
 def test_the_camera_frame_needs_directions() -> None:

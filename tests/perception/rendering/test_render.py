@@ -27,9 +27,9 @@ RED, GRAY = (0.68, 0.14, 0.14), (0.34, 0.34, 0.34)
 SMALL = {"width": 120, "height": 80}
 
 
-def ball(x: float = 0.0, y: float = 0.0, *, radius: float = 0.7, **told: object) -> Thing:
+def ball(x: float = 0.0, y: float = 0.0, *, radius: float = 0.7, **changes: object) -> Thing:
     """A red rubber sphere on the ground, or what is told otherwise."""
-    fixed: dict[str, object] = {"shape": "sphere", "material": "rubber", "color": RED, **told}
+    fixed: dict[str, object] = {"shape": "sphere", "material": "rubber", "color": RED, **changes}
     return Thing(radius=radius, centre=(x, y, radius), **fixed)  # type: ignore[arg-type]
 
 
@@ -219,8 +219,8 @@ def test_the_same_seed_draws_the_same_bytes() -> None:
     assert np.array_equal(first.masks, light.masks)
 
     def blocks(drawn: Rendering) -> np.ndarray:  # type: ignore[type-arg]
-        told: np.ndarray = drawn.image.reshape(8, 10, 12, 10, 3).mean((1, 3))  # type: ignore[type-arg]
-        return told
+        means: np.ndarray = drawn.image.reshape(8, 10, 12, 10, 3).mean((1, 3))  # type: ignore[type-arg]
+        return means
 
     noise, lamps = (np.abs(blocks(first) - blocks(other)).mean() for other in (grain, light))
     assert lamps > 8 * noise

@@ -65,9 +65,9 @@ def test_a_projected_point_comes_back(x: float, y: float, z: float, moved: tuple
 
 def test_above_the_horizon_is_far_and_finite() -> None:
     pixels = torch.tensor([[240.0, -4000.0]], requires_grad=True)
-    found = unproject(pixels, torch.tensor([0.35]), torch.tensor(GroundCamera().location), GroundCamera())
-    found.sum().backward()
-    assert found.isfinite().all() and pixels.grad is not None and pixels.grad.isfinite().all()
+    points = unproject(pixels, torch.tensor([0.35]), torch.tensor(GroundCamera().location), GroundCamera())
+    points.sum().backward()
+    assert points.isfinite().all() and pixels.grad is not None and pixels.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("wrong", [{"location": (0.0, 0.0, 3.0)}, {"location": (1.0, 1.0, -1.0)}, {"focal": 0.0}])
@@ -124,13 +124,13 @@ def test_objects_are_hidden_by_others_and_never_wholly() -> None:
     patches[:, 0] = torch.linspace(0.2, 0.9, 60)[:, None, None]  # each patch has its own red
     patches[:, 3, 8:24, 8:24] = 1
     torch.manual_seed(0)
-    found = occluded(patches)
-    changed = (found != patches).flatten(1).any(1)
+    varied = occluded(patches)
+    changed = (varied != patches).flatten(1).any(1)
     assert int(changed.sum()) > 20
-    own, others = found[:, 3], found[:, 4]
+    own, others = varied[:, 3], varied[:, 4]
     assert (own.sum((1, 2)) >= LEFT * 256 - 1e-3).all() and (own + others)[:, 8:24, 8:24].min() > 1 - 1e-5
     pasted = others > 0.999
-    shown = torch.where(pasted, found[:, 0], torch.nan).flatten(1).nanmedian(1).values
+    shown = torch.where(pasted, varied[:, 0], torch.nan).flatten(1).nanmedian(1).values
     reds = patches[:, 0, 0, 0]
     seen = changed & pasted.flatten(1).any(1)
     assert torch.isin(shown[seen].mul(1e4).round(), reds.mul(1e4).round()).all()  # another patch's colour
@@ -142,9 +142,9 @@ def test_a_moved_patch_shows_what_lies_there() -> None:
     patches[0, :, :, 20:24] = 1
     still = {"scale": 0.0, "colour": 0.0, "noise": 0.0, "edges": 0.0, "drop": 0.0, "occlude": 0.0}
     torch.manual_seed(0)
-    found = augmented(patches, PatchAugmentation(translate=0.2, **still))
-    at = (found.patches[0, 3].sum(0) * torch.arange(40)).sum() / found.patches[0, 3].sum()
-    assert float(at) == pytest.approx(21.5 - 40 * float(found.moved[0, 0]), abs=0.2)
+    varied = augmented(patches, PatchAugmentation(translate=0.2, **still))
+    at = (varied.patches[0, 3].sum(0) * torch.arange(40)).sum() / varied.patches[0, 3].sum()
+    assert float(at) == pytest.approx(21.5 - 40 * float(varied.moved[0, 0]), abs=0.2)
 
 
 # --- the network ------------------------------------------------------------------------------------------------
@@ -152,9 +152,9 @@ def test_a_moved_patch_shows_what_lies_there() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("painted")
-    write_painted(made, scenes=20, seed=4)
-    return made
+    root = tmp_path_factory.mktemp("painted")
+    write_painted(root, scenes=20, seed=4)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -173,27 +173,27 @@ def taught(folder: Path) -> SceneParser:
 
 
 def test_it_learns(taught: SceneParser, folder: Path) -> None:
-    found = taught.loss(taught.collate(load_parser_data(folder, taught.config).train))
-    shares = {k: float(v[0] / v[1]) for k, v in found.metrics.items() if isinstance(v, tuple)}
-    assert found.count == 18
+    out = taught.loss(taught.collate(load_parser_data(folder, taught.config).train))
+    shares = {k: float(v[0] / v[1]) for k, v in out.metrics.items() if isinstance(v, tuple)}
+    assert out.count == 18
     assert shares["accuracy/color"] > 0.9 and shares["accuracy/shape"] > 0.7 and shares["accuracy/relation"] > 0.95
     assert shares["loss/distance"] < 0.6
 
 
 def test_a_scene_says_what_was_seen(taught: SceneParser, folder: Path) -> None:
     truth = next(iter(scenes_of(folder)))
-    image, found = view(truth)
-    scene = taught.scenes([(image, found)])[0]
+    image, detected = view(truth)
+    scene = taught.scenes([(image, detected)])[0]
     assert (len(scene), scene.image, scene.domain) == (len(truth), truth.image, truth.domain)
     right = sum(scene.value(i, "color") == truth.value(i, "color") for i in range(len(truth)))
     assert right >= len(truth) - 1
-    degrees = taught.degrees([(image, found)])[0]
+    degrees = taught.degrees([(image, detected)])[0]
     assert degrees.shape == (len(truth), 15)
     assert torch.allclose(degrees.sum(-1), torch.full((len(truth),), 4.0), atol=1e-4)  # four attributes
     for i, place in enumerate(scene.places):
         chosen = [float(degrees[i, column[i]]) for column in scene.values]
         assert place.score == pytest.approx(math.prod(chosen), abs=1e-5)
-        assert place.bbox == tuple(map(float, found.boxes[i])) and place.mask == dict((found.masks or [])[i])
+        assert place.bbox == tuple(map(float, detected.boxes[i])) and place.mask == dict((detected.masks or [])[i])
     again = Scene.from_dict(scene.to_dict())
     assert again.values == scene.values and again.relation(0) == scene.relation(0)
 
@@ -218,14 +218,14 @@ def test_an_image_without_objects_is_an_empty_scene() -> None:
 
 
 def test_boxes_do_where_there_are_no_masks(taught: SceneParser, folder: Path) -> None:
-    image, found = view(next(iter(scenes_of(folder))))
-    assert len(taught.scenes([(image, replace(found, masks=None))])[0]) == len(found)
+    image, detected = view(next(iter(scenes_of(folder))))
+    assert len(taught.scenes([(image, replace(detected, masks=None))])[0]) == len(detected)
 
 
 def test_an_image_of_another_size_is_refused(taught: SceneParser, folder: Path) -> None:
-    image, found = view(next(iter(scenes_of(folder))))
+    image, detected = view(next(iter(scenes_of(folder))))
     with pytest.raises(DataError, match=r"479 x 320, its detections of 480 x 320; the parser takes 480 x 320"):
-        taught.scenes([(image[:, :, 1:], found)])
+        taught.scenes([(image[:, :, 1:], detected)])
 
 
 def test_a_batch_of_several_images_is_each_alone(taught: SceneParser, folder: Path) -> None:
@@ -281,8 +281,8 @@ def test_what_float16_cannot_hold_stays_as_it_is(tmp_path: Path) -> None:
             self.register_buffer("variance", torch.tensor([1e6, 1.0]))
 
     whole = save_checkpoint(tmp_path, "wide", model_name="scene-parser", model=Wide(), step=0)
-    found = load_checkpoint(save_half(load_checkpoint(whole), tmp_path / "half", "wide"))
-    assert found.tensors["model/variance"].tolist() == [1e6, 1.0]
+    checkpoint = load_checkpoint(save_half(load_checkpoint(whole), tmp_path / "half", "wide"))
+    assert checkpoint.tensors["model/variance"].tolist() == [1e6, 1.0]
 
 
 # --- data -------------------------------------------------------------------------------------------------------
@@ -310,22 +310,27 @@ def test_folders_are_split_and_one_named_twice_counts_twice(folder: Path) -> Non
 
 def test_detections_stand_in_for_annotations(folder: Path, tmp_path: Path) -> None:
     scenes = scenes_of(folder)
-    found = []
+    all_detections = []
     for scene in scenes:
         _, masks = painted(scene)
-        told = detections(scene, masks[::-1])  # another order, and one object missed
+        shuffled = detections(scene, masks[::-1])  # another order, and one object missed
         kept = slice(1, None)
-        assert told.masks is not None
-        found.append(
+        assert shuffled.masks is not None
+        all_detections.append(
             Detections(
-                told.image, told.size, told.boxes[kept], told.scores[kept], told.labels[kept], list(told.masks)[kept]
+                shuffled.image,
+                shuffled.size,
+                shuffled.boxes[kept],
+                shuffled.scores[kept],
+                shuffled.labels[kept],
+                list(shuffled.masks)[kept],
             )
         )
     data = tmp_path / "data"
     data.mkdir()
     (data / "images").symlink_to(folder / "images")
     (data / "scenes.json").write_bytes((folder / "scenes.json").read_bytes())
-    write_detections(data / "detections.json", found)
+    write_detections(data / "detections.json", all_detections)
     split = SceneParserData(held_out=0.1).load(SMALL, data)
     first, scene = split.train[0], scenes[0]
     assert len(first.boxes) == len(scene) - 1
@@ -335,17 +340,17 @@ def test_detections_stand_in_for_annotations(folder: Path, tmp_path: Path) -> No
 def test_bad_images_do_not_cost_the_others(folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "images").mkdir(parents=True)
-    told = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
-    for record in told["scenes"]:
+    file = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
+    for record in file["scenes"]:
         name = record["image_filename"]
         (data / "images" / name).symlink_to(folder / "images" / name)
-    first, second, third, fourth = told["scenes"][:4]
+    first, second, third, fourth = file["scenes"][:4]
     (data / "images" / first["image_filename"]).unlink()
     for thing in second["objects"]:
         del thing["mask"], thing["bbox"]
     third["directions"]["left"] = [1.0, 0.0, 0.0]
     fourth["objects"][0]["mask"]["size"] = [10, 10]
-    (data / "scenes.json").write_text(json.dumps(told), encoding="utf-8")
+    (data / "scenes.json").write_text(json.dumps(file), encoding="utf-8")
     split = SceneParserData(held_out=0.0).load(SMALL, data)
     assert len(split.train) == 16
     messages = [str(error) for error in split.bad]
