@@ -50,33 +50,35 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
     refuse_incomplete(path)
     data = read_bytes(path)
     try:
-        with np.lib.npyio.NpzFile(io.BytesIO(data), allow_pickle=False) as held:
-            assert held.zip is not None  # until it is closed
-            sizes = sum(member.file_size for member in held.zip.infolist())  # more than these are not unpacked
+        with np.lib.npyio.NpzFile(io.BytesIO(data), allow_pickle=False) as archive:
+            assert archive.zip is not None  # until it is closed
+            sizes = sum(member.file_size for member in archive.zip.infolist())  # more than these are not unpacked
             Unpacking(path, len(data)).count(sizes)
-            missing = sorted(set(expected) - set(held.files))
+            missing = sorted(set(expected) - set(archive.files))
             if missing:
                 raise ValueError(f"it has no array {', '.join(map(repr, missing))}")
-            arrays: dict[str, Array] = {name: held[name] for name in expected}
+            arrays: dict[str, Array] = {name: archive[name] for name in expected}
     except DataError:
         raise
     except Exception as error:  # numpy's reader meets damage with errors of many kinds
         raise DataError(f"{path}: not a sound .npz file: {error}; generate it again") from None
-    for name, found in arrays.items():
-        if not isinstance(found, np.ndarray):  # a member of the zip that is no array is handed on as bytes
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member of the zip that is no array is handed on as bytes
             raise DataError(f"{path}: '{name}' is no array; generate it again")
     lengths: dict[str, int] = {}
     for name, (shape, kind) in expected.items():
-        found = arrays[name]
-        if found.dtype != np.dtype(kind):
-            raise DataError(f"{path}: '{name}' is of kind {found.dtype}, not {np.dtype(kind)}; generate it again")
+        array = arrays[name]
+        if array.dtype != np.dtype(kind):
+            raise DataError(f"{path}: '{name}' is of kind {array.dtype}, not {np.dtype(kind)}; generate it again")
         wanted = tuple(
             lengths.setdefault(n, size) if isinstance(n, str) else n
-            for n, size in zip(shape, found.shape, strict=False)
+            for n, size in zip(shape, array.shape, strict=False)
         )
-        if len(shape) != found.ndim or wanted != found.shape:
-            told = " x ".join(str(lengths.get(str(n), n)) for n in shape)
-            raise DataError(f"{path}: '{name}' is {' x '.join(map(str, found.shape))}, not {told}; generate it again")
+        if len(shape) != array.ndim or wanted != array.shape:
+            expected_shape = " x ".join(str(lengths.get(str(n), n)) for n in shape)
+            raise DataError(
+                f"{path}: '{name}' is {' x '.join(map(str, array.shape))}, not {expected_shape}; generate it again"
+            )
     return arrays
 
 
@@ -96,11 +98,11 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         DataError: the file is missing, or is not a JSON object.
     """
     refuse_incomplete(path)
-    told: dict[str, Any] = decode(
+    settings: dict[str, Any] = decode(
         bytes(read_bytes(path)),
         dict[str, Any],
         path,
         what="the settings of a data set, a JSON object",
         remedy="generate it again",
     )
-    return told
+    return settings

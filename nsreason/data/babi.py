@@ -100,17 +100,17 @@ def task_files(source: str | Path) -> list[TaskFile]:
     path = Path(source)
     if not path.is_dir():
         return list(_archive(path))
-    found: list[TaskFile] = []
+    files: list[TaskFile] = []
     for file in sorted(path.rglob("qa*.txt")):
         inside = PurePosixPath(path.name, *file.relative_to(path).parts)
-        found += _told(inside, str(file), lambda file=file: bytes(read_bytes(file)))  # type: ignore[misc]
+        files += _named_task(inside, str(file), lambda file=file: bytes(read_bytes(file)))  # type: ignore[misc]
     for file in sorted(path.iterdir()):
         if file.is_file() and file.name.lower().endswith(_ARCHIVES):
-            found += _archive(file)
-    return found
+            files += _archive(file)
+    return files
 
 
-def _told(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
+def _named_task(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
     match = _FILE.fullmatch(inside.name)
     if match is None or int(match[1]) not in TASKS or (match[2] or NAMES[0]) not in NAMES:
         return
@@ -131,9 +131,9 @@ def _archive(path: Path) -> Iterator[TaskFile]:
     try:
         unpacking = Unpacking(path, path.stat().st_size, IN_MEMORY)
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as held:
-                for name in held.namelist():
-                    yield from _member(path, name, lambda name=name: _read(held.open(name), unpacking))  # type: ignore[misc]
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    yield from _member(path, name, lambda name=name: _read(archive.open(name), unpacking))  # type: ignore[misc]
             return
         with path.open("rb") as raw, tarfile.open(fileobj=_unpacked(raw, path), mode="r:") as tar:
             for member in tar:
@@ -175,9 +175,9 @@ def _read(file: IO[bytes] | None, unpacking: Unpacking) -> bytes:
 
 
 def _member(path: Path, name: str, read: Callable[[], bytes]) -> Iterator[TaskFile]:
-    for told in _told(PurePosixPath(path.name, name), f"{path}:{name}", lambda: b""):
+    for task_file in _named_task(PurePosixPath(path.name, name), f"{path}:{name}", lambda: b""):
         data = read()  # a solid archive is unpacked once, in order
-        yield replace(told, read=partial(bytes, data))
+        yield replace(task_file, read=partial(bytes, data))
 
 
 def load_babi(
@@ -213,17 +213,17 @@ def load_babi(
         missing += [] if mine else [task]
     if missing and (otherwise != "leave out" or not chosen):
         raise DataError(_missing(source, split, size, missing, wanted, files))
-    found = Stories()
+    stories = Stories()
     for file in chosen:
         data = file.read()
         if not data.strip(b"\xef\xbb\xbf \t\r\n"):
-            found.bad.append(BadLine(file.name, 1, DataError(f"{file.name}: the file is empty")))
-        for told in read_stories(data, file.task, file.name):
-            if isinstance(told, Story):
-                found.stories.append(told)
+            stories.bad.append(BadLine(file.name, 1, DataError(f"{file.name}: the file is empty")))
+        for story in read_stories(data, file.task, file.name):
+            if isinstance(story, Story):
+                stories.stories.append(story)
             else:
-                found.bad.append(told)
-    return found
+                stories.bad.append(story)
+    return stories
 
 
 def _missing(

@@ -39,8 +39,8 @@ class TaskScore:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
-        told = {"task": self.task, "name": self.name, "questions": self.questions, "correct": self.correct}
-        return told | {"accuracy": self.accuracy, "passed": self.passed}
+        record = {"task": self.task, "name": self.name, "questions": self.questions, "correct": self.correct}
+        return record | {"accuracy": self.accuracy, "passed": self.passed}
 
 
 def score_tasks(tasks: Iterable[int], correct: Iterable[bool]) -> list[TaskScore]:

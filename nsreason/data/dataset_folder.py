@@ -97,12 +97,12 @@ def new_dataset(
             making.mkdir()
         except OSError as error:
             raise DataError(f"{folder}: cannot be written: {error.strerror or error}; choose another folder") from None
-        made = NewDataset(making)
+        dataset = NewDataset(making)
         try:
-            yield made
-            told = _Manifest(generator, "in place", dict(settings), made.counts, *_contents(making))
+            yield dataset
+            manifest = _Manifest(generator, "in place", dict(settings), dataset.counts, *_contents(making))
             try:
-                _put_in_place(folder, making, told, former)
+                _put_in_place(folder, making, manifest, former)
             except OSError as error:
                 raise DataError(f"{folder}: cannot be written: {error.strerror or error}: {error.filename}") from None
         finally:
@@ -118,8 +118,8 @@ def refuse_incomplete(path: str | Path) -> None:
     if str(path) == "-":
         return
     place = Path(path)
-    told = _read(place.parent / MANIFEST)
-    if told is not None and told.state != "in place" and place.name in {*told.files, *told.folders}:
+    manifest = _read(place.parent / MANIFEST)
+    if manifest is not None and manifest.state != "in place" and place.name in {*manifest.files, *manifest.folders}:
         raise DataError(
             f"{place}: the data set in this folder is not whole\n    `nsreason generate` was stopped while it put its "
             "files in place, so some may be of another data set; generate it again with --overwrite (in Python "
@@ -130,11 +130,11 @@ def refuse_incomplete(path: str | Path) -> None:
 def _read(path: Path) -> _Manifest | None:
     """A manifest of ours; None where there is none, or one of others."""
     try:
-        told = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
     except (OSError, ValueError, msgspec.DecodeError, RecursionError):
         return None
-    ours = told.generator.startswith(_GENERATOR) and all(map(_plain, (*told.files, *told.folders)))
-    return told if ours else None
+    ours = manifest.generator.startswith(_GENERATOR) and all(map(_plain, (*manifest.files, *manifest.folders)))
+    return manifest if ours else None
 
 
 def _plain(name: str) -> bool:
@@ -155,10 +155,10 @@ def _former(folder: Path, overwrite: bool) -> _Manifest | None:
             f"{folder}: the folder is not empty ({some})\n    give another one, or --overwrite (in Python "
             "overwrite=True) to put a new data set in the place of the one there"
         )
-    found = _read(folder / MANIFEST)
-    if found is None and MANIFEST in there:
+    manifest = _read(folder / MANIFEST)
+    if manifest is None and MANIFEST in there:
         raise DataError(f"{folder / MANIFEST}: not written by nsreason; move it away, or give another folder")
-    return found
+    return manifest
 
 
 def _contents(making: Path) -> tuple[dict[str, _File | None], dict[str, int]]:
@@ -174,51 +174,53 @@ def _contents(making: Path) -> tuple[dict[str, _File | None], dict[str, int]]:
     return files, folders
 
 
-def _put_in_place(folder: Path, making: Path, told: _Manifest, former: _Manifest | None) -> None:
+def _put_in_place(folder: Path, making: Path, manifest: _Manifest, former: _Manifest | None) -> None:
     """Say that the folder is a mixture, make it the new data set, and say that it is whole.
 
     Raises:
         DataError: what is there has the name of a file or folder of the data set, and is of the other kind.
     """
-    for name in (*told.files, *told.folders):
+    for name in (*manifest.files, *manifest.folders):
         there = folder / name
-        if there.exists() and there.is_dir() != (name in told.folders):
-            raise DataError(f"{there}: in the way of {'a folder' if name in told.folders else 'a file'}; move it away")
+        if there.exists() and there.is_dir() != (name in manifest.folders):
+            raise DataError(
+                f"{there}: in the way of {'a folder' if name in manifest.folders else 'a file'}; move it away"
+            )
     old_files = {} if former is None else dict.fromkeys(former.files)
     old_folders = {} if former is None else former.folders
     mixture = _Manifest(
-        told.generator,
+        manifest.generator,
         "being put in place",
-        told.settings,
+        manifest.settings,
         {},
-        {**old_files, **dict.fromkeys(told.files)},
-        {**old_folders, **told.folders},
+        {**old_files, **dict.fromkeys(manifest.files)},
+        {**old_folders, **manifest.folders},
     )
     _write(folder / MANIFEST, mixture)
     # What names the former images goes after them: killed in between, the next run finds the rest by it.
-    new = {p.name for p in (making / IMAGES).iterdir()} if IMAGES in told.folders else set()
+    new = {p.name for p in (making / IMAGES).iterdir()} if IMAGES in manifest.folders else set()
     _remove(folder / IMAGES / other for other in _named(folder / INSTANCES) - new)
-    for name in told.folders:
+    for name in manifest.folders:
         (folder / name).mkdir(exist_ok=True)
         for path in (making / name).iterdir():
             path.replace(folder / name / path.name)
-    for name in told.files:
+    for name in manifest.files:
         (making / name).replace(folder / name)
-    _remove(folder / name for name in old_files if name not in told.files)
+    _remove(folder / name for name in old_files if name not in manifest.files)
     for name in old_folders:
         with contextlib.suppress(OSError):
             (folder / name).rmdir()  # if nothing is left in it
-    for name in (*told.folders, "."):
+    for name in (*manifest.folders, "."):
         sync_folder(folder / name)  # the new names reach the disk before it is said that they are there
-    _write(folder / MANIFEST, told)
+    _write(folder / MANIFEST, manifest)
 
 
 def _named(path: Path) -> set[str]:
     """The images that an instances.json of ours names; none where it is not there or another's."""
     try:
-        told = msgspec.json.decode(path.read_bytes())
-        ours = str(told["info"]["generator"]).startswith(_GENERATOR)
-        return {str(i["file_name"]) for i in told["images"] if ours and _plain(str(i["file_name"]))}
+        instances = msgspec.json.decode(path.read_bytes())
+        ours = str(instances["info"]["generator"]).startswith(_GENERATOR)
+        return {str(i["file_name"]) for i in instances["images"] if ours and _plain(str(i["file_name"]))}
     except (OSError, ValueError, msgspec.DecodeError, KeyError, TypeError, RecursionError):
         return set()
 
@@ -228,5 +230,5 @@ def _remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, told: _Manifest) -> None:
-    write_json(path, told)
+def _write(path: Path, manifest: _Manifest) -> None:
+    write_json(path, manifest)

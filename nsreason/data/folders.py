@@ -32,17 +32,17 @@ def find_file(folder: Path, kind: str, split: str = "") -> Path:
         DataError: there is none, or there are several; the message names them.
     """
     here = [p for place in (folder, folder / kind) if place.is_dir() for p in sorted(place.iterdir()) if p.is_file()]
-    found = [p for p in here if any(fnmatch.fnmatch(p.name, f"*{kind}.{end}") for end in _ENDS)]
-    chosen = [p for p in found if split in p.name]
+    matches = [p for p in here if any(fnmatch.fnmatch(p.name, f"*{kind}.{end}") for end in _ENDS)]
+    chosen = [p for p in matches if split in p.name]
     if len(chosen) == 1:
         return chosen[0]
-    if not found and kind == "scenes" and any(fnmatch.fnmatch(p.name, "*.json") for p in here if p.parent != folder):
+    if not matches and kind == "scenes" and any(fnmatch.fnmatch(p.name, "*.json") for p in here if p.parent != folder):
         return folder / kind  # files of one scene each, as CLEVR's generators write them
     of = f" with '{split}' in its name" if split else ""
     if chosen:
         names = ", ".join(p.name for p in chosen)
         raise DataError(f"{folder}: several files of {kind}{of}: {names}; set data.split to tell them apart")
-    names = f" among {', '.join(p.name for p in found)}" if found else f" (a name ends in {kind}.json or .jsonl)"
+    names = f" among {', '.join(p.name for p in matches)}" if matches else f" (a name ends in {kind}.json or .jsonl)"
     raise DataError(f"{folder}: no file of {kind}{of}{names}")
 
 

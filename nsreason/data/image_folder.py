@@ -18,19 +18,19 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     Raises:
         DataError: a path does not exist, or a folder holds no image.
     """
-    found: list[Path] = []
+    images: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
             refuse_incomplete(path)
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
             if not inside:
                 raise DataError(f"{path}: no image in this folder (names end in {', '.join(ENDINGS)})")
-            found += inside
+            images += inside
         elif path.exists():
-            found.append(path)
+            images.append(path)
         else:
             raise DataError(f"{path}: no such file")
-    return found
+    return images
 
 
 class ImageFolder:
@@ -58,10 +58,10 @@ class ImageFolder:
         Raises:
             DataError: there is no such image in the folder, or there are several.
         """
-        found = self.paths([name])[0]
-        if isinstance(found, DataError):
-            raise found
-        return found
+        place = self.paths([name])[0]
+        if isinstance(place, DataError):
+            raise place
+        return place
 
     def paths(self, names: Iterable[str]) -> list[Path | DataError]:
         """The files that names mean, or why there is none; names are looked up together."""

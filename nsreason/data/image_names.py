@@ -72,12 +72,12 @@ class ImageNames:
             return []
         if path in self._whole:
             return self._whole[path]
-        found = self._ends.get(path[-1:], [])
-        if len(found) > 1:
+        same_name = self._ends.get(path[-1:], [])
+        if len(same_name) > 1:
             longer, shorter = self._ends.get(path, []), (self._whole.get(path[n:], []) for n in range(1, len(path)))
             tails = [*longer, *itertools.chain.from_iterable(shorter)]
-            return tails if len(tails) == 1 else found
-        return found
+            return tails if len(tails) == 1 else same_name
+        return same_name
 
     def place(self, name: str) -> int:
         """The place of the image that a name means.
@@ -85,13 +85,13 @@ class ImageNames:
         Raises:
             DataError: there is no such image, or there are several.
         """
-        found = self.find(name)
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        places = self.find(name)
+        if len(places) == 1:
+            return places[0]
+        if not places:
             bare = [path[-1] for path in self._whole] if len(self._whole) <= _NEAR else []
             raise DataError(f"no image '{name}'{did_you_mean(bare_name(name), dict.fromkeys(bare)) if name else ''}")
-        raise DataError(f"several images are called '{name}': {self.shown(found)}; name one by its whole path")
+        raise DataError(f"several images are called '{name}': {self.shown(places)}; name one by its whole path")
 
     def places(self, names: Iterable[str]) -> list[int | DataError]:
         """The places of the images that names mean, or why one means none: several names are looked up together.
@@ -99,23 +99,23 @@ class ImageNames:
         `cam1/7.png` and `cam2/7.png` are two images: where only a `7.png` is known, neither is taken for it.
         """
         names = list(names)
-        found: list[int | DataError] = []
+        results: list[int | DataError] = []
         claims: dict[int, list[tuple[str, ...]]] = {}
         for name in names:
             try:
                 at = self.place(name)
             except DataError as error:
-                found.append(error)
+                results.append(error)
             else:
-                found.append(at)
+                results.append(at)
                 claims.setdefault(at, []).append(parts(name))
-        for i, (name, place) in enumerate(zip(names, found, strict=True)):
+        for i, (name, place) in enumerate(zip(names, results, strict=True)):
             if isinstance(place, int) and parts(name) not in self._whole:
                 other = next((p for p in claims[place] if not _tail(p, parts(name))), None)
                 if other is not None:
                     both = f"'{name}' and '{'/'.join(other)}'"
-                    found[i] = DataError(f"by their bare names, {both} would both be '{self._names[place]}'")
-        return found
+                    results[i] = DataError(f"by their bare names, {both} would both be '{self._names[place]}'")
+        return results
 
     def shown(self, places: Iterable[int]) -> str:
         """Names of images for a message."""

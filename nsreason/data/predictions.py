@@ -126,11 +126,11 @@ class Journal:
         try:
             if text is None:
                 raise msgspec.DecodeError
-            found = _header(text).run
+            former_run = _header(text).run
         except _DAMAGE:
             self._file.close()
             raise DataError(f"{self.partial}: not a partial prediction file; start anew without resume") from None
-        other = sorted(k for k in {*found, *self._run} if found.get(k) != self._run.get(k))
+        other = sorted(k for k in {*former_run, *self._run} if former_run.get(k) != self._run.get(k))
         if other:
             self._file.close()
             raise DataError(
@@ -148,10 +148,10 @@ class Journal:
             if text is None:
                 break
             try:
-                told = _prediction(text)
+                prediction = _prediction(text)
             except _DAMAGE:
                 break
-            take(told)
+            take(prediction)
             self._lines, good = self._lines + 1, self._file.tell()
         self._file.seek(good)
         self._file.truncate()
@@ -163,13 +163,13 @@ class Journal:
         Raises:
             DataError: the disk is full.
         """
-        told = lines.splitlines(keepends=True)
+        split_lines = lines.splitlines(keepends=True)
         try:
-            self._file.writelines(_sealed(line, self._lines + n) for n, line in enumerate(told, start=1))
+            self._file.writelines(_sealed(line, self._lines + n) for n, line in enumerate(split_lines, start=1))
             self._file.flush()
         except OSError as error:
             raise DataError(f"{self.partial}: cannot be written: {error.strerror or error}") from None
-        self._lines += len(told)
+        self._lines += len(split_lines)
 
     def finish(self) -> None:
         """Put the lines under the file's own name, and remove the partial file.

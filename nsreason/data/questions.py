@@ -73,11 +73,11 @@ class QuestionRecord(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The record in the released layout; what is not known is left out."""
-        told = msgspec.to_builtins(self)
-        told["question_index"] = told.pop("index")
+        record = msgspec.to_builtins(self)
+        record["question_index"] = record.pop("index")
         if self.program is not None:
-            told["program"] = msgspec.Raw(self.program)
-        return {k: v for k, v in told.items() if v is not None}
+            record["program"] = msgspec.Raw(self.program)
+        return {k: v for k, v in record.items() if v is not None}
 
 
 _row = msgspec.json.Decoder(_Row).decode
@@ -122,10 +122,10 @@ def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRec
 def _not_finite(raw: Record) -> str | None:
     """Where NaN or Infinity stands, which Python's json writes and JSON does not have."""
     try:
-        found = not_finite(json.loads(bytes(raw)))
+        where = not_finite(json.loads(bytes(raw)))
     except (ValueError, RecursionError):
         return None
-    return None if found is None else found.removeprefix("$")
+    return None if where is None else where.removeprefix("$")
 
 
 def read_questions(path: str | Path) -> Iterator[QuestionRecord | BadRecord]:

@@ -229,7 +229,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
         lines = cut_lines(view, source) if start == b"{" else None
         if lines is not None:
             return lines
-        found = error
+        fault = error
     plain = without_nan(view)
     if plain is not None:
         try:
@@ -239,7 +239,7 @@ def cut_records(data: Buffer, key: Literal["scenes", "questions"], *, source: st
         else:
             patched._items = _originals(patched, memoryview(plain), view)
             return patched
-    raise not_json(found, view, source)
+    raise not_json(fault, view, source)
 
 
 def _first(view: memoryview) -> bytes | None:
@@ -260,10 +260,10 @@ def _cut(view: memoryview, start: bytes, key: str, source: str) -> Records:
     if start == b"[":
         return Records(source, _list(view), "list")
     outer = _outer(view)
-    held: msgspec.Raw = getattr(outer, key)
-    if len(memoryview(held)):
+    records: msgspec.Raw = getattr(outer, key)
+    if len(memoryview(records)):
         try:
-            items = _list(held)
+            items = _list(records)
         except msgspec.ValidationError as error:
             raise DataError(f"{source}: {str(error).replace('`$', f'`$.{key}')} at `$.{key}`") from None
         return Records(source, items, "official", prefix=f"$.{key}", info=_info(outer.info))
@@ -365,12 +365,12 @@ def _originals(records: Records, plain: memoryview, view: memoryview) -> Sequenc
 
 def not_json(error: msgspec.DecodeError, view: memoryview, source: str) -> DataError:
     reason = str(error).removeprefix("JSON is malformed: ")
-    told = re.search(r" \(byte (\d+)\)$", reason)
-    at = int(told[1]) if told else len(view)
+    position = re.search(r" \(byte (\d+)\)$", reason)
+    at = int(position[1]) if position else len(view)
     if "truncated" in reason:
         reason = "the file ends in the middle of its JSON; copy or download it again"
-    elif told:
-        reason = reason[: told.start()]
+    elif position:
+        reason = reason[: position.start()]
     before = bytes(view[:at])
     line, column = before.count(b"\n") + 1, at - before.rfind(b"\n")
     near = bytes(view[max(0, at - 20) : at + 20]).decode("utf-8", "replace")

@@ -95,11 +95,11 @@ class SortOfClevr:
 
 def states(objects: NDArray[np.int16]) -> NDArray[np.float32]:
     """State descriptions of objects (..., 6, 3): rows of x and y from -1 to 1, shape, color, (..., 6, 10)."""
-    found = np.zeros((*objects.shape[:-1], _STATE), np.float32)
-    found[..., :2] = objects[..., :2] / MIDDLE - 1
-    found[..., 2:4] = np.eye(len(SHAPES), dtype=np.float32)[objects[..., 2]]
-    found[..., 4:] = np.eye(len(COLORS), dtype=np.float32)
-    return found
+    rows = np.zeros((*objects.shape[:-1], _STATE), np.float32)
+    rows[..., :2] = objects[..., :2] / MIDDLE - 1
+    rows[..., 2:4] = np.eye(len(SHAPES), dtype=np.float32)[objects[..., 2]]
+    rows[..., 4:] = np.eye(len(COLORS), dtype=np.float32)
+    return rows
 
 
 def question_bits(kind: str, color: int) -> NDArray[np.uint8]:
@@ -116,10 +116,10 @@ def read_question(bits: Iterable[int]) -> tuple[str, str]:
     Raises:
         ValueError: these are not the bits of a question.
     """
-    told = [int(b) for b in bits]
-    groups = told[:6], told[6:8], told[8:]
-    if len(told) != BITS or any(sorted(g) != [0] * (len(g) - 1) + [1] for g in groups):
-        raise ValueError(f"a question is 11 bits, one set of the first 6, of the next 2 and of the last 3: got {told}")
+    ones = [int(b) for b in bits]
+    groups = ones[:6], ones[6:8], ones[8:]
+    if len(ones) != BITS or any(sorted(g) != [0] * (len(g) - 1) + [1] for g in groups):
+        raise ValueError(f"a question is 11 bits, one set of the first 6, of the next 2 and of the last 3: got {ones}")
     color, relational, kind = (group.index(1) for group in groups)
     return (RELATIONAL if relational else PLAIN)[kind], COLORS[color]
 
@@ -142,12 +142,12 @@ def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
         raise ValueError(f"no split '{split}'; there are {', '.join(names)}")
     from ..errors import DataError
 
-    told = read_settings(Path(folder) / "settings.json")
+    settings = read_settings(Path(folder) / "settings.json")
     for key, known in (("colors", COLORS), ("shapes", SHAPES), ("answers", ANSWERS)):
-        if told.get(key) != list(known):
-            raise DataError(f"{Path(folder) / 'settings.json'}: '{key}' is {told.get(key)}, not {list(known)}")
+        if settings.get(key) != list(known):
+            raise DataError(f"{Path(folder) / 'settings.json'}: '{key}' is {settings.get(key)}, not {list(known)}")
     path = Path(folder) / names[split]
-    found = SortOfClevr(**read_arrays(path, ARRAYS))
-    if found.answers.size and int(found.answers.max()) >= len(ANSWERS):
-        raise DataError(f"{path}: an answer is {int(found.answers.max())}; answers are 0 to {len(ANSWERS) - 1}")
-    return found
+    data = SortOfClevr(**read_arrays(path, ARRAYS))
+    if data.answers.size and int(data.answers.max()) >= len(ANSWERS):
+        raise DataError(f"{path}: an answer is {int(data.answers.max())}; answers are 0 to {len(ANSWERS) - 1}")
+    return data

@@ -108,7 +108,7 @@ def read_springs(folder: str | Path, split: str = "train") -> Springs:
         raise ValueError(f"no split '{split}'; there are {', '.join(SPLITS)}")
     read_settings(Path(folder) / "settings.json")
     path = Path(folder) / f"{split}.npz"
-    found = Springs(**read_arrays(path, ARRAYS))
-    if not (found.links == found.links.transpose(0, 2, 1)).all() or (found.links > ROD).any():
+    data = Springs(**read_arrays(path, ARRAYS))
+    if not (data.links == data.links.transpose(0, 2, 1)).all() or (data.links > ROD).any():
         raise DataError(f"{path}: 'links' are symmetric and 0, 1 or 2; generate it again")
-    return found
+    return data
