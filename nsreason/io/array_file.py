@@ -10,7 +10,8 @@
 record. Numbers are little-endian. The file is
 
     magic, length of the header, header (JSON: digest, fields, count), padded to 8 bytes
-    for each record: its bytes and CRC-32, its open dimensions; the arrays, each padded to 8 bytes
+    for each record a head: CRC-32 of its rest, bytes of the arrays, CRC-32 of each array, open dimensions;
+        then the arrays, each padded to 8 bytes
     the offset of each record; the offset and CRC-32 of this index; magic
 """
 
@@ -24,9 +25,9 @@ import mmap
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, LockError
 from .decoding import Count, decode
-from .files import sync_folder
+from .files import Buffer, sync_folder
 from .locks import locked_file
 
 MAGIC = b"NSARRAY1"
@@ -152,24 +153,55 @@ def _recovered(file: IO[bytes], start: bytes, header: _Header) -> list[int]:
     if file.read(len(start)) != start:
         return []
     offsets: list[int] = []
-    ints = 2 + sum(field.open() for field in header.fields)
-    size = os.fstat(file.fileno()).st_size
+    size, end = os.fstat(file.fileno()).st_size, len(start)
     while len(offsets) < header.count:
-        at = file.tell()
-        head = file.read(8 * ints)
-        if len(head) < 8 * ints:
+        head = _Head.read(file.read(_head_bytes(header.fields)), header.fields)
+        if head is None or head.length > size - file.tell():
             break
-        length, crc, *_ = np.frombuffer(head, "<i8").tolist()
-        if not 0 <= length <= size - file.tell():
+        payload = file.read(head.length)
+        if any(head.part(payload, n) is None for n in range(len(header.fields))):
             break
-        if zlib.crc32(file.read(length), zlib.crc32(head[16:])) != crc:
-            break
-        offsets.append(at)
-    else:
-        at = file.tell()
-    file.seek(at)
+        offsets.append(end)
+        end = file.tell()
+    file.seek(end)
     file.truncate()
     return offsets
+
+
+def _head_bytes(fields: tuple[Field, ...]) -> int:
+    return 8 * (2 + len(fields) + sum(field.open() for field in fields))
+
+
+class _Head(NamedTuple):
+    """The head of a record: bytes of its arrays; of each array its CRC-32, its place among them and its shape."""
+
+    length: int
+    checksums: list[int]
+    places: list[tuple[int, int]]
+    shapes: list[tuple[int, ...]]
+
+    @classmethod
+    def read(cls, data: bytes, fields: tuple[Field, ...]) -> _Head | None:
+        """Read a head; None where it is damaged."""
+        if len(data) != _head_bytes(fields):
+            return None
+        crc, length, *numbers = np.frombuffer(data, "<i8").tolist()
+        if zlib.crc32(data[8:]) != crc:
+            return None
+        checksums, open_sizes = numbers[: len(fields)], iter(numbers[len(fields) :])
+        places, shapes, end = [], [], 0
+        for field in fields:
+            shapes.append(tuple(next(open_sizes) if n is None else n for n in field.shape))
+            size = np.dtype(field.dtype).itemsize * math.prod(shapes[-1])
+            places.append((end, end + size))
+            end += size + -size % 8
+        return cls(length, checksums, places, shapes) if end == length else None
+
+    def part(self, payload: Buffer, number: int, offset: int = 0) -> bytearray | None:
+        """Copy the bytes of an array out of those of all; None where they are damaged."""
+        start, end = self.places[number]
+        part = bytearray(payload[offset + start : offset + end])
+        return part if len(part) == end - start and zlib.crc32(part) == self.checksums[number] else None
 
 
 def _encoded(record: Record, fields: tuple[Field, ...]) -> bytes:
@@ -180,16 +212,19 @@ def _encoded(record: Record, fields: tuple[Field, ...]) -> bytes:
     """
     sizes: list[int] = []
     parts: list[bytes] = []
+    checksums: list[int] = []
     for field in fields:
         array = record.get(field.name)
         if array is None or array.dtype != np.dtype(field.dtype) or not _fits(array.shape, field.shape):
             shown = None if array is None else f"{array.dtype}{list(array.shape)}"
             raise DataError(f"record: '{field.name}' is {field.dtype}{list(field.shape)}, got {shown}")
         sizes += [n for n, fixed in zip(array.shape, field.shape, strict=True) if fixed is None]
-        parts.append(_padded(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()))
-    payload, open_sizes = b"".join(parts), np.array(sizes, "<i8").tobytes()
-    crc = zlib.crc32(payload, zlib.crc32(open_sizes))
-    return np.array([len(payload), crc], "<i8").tobytes() + open_sizes + payload
+        data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        checksums.append(zlib.crc32(data))
+        parts.append(_padded(data))
+    payload = b"".join(parts)
+    rest = np.array([len(payload), *checksums, *sizes], "<i8").tobytes()
+    return np.array([zlib.crc32(rest)], "<i8").tobytes() + rest + payload
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
@@ -252,26 +287,25 @@ class ArrayFile:
         Raises:
             DataError: the record is damaged.
         """
+        return self.read(number)
+
+    def read(self, number: int, *names: str) -> dict[str, NDArray[Any]]:
+        """Return some arrays of a record without reading the others; all, if none is named.
+
+        Raises:
+            DataError: the record is damaged.
+        """
         at = int(self._offsets[number])
-        ints = 2 + sum(field.open() for field in self.fields)
-        start = at + 8 * ints
-        head = self._map[at:start] if 0 < at <= self._end else b""
-        length, crc, *sizes = np.frombuffer(head, "<i8").tolist() if len(head) == 8 * ints else (-1, 0)
-        payload = self._map[start : start + length] if 0 <= length <= self._end - start else b""
-        if length < 0 or len(payload) != length or zlib.crc32(payload, zlib.crc32(head[16:])) != crc:
-            raise DataError(f"{self.path}: record {number} is damaged; {_remedy()}")
+        start = at + _head_bytes(self.fields)
+        head = _Head.read(self._map[at:start] if at > 0 else b"", self.fields)
         arrays: dict[str, NDArray[Any]] = {}
-        position = 0
-        open_sizes: Iterator[int] = iter(sizes)
-        for field in self.fields:
-            shape = tuple(next(open_sizes) if n is None else n for n in field.shape)
-            dtype = np.dtype(field.dtype).newbyteorder("<")
-            part = payload[position : position + dtype.itemsize * math.prod(shape)]
-            try:
-                arrays[field.name] = np.frombuffer(bytearray(part), dtype).reshape(shape)
-            except ValueError as error:
-                raise DataError(f"{self.path}: record {number} is damaged: {error}; {_remedy()}") from None
-            position += len(part) + -len(part) % 8
+        for n, field in enumerate(self.fields):
+            if names and field.name not in names:
+                continue
+            part = None if head is None or start + head.length > self._end else head.part(self._map, n, start)
+            if head is None or part is None:
+                raise DataError(f"{self.path}: record {number} is damaged; {_remedy()}")
+            arrays[field.name] = np.frombuffer(part, np.dtype(field.dtype).newbyteorder("<")).reshape(head.shapes[n])
         return arrays
 
     def close(self) -> None:

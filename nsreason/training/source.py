@@ -82,6 +82,7 @@ class SequenceSource:
     def __init__(self, data: Sequence[Any], recipe: Recipe) -> None:
         """Plan the epochs; raises TrainingError when a lesson admits no example."""
         self.data, self.plan = data, EpochPlan(data, recipe)
+        self.digest: str | None = getattr(data, "digest", None)
 
     @property
     def examples(self) -> int:
@@ -99,7 +100,7 @@ class SequenceSource:
 
     def state(self) -> SourceState:
         """Return the digest of the data: the order follows from seed and epoch alone."""
-        return SourceState({"digest": getattr(self.data, "digest", None)})
+        return SourceState({"digest": self.digest})
 
     def restore(self, state: SourceState) -> None:
         """Check that the data are those of the state; where either has no digest, nothing is known.
@@ -107,7 +108,7 @@ class SequenceSource:
         Raises:
             TrainingError: they are others. ValueError: it is of another kind of source.
         """
-        saved, own = state.record["digest"], getattr(self.data, "digest", None)
+        saved, own = state.record["digest"], self.digest
         if state.arrays or not isinstance(saved, str | None):
             raise ValueError("its source of examples was not a sequence")
         if saved is not None and own is not None and saved != own:

@@ -51,6 +51,7 @@ def test_records_come_back_to_the_bit(tmp_path: Path) -> None:
         assert len(file) == 20 and all(same(file[i], record(i)) for i in (0, 3, 19, 7))
         file[3]["x"][0] = 7  # the memory is the caller's
         assert same(file[3], record(3)) and same(file[-1], record(19))
+        assert same(file.read(7, "note"), {"note": record(7)["note"]})
     assert [p.name for p in tmp_path.iterdir()] == ["a.arrays"]
 
 

@@ -89,6 +89,10 @@ class ConceptData:
     """With images of several folders, whether each holds a part out, or the last alone."""
     fraction: float = 1.0
     """The first part of the other scenes that is learned from."""
+    frames: str = ""
+    """With images, a folder for memory-mapped files of them, one for each folder of data, written before the first run;
+    images then need not fit in memory. Empty keeps them in memory.
+    """
 
     def __post_init__(self) -> None:
         if not (0 <= self.held_out < 1 and 0 < self.fraction <= 1):

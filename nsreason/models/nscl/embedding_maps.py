@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ...scenes.scene import Scene
-from .examples import Described, Viewed
+from .examples import SceneInput
 from .learner import ConceptLearner
 
 MOST = 400  # objects in a map
@@ -96,7 +96,7 @@ class Objects:
 
 
 @torch.no_grad()
-def objects_of(learner: ConceptLearner, seen: Sequence[tuple[Described | Viewed, Scene]]) -> Objects | None:
+def objects_of(learner: ConceptLearner, seen: Sequence[tuple[SceneInput, Scene]]) -> Objects | None:
     """The first objects of what a learner sees of scenes, described or in images; None where there is no object.
 
     Args:
@@ -105,7 +105,7 @@ def objects_of(learner: ConceptLearner, seen: Sequence[tuple[Described | Viewed,
     Raises:
         DataError: the learner sees something else.
     """
-    kept: list[tuple[Described | Viewed, Scene]] = []
+    kept: list[tuple[SceneInput, Scene]] = []
     count = 0
     for described, scene in seen:
         if count + len(scene) > MOST:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -23,9 +23,6 @@ from ...programs.program import Program
 from ...programs.question_types import QuestionTypes, nodes
 from ...scenes.scene import Scene
 from .losses import encode_answer
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +54,43 @@ class Viewed:
     def __len__(self) -> int:
         return len(self.detections)
 
+    def with_scene(self, scene: Scene) -> Viewed:
+        """Return the same image with what is annotated of it."""
+        return replace(self, scene=scene)
+
+    def load(self) -> Viewed:
+        """Return the image itself, which is in memory."""
+        return self
+
+
+class MappedView(Protocol):
+    """An image that is read from a file whenever a batch needs it; see `frames`."""
+
+    @property
+    def detections(self) -> Detections:
+        """What was detected in it; in memory."""
+
+    @property
+    def scene(self) -> Scene | None:
+        """What is annotated of the same objects."""
+
+    @property
+    def digest(self) -> str:
+        """Of the file."""
+
+    def __len__(self) -> int:
+        """Count the objects that were detected."""
+
+    def with_scene(self, scene: Scene, /) -> MappedView:
+        """Return the same image with what is annotated of it."""
+
+    def load(self) -> Viewed:
+        """Read the image and its masks."""
+
+
+SceneInput = Described | Viewed | MappedView
+"""What an example's question is about."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
@@ -69,7 +103,7 @@ class Example:
         type: `count`, `exist`, `query`, ... as in the reports of `evaluate`.
     """
 
-    described: Described | Viewed
+    described: SceneInput
     program: Program
     target: float
     type: str
@@ -90,6 +124,12 @@ class Examples(list[Example]):
         told = (number.setdefault(id(e.described), len(number)) for e in self)
         return np.fromiter(told, dtype=np.int64, count=len(self))
 
+    @property
+    def digest(self) -> str | None:
+        """Of the files that images are read from; None if all are in memory."""
+        digests = dict.fromkeys(getattr(e.described, "digest", None) for e in self)
+        return "+".join(d for d in digests if d is not None) or None
+
 
 def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Described]:
     """Scenes with their descriptions.
@@ -101,7 +141,7 @@ def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Descri
 
 
 def make_example(
-    record: QuestionRecord, described: Described | Viewed, domain: Domain, types: QuestionTypes, programs: str
+    record: QuestionRecord, described: SceneInput, domain: Domain, types: QuestionTypes, programs: str
 ) -> Example:
     """A question on what is seen of its scene; `programs` as in `ConceptData`.
 

@@ -6,16 +6,15 @@ detector found there.
 
 A folder has `images/`, a file of questions, and what was detected: `detections.json` (as `nsreason detect` writes it),
 or a file of scenes whose objects have masks, in which case values and relations that stand beside them are not learned
-from. Images are kept in memory as bytes, at the size that the learner looks at (460 KB each at 320 x 480; 5,000 of
-them take 2.3 GB); masks are decoded once and cut out (3 KB an object).
+from. Images are kept as bytes, at the size that the learner takes (460 KB each at 320 x 480; 5,000 take 2.3 GB), in
+memory or in memory-mapped files (`frames`). Masks are decoded once and cut out (3 KB an object).
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,19 +25,18 @@ from ...data.scenes import load_scenes
 from ...data.splits import HoldOut, Split
 from ...dsl.domain import Domain
 from ...errors import DataError, NsreasonError
-from ...io.image_tensors import read_image, resized
 from ...perception.detections.detection_file import DetectionFile
 from ...perception.detections.detections import Detections
 from ...perception.detections.readers import read_detections
-from ...perception.features.regions import RegionConfig, cut_masks
+from ...perception.features.regions import RegionConfig
 from ...programs.question_types import QuestionTypes
 from ...scenes.scene import Scene
-from .examples import Examples, Viewed, make_example
+from ...training.sampling import prefetched
+from .examples import Examples, MappedView, Viewed, make_example
+from .frames import READERS, ImageWithDetections, frames_file, mapped_views
 
 if TYPE_CHECKING:
     from .data import ConceptData
-
-READERS = 4  # threads; decoding a PNG does not hold the others up
 
 
 def load_image_data(
@@ -53,7 +51,7 @@ def load_image_data(
     rule = HoldOut(config.held_out, config.fraction)
     split = Split(Examples(), Examples(), source=",".join(map(str, places)), rule=rule)
     for number, place in enumerate(places, start=1):
-        examples, bad = _examples(place, domain, regions, config)
+        examples, bad = _examples(place, domain, regions, config, frames_file(config.frames, number, place))
         holds_out = config.held_out_of == "each" or number == len(places)
         own = rule if holds_out else HoldOut(0.0, config.fraction)
         train, valid = own.split(examples, group=lambda e: id(e.described))
@@ -147,7 +145,7 @@ def _detections_file(folder: Path, split: str) -> tuple[Path, bool]:
 
 
 def _examples(
-    folder: Path, domain: Domain, regions: RegionConfig, config: ConceptData
+    folder: Path, domain: Domain, regions: RegionConfig, config: ConceptData, frames: Path | None
 ) -> tuple[Examples, list[NsreasonError]]:
     questions = find_file(folder, "questions", config.split)
     held = _held(folder, domain, config.split)
@@ -161,7 +159,8 @@ def _examples(
         except NsreasonError as error:
             bad.append(error)
     needed = {id(found) for _, found in asked}
-    views, faults = _views(folder, [d for d in held.file.detections if id(d) in needed], regions, held.scenes)
+    used = [d for d in held.file.detections if id(d) in needed]
+    views, faults = _views(folder, used, regions, held.scenes, frames)
     types = QuestionTypes(domain)
     by_image: dict[str, Examples] = {image: Examples() for image in views}
     for record, found in asked:
@@ -180,34 +179,28 @@ def _examples(
 
 
 def _views(
-    folder: Path, detections: Iterable[Detections], regions: RegionConfig, scenes: dict[str, Scene]
-) -> tuple[dict[str, Viewed], dict[str, NsreasonError]]:
-    """Images with their detections by name, and why others cannot be read."""
-    files, detections = ImageFolder(folder), list(detections)
-    paths = dict(zip(map(id, detections), files.paths(d.image for d in detections), strict=True))
-    size = regions.image_size()
+    folder: Path, detections: Iterable[Detections], regions: RegionConfig, scenes: dict[str, Scene], frames: Path | None
+) -> tuple[dict[str, Viewed | MappedView], dict[str, NsreasonError]]:
+    """Images with their detections by name, and why others cannot be read.
 
-    def read(found: Detections) -> Viewed | NsreasonError:
-        try:
-            path = paths[id(found)]
-            if isinstance(path, DataError):
-                raise path
-            whole = read_image(path)
-            if found.size is None:
-                found = replace(found, size=(whole.shape[-1], whole.shape[-2]))
-            image = resized(whole, size)
-            scene = scenes.get(found.image)
-            same = scene is not None and len(scene) == len(found)
-            return Viewed(image, found, scene if same else None, cut_masks(found, size) if regions.masks else None)
-        except NsreasonError as error:
-            return error
-
-    views: dict[str, Viewed] = {}
+    Args:
+        frames: the file for the images; None keeps them in memory.
+    """
+    detections = list(detections)
+    paths = ImageFolder(folder).paths(d.image for d in detections)
+    images = [ImageWithDetections(path, d) for path, d in zip(paths, detections, strict=True)]
+    read: Iterable[Viewed | MappedView | NsreasonError]
+    if frames is None:
+        read = prefetched(lambda image: image.read(regions), images, READERS)
+    else:
+        read = mapped_views(frames, images, regions)
+    views: dict[str, Viewed | MappedView] = {}
     faults: dict[str, NsreasonError] = {}
-    with ThreadPoolExecutor(READERS, thread_name_prefix="images") as pool:
-        for found, view in zip(detections, pool.map(read, detections), strict=True):
-            if isinstance(view, Viewed):
-                views[found.image] = view
-            else:
-                faults[found.image] = view
+    for image, view in zip(images, read, strict=True):
+        name = image.detections.image
+        if isinstance(view, NsreasonError):
+            faults[name] = view
+            continue
+        scene = scenes.get(name)
+        views[name] = view.with_scene(scene) if scene is not None and len(scene) == len(view) else view
     return views, faults

@@ -41,7 +41,7 @@ from ...scenes.scene import ObjectPlace, Scene
 from ...traces.trace import Trace
 from ...training.model import LossOut
 from .data import ConceptData
-from .examples import Described, Example, Viewed, describe_scenes
+from .examples import Described, Example, SceneInput, Viewed, describe_scenes
 from .losses import answer_losses, right_answers
 
 
@@ -173,7 +173,7 @@ class ConceptLearner(nn.Module):
         if not examples:
             raise DataError("a batch has at least one question")
         place: dict[int, int] = {}
-        scenes: list[Described | Viewed] = []
+        scenes: list[SceneInput] = []
         which = []
         for e in examples:
             if id(e.described) not in place:
@@ -191,7 +191,7 @@ class ConceptLearner(nn.Module):
             inputs if isinstance(inputs, Regions) else None,
         )
 
-    def batch_inputs(self, scenes: Sequence[Described | Viewed]) -> tuple[Tensor | Regions, Tensor]:
+    def batch_inputs(self, scenes: Sequence[SceneInput]) -> tuple[Tensor | Regions, Tensor]:
         """Descriptions or regions, padded, and where there is an object.
 
         Raises:
@@ -202,7 +202,7 @@ class ConceptLearner(nn.Module):
             if len(described) < len(scenes):
                 raise DataError("the learner reads state descriptions (features = 'state'), an example is an image")
             return pad(described)
-        images = [d for d in scenes if isinstance(d, Viewed)]
+        images = [d.load() for d in scenes if not isinstance(d, Described)]
         if len(images) < len(scenes):
             raise DataError("the learner reads images (features = 'regions'), an example is a state description")
         config, pairs = self.config.regions, [(d.image, d.detections) for d in images]
@@ -249,7 +249,7 @@ class ConceptLearner(nn.Module):
     # --- scenes ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def ground_examples(self, scenes: Sequence[Described | Viewed]) -> Grounded:
+    def ground_examples(self, scenes: Sequence[SceneInput]) -> Grounded:
         """Ground what examples are about: tables of degrees.
 
         Raises:
