@@ -11,7 +11,7 @@ from . import answers, options, output
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
-    from ..models.nscl.examples import Described, Example, Viewed
+    from ..models.nscl.examples import Example, SceneInput
     from ..models.nscl.learner import ConceptLearner
     from ..models.nscl.probes import Probes
     from ..programs.program import Program
@@ -73,7 +73,7 @@ def evaluated(
     return report
 
 
-def annotated(examples: list[Example]) -> list[tuple[Described | Viewed, Scene]]:
+def annotated(examples: list[Example]) -> list[tuple[SceneInput, Scene]]:
     """What examples are about, once each, with the annotated scenes; images without annotations are left out."""
     return [(d, d.scene) for d in dict.fromkeys(e.described for e in examples) if d.scene is not None]
 

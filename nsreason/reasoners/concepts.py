@@ -12,7 +12,7 @@ from ..data.questions import QuestionRecord
 from ..dsl.domain import load_domain
 from ..errors import CheckpointError, DataError, ExecutionError, NsreasonError, RecipeError
 from ..models.answer_networks.mlp import parameters
-from ..models.nscl.examples import Described, Example, Examples, Viewed, describe_scenes
+from ..models.nscl.examples import Described, Example, Examples, SceneInput, describe_scenes
 from ..models.nscl.learner import ConceptLearner, ConceptLearnerConfig
 from ..models.nscl.losses import encode_answer
 from ..programs.program import Program
@@ -156,7 +156,7 @@ class Descriptions:
 class ExampleInputs:
     """Inputs of queries that were made of examples: their programs and descriptions, or images, are ready."""
 
-    def of(self, query: Query) -> tuple[Program, Described | Viewed]:
+    def of(self, query: Query) -> tuple[Program, SceneInput]:
         """The program and the description of a query of `example_queries`.
 
         Raises:
@@ -179,7 +179,7 @@ def example_queries(examples: Iterable[Example]) -> list[Query]:
 class LearnerInputs(Protocol):
     """What a concept learner is given of a query."""
 
-    def of(self, query: Query, /) -> tuple[Program, Described | Viewed]:
+    def of(self, query: Query, /) -> tuple[Program, SceneInput]:
         """The program, and what its scene or image is described by; raises an NsreasonError where there is none."""
 
 
@@ -201,7 +201,7 @@ class ConceptReasoner:
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; scores are those of `soft_scores`."""
         replies: dict[int, Reply] = {}
-        ready: list[tuple[int, Program, Described | Viewed]] = []
+        ready: list[tuple[int, Program, SceneInput]] = []
         for i, query in enumerate(queries):
             try:
                 ready.append((i, *self.inputs.of(query)))
@@ -213,8 +213,8 @@ class ConceptReasoner:
                 replies[i] = reply
         return [replies[i] for i in range(len(queries))]
 
-    def _batch(self, asked: Sequence[tuple[int, Program, Described | Viewed]]) -> list[Reply]:
-        place: dict[Described | Viewed, int] = {}  # descriptions are equal to themselves alone
+    def _batch(self, asked: Sequence[tuple[int, Program, SceneInput]]) -> list[Reply]:
+        place: dict[SceneInput, int] = {}  # descriptions are equal to themselves alone
         which = [place.setdefault(described, len(place)) for _, _, described in asked]
         grounded = self.model.ground_examples(list(place))
         return soft_replies(self.model.executor, [program for _, program, _ in asked], grounded, which)
