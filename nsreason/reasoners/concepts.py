@@ -223,5 +223,6 @@ class ConceptReasoner:
         """See `Reasoner.trace`."""
         program, described = self.inputs.of(query)
         if not isinstance(described, Described):
-            return self.model.trace_image(program, (described.image, described.detections), query.text)
+            view = described.load()
+            return self.model.trace_image(program, (view.image, view.detections), query.text)
         return self.model.trace(program, described.scene, query.text)
