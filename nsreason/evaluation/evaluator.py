@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import msgspec
 
@@ -41,8 +40,7 @@ Progress = Callable[[int, int | None], None]
 Take = Callable[[Query, Reply], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A query of an evaluation, and what is known of the record that it comes from."""
 
     query: Query

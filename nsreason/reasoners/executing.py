@@ -78,6 +78,8 @@ class Executing:
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         """See `Reasoner.answer`; with programs that are parsed, replies carry them."""
+        from ..executors import spell
+
         source = program_source(self.programs, self.domain)
         errors: dict[int, NsreasonError] = {}
         place: dict[Scene, int] = {}  # scenes are equal to themselves alone
@@ -101,24 +103,26 @@ class Executing:
         scenes, replies = list(place), [_NO_REPLY] * len(queries)
         own = source != "given"
         for i, where, program, answer in zip(asked, which, programs, answers, strict=True):
-            replies[i] = self._reply(program, scenes[where], answer, program if own else None)
+            parsed_program = program if own else None
+            if isinstance(answer, NsreasonError):
+                replies[i] = self._guess(program, scenes[where], answer, parsed_program)
+            else:
+                text = spell(answer)
+                replies[i] = Reply(text, {text: 1.0}, program=parsed_program)
         for i, fault in errors.items():
             replies[i] = Reply(None, error=fault)
         self._spent("parsing", parsed - began)
         self._spent("executing", perf_counter() - parsed)
         return replies
 
-    def _reply(self, program: Program, scene: Scene, answer: Answer | NsreasonError, parsed: Program | None) -> Reply:
+    def _guess(self, program: Program, scene: Scene, error: NsreasonError, parsed: Program | None) -> Reply:
+        """The reply to a program without an exact answer."""
         from ..executors import spell
 
-        error = None
-        if isinstance(answer, NsreasonError):
-            error = answer
-            guess = _leniently(program, scene) if self.lenient else None
-            if guess is None:
-                return Reply(None, error=error, program=parsed)
-            answer = guess
-        text = spell(answer)
+        guess = _leniently(program, scene) if self.lenient else None
+        if guess is None:
+            return Reply(None, error=error, program=parsed)
+        text = spell(guess)
         return Reply(text, {text: 1.0}, error, program=parsed)
 
     def _spent(self, what: str, seconds: float) -> None:
