@@ -308,7 +308,7 @@ class _Comparing:
             errors={i: str(r.error) for i, r in enumerate(replies) if r.error is not None},
             parameters=reasoner.parameters,
             answering=report.answering,
-            figures=tuple(report.figures.values()),
+            figures=tuple(f for f in report.figures.values() if f.name != "accuracy"),
         )
 
     # --- examples -------------------------------------------------------------------------------------------

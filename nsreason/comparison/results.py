@@ -53,7 +53,7 @@ class Run:
         answering: seconds that all answers took.
         first: seconds until it was ready: made, or read from what had been learned.
         settings: of its training, as its recipe has them.
-        figures: what the task's metrics came to.
+        figures: what the task's metrics came to, beside accuracy.
     """
 
     reasoner: str

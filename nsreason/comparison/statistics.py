@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import msgspec
+
 from ..evaluation.report import TYPES
 from ..queries.scores import Score
 from .results import Comparison, Example, Question, Run
@@ -318,6 +320,7 @@ def _run_json(figures: Figures, r: RunFigures) -> dict[str, Any]:
         "guesses": r.guesses,
         "unanswered": r.unanswered,
         "overall": r.overall.to_dict(),
+        **({"metrics": msgspec.to_builtins(run.figures)} if run.figures else {}),
         "by_type": {t: r.types[t].to_dict() for t in sorted(r.types, key=natural)},
         "by_group": {g: r.groups[g].to_dict() for g in sorted(r.groups)},
         "types_at_95": r.passed,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..pages.tables import NONE, Heading, ReportTable, TableCell, TableRow
 from ..queries.scores import Score
+from ..queries.scoring import Figure
 from .statistics import Figures, RunFigures
 from .wording import duration, interval, percent, questions, span, trained_on
 
@@ -24,7 +25,7 @@ def heading_of(figures: Figures, r: RunFigures, *, size: bool = True) -> Heading
 
 def tables(figures: Figures) -> list[ReportTable]:
     """List all tables, in their order; those without content are left out."""
-    every = [accuracy(figures), cost(figures)]
+    every = [accuracy(figures), metrics(figures), cost(figures)]
     if len(figures.runs) > len(figures.best):
         every.append(runs(figures))
     every += [fact(figures, name) for name in varying_facts(figures)]
@@ -145,6 +146,26 @@ def _cost(r: RunFigures) -> tuple[TableCell, ...]:
         TableCell(f"{run.examples:,}" if learned else NONE),
         TableCell(NONE if r.rate is None else f"{r.rate:,.0f}" if r.rate >= 10 else f"{r.rate:.2g}"),
     )
+
+
+def metrics(figures: Figures) -> ReportTable:
+    """What the task's own metrics came to, of the best runs; no columns where it has none beside accuracy."""
+    names = list(dict.fromkeys(f.name for r in figures.best for f in r.run.figures))
+    rows = []
+    for r in figures.working:
+        known = {f.name: f for f in r.run.figures}
+        cells = (known.get(name) for name in names)
+        rows.append(TableRow(heading_of(figures, r), tuple(map(_figure_cell, cells))))
+    return ReportTable(
+        "reasoner", tuple(names), tuple(rows), title="Metrics of the task", key="metrics", transposable=True
+    )
+
+
+def _figure_cell(figure: Figure | None) -> TableCell:
+    if figure is None or figure.value is None:
+        return TableCell(NONE)
+    missing = f", {figure.missing:,} without" if figure.missing else ""
+    return TableCell(figure.text, f"of {figure.total:,} {figure.unit}{missing}")
 
 
 def cost(figures: Figures) -> ReportTable:

@@ -64,7 +64,7 @@ def _settings(comparison: Comparison) -> list[str]:
 
 # --- the terminal -------------------------------------------------------------------------------------------
 
-_BRIEF = ("accuracy", "cost", "runs")  # what a terminal shows
+_BRIEF = ("accuracy", "metrics", "cost", "runs")  # what a terminal shows
 
 
 @dataclass(frozen=True)

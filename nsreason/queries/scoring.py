@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import msgspec
@@ -161,7 +162,7 @@ class Recall(Metric):
     name = "recall"
 
     def __init__(self, n: int) -> None:
-        self.n, self.total, self.sum = n, 0, 0.0
+        self.n, self.total, self.sum = n, 0, Fraction(0)  # exact, whatever the parts that are added up
 
     def add(self, query: Query, reply: Reply) -> None:
         if not query.scored:
@@ -173,10 +174,10 @@ class Recall(Metric):
             ranked = range(len(query.choices))
             scores: Sequence[float] = reply.option_scores or [float(t) for t in reply.taken(query)]
             best = sorted(ranked, key=lambda i: -scores[i])[: self.n] if scores else []
-            share = len(set(right) & set(best)) / len(right)
+            share = Fraction(len(set(right) & set(best)), len(right))
         else:
             best_answers: list[str | None] = [*sorted(reply.scores, key=lambda a: -reply.scores[a])[: self.n]]
-            share = float(any(Reply(answer).right(query) for answer in best_answers or [reply.answer]))
+            share = Fraction(any(Reply(answer).right(query) for answer in best_answers or [reply.answer]))
         self.total, self.sum = self.total + 1, self.sum + share
 
     def merge(self, other: Recall) -> None:
@@ -184,7 +185,8 @@ class Recall(Metric):
 
     @property
     def figure(self) -> Figure:
-        return Figure(f"recall@{self.n}", self.sum / self.total if self.total else None, self.total, "questions")
+        mean = float(self.sum / self.total) if self.total else None
+        return Figure(f"recall@{self.n}", mean, self.total, "questions")
 
 
 class L1(Metric):
@@ -195,7 +197,7 @@ class L1(Metric):
     name = "l1"
 
     def __init__(self) -> None:
-        self.total, self.missing, self.sum = 0, 0, 0.0
+        self.total, self.missing, self.sum = 0, 0, Fraction(0)
 
     def add(self, query: Query, reply: Reply) -> None:
         right, answer = _number(query.answer), _number(reply.answer)
@@ -204,7 +206,7 @@ class L1(Metric):
         if answer is None:
             self.missing += 1
             return
-        self.total, self.sum = self.total + 1, self.sum + abs(answer - right)
+        self.total, self.sum = self.total + 1, self.sum + abs(Fraction(answer) - Fraction(right))
 
     def merge(self, other: L1) -> None:
         self.total, self.missing, self.sum = (
@@ -215,7 +217,7 @@ class L1(Metric):
 
     @property
     def figure(self) -> Figure:
-        mean = self.sum / self.total if self.total else None
+        mean = float(self.sum / self.total) if self.total else None
         return Figure(self.name, mean, self.total, "questions", share=False, missing=self.missing)
 
 
