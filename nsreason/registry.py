@@ -63,6 +63,12 @@ REASONERS: dict[str, str] = {
     "relation-network": "nsreason.reasoners.networks:Network",
     "scene-parser": "nsreason.reasoners.images:ImageScenes",
 }
+OPTIMIZERS: dict[str, str] = {
+    "adam": "torch.optim:Adam",
+    "adamw": "torch.optim:AdamW",
+    "sgd": "torch.optim:SGD",
+}
+
 """The tables: name -> `module:Class`. Literal, so that a search for a name finds its file; together, so that whoever
 only lists names imports nothing else.
 """
@@ -116,6 +122,22 @@ def _working_directory() -> Iterator[None]:
     finally:
         with contextlib.suppress(ValueError):
             sys.path.remove(here)
+
+
+def known_or_own(kind: str, name: str, table: Mapping[str, str], place: str) -> None:
+    """Check that a name is of a table or has the form `module:Class`; nothing is imported.
+
+    Args:
+        place: where the name stands, for messages: `training.optimizer`.
+
+    Raises:
+        RecipeError: it is neither.
+    """
+    module, colon, attribute = name.partition(":")
+    own = colon and all(part.isidentifier() for part in (*module.split("."), attribute))
+    if name not in table and not own:
+        hint = did_you_mean(name[:100], table)
+        raise RecipeError(f"{place}: no {kind} '{name:.100}'{hint}; or give your own as 'module:Class'")
 
 
 def only_table(

@@ -259,6 +259,13 @@ def test_the_recipe_of_a_run_is_a_file_that_was_handed_on(hostile: Path, tmp_pat
     (run / "recipe.toml").write_text(RECIPE.format(model="mlp", rest='[data]\ntask = "hostile_module:Task"\n'))
     with pytest.raises(RecipeError, match="names the task 'hostile_module:Task'"):
         load_recipe(run / "recipe.toml")
+    for kind, rest in (("optimizer", "optimizer = 'hostile_module:Task'"), ("schedule", "schedule.kind = 'a.b:C'")):
+        (run / "recipe.toml").write_text(RECIPE.format(model="tests.support.toy_models:Toy", rest=rest))
+        with pytest.raises(RecipeError, match=r"names the (model|optimizer|schedule) "):
+            load_recipe(run / "recipe.toml")
+        (run / "recipe.toml").write_text(RECIPE.format(model="mlp", rest=rest))
+        with pytest.raises(RecipeError, match=f"names the {kind} "):
+            load_recipe(run / "recipe.toml")
 
 
 def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Path) -> None:
@@ -271,7 +278,13 @@ def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Pat
     learn(toy(), told, points(20), points(10, 1))
     record = tmp_path / "own" / "fit.json"
     begun: dict[str, Any] = json.loads(record.read_text())
-    for change in ({"model": "hostile_module:Model"}, {"data": {"task": "hostile_module:Task"}}):
+    training = begun["planned"]["training"]
+    for change in (
+        {"model": "hostile_module:Model"},
+        {"data": {"task": "hostile_module:Task"}},
+        {"training": {**training, "optimizer": "hostile_module:Model"}},
+        {"training": {**training, "schedule": {**training["schedule"], "kind": "hostile_module:Model"}}},
+    ):
         record.write_text(json.dumps({**begun, "planned": begun["planned"] | change}))
         with pytest.raises(CheckpointError, match="was begun with another request: planned"):
             learn(toy(), told, points(20), points(10, 1))

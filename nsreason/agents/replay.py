@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError, TrainingError
-from ..training.recipe import Training
+from ..training.settings import Training
 from ..training.source import SourceState
 from .environment import Environment, Legal, Observation, repeat
 

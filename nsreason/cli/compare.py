@@ -268,7 +268,7 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
     """Settings of a task, written as in TOML; the quotes of a text may be left out."""
-    from ..training.recipe import toml_value
+    from ..training.overrides import toml_value
 
     return {name: toml_value(value) for name, value in _pairs(given, "--with").items()}
 

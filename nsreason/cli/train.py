@@ -206,7 +206,9 @@ def _check(model: str, recipe: str, data: str, folder: str, overrides: list[str]
         NsreasonError: a file or folder is not there, or the recipe is of another model or not valid.
     """
     from ..io.settings import to_dataclass
-    from ..training.recipe import Training, read_table, set_pairs
+    from ..training.overrides import set_pairs
+    from ..training.recipe import read_table
+    from ..training.settings import Training
 
     table, source = read_table(recipe)
     of = table.get("model")

@@ -33,7 +33,7 @@ from ..training.curriculum import Curriculum
 from ..training.devices import resolved
 from ..training.model import model_class
 from ..training.random_state import random_state, set_random_state
-from ..training.recipe import Recipe, new_model, read_recipe
+from ..training.recipe import Recipe, named_in, new_model, read_recipe
 from ..training.run_log import Status
 from ..training.sampling import EpochPlan
 from ..training.trainer import Stopped, TrainingResult, train
@@ -156,6 +156,8 @@ def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
     asked = msgspec.to_builtins(told["recipe"])
     for key in ("model", "model_config", "data"):
         found += differences(begun.planned.get(key), asked[key], f"planned.{key}")
+    for (kind, _, name), (_, _, own) in zip(named_in(begun.planned), named_in(asked), strict=True):
+        found += differences(name, own, f"planned {kind}")
     try:
         if not found:
             read_recipe(begun.planned)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint, load_checkpoint, load_model, load_weights, save_checkpoint
     from .curriculum import Curriculum, Lesson
     from .model import LossOut, Model, model_class
-    from .recipe import Recipe, Training, bundled_recipes, load_recipe, new_model, parse_recipe
+    from .recipe import Recipe, bundled_recipes, load_recipe, new_model, parse_recipe
     from .runner import TrainingRun, run
+    from .settings import Training
     from .trainer import TrainingResult, train
 
 __all__ = [
@@ -75,7 +76,6 @@ __getattr__ = lazy_names(
         ),
         ".recipe": (
             "Recipe",
-            "Training",
             "bundled_recipes",
             "load_recipe",
             "new_model",
@@ -85,6 +85,7 @@ __getattr__ = lazy_names(
             "TrainingRun",
             "run",
         ),
+        ".settings": ("Training",),
         ".trainer": (
             "TrainingResult",
             "train",

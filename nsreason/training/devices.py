@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from .model import LossOut, Model
-from .recipe import Precision, Training
+from .settings import Precision, Training
 
 T = TypeVar("T")
 Kind = Literal["cpu", "cuda", "mps"]

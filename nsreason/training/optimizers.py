@@ -12,25 +12,36 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from ..errors import TrainingError, did_you_mean
+from ..errors import RecipeError, TrainingError, did_you_mean
 from ..io.decoding import check_plain
-from .recipe import Training
+from ..registry import OPTIMIZERS, named
+from .settings import Training
 
 
 def make_optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
     """The recipe's optimizer over all parameters that learn.
 
     Raises:
-        TrainingError: there are none.
+        TrainingError: there are none. RecipeError: there is no such optimizer, or it refuses its settings.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise TrainingError(f"{type(model).__name__} has no parameter that learns")
-    lr, decay = training.lr, training.weight_decay
+    cls = named("optimizer", training.optimizer, OPTIMIZERS)
+    settings: dict[str, Any] = {"lr": training.lr}
     if training.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr, momentum=training.momentum, weight_decay=decay)
-    made = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    return made(parameters, lr, betas=training.betas, weight_decay=decay)
+        settings |= {"momentum": training.momentum, "weight_decay": training.weight_decay}
+    elif training.optimizer in OPTIMIZERS:
+        settings |= {"betas": training.betas, "weight_decay": training.weight_decay}
+    elif training.weight_decay:
+        settings["weight_decay"] = training.weight_decay
+    try:
+        optimizer = cls(parameters, **(settings | dict(training.optimizer_settings or {})))
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"training.optimizer: '{training.optimizer}' refuses its settings: {error}") from None
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise RecipeError(f"training.optimizer: '{training.optimizer}' is no torch.optim.Optimizer")
+    return optimizer
 
 
 def frozen_names(model: nn.Module, parts: Sequence[str]) -> set[str]:

@@ -12,7 +12,7 @@ from ..errors import CheckpointError, TrainingError
 from ..io.decoding import Count, Seconds, check_plain, decode_plain
 from ..io.files import sweep
 from .checkpoint import Checkpoint
-from .recipe import Precision
+from .settings import Precision
 from .source import RunSteps, Source, SourceState
 
 REMEDY = "go on from another checkpoint, or begin in another folder"

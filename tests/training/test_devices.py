@@ -18,7 +18,8 @@ from nsreason.errors import CheckpointError, TrainingError
 from nsreason.training import devices
 from nsreason.training.checkpoint import load_checkpoint
 from nsreason.training.devices import device_kind, native_bf16, resolved
-from nsreason.training.recipe import Training, load_recipe, new_model, parse_recipe
+from nsreason.training.recipe import load_recipe, new_model, parse_recipe
+from nsreason.training.settings import Training
 from nsreason.training.trainer import TrainingResult, train
 from tests.support.checkpoints import edit
 from tests.support.toy_models import examples

@@ -94,7 +94,16 @@ BASE = 'model = "tests.support.toy_models:Toy"\n'
         (BASE + "[training]\nseed = -1", "training.seed: a whole number from 0 to 4294967295, got -1"),
         (BASE + "[training]\nbetas = [0.9]", "training.betas: Expected `array` of length 2, got 1"),
         (BASE + "[training]\nbetas = [0.9, 1]", "training.betas: two numbers from 0 to below 1"),
-        (BASE + "[training]\noptimizer = 'adamx'", "training.optimizer: Invalid enum value 'adamx'"),
+        (BASE + "[training]\noptimizer = 'adamx'", "training.optimizer: no optimizer 'adamx'; did you mean 'adam'"),
+        (
+            BASE + "[training]\noptimizer = 'my pkg:Own'",
+            "no optimizer 'my pkg:Own'.*your own as 'module:Class'",
+        ),
+        (BASE + "[training.schedule]\nkind = 'cosin'", "schedule.kind: no schedule 'cosin'; did you mean 'cosine'"),
+        (
+            BASE + "[training.schedule.settings]\nslope = 1",
+            "settings: only for a schedule of one's own",
+        ),
         (BASE + "[training]\nworkers = -1", "training.workers: a whole number from 0, got -1"),
         (BASE + "[training]\nseconds = 0", "training.seconds: a number above 0, got 0"),
         (BASE + "[training]\nweight_decay = -1", "training.weight_decay: a number from 0, got -1"),

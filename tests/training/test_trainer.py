@@ -24,8 +24,9 @@ from nsreason.training.checkpoint import load_checkpoint, load_model, load_weigh
 from nsreason.training.curriculum import preset, read_lessons
 from nsreason.training.lr_schedules import Schedule
 from nsreason.training.model import LossOut
-from nsreason.training.recipe import Recipe, Training, new_model, parse_recipe, read_recipe
+from nsreason.training.recipe import Recipe, new_model, parse_recipe, read_recipe
 from nsreason.training.run_log import CsvLog, Meter, Status, means, progress_bar
+from nsreason.training.settings import Training
 from nsreason.training.trainer import TrainingResult, train
 from tests.support.toy_models import Batch, Example, Toy, ToyConfig, examples
 from tests.support.toy_run import RECIPE
