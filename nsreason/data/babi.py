@@ -54,8 +54,8 @@ __all__ = [
     "words",
 ]
 
-Size = Literal["1k", "10k"]
-Part = Literal["train", "valid", "test"]
+BabiSize = Literal["1k", "10k"]
+BabiPart = Literal["train", "valid", "test"]
 FOLDERS: dict[str, str] = {"1k": "en", "10k": "en-10k"}
 _FILE = re.compile(r"qa(\d+)_(?:([\w-]+)_)?(train|valid|test)\.txt")
 _FOLDER = re.compile(r"en(-valid)?(-10k)?(-nosf)?")
@@ -182,9 +182,9 @@ def _member(path: Path, name: str, read: Callable[[], bytes]) -> Iterator[TaskFi
 
 def load_babi(
     source: str | Path,
-    split: Part = "train",
+    split: BabiPart = "train",
     *,
-    size: Size = "10k",
+    size: BabiSize = "10k",
     tasks: Iterable[int] = TASKS,
     otherwise: Literal["refuse", "leave out", "other size"] = "refuse",
 ) -> Stories:

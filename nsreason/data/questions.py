@@ -22,7 +22,7 @@ from ..io.json_numbers import as_whole
 from ..programs.program import Program
 from ..scenes.scene_record import not_finite
 from .answers import normalise_answer
-from .records import BadRecord, Record, Records, read_records
+from .records import BadRecord, RawRecord, Records, read_records
 from .scenes import write_records
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ _row = msgspec.json.Decoder(_Row).decode
 _NO_PROGRAM = re.compile(rb'(null|""|\[\s*\]|\{\s*\})?')
 
 
-def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRecord:
+def decode_question(raw: RawRecord, position: int, where: str = "$") -> QuestionRecord:
     """One record from its JSON text.
 
     Raises:
@@ -119,7 +119,7 @@ def decode_question(raw: Record, position: int, where: str = "$") -> QuestionRec
     )
 
 
-def _not_finite(raw: Record) -> str | None:
+def _not_finite(raw: RawRecord) -> str | None:
     """Where NaN or Infinity stands, which Python's json writes and JSON does not have."""
     try:
         where = not_finite(json.loads(bytes(raw)))

@@ -26,7 +26,7 @@ from ..io.files import Buffer, read_bytes
 from .dataset_folder import refuse_incomplete
 
 Layout = Literal["official", "list", "single", "lines", "folder"]
-Record = msgspec.Raw | memoryview | bytes
+RawRecord = msgspec.Raw | memoryview | bytes
 
 _MARKERS = {"scenes": ("objects",), "questions": ("question", "program")}
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -69,7 +69,7 @@ class BadRecord:
         return {"index": self.index, "file": self.path} | self.error.record()
 
 
-class Records(Sequence[Record]):
+class Records(Sequence[RawRecord]):
     """The undecoded records of one file.
 
     Attributes:
@@ -81,7 +81,7 @@ class Records(Sequence[Record]):
     def __init__(
         self,
         source: str,
-        items: Sequence[Record],
+        items: Sequence[RawRecord],
         layout: Layout,
         *,
         prefix: str = "$",
@@ -96,13 +96,13 @@ class Records(Sequence[Record]):
         return len(self._items)
 
     @overload
-    def __getitem__(self, i: int) -> Record: ...
+    def __getitem__(self, i: int) -> RawRecord: ...
     @overload
-    def __getitem__(self, i: slice) -> Sequence[Record]: ...
-    def __getitem__(self, i: int | slice) -> Record | Sequence[Record]:
+    def __getitem__(self, i: slice) -> Sequence[RawRecord]: ...
+    def __getitem__(self, i: int | slice) -> RawRecord | Sequence[RawRecord]:
         return self._items[i]
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[RawRecord]:
         return iter(self._items)
 
     def where(self, i: int) -> str:
@@ -121,7 +121,7 @@ class Records(Sequence[Record]):
         With `own` they are bytes, which can be sent to another process.
         """
         items = self._items[start:stop]
-        kept: Sequence[Record] = [bytes(memoryview(item)) for item in items] if own else items
+        kept: Sequence[RawRecord] = [bytes(memoryview(item)) for item in items] if own else items
         lines = self._lines[start:stop]
         at = self._start + start
         return Records(self.source, kept, self.layout, prefix=self._prefix, lines=lines, start=at)
@@ -135,7 +135,7 @@ class Records(Sequence[Record]):
         return digest.hexdigest()
 
 
-class _Slices(Sequence[Record]):
+class _Slices(Sequence[RawRecord]):
     """Pieces of one buffer, cut when asked for: two numbers a piece instead of an object."""
 
     def __init__(self, data: memoryview, starts: array[int], stops: array[int]) -> None:
@@ -145,10 +145,10 @@ class _Slices(Sequence[Record]):
         return len(self._starts)
 
     @overload
-    def __getitem__(self, i: int) -> Record: ...
+    def __getitem__(self, i: int) -> RawRecord: ...
     @overload
-    def __getitem__(self, i: slice) -> Sequence[Record]: ...
-    def __getitem__(self, i: int | slice) -> Record | Sequence[Record]:
+    def __getitem__(self, i: slice) -> Sequence[RawRecord]: ...
+    def __getitem__(self, i: int | slice) -> RawRecord | Sequence[RawRecord]:
         if isinstance(i, slice):
             return [self[j] for j in range(*i.indices(len(self)))]
         return self._data[self._starts[i] : self._stops[i]]
@@ -346,11 +346,11 @@ def without_nan(view: memoryview) -> bytes | None:
     return plain if seen else None
 
 
-def _originals(records: Records, plain: memoryview, view: memoryview) -> Sequence[Record]:
+def _originals(records: Records, plain: memoryview, view: memoryview) -> Sequence[RawRecord]:
     """The records' own bytes, at the places where the patched document was cut."""
     import numpy as np
 
-    def address(piece: Record) -> int:
+    def address(piece: RawRecord) -> int:
         at: int = np.frombuffer(piece, np.uint8).__array_interface__["data"][0]
         return at
 

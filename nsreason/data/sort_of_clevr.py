@@ -68,7 +68,7 @@ ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SortOfClevr:
+class SortOfClevrArrays:
     """Pictures and their questions.
 
     Attributes:
@@ -130,7 +130,7 @@ def question_text(bits: Iterable[int]) -> str:
     return TEXTS[kind].format(color)
 
 
-def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
+def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevrArrays:
     """The `train` or `validation` part of a data set that `write_sort_of_clevr` wrote.
 
     Raises:
@@ -147,7 +147,7 @@ def read_sort_of_clevr(folder: str | Path, split: str = "train") -> SortOfClevr:
         if settings.get(key) != list(known):
             raise DataError(f"{Path(folder) / 'settings.json'}: '{key}' is {settings.get(key)}, not {list(known)}")
     path = Path(folder) / names[split]
-    data = SortOfClevr(**read_arrays(path, ARRAYS))
+    data = SortOfClevrArrays(**read_arrays(path, ARRAYS))
     if data.answers.size and int(data.answers.max()) >= len(ANSWERS):
         raise DataError(f"{path}: an answer is {int(data.answers.max())}; answers are 0 to {len(ANSWERS) - 1}")
     return data

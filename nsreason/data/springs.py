@@ -47,7 +47,7 @@ ARRAYS: dict[str, tuple[tuple[int | str, ...], type]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Springs:
+class SpringsArrays:
     """Scenes.
 
     Attributes:
@@ -97,7 +97,7 @@ def count_systems(links: NDArray[Any]) -> int:
     return int(nx.number_connected_components(nx.from_numpy_array(np.asarray(links) > 0)))
 
 
-def read_springs(folder: str | Path, split: str = "train") -> Springs:
+def read_springs(folder: str | Path, split: str = "train") -> SpringsArrays:
     """The `train` or `validation` part of a data set that `write_springs` wrote. Needs no MuJoCo.
 
     Raises:
@@ -108,7 +108,7 @@ def read_springs(folder: str | Path, split: str = "train") -> Springs:
         raise ValueError(f"no split '{split}'; there are {', '.join(SPLITS)}")
     read_settings(Path(folder) / "settings.json")
     path = Path(folder) / f"{split}.npz"
-    data = Springs(**read_arrays(path, ARRAYS))
+    data = SpringsArrays(**read_arrays(path, ARRAYS))
     if not (data.links == data.links.transpose(0, 2, 1)).all() or (data.links > ROD).any():
         raise DataError(f"{path}: 'links' are symmetric and 0, 1 or 2; generate it again")
     return data

@@ -40,7 +40,7 @@ from ..data.sort_of_clevr import (
     SHAPES,
     SIZE,
     Objects,
-    SortOfClevr,
+    SortOfClevrArrays,
     question_bits,
     question_text,
     read_question,
@@ -129,7 +129,9 @@ def draw_objects(objects: Objects) -> NDArray[np.uint8]:
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
-def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10) -> SortOfClevr:
+def generate_sort_of_clevr(
+    count: int, seed: int = 0, *, start: int = 0, questions_per_kind: int = 10
+) -> SortOfClevrArrays:
     """Generate images number `start` on, each with `questions_per_kind` relational and as many other questions.
 
     Image i and its questions depend on the seed and i alone. Questions are drawn with replacement.
@@ -140,7 +142,7 @@ def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questio
     if min(count, start, questions_per_kind) < 0:
         raise ValueError("count, start and questions_per_kind are 0 or more")
     n, k = count, questions_per_kind
-    data = SortOfClevr(
+    data = SortOfClevrArrays(
         images=np.zeros((n, SIZE, SIZE, 3), np.uint8),
         objects=np.zeros((n, len(COLORS), 3), np.int16),
         questions=np.zeros((n, 2 * k, BITS), np.uint8),
@@ -158,7 +160,7 @@ def generate_sort_of_clevr(count: int, seed: int = 0, *, start: int = 0, questio
     return data
 
 
-def answer_counts(data: SortOfClevr) -> dict[str, dict[str, int]]:
+def answer_counts(data: SortOfClevrArrays) -> dict[str, dict[str, int]]:
     """How often each kind of question has each answer."""
     by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in (*PLAIN, *RELATIONAL)}
     for bits, answer in zip(data.questions.reshape(-1, BITS), data.answers.reshape(-1).tolist(), strict=True):
@@ -225,7 +227,7 @@ def _written(folder: Path, generator: str, given: dict[str, int]) -> dict[str, A
     return settings
 
 
-def write_sample(path: str | Path, data: SortOfClevr, index: int, *, scale: int = 6) -> None:
+def write_sample(path: str | Path, data: SortOfClevrArrays, index: int, *, scale: int = 6) -> None:
     """Write a PNG of one image, enlarged, with its questions and answers beside it.
 
     Raises:

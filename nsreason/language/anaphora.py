@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 
 ONES = ("one", "ones")
 
 
-def repeated(tree: Node, word_at: Callable[[Word], str], refused: Callable[[str, Core], Exception]) -> Node:
+def repeated(tree: Node, word_at: Callable[[Leaf], str], refused: Callable[[str, Core], Exception]) -> Node:
     """The tree with the nouns that 'one' and 'ones' repeat.
 
     Args:
@@ -25,7 +25,7 @@ def repeated(tree: Node, word_at: Callable[[Word], str], refused: Callable[[str,
     cores = sorted(_cores(tree), key=lambda core: core.start)
 
     def is_one(core: Core) -> bool:
-        return not core.nouns and word_at(Word("NOUN", "", core.start)).lower() in ONES
+        return not core.nouns and word_at(Leaf("NOUN", "", core.start)).lower() in ONES
 
     def rewritten(part: Any) -> Any:
         if isinstance(part, Core):

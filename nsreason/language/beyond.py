@@ -6,7 +6,7 @@ The words of each kind are a terminal's list in the grammar file. A domain that 
 
 from __future__ import annotations
 
-from .tokens import Item
+from .tokens import QuestionItem
 
 REASONS = {
     "HIDDEN": "what hides what is not part of a scene, so '{}' cannot be asked",
@@ -18,7 +18,7 @@ CHECKED = frozenset((*REASONS, "RELATION"))  # the terminals of phrases that `be
 _NEXT = ("right", "just", "exactly")  # of the nearest thing, before a relation: 'right behind the ball'
 
 
-def beyond(items: list[Item]) -> tuple[Item, str] | None:
+def beyond(items: list[QuestionItem]) -> tuple[QuestionItem, str] | None:
     """The phrase for which a question that goes so far is refused, and the reason; None where it is not."""
     last = items[-1]
     terminal = last.senses[0][0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .lists import LIST
-from .nodes import Node, Word
+from .nodes import Leaf, Node
 from .yes_no import Truths
 
 
@@ -27,7 +27,7 @@ class Changes(Truths):
         """'Except for the ball, how many ...', 'if you remove the ball, how many ...'."""
         for np in excepted.parts[1] if excepted.rule == LIST else self._joined(excepted):
             one = np.rule == "np" and np.parts[0] in ("a", "any", "") and not np.parts[1].plural
-            if one and (np.parts[0] != "" or self._word(Word("", "", np.parts[1].start)).lower() == "one"):
+            if one and (np.parts[0] != "" or self._word(Leaf("", "", np.parts[1].start)).lower() == "one"):
                 raise self._unsayable("which one is left out? Say 'all ...' or 'the ...'", np)
         node = self._ask(clause)
         left_out = self._all_of(excepted)

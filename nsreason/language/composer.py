@@ -15,7 +15,7 @@ from .alike import ALIKE
 from .anaphora import repeated
 from .changes import Changes
 from .lists import LIST, nearer
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 from .phrases import side_of
 from .predicates import NO_REGIONS
 from .steps import JOINED, Antecedent
@@ -75,13 +75,13 @@ class Composer(Changes):
             raise self._refuse("only what is answered by yes or no can be true or false", asked)
         return self._add("negate", truth)
 
-    def _q_ask_and(self, first: Node, joint: Word, second: Node) -> int:
+    def _q_ask_and(self, first: Node, joint: Leaf, second: Node) -> int:
         return self._two_asked("both", first, joint, second)
 
-    def _q_ask_or(self, first: Node, joint: Word, second: Node) -> int:
+    def _q_ask_or(self, first: Node, joint: Leaf, second: Node) -> int:
         return self._two_asked("either", first, joint, second)
 
-    def _two_asked(self, op: str, first: Node, joint: Word, second: Node) -> int:
+    def _two_asked(self, op: str, first: Node, joint: Leaf, second: Node) -> int:
         a = self._ask(first)
         if self.spoken is not None and (op == "both" or self._definite(self.spoken.np)):
             self._speak_of(self.spoken.np)  # 'is there a cube or is there a ball left of it': no cube need be there
@@ -103,10 +103,10 @@ class Composer(Changes):
     def _q_different_sides(self, left: Node, right: Node) -> int:
         return self._add("negate", self._q_same_sides(left, right))
 
-    def _q_same_of(self, attribute: Word, nps: Node) -> int:
+    def _q_same_of(self, attribute: Leaf, nps: Node) -> int:
         return self._holds(nps, Node("pred_alike", ((attribute.value,),)))
 
-    def _q_different_of(self, attribute: Word, nps: Node) -> int:
+    def _q_different_of(self, attribute: Leaf, nps: Node) -> int:
         return self._holds(nps, Node("pred_unlike", ((attribute.value,),)))
 
     def _q_is_value(self, of: Node, value: Node) -> int:
@@ -117,10 +117,10 @@ class Composer(Changes):
 
     # --- asking for a value ------------------------------------------------------------------------------------------
 
-    def _q_query(self, attribute: Word, np: Node, *_: Any) -> int:
+    def _q_query(self, attribute: Leaf, np: Node, *_: Any) -> int:
         return self._value(attribute.value, np)
 
-    def _q_query_shared(self, attribute: Word, np: Node) -> int:
+    def _q_query_shared(self, attribute: Leaf, np: Node) -> int:
         """'What color do the cubes share?'"""
         if self._definite(np):
             raise self._refuse("one thing shares nothing; name several", np)
@@ -147,19 +147,19 @@ class Composer(Changes):
             return self._common(attribute, self._set(np), np)
         return self._add("query", self._object(np), of=attribute)
 
-    def _q_query_after(self, np: Node, attribute: Word) -> int:
+    def _q_query_after(self, np: Node, attribute: Leaf) -> int:
         return self._q_query(attribute, np)
 
-    def _q_query_made(self, np: Node, word: Word) -> int:
+    def _q_query_made(self, np: Node, word: Leaf) -> int:
         return self._q_query(word, np)
 
     def _q_query_side(self, side: Node) -> int:
         return self._value(side.parts[0], side.parts[1])
 
-    def _q_query_pred(self, attribute: Word, pred: Node) -> int:
+    def _q_query_pred(self, attribute: Leaf, pred: Node) -> int:
         return self._query_set(attribute.value, self._met(pred, None))
 
-    def _q_query_np_pred(self, attribute: Word, np: Node, pred: Node) -> int:
+    def _q_query_np_pred(self, attribute: Leaf, np: Node, pred: Node) -> int:
         members = self._which(np, pred)
         return (
             self._common(attribute.value, members, np)
@@ -167,7 +167,7 @@ class Composer(Changes):
             else self._query_set(attribute.value, members)
         )
 
-    def _q_query_np_posts(self, attribute: Word, np: Node, posts: tuple[Any, ...]) -> int:
+    def _q_query_np_posts(self, attribute: Leaf, np: Node, posts: tuple[Any, ...]) -> int:
         members = self._among_posts(posts, self._set(np))
         return (
             self._common(attribute.value, members, np)
@@ -177,16 +177,16 @@ class Composer(Changes):
 
     def _which(self, np: Node, pred: Node) -> int:
         """The things that 'which ball is ...' asks for: 'which ball is leftmost' is the leftmost of the balls."""
-        mods: tuple[Word, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
+        mods: tuple[Leaf, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
         if self.it is not None and self._several(self.it.np) and np.rule == "np" and np.parts[1][:2] == ((), ()):
-            np = Node("np_them", (Word("THEM", "", np.parts[1].start),))  # 'there are cubes; which one is leftmost?'
+            np = Node("np_them", (Leaf("THEM", "", np.parts[1].start),))  # 'there are cubes; which one is leftmost?'
         if len(mods) != 1 or mods[0].terminal != "EXTREME":
             return self._restrict(np, pred)
         if np.rule == "np" and np.parts[0] == "" and np.parts[1].plural and mods[0].value.endswith(REGION):
             raise self._unsayable(f"{NO_REGIONS}, only which lies furthest", np)
         return self._furthest(self._set(np), mods[0].value)
 
-    def _q_query_indirect(self, attribute: Word, core: Core) -> int:
+    def _q_query_indirect(self, attribute: Leaf, core: Core) -> int:
         return self._q_query(attribute, Node("np", ("the", core)))
 
     def _q_what_is(self, np: Node) -> int:
@@ -195,10 +195,10 @@ class Composer(Changes):
     def _q_what_remains(self) -> int:
         return self._query_set(self._asks(), self._add("scene"))
 
-    def _q_value_remains(self, attribute: Word) -> int:
+    def _q_value_remains(self, attribute: Leaf) -> int:
         return self._query_set(attribute.value, self._add("scene"))
 
-    def _q_beside_what(self, np: Node, relation: Word) -> int:
+    def _q_beside_what(self, np: Node, relation: Leaf) -> int:
         """'The ball is behind what?'"""
         return self._q_what_beside(np, relation)
 
@@ -212,7 +212,7 @@ class Composer(Changes):
     def _q_what_pred(self, *parts: Any) -> int:
         *other, pred = parts
         if other:  # 'what else is red?': a thing other than it
-            np = Node("np", ("", Core((Word("OTHER", "", 0),), (), False, ())))
+            np = Node("np", ("", Core((Leaf("OTHER", "", 0),), (), False, ())))
             return self._query_set(self._asks(), self._restrict(np, pred))
         return self._query_set(self._asks(), self._met(pred, None))
 
@@ -230,14 +230,14 @@ class Composer(Changes):
             return self._query_set(self._asks(), members)
         return self._add("unique", members)
 
-    def _q_what_beside(self, np: Node, relation: Word) -> int:
+    def _q_what_beside(self, np: Node, relation: Leaf) -> int:
         """'What is the ball behind?'"""
         return self._q_what_pred(Node("pred_of_which", (relation, np)))
 
-    def _q_what_np_beside(self, bare: Node, np: Node, relation: Word) -> int:
+    def _q_what_np_beside(self, bare: Node, np: Node, relation: Leaf) -> int:
         return self._q_what_np_pred(bare, Node("pred_of_which", (relation, np)))
 
-    def _q_query_np_beside(self, attribute: Word, bare: Node, np: Node, relation: Word) -> int:
+    def _q_query_np_beside(self, attribute: Leaf, bare: Node, np: Node, relation: Leaf) -> int:
         return self._q_query_np_pred(attribute, bare, Node("pred_of_which", (relation, np)))
 
     # --- yes or no ---------------------------------------------------------------------------------------------------
@@ -287,10 +287,10 @@ class Composer(Changes):
         first, *rest = core.mods
         if not all(mod.terminal == "AND" and self._alike(first.value, mod.value) for mod in rest):
             return []
-        values = [Word("ADJECTIVE", mod.value, mod.start) for mod in core.mods]
+        values = [Leaf("ADJECTIVE", mod.value, mod.start) for mod in core.mods]
         return [Node("np", (np.parts[0], core._replace(mods=(value,)))) for value in values]
 
-    def _q_exist_short(self, det: Word, core: Core) -> int:
+    def _q_exist_short(self, det: Leaf, core: Core) -> int:
         """'Any red cubes?'"""
         if det.value != "any":
             raise self._refuse("this is no question yet: 'is there ...', 'what color is ...', 'how many ...'", det)
@@ -322,7 +322,7 @@ class Composer(Changes):
     def _as_pred(post: tuple[str, Any]) -> Node:
         kind, clause = post
         if kind == "extreme":
-            return Node("pred_mods", ((Word("EXTREME", clause, 0),),))
+            return Node("pred_mods", ((Leaf("EXTREME", clause, 0),),))
         return Node("pred_not", (clause,)) if kind == "without" else clause
 
     def _q_is_not_pred(self, nps: Node, pred: Node) -> int:
@@ -334,7 +334,7 @@ class Composer(Changes):
     def _q_is_pred(self, np: Node, pred: Node) -> int:
         return self._holds(np, pred)
 
-    def _q_is_det_pred(self, nps: Node, det: Word, pred: Node) -> int:
+    def _q_is_det_pred(self, nps: Node, det: Leaf, pred: Node) -> int:
         """'Are the cubes all red?', 'are the cube and the ball both red?'"""
         if pred.rule in ALIKE:
             return self._holds(self._with_det(nps, det.value), pred)

@@ -6,7 +6,7 @@ predicates (`P`) or sentences (`S`).
 
 from __future__ import annotations
 
-from .tokens import Item, Sense
+from .tokens import QuestionItem, Sense
 
 _SENTENCE = ("_WHAT", "_HOW_MANY", "HOW", "_IS_THERE", "_THERE_IS", "_DO", "_COUNT")
 _CLAUSE = (
@@ -22,7 +22,9 @@ _ORDER = {
 }
 
 
-def joint_senses(items: list[Item], i: int, settled: list[Item], openers: list[Item]) -> tuple[Sense, ...]:
+def joint_senses(
+    items: list[QuestionItem], i: int, settled: list[QuestionItem], openers: list[QuestionItem]
+) -> tuple[Sense, ...]:
     """The senses of an `and` or `or` among the items of a question.
 
     Args:
@@ -45,7 +47,7 @@ def joining(kind: str, role: str) -> tuple[Sense, ...]:
     return tuple([(kind + r if r != "_S" else kind[1:] + r, "") for r in _ORDER[role]])
 
 
-def _joined_role(items: list[Item], i: int, before: Item | None) -> str:
+def _joined_role(items: list[QuestionItem], i: int, before: QuestionItem | None) -> str:
     """What an `and` or `or` most likely joins: noun phrases, adjectives, predicates or sentences."""
     after = items[i + 1] if i + 1 < len(items) else None
     then = items[i + 2] if i + 2 < len(items) else None
@@ -79,21 +81,21 @@ def _joined_role(items: list[Item], i: int, before: Item | None) -> str:
     return "NP"
 
 
-def _denied(items: list[Item], i: int) -> bool:
+def _denied(items: list[QuestionItem], i: int) -> bool:
     """Whether the adjectives before an item follow a 'not': in 'not red and not blue' each is denied by itself."""
     before = (item for item in reversed(items[:i]) if not item.may("ADJECTIVE", "_AND", "_OR"))
     item = next(before, None)
     return item is not None and item.may("_NOT")
 
 
-def before_noun(items: list[Item], i: int) -> bool:
+def before_noun(items: list[QuestionItem], i: int) -> bool:
     """Whether only adjectives stand between an item and a noun."""
     after = (item for item in items[i + 1 :] if not item.may("ADJECTIVE", "OTHER", "EXTREME", "_AND", "_OR"))
     item = next(after, None)
     return item is not None and item.may("NOUN", "ANYTHING")
 
 
-def _close(openers: list[Item], joint: Item, kind: str, role: str, settled: list[Item]) -> bool:
+def _close(openers: list[QuestionItem], joint: QuestionItem, kind: str, role: str, settled: list[QuestionItem]) -> bool:
     """Pair an `and` with the `both` before it, an `or` with the `either`; whether there was one. Before mere adjectives
     the opener is dropped: the adjectives alone are parsed."""
     wanted = ("_BOTH",) if kind == "_AND" else ("_EITHER", "_NEITHER")
@@ -113,12 +115,12 @@ def _close(openers: list[Item], joint: Item, kind: str, role: str, settled: list
 _PARALLEL = (*_CLAUSE, "_NOT", "NOUN", "ADJECTIVE", "ATTRIBUTE", "DET", "_THE")
 
 
-def join_commas(items: list[Item]) -> list[Item]:
+def join_commas(items: list[QuestionItem]) -> list[QuestionItem]:
     """A comma joins like the `and` or `or` that ends its list ('cubes, balls and tubes', 'left of it, behind the cube
     and red'); any other is dropped."""
     if not any(item.text == "," for item in items):
         return items
-    kept: list[Item] = []
+    kept: list[QuestionItem] = []
     for i, item in enumerate(items):
         if not item.may("_COMMA"):
             kept.append(item)
@@ -127,20 +129,20 @@ def join_commas(items: list[Item]) -> list[Item]:
         then = items[i + 2] if i + 2 < len(items) else None
         topic = bool(kept) and kept[0].may("_THE", "DET")
         if after and topic and after.may("_IS", "_DO") and then and then.may("IT", "THEM"):
-            kept.append(Item((("_SEP", ""),), ",", item.start, True))  # 'the red ball, is it left of the cube'
+            kept.append(QuestionItem((("_SEP", ""),), ",", item.start, True))  # 'the red ball, is it left of the cube'
             continue
         if after is None or not kept or after.may("_AND", "_OR") or not after.may(*_PARALLEL):
             continue
         joiner = _list_end(items, i + 1, kept[-1].may("NOUN"))
         if joiner is not None:
-            kept.append(Item(joiner.senses, ",", item.start, True))
+            kept.append(QuestionItem(joiner.senses, ",", item.start, True))
         elif after.may("RELATION", "COMPARATIVE") and kept[-1].may("NOUN", "ANYTHING", "IT"):
-            kept.append(Item((("_AND", ""),), ",", item.start, True))  # 'behind the ball, left of the cube'
+            kept.append(QuestionItem((("_AND", ""),), ",", item.start, True))  # 'behind the ball, left of the cube'
 
     return kept
 
 
-def _list_end(items: list[Item], start: int, nouns: bool) -> Item | None:
+def _list_end(items: list[QuestionItem], start: int, nouns: bool) -> QuestionItem | None:
     """The `and` or `or` that ends the list whose next member starts here, if what follows it is alike. A list of
     `nouns` may have articles in some places: 'cubes, balls and the tube'."""
     alike = {t for t, _ in items[start].senses} & set(_PARALLEL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .alike import ALIKE, Alike
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 from .tokens import REGION
 
 _ORDER = {  # op, and whether its opposite is meant
@@ -60,7 +60,7 @@ class Counting(Alike):
         """What 'how many are ...' counts among: what was spoken of, unless the rest says how they stand to it."""
         if self.it is None or self._mentions_it(pred) or not self._several(self.it.np):
             return self._add("scene")
-        return self._it_set(Word("THEM", "", 0))
+        return self._it_set(Leaf("THEM", "", 0))
 
     def _q_count_posts(self, nps: Node, posts: tuple[Any, ...]) -> int:
         return self._add("count", self._among_posts(posts, self._set(nps)))
@@ -80,7 +80,7 @@ class Counting(Alike):
     def _q_near_count(self, near: Node, nps: Node) -> int:
         return self._q_count_pred(nps, near)
 
-    def _q_count_beside(self, nps: Node, np: Node, relation: Word) -> int:
+    def _q_count_beside(self, nps: Node, np: Node, relation: Leaf) -> int:
         """'How many things is the ball left of?'"""
         return self._q_count_pred(nps, Node("pred_of_which", (relation, np)))
 
@@ -93,7 +93,7 @@ class Counting(Alike):
     def _q_count_same(self, np: Node, attributes: tuple[str, ...], nps: Node) -> int:
         return self._q_count_pred(nps, Node("pred_same", (attributes, np)))
 
-    def _q_values_left(self, attribute: Word) -> int:
+    def _q_values_left(self, attribute: Leaf) -> int:
         return self._add("distinct", self._add("scene"), of=attribute.value)
 
     def _q_count_things(self, pred: Node) -> int:
@@ -134,13 +134,13 @@ class Counting(Alike):
             raise self._refuse("these cannot be compared", np)
         return Node("np", (np.parts[0], np.parts[1]._replace(mods=mods.parts[0])))
 
-    def _q_distinct(self, attribute: Word, np: Node) -> int:
+    def _q_distinct(self, attribute: Leaf, np: Node) -> int:
         return self._add("distinct", self._some(np), of=attribute.value)
 
-    def _q_distinct_pred(self, attribute: Word, pred: Node) -> int:
+    def _q_distinct_pred(self, attribute: Leaf, pred: Node) -> int:
         return self._add("distinct", self._apply(pred, None), of=attribute.value)
 
-    def _q_distinct_or_count(self, attribute: Word, pred: Node) -> int:
+    def _q_distinct_or_count(self, attribute: Leaf, pred: Node) -> int:
         if attribute.value != self._asks():
             return self._q_distinct_pred(attribute, pred)
         return self._add("count", self._apply(pred, None))
@@ -233,7 +233,7 @@ class Counting(Alike):
         alike = self._some_alike(np, self._at_least(quantity))
         return self._is_quantity(quantity, self._number(np)) if alike is None else alike
 
-    def _q_exist_values(self, quantity: Node, attribute: Word) -> int:
+    def _q_exist_values(self, quantity: Node, attribute: Leaf) -> int:
         """'Are there only two colors?'"""
         return self._is_quantity(quantity, self._q_values_left(attribute))
 

@@ -11,19 +11,19 @@ from __future__ import annotations
 import itertools
 
 from .coordination import before_noun, join_commas, joining, joint_senses
-from .tokens import Item, Sense
+from .tokens import QuestionItem, Sense
 
 _REMOVAL = ("_IF", "_REMOVE", "_REMOVED", "_EXCEPT", "_WITHOUT")  # then 'left' may say what remains
 _TAG = ("_IS", "_DO", "_NOT", "IT", "THEM", "_IS_THERE")
 _PLURAL_VERBS = ("are", "were", "have", "share", "do", "match", "r")
 
 
-def settle(items: list[Item]) -> list[Item]:
+def settle(items: list[QuestionItem]) -> list[QuestionItem]:
     """The items with the senses of ambiguous words in order of likelihood, without commas and mere tags."""
     items = _separated(join_commas(_untagged(items)))
     removal = any(item.senses[0][0] in _REMOVAL for item in items)
-    settled: list[Item] = []
-    openers: list[Item] = []
+    settled: list[QuestionItem] = []
+    openers: list[QuestionItem] = []
     for i, item in enumerate(items):
         if item.live:
             kind = item.senses[0][0]
@@ -42,7 +42,7 @@ def settle(items: list[Item]) -> list[Item]:
     return _floating(_unpaired(openers, settled))
 
 
-def _senses(items: list[Item], i: int, settled: list[Item], removal: bool) -> tuple[Sense, ...] | None:
+def _senses(items: list[QuestionItem], i: int, settled: list[QuestionItem], removal: bool) -> tuple[Sense, ...] | None:
     """The senses of a word that joins nothing; None of one that says nothing."""
     item = items[i]
     kind = item.senses[0][0]
@@ -64,7 +64,7 @@ def _senses(items: list[Item], i: int, settled: list[Item], removal: bool) -> tu
     return item.senses
 
 
-def _negation(item: Item, before: Item | None, after: Item | None) -> tuple[Sense, ...]:
+def _negation(item: QuestionItem, before: QuestionItem | None, after: QuestionItem | None) -> tuple[Sense, ...]:
     """In 'the cube not left of it' the noun before is denied the clause."""
     after_noun = before is not None and before.may("NOUN", "ANYTHING")
     if after_noun and after is not None and after.may("RELATION", "_MADE", "_OF"):
@@ -72,14 +72,14 @@ def _negation(item: Item, before: Item | None, after: Item | None) -> tuple[Sens
     return item.senses
 
 
-def _relative(item: Item, after: Item | None) -> tuple[Sense, ...]:
+def _relative(item: QuestionItem, after: QuestionItem | None) -> tuple[Sense, ...]:
     """A 'that' before a verb in the plural is said of several."""
     if after is not None and after.text in _PLURAL_VERBS:
         return (("_THAT_ARE", ""), *(s for s in item.senses if s[0] != "_THAT"))
     return item.senses
 
 
-def _remaining(senses: tuple[Sense, ...], after: Item | None, removal: bool) -> tuple[Sense, ...]:
+def _remaining(senses: tuple[Sense, ...], after: QuestionItem | None, removal: bool) -> tuple[Sense, ...]:
     """'How many cubes are left' asks for what remains only where something is taken away."""
     remains = any(terminal == "_REMAIN" for terminal, _ in senses)
     if not removal:
@@ -89,7 +89,7 @@ def _remaining(senses: tuple[Sense, ...], after: Item | None, removal: bool) -> 
     return senses
 
 
-def _unpaired(openers: list[Item], settled: list[Item]) -> list[Item]:
+def _unpaired(openers: list[QuestionItem], settled: list[QuestionItem]) -> list[QuestionItem]:
     """The items with the senses of a 'both', 'either' or 'neither' that no 'and' or 'or' follows."""
     for item in openers:
         if item.may("_BOTH"):
@@ -101,7 +101,7 @@ def _unpaired(openers: list[Item], settled: list[Item]) -> list[Item]:
     return settled
 
 
-def _floating(items: list[Item]) -> list[Item]:
+def _floating(items: list[QuestionItem]) -> list[QuestionItem]:
     """The items; an 'all' that stands behind what it is said of may be one of its own."""
     for before, item in itertools.pairwise(items):
         if item.live and _det(item) == "all" and before.may("NOUN", "IT", "THEM", "_IS"):
@@ -109,14 +109,14 @@ def _floating(items: list[Item]) -> list[Item]:
     return items
 
 
-def _universal(items: list[Item]) -> bool:
+def _universal(items: list[QuestionItem]) -> bool:
     """'All things but the cube', 'nothing but the cube', 'anything but the cube'."""
     if items and items[-1].may("ANYTHING"):
         return True
     return any(_det(item) in ("all", "no") or item.value("ANYTHING") in ("all", "no") for item in items)
 
 
-def _named_next(items: list[Item], i: int) -> bool:
+def _named_next(items: list[QuestionItem], i: int) -> bool:
     """Whether a noun phrase follows an item: 'all things but the cube', 'all things but red cubes'."""
     after = items[i + 1] if i + 1 < len(items) else None
     if after is None or not after.may("_THE", "DET", "NOUN", "ADJECTIVE"):
@@ -124,12 +124,12 @@ def _named_next(items: list[Item], i: int) -> bool:
     return after.may("_THE", "DET") or (items[i - 1].may("NOUN", "ANYTHING") and before_noun(items, i))
 
 
-def _det(item: Item) -> str:
+def _det(item: QuestionItem) -> str:
     """The determiner that an item may be, without what else it says ('all the')."""
     return (item.value("DET") or "").partition(" ")[0]
 
 
-def _untagged(items: list[Item]) -> list[Item]:
+def _untagged(items: list[QuestionItem]) -> list[QuestionItem]:
     """Without ', isn't it?' and ', right?' at the end."""
     comma = next((i for i in range(len(items) - 1, -1, -1) if items[i].may("_COMMA")), None)
     if comma and len(items) - comma <= 5:
@@ -139,9 +139,9 @@ def _untagged(items: list[Item]) -> list[Item]:
     return items
 
 
-def _separated(items: list[Item]) -> list[Item]:
+def _separated(items: list[QuestionItem]) -> list[QuestionItem]:
     """At most one separator between words, none at the ends."""
-    kept: list[Item] = []
+    kept: list[QuestionItem] = []
     for item in items:
         if item.live and item.may("_SEP") and (not kept or kept[-1].may("_SEP")):
             continue
@@ -151,7 +151,7 @@ def _separated(items: list[Item]) -> list[Item]:
     return kept
 
 
-def _extreme(item: Item, before: Item | None, after: Item | None) -> tuple[Sense, ...]:
+def _extreme(item: QuestionItem, before: QuestionItem | None, after: QuestionItem | None) -> tuple[Sense, ...]:
     """'the left cube' and 'the cube on the left' against 'left of the cube'."""
     others = tuple(s for s in item.senses if s[0] != "EXTREME")
     value = item.value("EXTREME") or ""
@@ -163,7 +163,7 @@ def _extreme(item: Item, before: Item | None, after: Item | None) -> tuple[Sense
     return (("EXTREME", value), *others)
 
 
-def _made_of(items: list[Item], i: int, before: Item | None) -> tuple[Sense, ...]:
+def _made_of(items: list[QuestionItem], i: int, before: QuestionItem | None) -> tuple[Sense, ...]:
     """'What is it made of?' ends; and in 'is the cube left of the ball made of metal' the only `made of` is the
     predicate, not part of the ball."""
     value = items[i].senses[0][1]

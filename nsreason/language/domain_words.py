@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from ..dsl.domain import AttributeEntry, Domain, RelationEntry, ValueEntry
 from .tokens import PLURAL, REGION
 
-Words = tuple[str, str, str]  # a phrase, its terminal, the value that it says
+DomainWord = tuple[str, str, str]  # a phrase, its terminal, the value that it says
 
 
-def domain_words(domain: Domain) -> Iterator[Words]:
+def domain_words(domain: Domain) -> Iterator[DomainWord]:
     """Generate the words for things, attributes with their values, and relations; of one phrase, the first sense is
     the preferred one.
     """
@@ -29,7 +29,7 @@ def domain_words(domain: Domain) -> Iterator[Words]:
     yield from _suffixes(domain)
 
 
-def _attribute_words(attribute: str, entry: AttributeEntry) -> Iterator[Words]:
+def _attribute_words(attribute: str, entry: AttributeEntry) -> Iterator[DomainWord]:
     for word in entry.words or (attribute.replace("_", " "),):
         yield word, "ATTRIBUTE", attribute
         for plural in plurals(word):
@@ -42,7 +42,7 @@ def _attribute_words(attribute: str, entry: AttributeEntry) -> Iterator[Words]:
         yield phrase, "_MADE", attribute
 
 
-def _value_words(value: str, entry: ValueEntry) -> Iterator[Words]:
+def _value_words(value: str, entry: ValueEntry) -> Iterator[DomainWord]:
     for word in entry.adjectives:
         yield word, "ADJECTIVE", value
     for word in entry.nouns:
@@ -55,7 +55,7 @@ def _value_words(value: str, entry: ValueEntry) -> Iterator[Words]:
         yield value.replace("_", " "), "ADJECTIVE", value
 
 
-def _relation_words(relation: str, entry: RelationEntry) -> Iterator[Words]:
+def _relation_words(relation: str, entry: RelationEntry) -> Iterator[DomainWord]:
     for phrase in entry.words:
         yield phrase, "RELATION", relation
         side = re.fullmatch(r"(on|to|at) the ([\w ]+) of", phrase)
@@ -69,7 +69,7 @@ def _relation_words(relation: str, entry: RelationEntry) -> Iterator[Words]:
         yield phrase, "EXTREME", relation + REGION
 
 
-def _suffixes(domain: Domain) -> Iterator[Words]:
+def _suffixes(domain: Domain) -> Iterator[DomainWord]:
     """What may follow a value ('colored'); one that only one attribute has may say it ('different colored cubes')."""
     shared = Counter(s for entry in domain.file.attributes.values() for s in set(entry.suffixes))
     for attribute, entry in domain.file.attributes.items():

@@ -21,7 +21,7 @@ from ..errors import DomainError, QuestionError
 from .beyond import CHECKED, beyond
 from .disambiguation import settle
 from .domain_words import domain_words
-from .tokens import PLURAL, Item, Sense, UnknownWord
+from .tokens import PLURAL, QuestionItem, Sense, UnknownWord
 
 MAX_WORDS = 400  # longer questions are refused: no person typed them
 MAX_CHARACTERS = 20_000  # of which most would be spaces, marks and words that say nothing
@@ -85,7 +85,7 @@ def _phrase(words: tuple[str, ...], senses: tuple[Sense, ...]) -> Phrase:
     return Phrase(list(words), meanings, " ".join(words), live, suffix)
 
 
-class Entry(NamedTuple):
+class WordEntry(NamedTuple):
     """The phrases that begin with one word: the word alone, and longer ones by their second word, longest first."""
 
     alone: Phrase | None
@@ -97,11 +97,11 @@ class Lexicon:
     """All phrases of one domain in one grammar, by their first word."""
 
     domain: Domain
-    phrases: dict[str, Entry] = field(default_factory=dict)
+    phrases: dict[str, WordEntry] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     suffixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def read(self, text: str) -> list[Item]:
+    def read(self, text: str) -> list[QuestionItem]:
         """The phrases of a question.
 
         Raises:
@@ -119,11 +119,11 @@ class Lexicon:
             raise too_long(text, items)
         return items
 
-    def _scan(self, text: str) -> tuple[list[Item], bool]:
+    def _scan(self, text: str) -> tuple[list[QuestionItem], bool]:
         words, starts = _split(text)
         while words and words[-1] in _SEPARATORS:
             words.pop()
-        items: list[Item] = []
+        items: list[QuestionItem] = []
         any_live = False
         phrases = self.phrases
         i, n = 0, len(words)
@@ -132,7 +132,7 @@ class Lexicon:
             if entry is None:
                 if not _is_number(words[i]):
                     raise UnknownWord(words[i], starts[i], items)
-                items.append(Item((("INTEGER", str(int(words[i]))),), words[i], starts[i]))
+                items.append(QuestionItem((("INTEGER", str(int(words[i]))),), words[i], starts[i]))
                 i += 1
                 continue
             phrase, longer = entry
@@ -149,7 +149,7 @@ class Lexicon:
             if suffix and items and self._is_suffix(spelling, items[-1]):
                 pass
             elif senses:
-                items.append(Item(senses, spelling, starts[i], live))
+                items.append(QuestionItem(senses, spelling, starts[i], live))
                 any_live = any_live or live
                 if senses[0][0] in CHECKED and (refused := beyond(items)):
                     raise QuestionError(refused[1], text=text, position=refused[0].start)
@@ -158,7 +158,7 @@ class Lexicon:
             i += length
         return items, any_live
 
-    def _is_suffix(self, text: str, before: Item) -> bool:
+    def _is_suffix(self, text: str, before: QuestionItem) -> bool:
         """'red colored', 'cube shape': an attribute's suffix after one of its values adds nothing."""
         concept = (before.value("ADJECTIVE") or before.value("NOUN") or "").rstrip(PLURAL)
         attribute = self.domain.attribute_of.get(concept)
@@ -225,7 +225,7 @@ def _plain(character: str) -> str:
     return " " if category[0] == "P" else character.lower()[0]
 
 
-def too_long(text: str, items: Sequence[Item]) -> QuestionError:
+def too_long(text: str, items: Sequence[QuestionItem]) -> QuestionError:
     """The error of a question with more phrases than are read."""
     message = f"the question has {len(items)} words; at most {MAX_WORDS} are read"
     return QuestionError(message, text=text, position=items[MAX_WORDS].start)
@@ -297,7 +297,7 @@ def _lexicon(domain: Domain, terminals: tuple[tuple[str, tuple[str, ...]], ...])
         # A word that says nothing elsewhere ('exactly') may say something here: real senses first. And where 'shape' is
         # both a word for things and for an attribute, it is the attribute if it can be.
         new_phrase = _phrase(words, tuple(sorted(of_words, key=lambda s: _RANK.get(s[0], 1))))
-        entry = lexicon.phrases.setdefault(words[0], Entry(None, {}))
+        entry = lexicon.phrases.setdefault(words[0], WordEntry(None, {}))
         if len(words) == 1:
             lexicon.phrases[words[0]] = entry._replace(alone=new_phrase)
         else:

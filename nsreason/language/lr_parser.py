@@ -14,16 +14,16 @@ from importlib import resources
 from typing import Any
 
 from ..errors import DomainError
-from .nodes import Word
+from .nodes import Leaf
 from .phrases import Phrases
 from .tables import END, maker, table_of
-from .tokens import Item
+from .tokens import QuestionItem
 
 MAX_READINGS = 256  # that are looked at
 MAX_STEPS = 10_000  # words taken by all walks of one question together; a plain question takes each of its words once
 
 _PHRASES = Phrases()
-_word = functools.partial(tuple.__new__, Word)
+_word = functools.partial(tuple.__new__, Leaf)
 
 Reduce = tuple[Callable[[Sequence[Any]], Any] | None, int, str]
 Action = int | Reduce | list[int | Reduce]
@@ -62,14 +62,14 @@ class _Rows(dict[int, dict[str, Action]]):
         return row
 
 
-class Table:
+class LrTable:
     """The LR table of a grammar: shifts as state numbers, reductions as `(maker, size, rule)`."""
 
     def __init__(self, grammar: str) -> None:
         self._rows = _Rows(grammar_text(grammar))
         self.start, self.end = self._rows.plain.start, self._rows.plain.end
 
-    def walks(self, items: Sequence[Item], *, every: bool = False) -> Iterator[Any]:
+    def walks(self, items: Sequence[QuestionItem], *, every: bool = False) -> Iterator[Any]:
         """The phrases of whole questions that the items make, best first.
 
         Without `every`, a stack of states that led nowhere is not walked again, so that a question without reading is
@@ -138,7 +138,7 @@ class Table:
         states.append(self._rows[states[-1]][rule])  # type: ignore[arg-type]
 
     def _sense(
-        self, items: Sequence[Item], i: int, states: list[int], values: list[Any], kept: list[Any]
+        self, items: Sequence[QuestionItem], i: int, states: list[int], values: list[Any], kept: list[Any]
     ) -> tuple[str, str]:
         """The first sense of an item that may fit; the others are kept for later."""
         if i == len(items):
@@ -151,7 +151,7 @@ class Table:
         kept += [(i, terminal, value, None, states[:], values[:]) for terminal, value in fit[:0:-1]]
         return fit[0] if fit else senses[0]
 
-    def expected(self, items: Sequence[Item]) -> frozenset[str]:
+    def expected(self, items: Sequence[QuestionItem]) -> frozenset[str]:
         """The terminals that could stand after these items."""
         tops = _Tops(self._rows)
         tops.add(self.start, None)
@@ -250,6 +250,6 @@ def grammar_text(name: str) -> str:
 
 
 @functools.cache
-def table(grammar: str) -> Table:
+def table(grammar: str) -> LrTable:
     """The LR table of a bundled grammar, made once."""
-    return Table(grammar)
+    return LrTable(grammar)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 
-class Word(NamedTuple):
+class Leaf(NamedTuple):
     """A word that a phrase keeps: the terminal that it is, what it means, and where it stands."""
 
     terminal: str
@@ -22,7 +22,7 @@ class Core(NamedTuple):
     A word of `mods` has the terminal ADJECTIVE, NOT, EXTREME or OTHER, or AND, OR, AND_NOT, AND_EXTREME after one.
     """
 
-    mods: tuple[Word, ...]
+    mods: tuple[Leaf, ...]
     nouns: tuple[str, ...]
     plural: bool
     posts: tuple[tuple[str, Any], ...]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .lists import LIST, nearer
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 from .steps import PRONOUNS, Antecedent, Steps
 from .tokens import REGION
 
@@ -62,7 +62,7 @@ class NounPhrases(Steps):
             self.it = now
         return spoken.set
 
-    def _it_set(self, word: Word) -> int:
+    def _it_set(self, word: Leaf) -> int:
         if self.it is None and word.value == "these":
             return self._add("scene")
         if self.it is None and self.last is not None:
@@ -74,7 +74,7 @@ class NounPhrases(Steps):
             spoken = self._add("union", self._spoken_set(self.before_it), spoken)
         return spoken
 
-    def _it_object(self, word: Word) -> int:
+    def _it_object(self, word: Leaf) -> int:
         if self.it is None and self.last is not None:
             return self.last
         if self.it is None:
@@ -242,16 +242,16 @@ class NounPhrases(Steps):
             raise self._unsayable("other than what? Name the first thing before", np)
 
     def _but_it(self) -> int:
-        word = Word("IT", "", 0)
+        word = Leaf("IT", "", 0)
         several = self.it is not None and self._several(self.it.np)
         return self._it_set(word) if several else self._add("only", self._it_object(word))
 
     def _or_scene(self, node: int | None) -> int:
         return self._add("scene") if node is None else node
 
-    def _adjectives(self, mods: Sequence[Word], node: int | None) -> int | None:
+    def _adjectives(self, mods: Sequence[Leaf], node: int | None) -> int | None:
         """Filters for adjectives; 'red or blue' is either, and so is 'red and blue', for nothing has two colors."""
-        groups: list[list[Word]] = []
+        groups: list[list[Leaf]] = []
         if mods[0].terminal in ("OR", "AND", "AND_NOT", "AND_EXTREME"):
             raise self._refuse("'and' or 'or' joins nothing here", mods[0])
         for mod in mods:

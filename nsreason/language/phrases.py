@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import lists
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 from .tokens import PLURAL, REGION
 
 
-def several(words: Word | tuple[Word, ...]) -> tuple[Word, ...]:
+def several(words: Leaf | tuple[Leaf, ...]) -> tuple[Leaf, ...]:
     """Words as a tuple: one that stands alone is passed up as it is, for that saves most reductions."""
-    return (words,) if type(words) is Word else words  # type: ignore[return-value]
+    return (words,) if type(words) is Leaf else words  # type: ignore[return-value]
 
 
 _node = functools.partial(tuple.__new__, Node)  # a third of the time that Node(...) takes
@@ -38,7 +38,7 @@ class Phrases:
 
     # --- noun phrases ---
 
-    def words(self, children: Sequence[Any]) -> tuple[Word, ...]:
+    def words(self, children: Sequence[Any]) -> tuple[Leaf, ...]:
         return (*several(children[0]), children[1])
 
     def posts(self, children: Sequence[Any]) -> tuple[Any, ...]:
@@ -58,8 +58,8 @@ class Phrases:
         return self._core((), children[0], ())
 
     @staticmethod
-    def _core(mods: tuple[Word, ...], head: Word | tuple[Word, ...], posts: tuple[Any, ...]) -> Core:
-        if type(head) is Word:
+    def _core(mods: tuple[Leaf, ...], head: Leaf | tuple[Leaf, ...], posts: tuple[Any, ...]) -> Core:
+        if type(head) is Leaf:
             terminal, value, start = head
             if terminal == "ANYTHING":
                 return Core(mods, (), False, posts, start, value or "any")
@@ -76,10 +76,10 @@ class Phrases:
         return self._core(several(mods), anything, posts[0] if posts else ())
 
     def core_non(self, children: Sequence[Any]) -> Core:
-        at = next(i for i, c in enumerate(children) if type(c) is Word and c.terminal == "NOUN")
+        at = next(i for i, c in enumerate(children) if type(c) is Leaf and c.terminal == "NOUN")
         noun = children[at]
         mods = several(children[0]) if at else ()
-        unwanted = Word("NOT", noun.value.rstrip(PLURAL), noun.start)
+        unwanted = Leaf("NOT", noun.value.rstrip(PLURAL), noun.start)
         posts = children[-1] if at < len(children) - 1 else ()
         return Core((*mods, unwanted), (), noun.value.endswith(PLURAL), posts, noun.start)
 
@@ -90,7 +90,7 @@ class Phrases:
     def core_either(self, children: Sequence[Any]) -> Core:
         """'small cubes or balls', all of them small: the nouns are told like adjectives."""
         mods, heads, *posts = children
-        first, *rest = [Word("ADJECTIVE", several(head)[-1].value, several(head)[-1].start) for head in heads.parts]
+        first, *rest = [Leaf("ADJECTIVE", several(head)[-1].value, several(head)[-1].start) for head in heads.parts]
         adjectives = [first, *(word._replace(terminal="OR") for word in rest)]
         mods = (*several(mods), *(word._replace(value=word.value.rstrip(PLURAL)) for word in adjectives))
         plural = any(word.value.endswith(PLURAL) for word in adjectives)
@@ -173,25 +173,25 @@ class Phrases:
         another = core.mods and any(mod.value == "another" for mod in core.mods)
         return _node(("np", ("a" if another else core.anything, core)))
 
-    def mod_and(self, children: Sequence[Any]) -> Word:
-        return Word("AND", *children[0][1:])
+    def mod_and(self, children: Sequence[Any]) -> Leaf:
+        return Leaf("AND", *children[0][1:])
 
-    def mod_or(self, children: Sequence[Any]) -> Word:
-        return Word("OR", *children[0][1:])
+    def mod_or(self, children: Sequence[Any]) -> Leaf:
+        return Leaf("OR", *children[0][1:])
 
-    def mod_not(self, children: Sequence[Any]) -> Word:
-        return Word("NOT", *children[0][1:])
+    def mod_not(self, children: Sequence[Any]) -> Leaf:
+        return Leaf("NOT", *children[0][1:])
 
-    def mod_and_not(self, children: Sequence[Any]) -> Word:
-        return Word("AND_NOT", *children[0][1:])
+    def mod_and_not(self, children: Sequence[Any]) -> Leaf:
+        return Leaf("AND_NOT", *children[0][1:])
 
-    def mod_extreme(self, children: Sequence[Any]) -> Word:
+    def mod_extreme(self, children: Sequence[Any]) -> Leaf:
         """'The cube on the left side of the picture'."""
         _, relation, start = children[0]
-        return Word("EXTREME", relation + REGION, start)
+        return Leaf("EXTREME", relation + REGION, start)
 
-    def mod_and_extreme(self, children: Sequence[Any]) -> Word:
-        return Word("AND_EXTREME", *children[0][1:])
+    def mod_and_extreme(self, children: Sequence[Any]) -> Leaf:
+        return Leaf("AND_EXTREME", *children[0][1:])
 
     # --- what follows a noun ---
 
@@ -245,7 +245,7 @@ class Phrases:
         return self._compared("pred_different", *children)
 
     @staticmethod
-    def _compared(rule: str, attribute: Word, side: Node) -> Node:
+    def _compared(rule: str, attribute: Leaf, side: Node) -> Node:
         return Node(rule, ((attribute.value,), side_of(side)))
 
     # --- predicates ---
@@ -282,7 +282,7 @@ class Phrases:
         here, there, np = children
         return Node("pred_and", (self._beside(here, np), Node("pred_not", (self._beside(there, np),))))
 
-    def _beside(self, relation: Word, np: Node) -> Node:
+    def _beside(self, relation: Leaf, np: Node) -> Node:
         return Node("pred_relation", (self.relation_one((relation,)), np))
 
     def pred_relation_its(self, children: Sequence[Any]) -> Node:
@@ -344,7 +344,7 @@ class Phrases:
         """'a red color', 'shiny surface', 'no red color'."""
         trait = next(c for c in children if type(c) is Node)
         first = children[0]
-        none = type(first) is Word and first.terminal == "DET" and first.value == "no"
+        none = type(first) is Leaf and first.terminal == "DET" and first.value == "no"
         return Node("pred_not", (trait,)) if none else trait
 
     trait_value = trait_mods

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .lists import LIST
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 from .noun_phrases import NounPhrases
 from .tokens import REGION
 
@@ -98,7 +98,7 @@ class Predicates(NounPhrases):
             return Node("np_known", (self.compared,))
         if self.it is None:
             raise self._refuse("'the same' as what? Say 'the same ... as', or speak of a thing before")
-        return Node("np_it", (Word("IT", "", 0),))
+        return Node("np_it", (Leaf("IT", "", 0),))
 
     # --- negation ----------------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class Predicates(NounPhrases):
         alike = self._same(self.domain.attribute_of[value], np)
         return self._add("difference", large, self._with_itself(alike, np))
 
-    def _pred_mods(self, mods: Sequence[Word], node: int | None) -> int:
+    def _pred_mods(self, mods: Sequence[Leaf], node: int | None) -> int:
         if any(self._is_comparative(mod) and self._word(mod).lower().endswith("er") for mod in mods):
             raise self._unsayable(f"{self._word(mods[0]).lower()} than what?", mods[0])
         node = self._adjectives(mods, node)
@@ -149,7 +149,7 @@ class Predicates(NounPhrases):
 
     def _met(self, pred: Node, node: int | None) -> int:
         """The members of a set that 'which ... is' asks for: 'which ball is leftmost' is the leftmost of the balls."""
-        mods: tuple[Word, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
+        mods: tuple[Leaf, ...] = pred.parts[0] if pred.rule == "pred_mods" else ()
         if len(mods) == 1 and mods[0].terminal == "EXTREME":
             return self._furthest(self._or_scene(node), mods[0].value)
         return self._apply(pred, node)

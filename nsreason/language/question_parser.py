@@ -32,7 +32,7 @@ from .lexicon import MAX_WORDS, Lexicon, lexicon_for
 from .lr_parser import MAX_STEPS, Stopped, grammar_text, table
 from .steps import Unsayable
 from .suggestions import expected_names, near_words, phrases_with
-from .tokens import Item, UnknownWord
+from .tokens import QuestionItem, UnknownWord
 
 MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at: of a long one, fewer readings
 SHOWN = 40  # characters of a wrong word
@@ -106,7 +106,7 @@ class GrammarParser:
     def __reduce__(self) -> tuple[Any, ...]:
         return question_parser, (self.domain,)  # its table is built anew, once in a process
 
-    def _composed(self, text: str, items: list[Item]) -> Iterator[Program]:
+    def _composed(self, text: str, items: list[QuestionItem]) -> Iterator[Program]:
         """The programs of all walks that mean something; where none does, of those that do when slips are forgiven.
 
         Raises:
@@ -128,7 +128,7 @@ class GrammarParser:
             if some:
                 return
 
-    def _read(self, text: str) -> list[Item]:
+    def _read(self, text: str) -> list[QuestionItem]:
         try:
             items = self.lexicon.read(text)
         except UnknownWord as unknown:
@@ -154,7 +154,7 @@ class GrammarParser:
             what = f"the word '{shown}' is not in the lexicon" + (" by itself" if phrases else "")
         return QuestionError(what, text=text, position=unknown.start, hints=hints)
 
-    def _error(self, text: str, items: list[Item], stopped: Stopped) -> QuestionError:
+    def _error(self, text: str, items: list[QuestionItem], stopped: Stopped) -> QuestionError:
         if stopped.exhausted:
             message = f"no reading of the question is found within {MAX_STEPS} steps; say it in shorter sentences"
             return QuestionError(message, text=text, position=items[min(stopped.at, len(items) - 1)].start)

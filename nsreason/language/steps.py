@@ -9,7 +9,7 @@ from typing import Any
 from ..dsl.domain import Domain, Step
 from ..errors import QuestionError
 from .lists import LIST
-from .nodes import Core, Node, Word
+from .nodes import Core, Leaf, Node
 
 JOINED = ("coord_and", "coord_or", "np_both", "np_either", "np_neither", "obj_and", "obj_or")
 PRONOUNS = ("np_it", "np_them", "np_det_them")
@@ -76,7 +76,7 @@ class Steps:
             return [np for part in nps.parts for np in self._joined(part)]
         return [nps]
 
-    def _word(self, word: Word) -> str:
+    def _word(self, word: Leaf) -> str:
         rest = self.text[word.start :].split()
         return rest[0].strip(".,;?!") if rest else "it"
 
@@ -113,7 +113,7 @@ class Steps:
     def _is_the(np: Node) -> bool:
         return np.rule != "np" or np.parts[0] in ("the", "only")
 
-    def _is_comparative(self, mod: Word) -> bool:
+    def _is_comparative(self, mod: Leaf) -> bool:
         """Whether an adjective is written 'larger' or 'largest', beside a plain one of the same value."""
         word = self._word(mod).lower()
         if mod.terminal != "ADJECTIVE" or not word.endswith(("er", "est")):
@@ -127,7 +127,7 @@ class Steps:
 
 def _start(phrase: Any) -> int | None:
     """Where a phrase begins in the text, as far as it is known: where its first noun or kept word stands."""
-    if isinstance(phrase, Word | Core):
+    if isinstance(phrase, Leaf | Core):
         return phrase.start
     if isinstance(phrase, tuple):
         return next((at for at in map(_start, phrase) if at is not None), None)

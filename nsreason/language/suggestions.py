@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..dsl.domain import Domain
 from .lexicon import Lexicon
 from .tables import END
-from .tokens import Item
+from .tokens import QuestionItem
 
 MOST_EXPECTED = 7
 MOST_NEAR = 3
@@ -79,7 +79,7 @@ def _names(domain: Domain) -> dict[str, str]:
     }
 
 
-def near_words(lexicon: Lexicon, word: str, terminals: Iterable[str], before: Item | None) -> list[str]:
+def near_words(lexicon: Lexicon, word: str, terminals: Iterable[str], before: QuestionItem | None) -> list[str]:
     """Words like a wrong one that fit in its place: at most one letter in four is other, missing or swapped."""
     from rapidfuzz.distance import OSA
 
@@ -94,7 +94,7 @@ def near_words(lexicon: Lexicon, word: str, terminals: Iterable[str], before: It
     return [known for _, _, known in sorted(near)[:MOST_NEAR]]
 
 
-def _fitting(lexicon: Lexicon, open_here: set[str], before: Item | None) -> Iterator[str]:
+def _fitting(lexicon: Lexicon, open_here: set[str], before: QuestionItem | None) -> Iterator[str]:
     """First words of phrases that could stand here, and words that go on with a phrase that the word before begins."""
     for first, (alone, longer) in lexicon.phrases.items():
         phrases = [p for group in longer.values() for p in group] + ([alone] if alone is not None else [])

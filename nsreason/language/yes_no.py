@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from .alike import ALIKE
 from .counting import Counting
 from .lists import LIST
-from .nodes import Node, Word
+from .nodes import Leaf, Node
 from .steps import JOINED, Antecedent
 
 OF_BOTH = ("coord_and", "np_both")
@@ -125,7 +125,7 @@ class Truths(Counting):
     def _one_of(self, np: Node, pred: Node) -> int | None:
         """'Is the red box or the gray box larger?': the one of two known things that is so, told by what tells them
         apart. None where this is no such choice."""
-        mods: tuple[Word, ...] = ()
+        mods: tuple[Leaf, ...] = ()
         if pred.rule == "pred_mods":
             mods = pred.parts[0]
         elif pred.rule == "pred_nominal" and pred.parts[0].rule == "np" and not pred.parts[0].parts[1].nouns:

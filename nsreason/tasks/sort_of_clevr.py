@@ -40,7 +40,7 @@ class SortOfClevr:
         return Split(train, valid, test, source=str(folder), rule=rule)
 
 
-def queries(found: data.SortOfClevr) -> list[Query]:
+def queries(found: data.SortOfClevrArrays) -> list[Query]:
     """The questions of pictures, in order; each sees the picture and its rows."""
     states = found.states()
     bits = found.questions.astype("float32")

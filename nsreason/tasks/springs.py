@@ -18,7 +18,7 @@ class Springs:
 
     ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
     color: of a ball, as `one-hot`, as three values (`rgb`, the paper's text) or one `number` (its supplement).
-    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `Springs.states`.
+    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `SpringsArrays.states`.
     valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
     """
 
@@ -43,7 +43,7 @@ class Springs:
         test = self._queries(data.read_springs(folder, "validation"))
         return Split(train, valid, test, source=str(folder), rule=rule)
 
-    def _queries(self, found: data.Springs) -> list[Query]:
+    def _queries(self, found: data.SpringsArrays) -> list[Query]:
         rows, linked = found.states(self.color, self.moves), found.connections()
         made = []
         for i, systems in enumerate(found.systems.tolist()):

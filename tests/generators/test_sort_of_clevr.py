@@ -20,7 +20,7 @@ from nsreason.data.sort_of_clevr import (
     RELATIONAL,
     RGB,
     SHAPES,
-    SortOfClevr,
+    SortOfClevrArrays,
     question_bits,
     question_text,
     read_question,
@@ -40,7 +40,7 @@ from nsreason.generators.sort_of_clevr import (
 
 
 @pytest.fixture(scope="module")
-def data() -> SortOfClevr:
+def data() -> SortOfClevrArrays:
     return generate_sort_of_clevr(300, seed=5)
 
 
@@ -71,7 +71,7 @@ def brute(objects: list[tuple[float, float, str]], kind: str, color: str) -> set
     return {objects[i][2] for i, r in reach.items() if r == best}
 
 
-def test_every_answer_follows_from_the_pixels(data: SortOfClevr) -> None:
+def test_every_answer_follows_from_the_pixels(data: SortOfClevrArrays) -> None:
     kinds = set()
     for i in range(len(data)):
         objects = seen(data.images[i])
@@ -86,7 +86,7 @@ def test_every_answer_follows_from_the_pixels(data: SortOfClevr) -> None:
     assert len(kinds) == 36  # every question was asked
 
 
-def test_pictures_have_six_objects_that_do_not_touch(data: SortOfClevr) -> None:
+def test_pictures_have_six_objects_that_do_not_touch(data: SortOfClevrArrays) -> None:
     assert data.images.dtype == np.uint8 and data.images.shape == (300, 75, 75, 3)
     for i in range(len(data)):
         xy = data.objects[i, :, :2].astype(int)
@@ -95,7 +95,7 @@ def test_pictures_have_six_objects_that_do_not_touch(data: SortOfClevr) -> None:
         assert apart.min() >= 12
 
 
-def test_shapes_answers_and_halves_are_balanced(data: SortOfClevr) -> None:
+def test_shapes_answers_and_halves_are_balanced(data: SortOfClevrArrays) -> None:
     assert data.objects[:, :, 2].mean() == pytest.approx(0.5, abs=0.05)
     assert (data.objects[:, :, :2] < 37).mean() == pytest.approx(0.5, abs=0.04)
     assert data.relational.sum(1).tolist() == [10] * 300
@@ -160,7 +160,7 @@ def test_a_lone_corner_is_far_from_all_but_not_nearest_to_itself() -> None:
 # --- seeds and files --------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_depends_on_the_seed_and_its_number_alone(data: SortOfClevr) -> None:
+def test_a_picture_depends_on_the_seed_and_its_number_alone(data: SortOfClevrArrays) -> None:
     part = generate_sort_of_clevr(3, seed=5, start=40)
     for name in ("images", "objects", "questions", "answers", "relational"):
         assert (getattr(part, name) == getattr(data, name)[40:43]).all()
@@ -174,7 +174,7 @@ def test_wrong_numbers_are_refused(tmp_path: Path) -> None:
         write_sort_of_clevr(tmp_path, scenes=2, validation=3)
 
 
-def test_states_are_rows_of_place_shape_and_color(data: SortOfClevr) -> None:
+def test_states_are_rows_of_place_shape_and_color(data: SortOfClevrArrays) -> None:
     rows = data.states()
     assert rows.shape == (300, 6, 10) and rows.dtype == np.float32 and abs(rows[..., :2]).max() <= 1
     row = states(np.array([(5, 69, 1)] * 6, np.int16))[2]

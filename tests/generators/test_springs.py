@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from nsreason.cli.app import app
-from nsreason.data.springs import BALLS, FRAMES, NONE, RGB, ROD, SPRING, Springs, count_systems, read_springs
+from nsreason.data.springs import BALLS, FRAMES, NONE, RGB, ROD, SPRING, SpringsArrays, count_systems, read_springs
 from nsreason.errors import DataError
 from nsreason.generators.springs.draw import frame_image, write_animation, write_strip
 from nsreason.generators.springs.generate import SimulationConfig, generate_springs, make_scene, simulate, write_springs
@@ -29,13 +29,13 @@ physics = pytest.mark.skipif(find_spec("mujoco") is None, reason="MuJoCo (the ex
 
 
 @pytest.fixture(scope="module")
-def data() -> Springs:
+def data() -> SpringsArrays:
     if find_spec("mujoco") is None:
         pytest.skip("MuJoCo (the extra `physics`) is not installed")
     return generate_springs(40, seed=3)
 
 
-def distances(data: Springs) -> np.ndarray[Any, Any]:
+def distances(data: SpringsArrays) -> np.ndarray[Any, Any]:
     """(N, T, B, B)."""
     p = data.positions.astype(float)
     apart: np.ndarray[Any, Any] = np.linalg.norm(p[:, :, :, None] - p[:, :, None], axis=-1)
@@ -49,7 +49,7 @@ def pair(kind: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 # --- physics ----------------------------------------------------------------------------------------------------------
 
 
-def test_rods_keep_their_length(data: Springs) -> None:
+def test_rods_keep_their_length(data: SpringsArrays) -> None:
     apart = distances(data)
     scene, i, j = np.nonzero(data.links == ROD)
     assert len(scene) > 40
@@ -57,7 +57,7 @@ def test_rods_keep_their_length(data: Springs) -> None:
     assert np.abs(lengths / lengths[:, :1] - 1).max() < 0.01
 
 
-def test_springs_give_way_but_hold_their_balls_near(data: Springs) -> None:
+def test_springs_give_way_but_hold_their_balls_near(data: SpringsArrays) -> None:
     apart = distances(data)
     scene, i, j = np.nonzero(data.links == SPRING)
     off = np.abs(apart[scene, :, i, j] - apart[scene, :1, i, j]).max(1)
@@ -68,7 +68,7 @@ def test_springs_give_way_but_hold_their_balls_near(data: Springs) -> None:
     assert np.percentile(off, 90) < np.percentile(roam, 60)
 
 
-def test_balls_stay_on_the_table_and_apart(data: Springs) -> None:
+def test_balls_stay_on_the_table_and_apart(data: SpringsArrays) -> None:
     radius = SimulationConfig().radius
     assert data.positions.min() > radius - 0.01 and data.positions.max() < 1 - radius + 0.01
     apart = distances(data) + np.eye(BALLS)
@@ -127,7 +127,7 @@ def components(links: np.ndarray[Any, Any]) -> int:
     return len(set(label))
 
 
-def test_links_are_symmetric_and_systems_are_components(data: Springs) -> None:
+def test_links_are_symmetric_and_systems_are_components(data: SpringsArrays) -> None:
     assert (data.links == data.links.transpose(0, 2, 1)).all() and not data.links.diagonal(axis1=1, axis2=2).any()
     assert set(np.unique(data.links)) == {NONE, SPRING, ROD}
     number = data.connections().sum((1, 2)) // 2
@@ -146,7 +146,7 @@ def test_systems_of_any_links(edges: list[tuple[int, int]]) -> None:
 def test_state_rows() -> None:
     positions = np.zeros((2, FRAMES, BALLS, 2), np.float32)
     positions[0, 3, 7] = (0.25, 1.0)
-    data = Springs(positions, np.zeros((2, BALLS, BALLS), np.uint8), np.full(2, BALLS, np.uint8))
+    data = SpringsArrays(positions, np.zeros((2, BALLS, BALLS), np.uint8), np.full(2, BALLS, np.uint8))
     rows = data.states()
     assert rows.shape == (2, BALLS, 33) and rows.dtype == np.float32
     assert (rows[0, 7, 3], rows[0, 7, 16 + 3], rows[0, 7, 2]) == (-0.5, 1.0, -1.0)
@@ -156,7 +156,7 @@ def test_state_rows() -> None:
     assert len(set(RGB)) == BALLS
 
 
-def test_a_scene_depends_on_the_seed_and_its_number_alone(data: Springs) -> None:
+def test_a_scene_depends_on_the_seed_and_its_number_alone(data: SpringsArrays) -> None:
     for index in (0, 17):
         positions, links = make_scene(3, index)
         assert (positions == data.positions[index]).all() and (links == data.links[index]).all()
@@ -236,11 +236,11 @@ def test_files_hold_what_was_made(tmp_path: Path) -> None:
         assert strip.size == (8 * 180, 2 * 180 + 30)
 
 
-def still(links: np.ndarray[Any, Any]) -> Springs:
+def still(links: np.ndarray[Any, Any]) -> SpringsArrays:
     """A scene in which ten balls stand on a line, drawn without a simulation."""
     positions = np.full((1, FRAMES, BALLS, 2), 0.5, np.float32)
     positions[..., 0] = np.linspace(0.05, 0.95, BALLS)
-    return Springs(positions, links[None].astype(np.uint8), np.array([count_systems(links)], np.uint8))
+    return SpringsArrays(positions, links[None].astype(np.uint8), np.array([count_systems(links)], np.uint8))
 
 
 def test_pictures_show_balls_and_links(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from nsreason.language.lexicon import Lexicon, lexicon_for
 from nsreason.language.lr_parser import grammar_text
 from nsreason.language.question_parser import parse_question
 from nsreason.language.suggestions import near_words, phrases_with
-from nsreason.language.tokens import Item, UnknownWord
+from nsreason.language.tokens import QuestionItem, UnknownWord
 
 GRAMMAR = grammar_text("clevr_questions.lark")
 CLEVR = lexicon_for(load_domain("clevr"), GRAMMAR)
@@ -262,7 +262,7 @@ def test_plurals(noun: str, expected: tuple[str, ...]) -> None:
     ],
 )
 def test_near_words_fit_in_the_place(word: str, terminals: set[str], before: str | None, expected: list[str]) -> None:
-    item = None if before is None else Item((("_IN", ""),), before, 0)
+    item = None if before is None else QuestionItem((("_IN", ""),), before, 0)
     assert near_words(CLEVR, word, terminals, item)[: len(expected) or None] == expected
 
 

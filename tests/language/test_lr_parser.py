@@ -16,9 +16,9 @@ import pytest
 
 from nsreason.errors import DomainError
 from nsreason.language import lr_parser, tables
-from nsreason.language.lr_parser import Stopped, Table, grammar_text
+from nsreason.language.lr_parser import LrTable, Stopped, grammar_text
 from nsreason.language.phrases import Node
-from nsreason.language.tokens import Item
+from nsreason.language.tokens import QuestionItem
 
 AMBIGUOUS = """
 start: expr
@@ -44,16 +44,16 @@ def table_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("NSREASON_CACHE", "off")
     monkeypatch.setattr(lr_parser, "grammar_text", texts.__getitem__)
 
-    def make(grammar: str) -> Table:
+    def make(grammar: str) -> LrTable:
         texts["grammar"] = grammar
-        return Table("grammar")
+        return LrTable("grammar")
 
     yield make
 
 
-def items(*words: str) -> list[Item]:
+def items(*words: str) -> list[QuestionItem]:
     """'NOUN', or several senses: 'ADJECTIVE|NOUN'."""
-    return [Item(tuple((t, t.lower()) for t in word.split("|")), word, n) for n, word in enumerate(words)]
+    return [QuestionItem(tuple((t, t.lower()) for t in word.split("|")), word, n) for n, word in enumerate(words)]
 
 
 def shape(phrase: Any) -> Any:
@@ -62,7 +62,7 @@ def shape(phrase: Any) -> Any:
     return phrase.value
 
 
-def walks(table: Table, *words: str, every: bool = True) -> list[Any]:
+def walks(table: LrTable, *words: str, every: bool = True) -> list[Any]:
     return [shape(tree.parts[0]) for tree in table.walks(items(*words), every=every)]
 
 

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...data.springs import BALLS, FRAMES, NONE, RGB, ROD, Springs
+from ...data.springs import BALLS, FRAMES, NONE, RGB, ROD, SpringsArrays
 from ...io.files import atomic_write
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _SCALE = 3  # drawn larger and made smaller, for smooth edges
 _PAPER, _WALL, _LINK, _ROD = (250, 250, 248), (120, 120, 120), (150, 150, 150), (70, 70, 70)
 
 
-def frame_image(data: Springs, index: int, frame: int, *, side: int = 180, radius: float = 0.03) -> Image:
+def frame_image(data: SpringsArrays, index: int, frame: int, *, side: int = 180, radius: float = 0.03) -> Image:
     """One frame of a scene, with the last four places of each ball behind it, paler. The y axis points up."""
     from PIL import Image, ImageDraw
 
@@ -65,7 +65,7 @@ def _draw_link(draw: ImageDraw, one: tuple[float, float], other: tuple[float, fl
 
 
 def write_strip(
-    path: str | Path, data: Springs, index: int, *, columns: int = 8, side: int = 180, radius: float = 0.03
+    path: str | Path, data: SpringsArrays, index: int, *, columns: int = 8, side: int = 180, radius: float = 0.03
 ) -> None:
     """A PNG of all frames of a scene, row by row, with what is to be told of it below.
 
@@ -88,7 +88,7 @@ def write_strip(
         sheet.save(file, "PNG")
 
 
-def write_animation(path: str | Path, data: Springs, index: int, *, side: int = 320) -> None:
+def write_animation(path: str | Path, data: SpringsArrays, index: int, *, side: int = 320) -> None:
     """A GIF of a scene that plays again and again, ten frames a second.
 
     Raises:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from ...data.arrays import write_arrays, write_settings
 from ...data.dataset_folder import new_dataset
-from ...data.springs import BALLS, FRAMES, NONE, ROD, SPLITS, SPRING, Springs, count_systems
+from ...data.springs import BALLS, FRAMES, NONE, ROD, SPLITS, SPRING, SpringsArrays, count_systems
 from ...errors import DataError
 from ...io.progress import CountProgress
 from ..seeds import generator
@@ -204,7 +204,7 @@ def generate_springs(
     table: SimulationConfig | None = None,
     jobs: int = 1,
     progress: CountProgress | None = None,
-) -> Springs:
+) -> SpringsArrays:
     """Scenes number `start` on; scene i depends on the seed, i and the table alone.
 
     Args:
@@ -219,7 +219,7 @@ def generate_springs(
         raise ValueError("count and start are 0 or more, jobs 1 or more")
     table = table or SimulationConfig()
     _mujoco()  # refuses before any work
-    data = Springs(
+    data = SpringsArrays(
         np.zeros((count, FRAMES, BALLS, 2), np.float32),
         np.zeros((count, BALLS, BALLS), np.uint8),
         np.zeros(count, np.uint8),
@@ -304,7 +304,7 @@ def write_springs(
         return _written(dataset.folder, data, settings, table.radius)
 
 
-def _written(folder: Path, data: Springs, settings: dict[str, Any], radius: float) -> dict[str, Any]:
+def _written(folder: Path, data: SpringsArrays, settings: dict[str, Any], radius: float) -> dict[str, Any]:
     """Write scenes to a folder; returns the settings with what there is of each kind."""
     from .draw import write_strip
 

@@ -30,7 +30,7 @@ class NsclOp(msgspec.Struct, omit_defaults=True):
     attribute: str = ""
 
 
-class _Form(NamedTuple):
+class _NsclForm(NamedTuple):
     """What one NS-CL op means: `op` after `first` at each input."""
 
     op: str
@@ -40,19 +40,19 @@ class _Form(NamedTuple):
 
 
 _FORMS = {
-    "scene": _Form("scene", 0),
-    "filter": _Form("filter", 1, (), "concept"),
-    "relate": _Form("relate", 1, ("unique",), "relational_concept"),
-    "relate_attribute_equal": _Form("same", 1, ("unique",), "attribute"),
-    "intersect": _Form("intersect", 2),
-    "union": _Form("union", 2),
-    "query": _Form("query", 1, ("unique",), "attribute"),
-    "query_attribute_equal": _Form("equal", 2, ("unique", "query"), "attribute"),
-    "exist": _Form("exist", 1),
-    "count": _Form("count", 1),
-    "count_equal": _Form("equal_integer", 2, ("count",)),
-    "count_less": _Form("less", 2, ("count",)),
-    "count_greater": _Form("greater", 2, ("count",)),
+    "scene": _NsclForm("scene", 0),
+    "filter": _NsclForm("filter", 1, (), "concept"),
+    "relate": _NsclForm("relate", 1, ("unique",), "relational_concept"),
+    "relate_attribute_equal": _NsclForm("same", 1, ("unique",), "attribute"),
+    "intersect": _NsclForm("intersect", 2),
+    "union": _NsclForm("union", 2),
+    "query": _NsclForm("query", 1, ("unique",), "attribute"),
+    "query_attribute_equal": _NsclForm("equal", 2, ("unique", "query"), "attribute"),
+    "exist": _NsclForm("exist", 1),
+    "count": _NsclForm("count", 1),
+    "count_equal": _NsclForm("equal_integer", 2, ("count",)),
+    "count_less": _NsclForm("less", 2, ("count",)),
+    "count_greater": _NsclForm("greater", 2, ("count",)),
 }
 _NAMES = {form.op: name for name, form in _FORMS.items()}
 
@@ -109,7 +109,7 @@ def from_nscl(ops: Sequence[NsclOp | Mapping[str, Any]], domain: Domain | str = 
         raise ConversionError(name + error.reason, node=at) from None
 
 
-def _check(place: int, record: NsclOp) -> tuple[_Form, tuple[str, ...]]:
+def _check(place: int, record: NsclOp) -> tuple[_NsclForm, tuple[str, ...]]:
     form = _FORMS.get(record.op)
     if form is None:
         message = f"NS-CL has no op '{record.op}'{did_you_mean(record.op, _FORMS)}"
