@@ -163,18 +163,12 @@ class SceneBatch:
         return self._gathered[name]
 
     def _make_concepts(self) -> U64:
-        return self._sets([() if scene is None else scene.concepts for scene in self.small])
-
-    def _make_stated(self) -> U64:
-        return self._sets([() if scene is None else scene.stated for scene in self.small])
-
-    def _sets(self, sets_of_scenes: Sequence[Any]) -> U64:
-        """(S, C) of the sets of each scene, by concept."""
-        table = np.zeros((len(self.scenes), self.c), dtype=np.uint64)
-        for i, sets in enumerate(sets_of_scenes):
-            if len(sets):
-                table[i] = sets if isinstance(sets, list) else [sets[c] for c in range(self.c)]
-        return table
+        concepts = np.zeros((len(self.scenes), self.c), dtype=np.uint64)
+        for i, scene in enumerate(self.small):
+            if scene is not None and len(scene):
+                sets = scene.concepts
+                concepts[i] = sets if isinstance(sets, list) else [sets[c] for c in range(self.c)]
+        return concepts
 
     def _make_values(self) -> U64:
         values = np.zeros((len(self.scenes), self.a, self.n), dtype=np.uint64)

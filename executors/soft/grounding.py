@@ -173,8 +173,9 @@ def ground_crisp(
     def pairs(name: str, count: int) -> Tensor:
         return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)
 
-    stated = _bits(batch.table("stated").reshape(s, -1), n) if domain.above else concepts
-    words = stated.transpose(1, 2)[:, None] & own_values(domain)[None, :-1, None, :]  # (S, A, N, C)
+    words = (_stated(scenes, n) if domain.above else concepts).transpose(1, 2)[:, None] & own_values(domain)[
+        None, :-1, None, :
+    ]  # (S, A, N, C)
     grounded = Grounded.of_model(
         domain,
         _bits(batch.full, n),
@@ -185,6 +186,12 @@ def ground_crisp(
         algebra,
     )
     return grounded.padded(pad) if pad else grounded
+
+
+def _stated(scenes: Sequence[Scene], n: int) -> Tensor:
+    """(S, C, N) of the values that are stated: what stands above them is no answer."""
+    numbers = range(len(scenes[0].domain.concepts))
+    return _bits(np.array([[scene.stated[c] for c in numbers] for scene in scenes], dtype=np.uint64), n)
 
 
 def _bits(sets: U64, n: int) -> Tensor:
