@@ -2,7 +2,7 @@
 
     python examples/own_op.py
 
-The parameters after the first two are told apart by their kinds: a `Relation` is a literal, written in
+The kinds of the parameters after the first two say what they are: a `Relation` is a literal, written in
 brackets; an `Object` or a set of `Objects` is an input, written in parentheses. `k` is the algebra that the
 op computes with, so the same function runs on Python integers, on columns of 64-bit sets for a batch, and on
 degrees.

@@ -1,4 +1,4 @@
-"""Reasoners of one's own beside those of the package: one that guesses, and one that executes on scenes it half sees.
+"""Two reasoners of your own beside those of the package: one that guesses, and one that misses small objects.
 
 python examples/own_reasoner.py
 """
@@ -37,7 +37,7 @@ class AlwaysYes:
 
 @dataclass
 class Nearsighted:
-    """A scene builder: whatever builds scenes becomes a reasoner with `Executing`. This one sees large objects only."""
+    """A scene builder, which `Executing` makes a reasoner of. This one builds the large objects only."""
 
     parameters: int = 0
 

@@ -1,4 +1,4 @@
-"""Whether an image is like those that the bundled weights have learned from; where it is not, why.
+"""Whether an image is like those that the bundled weights were trained on; where it is not, why.
 
     familiarity = Familiarity.of_bundled(detector)
     familiarity.warnings(images)              # for each image None, or a warning
@@ -105,7 +105,7 @@ class Norms:
         return cls(mean, scale, directions, spread, rest, threshold, ranges, digest(), origin)
 
     def distances(self, features: Tensor) -> Tensor:
-        """(B, F) to (B,): about 1 for renders."""
+        """Compute distances (B,) of features (B, F): about 1 for renders."""
         scaled = (features - self.mean) / self.scale
         along = scaled @ self.directions
         beside = (scaled - along @ self.directions.T).square().sum(1) / self.rest
@@ -143,7 +143,7 @@ _SHAPES = {"mean": "F", "scale": "F", "directions": "FK", "spread": "K"}
 
 
 def digest() -> str:
-    """What the bundled detector's weights are known by.
+    """Compute the digest of the bundled detector's weights.
 
     Raises:
         CheckpointError: there are none.
@@ -164,7 +164,7 @@ def digest() -> str:
 
 @torch.inference_mode()
 def features_of(detector: Detector, images: Sequence[Tensor]) -> Tensor:
-    """(B, F) of images, (3, H, W) uint8 each: mean and deviation of each channel of each feature map."""
+    """Compute (B, F) features of images, (3, H, W) uint8 each: mean and deviation of each channel of each map."""
     training = detector.training
     detector.eval()
     rows = []
@@ -184,7 +184,7 @@ def _pooled(maps: Mapping[str, Tensor]) -> Tensor:
 
 
 def statistics(image: Tensor) -> dict[str, float]:
-    """What can be said of an image in words, (3, H, W) uint8; shares and lightness are from 0 to 1."""
+    """Measure an image, (3, H, W) uint8, for warnings; shares and lightness are from 0 to 1."""
     small = interpolate(image[None].float() / 255, (80, 120), mode="area")[0]
     light, colour = small.mean(0), small.amax(0) - small.amin(0)
     fine = image.float().mean(0) / 255
@@ -225,7 +225,7 @@ class Familiarity:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[list[Tensor]]:
-        """Collects the features of images in CLEVR's frame while the detector finds their objects, batch by batch.
+        """Collect the features of images in CLEVR's frame while the detector runs on them, batch by batch.
 
         Most of a detection is the feature maps: they need not be computed twice.
         """

@@ -1,4 +1,4 @@
-"""Synthetic data sets: scenes made by a data set's own rules, and questions asked of them. Imports no torch.
+"""Synthetic data sets: scenes by a data set's own rules, and questions about them. Imports no torch.
 
 from nsreason.generators import generate_questions, generate_scenes, write_dataset
 

@@ -8,7 +8,7 @@ Each image has one object of each color, a rectangle or a circle. A question is 
 or not (2), which of three questions (3). After Santoro et al., "A simple neural network module for relational
 reasoning", NIPS 2017, supplement D; sizes and colors are those that public reimplementations agree on.
 
-Three things that the paper leaves open are settled here: an object is never its own neighbour; where two objects of
+Three things that the paper leaves open are decided here: an object is never its own neighbour; where two objects of
 different shapes are equally near (or far), the image is drawn anew, and `nearest` takes the first in the order of
 the colors; no object stands on the middle row or column, so that left and top are never a matter of rounding.
 
@@ -74,8 +74,8 @@ def _ends(objects: Objects, color: int) -> tuple[list[int], list[int]]:
     return [i for i, r in reach.items() if r == least], [i for i, r in reach.items() if r == most]
 
 
-def settled(objects: Objects) -> bool:
-    """Whether each question has one answer, whoever is taken of objects that are equally near or far."""
+def unambiguous(objects: Objects) -> bool:
+    """Check that each question has one answer, whichever of equally near or far objects is taken."""
     ends = (end for color in range(len(objects)) for end in _ends(objects, color))
     return all(len({int(objects[i, 2]) for i in end}) == 1 for end in ends)
 
@@ -108,7 +108,7 @@ def _place(draw: random.Random) -> Objects:
         else:
             continue
         objects = np.array([(x, y, draw.randrange(2)) for x, y in placed], np.int16)
-        if settled(objects):
+        if unambiguous(objects):
             return objects
 
 
@@ -161,7 +161,7 @@ def generate_sort_of_clevr(
 
 
 def answer_counts(data: SortOfClevrArrays) -> dict[str, dict[str, int]]:
-    """How often each kind of question has each answer."""
+    """Count how often each kind of question has each answer."""
     by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in (*PLAIN, *RELATIONAL)}
     for bits, answer in zip(data.questions.reshape(-1, BITS), data.answers.reshape(-1).tolist(), strict=True):
         by_kind[read_question(bits)[0]][ANSWERS[answer]] += 1
@@ -188,7 +188,7 @@ def write_sort_of_clevr(
 
     Raises:
         DataError: the folder is not empty, or cannot be written. LockError: another process writes there.
-        ValueError: there are fewer scenes than are to be withheld, or a number is negative.
+        ValueError: there are fewer scenes than `validation`, or a number is negative.
     """
     from .. import __version__
 

@@ -1,1 +1,1 @@
-"""What a detector found, its file formats and its scores."""
+"""Detections of objects: the values, their file formats and their scores."""

@@ -53,7 +53,7 @@ class _Number(msgspec.Struct):
 
 
 class _Nested(msgspec.Struct):
-    """The results of one image, as detectron2 keeps them before they are made into COCO's list."""
+    """The results of one image, as detectron2 keeps them before it writes COCO's list."""
 
     image_id: Number
     instances: list[msgspec.Raw]
@@ -144,7 +144,7 @@ def _image_id(number: Number, where: str) -> ImageId:
 
 
 def _file_name(image: _Image, where: str) -> str:
-    """Its name, or the last part of the address from which it was downloaded."""
+    """Return an image's name, or the last part of the address from which it was downloaded."""
     if image.file_name is not None:
         return image.file_name
     name = "" if image.coco_url is None else image.coco_url.partition("?")[0].rpartition("/")[2]
@@ -163,7 +163,7 @@ def _size(image: _Image, where: str) -> tuple[int, int] | None:
 
 
 def _lose(gathered: Gatherer, raw: msgspec.Raw) -> None:
-    """Remember the number of an image whose record is bad, so that its annotations are told why they are."""
+    """Remember the number of an image whose record is bad, so that the errors of its annotations say so."""
     try:
         number = _image_id(_number(raw).id, "$.id")
     except (*DECODING, DataError):
@@ -223,7 +223,7 @@ def write_detections(
     if len(numbers) < len(detections):
         names = [image_detections.image for image_detections in detections]
         twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise DataError(f"{path}: two images are called '{twice}'; in the file their names could not be told apart")
+        raise DataError(f"{path}: two images are called '{twice}'; a file cannot have two images of one name")
     images: list[dict[str, Any]] = []
     for i, f in enumerate(detections, 1):
         size = {} if f.size is None else {"width": int(f.size[0]), "height": int(f.size[1])}
@@ -237,7 +237,7 @@ def write_detections(
 
 
 def unnamed(number: int) -> str:
-    """What a category is called that has no name."""
+    """Return the name of a category that has none."""
     return f"category {number}"
 
 
@@ -265,7 +265,7 @@ def write_results(path: str | Path, detections: Sequence[Detections], image_ids:
 
 
 def coco_records(detections: Detections, image_id: ImageId) -> list[dict[str, Any]]:
-    """One image's objects as COCO's annotations, without their own numbers.
+    """Convert one image's objects to COCO's annotations, without their own numbers.
 
     Raises:
         ValueError: a value is not finite, or a box ends before it begins.
@@ -295,7 +295,7 @@ def coco_records(detections: Detections, image_id: ImageId) -> list[dict[str, An
 
 
 def xywh(boxes: F32) -> list[list[float]]:
-    """(N, 4) left, top, right, bottom to x, y, width, height: the shortest decimals that give the same boxes back.
+    """Convert boxes (N, 4) to x, y, width, height: the shortest decimals that give the same boxes back.
 
     So 258.15 of a file is 258.15 again, not 258.1499938964844. Only edges within 1e-9 of 0 or so may not come back to
     the last bit: no sum x + width has bits for them.

@@ -69,11 +69,11 @@ class CocoFigures:
     bad: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the figures as plain data."""
         return asdict(self) | {"most": list(self.most)}
 
     def table(self) -> Table:
-        """As a table for the terminal."""
+        """Return a table for the terminal."""
         from rich.table import Table
 
         title = f"{self.kind}: {self.images:,} images, {self.objects:,} objects, {self.detections:,} detections"
@@ -121,7 +121,7 @@ def evaluate_detections(
 
     Raises:
         DataError: `detections` has an image that `truth` does not, one has an image twice, their sizes differ, or
-            masks are to be compared and there are none.
+            masks are compared and there are none.
     """
     given = _paired(detections, truth)
     # By name, so that equal scores are taken in one order, whatever the order of the images; COCO's names are numbers.
@@ -155,7 +155,7 @@ def evaluate_files(
     same_label: bool = True,
     least_score: float = 0.0,
 ) -> CocoFigures:
-    """The same from files: any that `read_detections` reads, the second one with annotations.
+    """Compare two files: any that `read_detections` reads, the second one with annotations.
 
     Categories are of the second file; where the first one numbers the same names otherwise, its numbers are changed.
 

@@ -1,4 +1,4 @@
-"""The detections of one file, and how its records are gathered into images."""
+"""The detections of one file, gathered from its records."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Buffer = msgspec.Raw | memoryview | bytes
 
 @dataclass
 class DetectionFile:
-    """What a file says of images, in its order.
+    """The images of a file and their detections, in its order.
 
     Attributes:
         detections: one for each image, with or without objects.
@@ -58,7 +58,7 @@ class DetectionFile:
         return iter(self.detections)
 
     def by_image(self, filename: str) -> Detections:
-        """The detections of an image file, found as `image_names` says.
+        """Return the detections of an image file; names are compared as `image_names` says.
 
         Raises:
             DataError: there is no such image in the file, or there are several.
@@ -88,7 +88,7 @@ class _Image:
 
 
 class Gatherer:
-    """Objects of images, as the records of a file come.
+    """Collects the objects of images while the records of a file are read.
 
     Args:
         source: the file's name, for messages.
@@ -104,7 +104,7 @@ class Gatherer:
         self.bad.append(BadRecord(index, error, self.source))
 
     def image(self, number: ImageId, name: str, size: tuple[int, int] | None, where: str) -> None:
-        """One more image.
+        """Add an image.
 
         Raises:
             DataError: its number is another's, its name is empty or its size none.
@@ -116,7 +116,7 @@ class Gatherer:
         self.images[number] = _Image(name, size)
 
     def known(self, number: ImageId, where: str) -> _Image:
-        """An image that the file has listed.
+        """Return an image that the file has listed.
 
         Raises:
             DataError: it has not.
@@ -141,7 +141,7 @@ class Gatherer:
         crowd: bool = False,
         paths: tuple[str, str, str] | None = None,
     ) -> None:
-        """One more object.
+        """Add an object.
 
         Args:
             index: the record's place in the file.
@@ -178,7 +178,7 @@ class Gatherer:
             self.refuse(index, at(fault, paths[2]))
 
     def file(self, layout: Layout, categories: Mapping[int, str], records: int) -> DetectionFile:
-        """All images; in the layouts of CLEVR's parsers, whose images are all of one size, as far as that is known.
+        """Return the file. In the layouts of CLEVR's parsers, all images get the one size that is known.
 
         Args:
             records: how many objects the file has, good and bad.
@@ -287,7 +287,7 @@ def _box(bbox: list[float], where: str) -> tuple[float, float, float, float]:
 
 
 def whole(number: int | float | str, where: str, what: str = "a number") -> int:
-    """A whole number, which may be written 1.0.
+    """Return a whole number, which may be written 1.0.
 
     Raises:
         DataError: it is none.
@@ -299,12 +299,12 @@ def whole(number: int | float | str, where: str, what: str = "a number") -> int:
 
 
 def at(message: str, where: str) -> DataError:
-    """An error that ends in the JSON path."""
+    """Return an error that ends in the JSON path."""
     return DataError(f"{message} - at `{where}`")
 
 
 def decode_error(error: Exception, where: str, raw: Buffer = b"") -> DataError:
-    """msgspec's error of one record, with the path from the root of its file.
+    """Return msgspec's error of one record, with the path from the root of its file.
 
     Args:
         raw: the record, in which a string may stand where NaN or Infinity stood (`records.without_nan`).

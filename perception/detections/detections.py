@@ -1,4 +1,4 @@
-"""What a detector found in an image, or an annotator drew: boxes, masks, scores.
+"""Objects of an image, detected or annotated: boxes, masks, scores.
 
 N objects. Boxes are left, top, right, bottom in pixels, from the upper left corner; right and bottom are where the
 box ends (a box of one pixel at the corner is 0, 0, 1, 1), as in torchvision. Masks are COCO's run-length encoding.
@@ -26,7 +26,7 @@ ImageDetections: TypeAlias = "tuple[Tensor, Detections]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What was found in one image.
+    """The objects detected or annotated in one image.
 
     Attributes:
         image: the image's file name, with its folders where a file says them.
@@ -60,7 +60,7 @@ class Detections:
 
     @property
     def known_size(self) -> tuple[int, int]:
-        """Its width and height.
+        """Return the image's width and height.
 
         Raises:
             DataError: no file says it.
@@ -70,7 +70,7 @@ class Detections:
         return self.size
 
     def where(self, keep: NDArray[np.bool_]) -> Detections:
-        """The objects where `keep`, (N,) bool, is true, in the same order.
+        """Select the objects where `keep`, (N,) bool, is true, in the same order.
 
         Raises:
             ValueError: `keep` is not (N,) bool.
@@ -91,13 +91,13 @@ class Detections:
         )
 
     def above(self, score: float) -> Detections:
-        """The objects of this score or a higher one."""
+        """Select the objects of this score or a higher one."""
         return self.where(np.asarray(self.scores >= np.float32(score), dtype=bool))
 
     def suppressed(self, iou: float = 0.5) -> Detections:
-        """Greedy non-maximum suppression: no object whose box overlaps a better one's of its label by more than `iou`.
+        """Apply greedy non-maximum suppression among the boxes of a label, which overlap by more than `iou`.
 
-        The order stays; of equal scores the earlier one is the better.
+        The order stays; of equal scores the earlier one wins.
         """
         order = np.argsort(-self.scores, kind="stable")
         overlaps = box_ious(self.boxes, self.boxes) > iou
@@ -110,7 +110,7 @@ class Detections:
         return self.where(keep)
 
     def clipped(self) -> Detections:
-        """Boxes cut to the image; objects of which nothing is inside are left out.
+        """Clip boxes to the image; objects outside of it are left out.
 
         Raises:
             DataError: the image's size is not known.
@@ -122,7 +122,7 @@ class Detections:
         return cut.where(inside)
 
     def decoded(self) -> Masks:
-        """(N, H, W) bool masks.
+        """Decode the masks, (N, H, W) bool.
 
         Raises:
             ValueError: there are only boxes.
@@ -134,7 +134,7 @@ class Detections:
 
 
 def box_ious(a: F32, b: F32) -> F64:
-    """(N, 4) and (M, 4) boxes to (N, M) intersections over unions; 0 where both are empty."""
+    """Compute intersections over unions (N, M) of boxes (N, 4) and (M, 4); 0 where both are empty."""
     one, two = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) for boxes in (a, b))
     low = np.maximum(one[:, None, :2], two[None, :, :2])
     high = np.minimum(one[:, None, 2:], two[None, :, 2:])
@@ -144,11 +144,11 @@ def box_ious(a: F32, b: F32) -> F64:
 
 
 def box_areas(boxes: NDArray[np.floating]) -> F64:
-    """(N, 4) boxes to (N,) pixels."""
+    """Compute the areas (N,) of boxes (N, 4), in pixels."""
     sides = np.asarray(boxes, dtype=np.float64)
     return np.asarray((sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1]))
 
 
 def pixel_areas(detections: Detections) -> F64:
-    """(N,) areas of masks, or of boxes where there are no masks."""
+    """Compute the areas (N,) of masks, or of boxes where there are no masks."""
     return box_areas(detections.boxes) if detections.masks is None else mask_areas(detections.masks)

@@ -1,4 +1,4 @@
-"""Which found object is which annotated one: overlaps of two lists of objects, and the best assignment."""
+"""Matching of detected with annotated objects: overlaps of two lists of objects, and the best assignment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ By = Literal["box", "mask"]
 
 
 def ious(a: Detections, b: Detections, by: By = "mask") -> F64:
-    """(N, M) intersections over unions, of masks where both have them, otherwise of boxes.
+    """Compute intersections over unions (N, M): of masks where both have them, otherwise of boxes.
 
     Raises:
         DataError: masks of different sizes.
@@ -40,7 +40,9 @@ def match(
     by: By = "mask",
     same_label: bool = False,
 ) -> list[tuple[int, int]]:
-    """Pairs (found, truth) of one object each, in the order of `detections`: the assignment of the highest total IoU.
+    """Match detections with annotated objects, one to one: the assignment of the highest total IoU.
+
+    Returns pairs of their places, in the order of `detections`.
 
     Only pairs of at least `least_iou` are counted, so that a weak one never stands in a good one's way. Scores do
     not matter, and labels only with `same_label`. Boxes are compared where one of the two has no masks.

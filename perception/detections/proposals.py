@@ -51,7 +51,7 @@ class Columns(msgspec.Struct):
 
 
 class _Proposal(msgspec.Struct):
-    """NS-VQA's proposals as a list of objects, as they stand before they are made into columns."""
+    """NS-VQA's proposals as a list of objects, before they become columns."""
 
     mask: Any
     image_idx: int | float
@@ -163,7 +163,7 @@ def read_columns(
     for key in ("image_idxs", "category_idxs", "scores"):
         length = len(getattr(columns, key))
         if length != n and (length or key == "image_idxs"):
-            raise DataError(f"{source}: {n} object_masks and {length} {key}: which belong together cannot be told")
+            raise DataError(f"{source}: {n} object_masks and {length} {key} do not match")
     proposals: list[tuple[int, Paths, _Proposal]] = []
     gathered = Gatherer(source)
     for i in range(n):

@@ -1,11 +1,11 @@
 """Detections: the values, the files that hold them, and how well they agree with annotations.
 
     file = read_detections("instances_val.json")                           # file.detections, file.bad
-    found = read_detections("results.json", instances="instances_val.json")
-    kept = [d.above(0.5).suppressed(0.5) for d in found]
+    results = read_detections("results.json", instances="instances_val.json")
+    kept = [d.above(0.5).suppressed(0.5) for d in results]
     print(evaluate_detections(kept, file.detections, "bbox").AP)
 
-What a file is is told by its content:
+The layout of a file is recognised by its content:
 
     COCO instances      an object with images and annotations, which may carry a score
     COCO results        a list of detections, or one a line; names and sizes of the images come from an instances file,
@@ -39,7 +39,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]|\((?:dp|lp)\d|(?:cnumpy|ccopy_reg)")
 
 
 class _Outer(msgspec.Struct):
-    """The keys by which a document is known, all left undecoded."""
+    """The keys by which a document is recognised, all left undecoded."""
 
     images: msgspec.Raw = msgspec.Raw()
     annotations: msgspec.Raw = msgspec.Raw()
@@ -58,7 +58,7 @@ class _Proposed(msgspec.Struct):
 def read_detections(
     path: str | Path, *, instances: str | Path | None = None, names: str | None = None
 ) -> DetectionFile:
-    """The detections of a file, one for each image; gzip is unpacked, `-` is standard input.
+    """Read the detections of a file, one for each image; gzip is unpacked, `-` is standard input.
 
     Args:
         instances: for files that only number their images, the file that says their names: COCO instances, or for
@@ -197,7 +197,7 @@ def _are_proposals(records: Sequence[Buffer]) -> bool:
 
 
 def _images(source: str, instances: str | Path | None, names: str | None) -> Images | str:
-    """What says the names of numbered images."""
+    """Return the source of the names of numbered images."""
     if instances is None:
         if names is None:
             raise DataError(

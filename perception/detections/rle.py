@@ -33,7 +33,7 @@ Masks = NDArray[np.bool_]
 
 
 def encode_masks(masks: Masks) -> list[Rle]:
-    """(N, H, W) bool to N run-length encoded masks.
+    """Encode masks, (N, H, W) bool.
 
     Raises:
         ValueError: they are of another shape.
@@ -50,7 +50,7 @@ def encode_masks(masks: Masks) -> list[Rle]:
 
 
 def decode_masks(rles: Sequence[Rle], size: tuple[int, int] | None = None) -> Masks:
-    """N run-length encoded masks to (N, H, W) bool.
+    """Decode N masks to (N, H, W) bool.
 
     Args:
         size: (H, W) of all, as in an Rle; needed where there may be no mask.
@@ -72,7 +72,7 @@ def decode_masks(rles: Sequence[Rle], size: tuple[int, int] | None = None) -> Ma
 
 
 def mask_boxes(rles: Sequence[Rle]) -> F32:
-    """(N, 4) left, top, right, bottom of masks; zeros of an empty one.
+    """Compute the boxes (N, 4) of masks; zeros for an empty one.
 
     Raises:
         DataError: a mask is damaged.
@@ -93,7 +93,7 @@ def mask_boxes(rles: Sequence[Rle]) -> F32:
 
 
 def mask_areas(rles: Sequence[Rle]) -> NDArray[np.float64]:
-    """(N,) pixels of masks.
+    """Compute the areas (N,) of masks, in pixels.
 
     Raises:
         DataError: a mask is damaged.
@@ -102,7 +102,7 @@ def mask_areas(rles: Sequence[Rle]) -> NDArray[np.float64]:
 
 
 def as_rle(segmentation: Any, height: int, width: int, dropped: list[str] | None = None) -> Rle | None:
-    """What a COCO file says as `segmentation`: either form of RLE, polygons, or nothing (absent, null, `[]`).
+    """Convert a COCO `segmentation`: either form of RLE, polygons, or nothing (absent, null, `[]`).
 
     Args:
         dropped: where given, a polygon that cannot be used costs no other; it gets the reasons.

@@ -23,7 +23,7 @@ COLOURS = np.array(
 def outlined(
     image: Tensor, detections: Detections, width: int = 1, categories: Sequence[str] | None = None
 ) -> NDArray[np.uint8]:
-    """(H, W, 3) the image with the outline of every mask, or the box where there are no masks.
+    """Draw the outline of every mask, or the box where there are no masks; returns the image, (H, W, 3).
 
     Args:
         image: (3, H, W) uint8.

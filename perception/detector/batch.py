@@ -1,4 +1,4 @@
-"""What a detector learns from: images and the masks of their objects; batches of them, and how they are varied.
+"""Training data of detectors: images with masks, their batches and augmentation.
 
 H x W pixels, N objects.
 """
@@ -20,7 +20,7 @@ from ...io.image_tensors import read_image
 from ..detections.detections import Detections
 from ..detections.rle import decode_masks
 
-LEAST = 12  # pixels: what less is seen of is no object after an image was cropped
+LEAST = 12  # pixels: an object of which less is visible after a crop is left out
 
 
 class ImageCache:
@@ -36,7 +36,7 @@ class ImageCache:
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> Tensor:
-        """(3, H, W) uint8; not to be changed.
+        """Read an image, (3, H, W) uint8, which callers must not change.
 
         Raises:
             DataError: there is no such image, or it is damaged.
@@ -64,7 +64,7 @@ class DetectionExample:
     cache: ImageCache = field(repr=False)
 
     def image(self) -> Tensor:
-        """(3, H, W) uint8.
+        """Read the image, (3, H, W) uint8.
 
         Raises:
             DataError: it cannot be read, or is not of the size that its annotations say.
@@ -94,7 +94,7 @@ class DetectionBatch:
     names: list[str]
 
     def to(self, device: torch.device | str) -> DetectionBatch:
-        """The same on a device."""
+        """Move the batch to a device."""
         moved = {n: [t.to(device, non_blocking=True) for t in getattr(self, n)] for n in ("images", "masks", "labels")}
         return replace(self, **moved)
 
@@ -103,7 +103,7 @@ class DetectionBatch:
 
 
 def make_batch(examples: Sequence[DetectionExample]) -> DetectionBatch:
-    """A batch on the CPU.
+    """Build a batch on the CPU.
 
     Raises:
         DataError: there is no example, or an image cannot be read.
@@ -124,7 +124,7 @@ def make_batch(examples: Sequence[DetectionExample]) -> DetectionBatch:
 
 
 def boxes_of(masks: Tensor) -> Tensor:
-    """(N, 4) float32 the boxes of (N, H, W) masks, none of which is empty."""
+    """Compute the boxes (N, 4) float32 of masks (N, H, W), none of which is empty."""
     edges = []
     for axis in (1, 2):  # over rows, which leaves columns; over columns
         taken = masks.any(dim=axis).float()
@@ -137,7 +137,7 @@ def boxes_of(masks: Tensor) -> Tensor:
 
 
 def target_of(masks: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """What torchvision's detectors learn from; masks that show next to nothing are left out."""
+    """Build a target of torchvision's detectors; masks of fewer than `LEAST` pixels are left out."""
     seen = masks.flatten(1).sum(1) >= LEAST
     masks, labels = masks[seen], labels[seen]
     return {"boxes": boxes_of(masks) if len(masks) else masks.new_zeros((0, 4), dtype=torch.float32),
@@ -168,7 +168,7 @@ class Augmentation:
 
 
 def vary(image: Tensor, masks: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
-    """A (3, H, W) image in 0..1 and its (N, H, W) masks, varied at random, the size kept.
+    """Vary an image (3, H, W) in 0..1 and its masks (N, H, W) at random; the size stays.
 
     Random numbers are torch's on the CPU, whatever the device, so that devices draw alike.
     """
@@ -197,10 +197,12 @@ def _cropped(image: Tensor, masks: Tensor, share: float, across: float, down: fl
 
 
 def match_masks(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs of masks (F, H, W) and (N, H, W) that agree in more than half of their union.
+    """Match predicted masks (F, H, W) with annotated ones (N, H, W), of an IoU of .5 or more.
 
-    Returns: (N,) the IoU of each annotated object with what was found of it, 0 for none; (N,) its number, or -1.
-    Each mask found is given once, the better pairs first.
+    Each predicted mask is matched once, the better pairs first.
+
+    Returns:
+        (N,) the IoU of each annotated object with its match, 0 for none; (N,) the number of the match, or -1.
     """
     iou = mask_iou(predicted, truth)
     best = torch.zeros(len(truth), device=truth.device)
@@ -214,7 +216,7 @@ def match_masks(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mask_iou(first: Tensor, second: Tensor) -> Tensor:
-    """(F, N) intersection over union of masks (F, H, W) and (N, H, W)."""
+    """Compute intersections over unions (F, N) of masks (F, H, W) and (N, H, W)."""
     a, b = first.flatten(1).float(), second.flatten(1).float()
     with torch.autocast(a.device.type, enabled=False):  # counts above 256 are no numbers of bfloat16
         both = a @ b.T

@@ -12,7 +12,7 @@ from .batch import (
 )
 from .small_backbone import check_channels
 
-ANY = "object"  # the one class of a detector that tells none apart
+ANY = "object"  # the class of a detector with a single class
 
 
 @dataclass(frozen=True)

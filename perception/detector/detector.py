@@ -2,7 +2,7 @@
 
     detector = Detector(DetectorConfig())                      # to be trained: nsreason train detector
     detector = load_model("runs/detector-small/best.safetensors")     # nsreason.training.checkpoint
-    found = detector.detect([read_image("photo.png")], ["photo.png"])
+    detections = detector.detect([read_image("photo.png")], ["photo.png"])
 
 Two presets: `small` is made for scenes such as CLEVR's and trained from nothing on two cores; `resnet50-fpn-v2` is
 torchvision's, for those with a GPU, and takes torchvision's weights from a local file. Nothing is ever downloaded.
@@ -70,13 +70,13 @@ class Detector(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that it computes on."""
         return next(self.parameters()).device
 
     # --- training -------------------------------------------------------------------------------------------
 
     def collate(self, examples: Sequence[DetectionExample]) -> DetectionBatch:
-        """A batch on the CPU; images are read here.
+        """Build a batch on the CPU; images are read here.
 
         Raises:
             DataError: there is no example, or an image cannot be read.
@@ -84,7 +84,7 @@ class Detector(nn.Module):
         return make_batch(examples)
 
     def loss(self, batch: DetectionBatch) -> LossOut:
-        """While training the sum of Mask R-CNN's five losses, on images that are varied at random.
+        """Compute the loss: in training, the sum of Mask R-CNN's five losses on images that are varied at random.
 
         In evaluation mode nothing is varied; the loss is then 1 - `quality`, of the batch. Metrics are, over all
         images: `quality` (panoptic quality: the IoU of matched masks, summed, over the mean number of objects found
@@ -130,7 +130,7 @@ class Detector(nn.Module):
     # --- detection ------------------------------------------------------------------------------------------
 
     def predict(self, batch: DetectionBatch) -> list[Detections]:
-        """What is found in each image of a batch."""
+        """Detect the objects in each image of a batch."""
         return self.detect(batch.images, batch.names, batch_size=max(1, len(batch)))
 
     @torch.inference_mode()
@@ -180,8 +180,9 @@ class Detector(nn.Module):
 
 
 def distinct(masks: Tensor, overlap: float, covered: float = 1.0) -> Tensor:
-    """The numbers of masks (N, H, W), the best first, that are not empty, nor mostly a better one's, nor covered by
-    better ones together.
+    """Select masks (N, H, W), the best first, by their numbers.
+
+    An empty mask is left out, and one that overlaps a better one or that better ones together cover.
     """
     iou = mask_iou(masks, masks).cpu()
     areas = masks.flatten(1).sum(1).tolist()

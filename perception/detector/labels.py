@@ -22,7 +22,7 @@ PAD = 2  # pixels around a name
 
 
 def names_of(detections: Detections, categories: Sequence[str]) -> list[str]:
-    """`cube .98` for each object; a label without a category is told by its number."""
+    """`cube .98` for each object; a label without a category is given by its number."""
     names = [categories[n - 1] if 0 < n <= len(categories) else f"class {n}" for n in detections.labels.tolist()]
     return [f"{name} {score:.2f}" for name, score in zip(names, detections.scores.tolist(), strict=True)]
 
@@ -30,7 +30,7 @@ def names_of(detections: Detections, categories: Sequence[str]) -> list[str]:
 def labelled(
     pixels: NDArray[np.uint8], detections: Detections, categories: Sequence[str], colours: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """(H, W, 3) the image with class and score of each object beside it.
+    """Write class and score beside each object; returns the image, (H, W, 3).
 
     Args:
         categories: the name of label i is categories[i - 1].

@@ -30,7 +30,7 @@ HEADS = ("roi_heads.box_predictor.", "roi_heads.mask_predictor.mask_fcn_logits."
 
 
 def build(config: DetectorConfig, classes: int) -> MaskRCNN:
-    """The network of a detector that tells so many classes, the background not counted."""
+    """Build the network of a detector with so many classes, the background not counted."""
     small = config.preset == "small"
     network = _small(config, classes + 1) if small else _resnet50(config, classes + 1)
     shortest, longest = config.scales
@@ -99,7 +99,7 @@ class BoxPredictor(nn.Module):
 
 
 def put_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> list[str]:
-    """Put weights of torchvision into a network; returns the names of head layers that stay as they were.
+    """Load weights of torchvision into a network; returns the names of head layers that stay as they were.
 
     These are the layers whose size is that of the classes, where the file is of another number of classes. Weights
     of a classifier alone (ResNet-50 of ImageNet) go into the backbone.

@@ -1,4 +1,4 @@
-"""Networks that look at detected objects: squares of pixels, or NS-CL's layers over a residual network.
+"""Networks on detected objects: on squares of pixels, or NS-CL's layers over a residual network.
 
 Both take `Seen` and give features of K objects (K, D) and of P ordered pairs (P, E).
 
@@ -48,7 +48,7 @@ class RegionInputs(NamedTuple):
 
 
 def lit(pixels: Tensor, light: tuple[Tensor, Tensor] | None, noise: float, which: Tensor | None = None) -> Tensor:
-    """Pixels from 0 to 1 in another light, with noise; `which` names the image of each row."""
+    """Change the light of pixels in 0..1 and add noise; `which` is the image of each row."""
     if light is not None:
         scale, shift = light if which is None else (light[0][which], light[1][which])
         pixels = pixels * scale + shift
@@ -56,7 +56,7 @@ def lit(pixels: Tensor, light: tuple[Tensor, Tensor] | None, noise: float, which
 
 
 def coverage(cells: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """(M, size, size): how much of each cell of regions (M, 4), cut evenly, boxes (M, 4) cover."""
+    """Compute how much of each cell of regions (M, 4), divided evenly, boxes (M, 4) cover: (M, size, size)."""
 
     def along(low: int) -> Tensor:
         start, end = cells[:, low, None], cells[:, low + 2, None]
@@ -120,7 +120,7 @@ class Patches(nn.Module):
         self.look = nn.Sequential(*layers, nn.Linear(128 * (crop // 8) ** 2, 128))
         self.stand = nn.Sequential(nn.Linear(GEOMETRY, 64), nn.ReLU(), nn.Linear(64, 64))
         # Centred features are what makes learning from answers alone take off: all objects begin with a common part
-        # many times what tells them apart, so that every cosine is near 1. Without, accuracy stays at 50 %.
+        # many times as large as their differences, so that every cosine is near 1. Without, accuracy stays at 50 %.
         self.join = nn.Sequential(nn.ReLU(), nn.Linear(128 + 64, width), nn.ReLU(), nn.Linear(width, width))
         self.centre = nn.BatchNorm1d(width, affine=False)
         self.link: nn.Sequential | None = None
@@ -231,7 +231,7 @@ class ResNetRegions(nn.Module):
 
 
 def pool(maps: Tensor, boxes: Tensor, which: Tensor) -> Tensor:
-    """(M, C, Z, Z) regions of maps, from boxes (M, 4) in pixels."""
+    """Pool boxes (M, 4) in pixels from maps: (M, C, Z, Z)."""
     from ..detector.torchvision_imports import roi_align
 
     at = torch.cat([which[:, None].to(boxes.dtype), boxes], dim=1)
@@ -240,7 +240,7 @@ def pool(maps: Tensor, boxes: Tensor, which: Tensor) -> Tensor:
 
 
 def trunk(name: str) -> nn.Sequential:
-    """A residual network of torchvision up to its third stage: (S, 3, H, W) to (S, 256, H / 16, W / 16)."""
+    """Build a residual network of torchvision up to its third stage: (S, 3, H, W) to (S, 256, H / 16, W / 16)."""
     import torchvision
 
     net = getattr(torchvision.models, name)(weights=None)
@@ -252,7 +252,7 @@ def trunk(name: str) -> nn.Sequential:
 
 
 def load_trunk(network: nn.Sequential, path: str | Path) -> None:
-    """Put a file of torchvision's weights into a residual network; other layers of the file are left out.
+    """Load a file of torchvision's weights into a residual network; other layers of the file are left out.
 
     Raises:
         CheckpointError: there is no such file, it is damaged or holds more than tensors, or it is of another network.

@@ -1,10 +1,10 @@
-"""Features of what was detected in images: of each object, and of each ordered pair.
+"""Features of detected objects and of their ordered pairs.
 
     regions = Regions.of([(read_image("a.png"), detections)], masks=True)
     objects, pairs = RegionFeatures(RegionConfig())(regions)      # (S, N, D), (S, N, N, E)
 
 `resnet34` and `resnet18` are the layers of NS-CL (Mao et al., ICLR 2019) over a residual network of torchvision;
-`patches` looks at a square around each object instead, and learns on a CPU in minutes.
+`patches` reads a square around each object instead, and learns on a CPU in minutes.
 
 S images, N objects (padded), K objects of all images, P ordered pairs of all images, D object features, E pair
 features. Boxes are left, top, right, bottom in pixels.
@@ -121,7 +121,7 @@ class Regions:
         size: tuple[int, int] | None = None,
         cuts: Sequence[Sequence[CroppedMask] | None] | None = None,
     ) -> Regions:
-        """Images with their detections, side by side.
+        """Batch images with their detections.
 
         Args:
             masks: whether to decode masks; where one image of them has none, all go without.
@@ -155,7 +155,7 @@ class Regions:
         return cls(images, boxes, outlines, present)
 
     def to(self, device: torch.device | str) -> Regions:
-        """The same on a device."""
+        """Move the regions to a device."""
         masks = None if self.masks is None else self.masks.to(device, non_blocking=True)
         images, boxes, present = (t.to(device, non_blocking=True) for t in (self.images, self.boxes, self.present))
         return Regions(images, boxes, masks, present)
@@ -165,7 +165,7 @@ class Regions:
 
 
 def cut_masks(detections: Detections, size: tuple[int, int]) -> list[CroppedMask]:
-    """Decoded masks in an image of a size, no larger than what they cover; none where only boxes are known.
+    """Decode masks for an image of a size, each cropped to what it covers; none where there are only boxes.
 
     Raises:
         DataError: a mask is damaged.
@@ -186,7 +186,7 @@ def cut_masks(detections: Detections, size: tuple[int, int]) -> list[CroppedMask
 
 
 class RegionFeatures(nn.Module):
-    """Images and what was found in them to features of objects and of pairs.
+    """Images with detections to features of objects and of pairs.
 
     Args:
         relations: whether pairs are needed.
@@ -204,7 +204,7 @@ class RegionFeatures(nn.Module):
             self.net = ResNetRegions(config.preset, width, pairs if relations else 0, frozen=config.frozen)
 
     def load_weights(self) -> None:
-        """Begin with the residual network of the settings' file of weights, if they name one.
+        """Load the residual network's weights from the file that the settings name, if any.
 
         Raises:
             CheckpointError: the file cannot be read, or its tensors do not fit.
@@ -217,8 +217,9 @@ class RegionFeatures(nn.Module):
         load_trunk(self.net.trunk, self.config.weights)
 
     def forward(self, regions: Regions) -> tuple[Tensor, Tensor | None]:
-        """Features of objects (S, N, D) and of ordered pairs (S, N, N, E), the first index the reference; zeros where
-        there is no object. No pairs without relations.
+        """Compute features of objects (S, N, D) and of ordered pairs (S, N, N, E), the first index the reference.
+
+        Where there is no object they are zeros. Without relations there are no pairs.
         """
         config, there = self.config, regions.present
         s, n = there.shape

@@ -121,10 +121,10 @@ def _codes(domain: Domain, config: StateConfig) -> tuple[F32, ...]:
 
 
 def state_rows(scene: Scene, config: StateConfig) -> F32:
-    """(N, K) the description of a scene, noise and dropout included.
+    """Describe a scene, (N, K), noise and dropout included.
 
     Raises:
-        SceneError: an object has no coordinates in the frame that is asked for.
+        SceneError: an object has no coordinates in the frame of the settings.
     """
     domain, n = scene.domain, len(scene)
     parts = [] if config.frame == "none" else [_places(scene, config.frame)]
@@ -165,7 +165,7 @@ def _coordinates(coordinates: Sequence[Sequence[float] | None], key: str) -> npt
 
 
 def rotation(rows: int, width: int, seed: int) -> F32:
-    """(rows, width) orthonormal rows, drawn uniformly; orthonormal columns where there are fewer of them."""
+    """Draw orthonormal rows (rows, width) uniformly; orthonormal columns where there are fewer of them."""
     gauss = np.random.default_rng(seed).standard_normal((max(rows, width), min(rows, width)))
     q, r = np.linalg.qr(gauss)
     q = q * np.sign(np.diag(r))

@@ -7,8 +7,8 @@ that a detector has segmented. Its scene is crisp: exact execution runs on it.
     parser.scenes([(image, detections)])           # a Scene an image, relations and places included
 
 What it predicts of a place is the pixel at which the object's centre is seen and the centre's height; the coordinates
-follow by going back from the pixel to the plane (`ground`), and what the objects of an image tell of its camera moves
-that camera. Left of, behind and so on are then read off the coordinates.
+follow by going back from the pixel to the plane (`unproject`), with a camera whose offset is predicted from all objects
+of the image. Left of, behind and so on are then read off the coordinates.
 
 K objects of S images, C concepts, A attributes, P the side of a patch, D features.
 """
@@ -36,7 +36,7 @@ from .unproject import unproject
 
 
 class Parsed(NamedTuple):
-    """What was read off the patches: logits (K, C), the centres' pixels (K, 2), coordinates (K, 3)."""
+    """The outputs for patches: logits (K, C), the centres' pixels (K, 2), coordinates (K, 3)."""
 
     logits: Tensor
     pixels: Tensor
@@ -107,7 +107,7 @@ class SceneParser(nn.Module):
     # --- the network --------------------------------------------------------------------------------------------
 
     def forward(self, patches: Tensor, boxes: Tensor, square: Tensor, scene: Tensor, scenes: int) -> Parsed:
-        """What patches (K, 5, P, P), floats in 0..1, show; `square` (K, 4) is where they were cut out."""
+        """Compute the outputs for patches (K, 5, P, P), floats in 0..1; `square` (K, 4) is where they were cut out."""
         camera = self.config.camera
         geometry = self._geometry(boxes)  # (K, G)
         hidden = nnf.relu(self.features(torch.cat([self.trunk(patches * 4 - 2), geometry], -1)))  # (K, D)
@@ -136,7 +136,7 @@ class SceneParser(nn.Module):
     # --- training -----------------------------------------------------------------------------------------------
 
     def collate(self, examples: Sequence[ParserExample]) -> ParserBatch:
-        """A batch on the CPU.
+        """Build a batch on the CPU.
 
         Raises:
             DataError: there is no example.
@@ -149,7 +149,7 @@ class SceneParser(nn.Module):
         return ParserBatch(**tensors, scene=scene, scenes=len(examples))
 
     def loss(self, batch: ParserBatch) -> LossOut:
-        """Cross entropies of the attributes, and smooth distances of pixels and coordinates.
+        """Compute the loss: cross entropies of the attributes, and smooth distances of pixels and coordinates.
 
         The metrics: accuracy of each attribute, of whole objects (all attributes right) and of relations (pairs of
         objects in the right order along the directions); `loss/distance`, the mean distance in the plane between
@@ -201,14 +201,14 @@ class SceneParser(nn.Module):
 
     @torch.no_grad()
     def predict(self, batch: ParserBatch) -> list[Parsed]:
-        """What each image of the batch shows."""
+        """Compute the outputs for each image of a batch."""
         patches, boxes = batch.patches.float() / 255, batch.boxes
         predicted = self(patches, boxes, squares(boxes, self.config.margin), batch.scene, batch.scenes)
         counts = torch.bincount(batch.scene, minlength=batch.scenes).tolist()
         return [Parsed(*parts) for parts in zip(*(torch.split(t, counts) for t in predicted), strict=True)]
 
     def parse(self, images: Sequence[ImageDetections], *, batch_size: int = 32) -> list[Parsed]:
-        """What each image shows, its objects in the order of its detections.
+        """Compute the outputs for each image, its objects in the order of its detections.
 
         Raises:
             DataError: an image is not of the camera's size, or its detections are of another.
@@ -220,11 +220,11 @@ class SceneParser(nn.Module):
         return out
 
     def degrees(self, images: Sequence[ImageDetections]) -> list[Tensor]:
-        """For each image (N, C): the probability that an object has each concept; those of an attribute sum to 1."""
+        """Compute for each image (N, C) probabilities of concepts; those of an attribute sum to 1."""
         return [self._probabilities(p.logits) for p in self.parse(images)]
 
     def scenes(self, images: Sequence[ImageDetections]) -> list[Scene]:
-        """Each image as a scene: the likeliest values, places, and the relations between the places.
+        """Parse each image to a scene: the likeliest values, places, and the relations between the places.
 
         An object's `score` is how sure its description is: the detection's score times the probabilities of its
         values.

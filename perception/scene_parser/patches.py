@@ -33,7 +33,7 @@ def box_masks(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def cut_patches(image: Tensor, boxes: Tensor, masks: Tensor | None, side: int, margin: float) -> Tensor:
-    """The patches of one image's objects.
+    """Cut the patches of one image's objects.
 
     Args:
         image: (3, H, W) uint8.
@@ -96,11 +96,11 @@ class PatchAugmentation:
                 raise ValueError(f"augmentation.{name}: from 0 to below 1, got {getattr(self, name)}")
 
 
-LEFT = 0.35  # of an object, so that one can tell what it is
+LEFT = 0.35  # of an object: the least that stays visible under `occlude`
 
 
 def occluded(patches: Tensor) -> Tensor:
-    """Patches (K, 5, P, P) in which the object of another patch stands before each one's own, moved at random.
+    """Paste the object of another patch before each patch's own, at a random place: (K, 5, P, P).
 
     Where less than a part `LEFT` of an object's mask would stay, the patch is left as it was.
     """
@@ -120,7 +120,7 @@ def occluded(patches: Tensor) -> Tensor:
 
 
 class Moved(NamedTuple):
-    """Changed patches, and where they now lie: moved by `moved` (K, 2) sides and grown by `scale` (K,)."""
+    """Varied patches, and where they now lie: moved by `moved` (K, 2) sides and scaled by `scale` (K,)."""
 
     patches: Tensor
     moved: Tensor
@@ -128,7 +128,7 @@ class Moved(NamedTuple):
 
 
 def augmented(patches: Tensor, augmentation: PatchAugmentation) -> Moved:
-    """Patches (K, 5, P, P), floats in 0..1, as another camera and another detector could have given them.
+    """Vary patches (K, 5, P, P), floats in 0..1, as other cameras and detectors would.
 
     Random numbers are torch's own.
     """

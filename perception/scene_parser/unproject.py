@@ -43,7 +43,7 @@ class GroundCamera:
 
 
 def unproject(pixels: Tensor, heights: Tensor, location: Tensor, camera: GroundCamera) -> Tensor:
-    """The points of the level `heights` that are seen at `pixels`.
+    """Compute the points at `heights` that the camera sees at `pixels`.
 
     A pixel at or above the horizon sees no such point; it gets one far away, so that gradients stay finite.
 

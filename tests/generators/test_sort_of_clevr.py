@@ -34,7 +34,7 @@ from nsreason.generators.sort_of_clevr import (
     furthest,
     generate_sort_of_clevr,
     nearest,
-    settled,
+    unambiguous,
     write_sort_of_clevr,
 )
 
@@ -144,11 +144,11 @@ def test_no_object_is_its_own_neighbour(placed: list[tuple[int, int, int]]) -> N
 
 
 @given(PLACES)
-def test_settled_says_whether_a_tie_matters(placed: list[tuple[int, int, int]]) -> None:
+def test_unambiguous_says_whether_a_tie_matters(placed: list[tuple[int, int, int]]) -> None:
     objects = np.array(placed, np.int16)
     rows = [(float(x), float(y), SHAPES[s]) for x, y, s in placed]
     answers = [brute(rows, kind, color) for kind in ("nearest", "furthest") for color in COLORS]
-    assert settled(objects) == all(len(a) == 1 for a in answers)
+    assert unambiguous(objects) == all(len(a) == 1 for a in answers)
 
 
 def test_a_lone_corner_is_far_from_all_but_not_nearest_to_itself() -> None:

@@ -101,7 +101,7 @@ class Family:
 def read_families(domain: Domain, shapes: tuple[tuple[str, str], ...] = SHAPES) -> tuple[Family, ...]:
     """The families of a domain: each shape with each choice of attributes, where the domain admits its ops.
 
-    An attribute of a single value tells nothing apart and is left out; a domain without relations has no families
+    An attribute of a single value separates no objects and is left out; a domain without relations has no families
     with `relate`.
 
     Raises:

@@ -4,7 +4,7 @@
 
 Answers are balanced within each family, as CLEVR balances them: an answer that the family has given more often than
 its share is refused, and the draw is made again. The tally of a `Balance` says how often; share one among the scenes
-that are to be balanced together.
+that are balanced together.
 """
 
 from __future__ import annotations

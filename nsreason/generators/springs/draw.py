@@ -21,7 +21,7 @@ _PAPER, _WALL, _LINK, _ROD = (250, 250, 248), (120, 120, 120), (150, 150, 150), 
 
 
 def frame_image(data: SpringsArrays, index: int, frame: int, *, side: int = 180, radius: float = 0.03) -> Image:
-    """One frame of a scene, with the last four places of each ball behind it, paler. The y axis points up."""
+    """Draw one frame of a scene, with the last four places of each ball behind it, paler. The y axis points up."""
     from PIL import Image, ImageDraw
 
     size = side * _SCALE
@@ -67,7 +67,7 @@ def _draw_link(draw: ImageDraw, one: tuple[float, float], other: tuple[float, fl
 def write_strip(
     path: str | Path, data: SpringsArrays, index: int, *, columns: int = 8, side: int = 180, radius: float = 0.03
 ) -> None:
-    """A PNG of all frames of a scene, row by row, with what is to be told of it below.
+    """Write a PNG of all frames of a scene, row by row, with a caption.
 
     Raises:
         DataError: the file cannot be written.
@@ -89,7 +89,7 @@ def write_strip(
 
 
 def write_animation(path: str | Path, data: SpringsArrays, index: int, *, side: int = 320) -> None:
-    """A GIF of a scene that plays again and again, ten frames a second.
+    """Write a GIF of a scene that plays in a loop, ten frames a second.
 
     Raises:
         DataError: the file cannot be written.

@@ -3,7 +3,7 @@
     data = generate_springs(100, seed=7)
     data.positions.shape, data.links.shape, data.systems[0]       # (100, 16, 10, 2), (100, 10, 10), 7
 
-Which balls are linked, and how many systems of linked balls there are, is to be told from 16 frames of the balls'
+The task: predict which balls are linked, and how many systems of linked balls there are, from 16 frames of the balls'
 places and their colors: Santoro et al., "A simple neural network module for relational reasoning", NIPS 2017, section
 3.4 and supplement F. The paper gives no constants; those of `SimulationConfig` are this project's.
 
@@ -99,7 +99,7 @@ def simulate(
     table: SimulationConfig | None = None,
     frames: int = FRAMES,
 ) -> NDArray[np.float32]:
-    """Where balls are in each frame, (T, B, 2), from where they are at first and how they move.
+    """Simulate where balls are in each frame, (T, B, 2), from their first places and velocities.
 
     Args:
         places, velocities: (B, 2).
@@ -118,7 +118,7 @@ def simulate(
     steps = round(table.frame / table.step)
     seen = np.zeros((frames, len(places), 2), np.float32)
     for frame in range(frames):
-        seen[frame] = places + data.qpos.reshape(-1, 2)  # joints tell how far a ball is from where it began
+        seen[frame] = places + data.qpos.reshape(-1, 2)  # joints hold how far a ball is from where it began
         mujoco.mj_step(model, data, nstep=steps)
     return seen
 
@@ -154,7 +154,7 @@ def _world(places: NDArray[np.float64], links: NDArray[np.uint8], stiff: NDArray
 def make_scene(
     seed: int, index: int, table: SimulationConfig | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Positions (T, B, 2) and links (B, B) of a scene, which depend on the seed, the number and the table alone.
+    """Generate positions (T, B, 2) and links (B, B) of a scene from the seed, its number and the table alone.
 
     Raises:
         DataError: MuJoCo is not installed.
@@ -205,7 +205,7 @@ def generate_springs(
     jobs: int = 1,
     progress: CountProgress | None = None,
 ) -> SpringsArrays:
-    """Scenes number `start` on; scene i depends on the seed, i and the table alone.
+    """Generate scenes number `start` on; scene i depends on the seed, i and the table alone.
 
     Args:
         jobs: processes; a scene takes some 30 ms of one core.
@@ -282,7 +282,7 @@ def write_springs(
     Raises:
         DataError: MuJoCo is not installed; the folder is not empty, or cannot be written.
         LockError: another process writes there.
-        ValueError: there are fewer scenes than are to be withheld, or a number is negative.
+        ValueError: there are fewer scenes than `validation`, or a number is negative.
     """
     from ... import __version__
 

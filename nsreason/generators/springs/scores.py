@@ -1,4 +1,4 @@
-"""How well connections and systems of mass-spring scenes were told: the measures of Santoro et al. 2017, section 5.5.
+"""Scores of predicted connections and systems of mass-spring scenes (Santoro et al. 2017, section 5.5).
 
 Legend: N scenes, B balls.
 """
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class ConnectionScores:
-    """How well connections were told.
+    """Scores of predicted connections.
 
     Attributes:
         scenes: how many.
         all_correct: the share of scenes of which every one of the 100 entries is right: the paper's measure.
-        pairs: the share of right entries off the diagonal. High even where none is found: most pairs are not linked.
-        recall: the share of links that were found.
-        precision: the share of told links that are there.
+        pairs: the share of right entries off the diagonal; high even if no link is predicted: most pairs have none.
+        recall: the share of links that were predicted.
+        precision: the share of predicted links that exist.
     """
 
     scenes: int
@@ -56,7 +56,7 @@ def connection_scores(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) ->
 
 
 def count_accuracy(predicted: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]]) -> float:
-    """The share of scenes whose number of systems is right.
+    """Compute the share of scenes whose number of systems is right.
 
     Raises:
         ValueError: the shapes differ.

@@ -1,1 +1,1 @@
-"""Networks that answer without programs: what programs are to be compared with. Everything here computes with torch."""
+"""Networks that answer without programs: the baselines of program execution. Everything here computes with torch."""

@@ -1,4 +1,4 @@
-"""What objects and questions are made of: cells of a convolved image, sentences, the words of a question.
+"""Encoders of objects and questions: cells of a convolved image, sentences, the words of a question.
 
 After Santoro et al. (2017), section 4. What the paper leaves open is said where it is decided.
 

@@ -1,4 +1,4 @@
-"""The relation network and those that it is compared with, as models: the rows of Table 1 of Santoro et al. (2017),
+"""The relation network and its baselines, as models: the rows of Table 1 of Santoro et al. (2017),
 and the perceptrons of its sections 5.3 and 5.5.
 
 They share encoders and settings (`AnswerNetworkConfig`); where objects are rows or sentences, these stand for the
@@ -79,7 +79,7 @@ class CnnLstmModel(AnswerNetwork):
 
 
 class StackedAttentionModel(AnswerNetwork):
-    """CNN+LSTM+SA: the question looks at the objects twice, and answers from what it saw."""
+    """CNN+LSTM+SA: the question attends to the objects twice and is answered from the result."""
 
     def build_head(self, config: AnswerNetworkConfig) -> nn.Module:
         relation = config.relation

@@ -49,8 +49,8 @@ def present_pairs(candidates: CandidatePairs) -> PairList:
 
 
 class PairAttention(nn.Module):
-    """Keeps the pairs that matter to the question: those with the highest product of a query, made of the left object
-    and the condition, with a key, made of the right one.
+    """Keeps the pairs of the highest score: the product of a query (of the left object and the condition) with a key
+    (of the right object).
 
     The choice has no gradient. So that attention learns all the same, each relation that is kept is multiplied by a
     gate that is 1 and has the gradient of sigmoid(score): a score rises if more of its relation would lower the loss.

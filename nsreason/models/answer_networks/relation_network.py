@@ -166,8 +166,8 @@ class RelationNetwork(nn.Module):
     def _project(self, objects: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """What objects add to the first layer on the left and on the right (B, N, H); the condition is added on the
         left, or is returned as what it adds to its layer (B, H)."""
-        # In full precision wherever it runs: what two objects have in common is told by small differences of their
-        # features, which half of the digits would lose; and these are few, as they are of objects and not of pairs.
+        # In full precision wherever it runs: what two objects have in common shows in small differences of their
+        # features, which half precision would lose; it is cheap, since these are objects and not pairs.
         with torch.autocast(objects.device.type, enabled=False):
             kind = self._layer(0).weight.dtype
             return self._projections(objects.to(kind), None if condition is None else condition.to(kind))

@@ -1,8 +1,8 @@
 """The concept learner: concepts and relations learned from questions, programs and answers alone.
 
-Nothing tells it which object is red: it answers questions by executing their programs on its own degrees, and learns
-from how wrong the answers are (Mao et al., NS-CL, ICLR 2019). Features of objects are state descriptions, or those of
-what a detector found in images.
+It has no labels of objects: it answers questions by executing their programs on its own degrees, and learns from the
+loss of the answers (Mao et al., NS-CL, ICLR 2019). Features of objects are state descriptions, or those of detections
+in images.
 
     learner = ConceptLearner(ConceptLearnerConfig(features="regions"))
     batch = learner.collate(examples)             # nsreason.models.nscl.data, nsreason.models.nscl.image_data

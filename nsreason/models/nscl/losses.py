@@ -1,4 +1,4 @@
-"""How wrong answers are: the losses of NS-CL (Mao et al., ICLR 2019) for each kind of answer.
+"""Losses of answers: those of NS-CL (Mao et al., ICLR 2019) for each kind of answer.
 
 A reference answer is one number: 1 or 0 for a truth, the count for a number, the concept's place for a word. Q
 questions, C concepts.

@@ -141,7 +141,7 @@ def _percent(share: float) -> str:
 def probe(grounded: Grounded, scenes: Sequence[Scene]) -> Probes:
     """Measure tables of degrees against the annotations of the same scenes, in the same order.
 
-    Degrees may be logits (the algebra `logit`) or lie in [0, 1]; which, is told by `grounded.nothing`.
+    Degrees may be logits (the algebra `logit`) or lie in [0, 1]; `grounded.nothing` says which.
 
     Raises:
         ExecutionError: there is no scene, or a table holds what is no degree.

@@ -160,7 +160,7 @@ def test_a_bad_entry_of_a_column_costs_no_other(tmp_path: Path) -> None:
 
 
 def test_columns_of_different_lengths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="3 object_masks and 2 scores: which belong together"):
+    with pytest.raises(DataError, match="3 object_masks and 2 scores do not match"):
         read_detections(write(tmp_path, COLUMNS | {"scores": [0.5, 1.0]}), names="{}.png")
     with pytest.raises(DataError, match="3 object_masks and 0 image_idxs"):
         read_detections(write(tmp_path, COLUMNS | {"image_idxs": []}), names="{}.png")
