@@ -11,7 +11,7 @@ import tempfile
 from nsreason import Domain, Program, QuestionError, Scene, ask, load_domain, parse_program
 from nsreason.comparison.comparer import compare
 from nsreason.generators import write_dataset
-from nsreason.reasoners.annotated_scenes import Annotated
+from nsreason.reasoners.annotated_scenes import AnnotatedScenes
 from nsreason.reasoners.executing import Executing
 from nsreason.reasoners.reasoner import FitRequest, Reasoner
 
@@ -56,7 +56,7 @@ class ByTemplates:
 
     @classmethod
     def build(cls, name: str, request: FitRequest) -> Reasoner:
-        return Executing(Annotated(), "__main__:NearestTemplate", request.domain)
+        return Executing(AnnotatedScenes(), "__main__:NearestTemplate", request.domain)
 
 
 def main() -> None:
