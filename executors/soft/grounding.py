@@ -173,9 +173,8 @@ def ground_crisp(
     def pairs(name: str, count: int) -> Tensor:
         return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)
 
-    words = (_stated(scenes, n) if domain.above else concepts).transpose(1, 2)[:, None] & own_values(domain)[
-        None, :-1, None, :
-    ]  # (S, A, N, C)
+    stated = _stated(scenes, n) if domain.above else concepts
+    words = stated.transpose(1, 2)[:, None] & own_values(domain)[None, :-1, None, :]  # (S, A, N, C)
     grounded = Grounded.of_model(
         domain,
         _bits(batch.full, n),

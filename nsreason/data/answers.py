@@ -45,5 +45,5 @@ def reference_answer(answer: str | None, domain: Domain, kind: Kind | None = Non
 
 @functools.lru_cache(maxsize=64)
 def _values(domain: Domain) -> dict[str, str]:
-    """The values of a domain's attributes by their normalised spelling."""
-    return {str(normalise_answer(value)): value for value in domain.concepts}
+    """The words that a domain's values are answered with, by their normalised spelling."""
+    return {str(normalise_answer(word)): word for word in domain.answer_words}

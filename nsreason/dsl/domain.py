@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -73,6 +74,7 @@ class Domain:
         concepts, attributes, relations: the names, in the order of the file.
         labels: per concept, its free text.
         answer_words: per concept, what a question for it is answered with.
+        answer_index: the number of the concept that alone is answered with a word.
         above: per concept that is a kind of others, their numbers, those above them included.
         open_attributes: the numbers of the attributes of which an object may have no value or several.
     """
@@ -83,6 +85,7 @@ class Domain:
     relations: tuple[str, ...] = field(init=False)
     labels: tuple[str, ...] = field(init=False)
     answer_words: tuple[str, ...] = field(init=False)
+    answer_index: Mapping[str, int] = field(init=False)
     above: Mapping[int, tuple[int, ...]] = field(init=False)
     open_attributes: frozenset[int] = field(init=False)
     attribute_of: Mapping[str, str] = field(init=False)
@@ -106,8 +109,11 @@ class Domain:
         put(self, "concepts", tuple(attribute_of))
         put(self, "attributes", tuple(file.attributes))
         put(self, "relations", tuple(file.relations))
+        answer_words = tuple([e.answer or e.label or key for key, e in entries.items()])
+        times = Counter(answer_words)
         put(self, "labels", tuple([e.label or key for key, e in entries.items()]))
-        put(self, "answer_words", tuple([e.answer or e.label or key for key, e in entries.items()]))
+        put(self, "answer_words", answer_words)
+        put(self, "answer_index", {word: i for i, word in enumerate(answer_words) if times[word] == 1})
         put(self, "above", values_above(entries, attribute_of, concept_index))
         put(self, "open_attributes", frozenset(i for i, e in enumerate(file.attributes.values()) if e.open))
         put(self, "attribute_of", attribute_of)

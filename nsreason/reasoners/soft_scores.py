@@ -84,11 +84,16 @@ def _scores(
     assert part.kind in (WORD, OBJECT)
     names: Sequence[str] = [str(i) for i in range(shares.shape[-1])]
     if part.kind is WORD:
-        names = programs[0].domain.concepts
+        names = programs[0].domain.answer_words
         own = part.values.float().masked_fill(~part.choices(programs[0].domain), soft.algebra.nothing)
         shares = soft.algebra.probability(own, WORD).clamp(0, 1).cpu()
     shares = shares / shares.sum(-1, keepdim=True).clamp_min(torch.finfo(shares.dtype).tiny)
-    return [{n: p for n, p in zip(names, row, strict=True) if p > 0} for row in shares.tolist()]
+    scores: list[dict[str, float]] = [{} for _ in range(len(shares))]
+    for score, row in zip(scores, shares.tolist(), strict=True):
+        for name, p in zip(names, row, strict=True):
+            if p > 0:
+                score[name] = score.get(name, 0.0) + p  # several values may have one answer word
+    return scores
 
 
 def _of_numbers(

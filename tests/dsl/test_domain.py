@@ -195,6 +195,9 @@ def test_values_have_labels_answers_and_values_above_them() -> None:
     park = parse_domain(PARK)
     assert park.labels == ("thing", "vehicle", "motor car", "fire hydrant", "red")
     assert park.answer_words == ("thing", "vehicle", "car", "fire hydrant", "red")
+    assert park.answer_index == {word: i for i, word in enumerate(park.answer_words)}
+    glass = parse_domain(PARK.replace("red = {}", 'red = {}\nglass = {answer = "car"}'))
+    assert "car" not in glass.answer_index, "a motor car and a car of glass: the word alone does not say which"
     assert park.above == {1: (0,), 2: (1, 0), 3: (0,)}
     assert park.open_attributes == {1} and park.file.closed
     assert park.answers()[:5] == park.answer_words

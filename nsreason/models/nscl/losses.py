@@ -33,7 +33,7 @@ def encode_answer(answer: str, kind: Kind, domain: Domain) -> float:
         return {"yes": 1.0, "no": 0.0}.get(answer, math.nan)
     if kind is NUMBER:
         return float(answer) if answer.isascii() and answer.isdecimal() else math.nan
-    return float(domain.concept_index.get(answer, math.nan))
+    return float(domain.answer_index.get(answer, math.nan))
 
 
 def answer_losses(answers: SoftAnswers, targets: Tensor) -> Tensor:
