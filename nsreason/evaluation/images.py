@@ -22,6 +22,7 @@ from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
 from ..io.image_tensors import read_image
 from ..io.locks import locked_file
+from ..language.parsers import source_name
 from ..perception.scene_parser.data import SceneParserData, annotated, scenes_of
 from ..queries.image import QueryImage
 from ..queries.query import Query
@@ -109,7 +110,7 @@ def evaluate_images(
     if part != "all":
         records = [r for r in records if isinstance(r, QuestionRecord) and asked.of(r) in paths]
     settings: dict[str, object] = {"questions": str(questions), "images": str(images), "by": name}
-    settings |= {"programs": programs, "on_error": on_error, "part": part, "limit": limit}
+    settings |= {"programs": source_name(programs), "on_error": on_error, "part": part, "limit": limit}
     truth = None if scenes is None else load_scenes(scenes, pipeline.domain)
     watcher = _Watcher(pipeline, truth, progress, len(paths))
     perceived = PerceivedImages(pipeline, batch_size=batch_size)

@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -32,19 +32,23 @@ from ..data.scenes import PackedScenes, SceneFile, load_scenes
 from ..dsl.domain import Domain, load_domain
 from ..errors import DataError, NsreasonError
 from ..io.locks import locked_file
+from ..language.parsers import QuestionParser, program_source, source_name
 from ..queries.query import Query
 from ..reasoners.annotated_scenes import AnnotatedScenes
 from ..reasoners.executing import Executing
+from ..registry import PARSERS
 from ..scenes.scene import Scene
 from .evaluator import Evaluation, Item, Progress, encoded
 from .judge import Judge, OnError
 from .report import EXAMPLES, Failures, Report
 
-Programs = Literal["given", "parsed"]
+Programs = str | QuestionParser
+"""`given`, `parsed` (by the grammar), another parser's name or the parser; see `nsreason.language.parsers`."""
+
 Chunks = Iterator[tuple[int, Records]]
 Part = tuple[bytes, Report]
 
-CHUNK: dict[Programs, int] = {"given": 4096, "parsed": 512}
+CHUNK = {"given": 4096, "parsed": 512}  # of any parser: as `parsed`
 _AHEAD = 3  # chunks on their way for each process
 
 
@@ -131,7 +135,8 @@ def evaluate_files(
     Args:
         questions, scenes: files (`-` is standard input), or their contents.
         programs: `given` executes the programs of the question file; `parsed` those that its texts parse to, and where
-            the file holds programs too, counts how many of the two are equivalent.
+            the file holds programs too, counts how many of the two are equivalent. So does another parser, given by
+            its name or itself.
         on_error: what becomes of questions without an exact answer; see `evaluator`.
         jobs: processes. With more than one, ops that were registered at run time are not known there.
         out: a file for the predictions, one JSON line a question; `-` is standard output.
@@ -145,10 +150,12 @@ def evaluate_files(
         LockError: another process writes `out`.
         Unanswered: a question has no exact answer, and `on_error` is `raise`.
         DomainError: there is no such domain.
+        RecipeError: there is no such parser.
         ValueError: an option is not one of those above.
     """
     _check(programs, on_error, jobs, limit, out, resume)
     domain = load_domain(domain)
+    program_source(programs, domain)  # before anything is read or written: it may be none
     began = perf_counter()
     records = _records(questions)
     total = len(records) if limit is None else min(limit, len(records))
@@ -159,7 +166,7 @@ def evaluate_files(
         "questions": records.source,
         "scenes": scene_file.source,
         "domain": domain.name,
-        "programs": programs,
+        "programs": source_name(programs),
         "on_error": on_error,
         "jobs": jobs,
         "limit": limit,
@@ -171,7 +178,7 @@ def evaluate_files(
         report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
         if progress is not None:
             progress(done, total)
-        chunks = _chunks(records, done, total, CHUNK[programs], own=jobs > 1)
+        chunks = _chunks(records, done, total, CHUNK["given" if programs == "given" else "parsed"], own=jobs > 1)
         with _frozen():
             for lines, part in _answer(chunks, scene_file, domain, options, jobs):
                 journal.write(lines)
@@ -193,10 +200,18 @@ def _frozen() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _check(programs: str, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool) -> None:
-    for name, value, known in (("programs", programs, Programs), ("on_error", on_error, OnError)):
-        if value not in get_args(known):
-            raise ValueError(f"{name} is one of {', '.join(get_args(known))}, got {value!r}")
+def _check(
+    programs: Programs, on_error: str, jobs: int, limit: int | None, out: str | Path | None, resume: bool
+) -> None:
+    if on_error not in get_args(OnError):
+        raise ValueError(f"on_error is one of {', '.join(get_args(OnError))}, got {on_error!r}")
+    sources = ("given", "parsed", *PARSERS)
+    if isinstance(programs, str) and programs not in sources and ":" not in programs:
+        raise ValueError(
+            f"programs is one of {', '.join(sources)}, your own 'module:Class' or a parser, got {programs!r}"
+        )
+    if resume and not isinstance(programs, str):
+        raise ValueError("resume needs the name of a parser; whether a parser object is the same is not known")
     if jobs < 1 or (limit is not None and limit < 0):
         raise ValueError(f"jobs is at least 1 and limit at least 0, got {jobs} and {limit}")
     if resume and (out is None or str(out) == "-"):
@@ -242,7 +257,7 @@ def _journal(
         "questions": records.digest(),
         "scenes": scenes.digest(),
         "domain": domain.fingerprint,
-        "programs": options.programs,
+        "programs": source_name(options.programs),
         "on_error": options.on_error,
         "limit": limit,
     }

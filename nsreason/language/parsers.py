@@ -66,6 +66,11 @@ def program_source(name: str | QuestionParser, domain: Domain | str) -> ProgramS
     return "given" if name == "given" else parser_of(name, domain)
 
 
+def source_name(programs: str | QuestionParser) -> str:
+    """Return how reports name a source of programs: by its name; a parser by its class."""
+    return programs if isinstance(programs, str) else f"{type(programs).__module__}:{type(programs).__qualname__}"
+
+
 def parser_of(name: str | QuestionParser, domain: Domain | str) -> QuestionParser:
     """Return the parser of a name in PARSERS (or `parsed`, for the grammar), or of one's own `module:Class`.
 

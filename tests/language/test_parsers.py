@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import pickle
+from pathlib import Path
 
 import pytest
 
+import nsreason
 from nsreason.dsl.domain import load_domain
 from nsreason.errors import DataError, DomainError, QuestionError, RecipeError
+from nsreason.evaluation.question_files import evaluate_files
 from nsreason.language.parsers import QuestionParser, parser_of, program_source
 from nsreason.language.question_parser import GrammarParser, parse_question, question_parser, readings
 from nsreason.programs.canonical import canonical
 from nsreason.programs.text_reader import parse_program
 from nsreason.queries.query import Query
-from nsreason.reasoners.annotated_scenes import Annotated
+from nsreason.reasoners.annotated_scenes import AnnotatedScenes
 from nsreason.reasoners.executing import Executing, program_of
 from nsreason.scenes.scene import Scene
 from tests.support.toy_parser import CountingParser
@@ -74,9 +78,9 @@ def test_what_is_not_understood_is_a_question_error(parser: QuestionParser) -> N
 def test_its_programs_are_executed(parser: QuestionParser) -> None:
     scene = Scene.of(CLEVR, [{"size": "large", "color": "red", "material": "metal", "shape": "sphere"}])
     query = Query(0, "What color is the ball?", "red", "query", {"scene": scene})
-    [reply] = Executing(Annotated(), parser, CLEVR).answer([query])
+    [reply] = Executing(AnnotatedScenes(), parser, CLEVR).answer([query])
     assert (reply.answer, reply.error) == ("red", None)
-    trace = Executing(Annotated(), parser, CLEVR).trace(query)
+    trace = Executing(AnnotatedScenes(), parser, CLEVR).trace(query)
     assert trace is not None and trace.answer == "red"
 
 
@@ -119,6 +123,28 @@ def test_the_source_of_programs() -> None:
     own = CountingParser(CLEVR, [("how many cubes", "count(filter[red](scene()))")])
     assert parser_of(own, CLEVR) is own
     assert str(program_of(query, own, CLEVR)) == "count(filter[red](scene()))"
+
+
+DEMO = Path(nsreason.__file__).parent / "cli"
+
+
+def test_a_question_file_is_answered_by_any_parser(tmp_path: Path) -> None:
+    texts = ("How many cubes are there?", "Is there a ball?", "Is the ball left of the cube red?")
+    records = [{"question": text, "image_index": 0, "answer": "no"} for text in texts]
+    questions, scenes = tmp_path / "questions.json", DEMO / "demo_scene.json"
+    questions.write_text(json.dumps({"questions": records}), encoding="utf-8")
+    for programs in (TOY, CountingParser(CLEVR)):
+        for jobs in (1, 2):
+            report = evaluate_files(questions, scenes, programs=programs, jobs=jobs, out=tmp_path / "answers.jsonl")
+            answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+            assert report.settings["programs"] == TOY
+            assert [a["type"] for a in answers] == ["count", "exist", "query"], "it takes the likeliest it has seen"
+    with pytest.raises(ValueError, match="resume needs the name of a parser"):
+        evaluate_files(questions, scenes, programs=CountingParser(CLEVR), out=tmp_path / "a", resume=True)
+    with pytest.raises(ValueError, match="programs is one of given, parsed, grammar, your own"):
+        evaluate_files(questions, scenes, programs="guessed")
+    with pytest.raises(RecipeError, match="cannot import no_such_module"):
+        evaluate_files(questions, scenes, programs="no_such_module:Parser")
 
 
 def test_no_program_and_no_text_are_bad_data() -> None:
