@@ -1,6 +1,6 @@
 """Render scenes in the style of CLEVR, by ray casting: images, masks, depth.
 
-    camera = Camera.at(location, rules)           # nsreason.generators.clevr.placement
+    camera = SceneCamera.at(location, rules)      # nsreason.generators.clevr.placement
     drawn = render(things, camera, clevr_style())
     drawn.image, drawn.masks, drawn.depth, drawn.boxes()
 
@@ -30,7 +30,10 @@ COARSE = 200  # images wider than this have shadows on the ground at every secon
 
 
 class Camera(Protocol):
-    """A pinhole camera; `axes` are its unit vectors right, up and forward, `focal` is in pixels of `width`."""
+    """What a renderer reads of a pinhole camera, such as `generators.clevr.placement.SceneCamera`.
+
+    `axes` are its unit vectors right, up and forward, `focal` is in pixels of `width`.
+    """
 
     @property
     def location(self) -> Vector: ...

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from nsreason.generators import generate_questions, generate_scenes
-from nsreason.generators.clevr.placement import Camera, clevr_rules, directions, visible_pixels
+from nsreason.generators.clevr.placement import SceneCamera, clevr_rules, directions, visible_pixels
 from nsreason.generators.clevr.questions import Balance
 
 DATA = Path(os.environ.get("NSREASON_DATA", "")) / "clevr"
@@ -41,7 +41,7 @@ def records() -> list[dict[str, Any]]:
 def missed(record: dict[str, Any], shift: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """How far the camera, moved by `shift`, sees the objects from where they are annotated, in pixels: (N, 2)."""
     x, y, z = (p + s for p, s in zip(RULES.camera.location, shift.tolist(), strict=True))
-    camera = Camera.at((x, y, z), RULES.camera)
+    camera = SceneCamera.at((x, y, z), RULES.camera)
     seen = [camera.project(tuple(o["3d_coords"]))[:2] for o in record["objects"]]
     found: np.ndarray[Any, Any] = np.asarray(seen) - np.asarray(
         [o["pixel_coords"][:2] for o in record["objects"]], dtype=float
@@ -77,7 +77,7 @@ def test_the_camera_is_that_of_the_released_scenes(records: list[dict[str, Any]]
 def test_depths_are_those_of_the_released_scenes(records: list[dict[str, Any]]) -> None:
     for record in records[:50]:
         x, y, z = (p + s for p, s in zip(RULES.camera.location, jitter(record).tolist(), strict=True))
-        camera = Camera.at((x, y, z), RULES.camera)
+        camera = SceneCamera.at((x, y, z), RULES.camera)
         for told in record["objects"]:
             assert camera.project(tuple(told["3d_coords"]))[2] == pytest.approx(told["pixel_coords"][2], abs=0.2)
 

@@ -23,7 +23,7 @@ from ...perception.features.state_descriptions import palette
 from ...perception.rendering.render import Rendering, jittered_style, render
 from ...perception.rendering.style import RenderStyle, Thing
 from ...scenes.scene import ObjectPlace, Scene
-from .placement import Camera, SceneRules, clevr_rules
+from .placement import SceneCamera, SceneRules, clevr_rules
 
 Size = tuple[int, int]
 
@@ -52,7 +52,7 @@ def things_of(scene: Scene, rules: SceneRules | None = None) -> list[Thing]:
 
 def render_scene(
     scene: Scene,
-    camera: Camera,
+    camera: SceneCamera,
     *,
     seed: int = 0,
     size: Size | None = None,
@@ -116,7 +116,7 @@ class ImageWriter:
         self.least = max(2.0, self.rules.min_pixels * size[0] * size[1] / (camera.width * camera.height))
         self.drawn: Rendering | None = None
 
-    def accept(self, scene: Scene, camera: Camera) -> bool:
+    def accept(self, scene: Scene, camera: SceneCamera) -> bool:
         """Draw a scene; whether each of its objects shows enough pixels."""
         self.drawn = render_scene(scene, camera, seed=self.seed, size=self.size, rules=self.rules)
         return bool((self.drawn.pixels() >= self.least).all())
@@ -173,7 +173,7 @@ def instance_records(scene: Scene, drawn: Rendering) -> tuple[bytes, list[bytes]
     return image, objects
 
 
-def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera, float]:
+def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[SceneCamera, float]:
     """The jittered camera that a scene was seen with, and how far its `pixel_coords` are off, on average, in pixels.
 
     Least squares over the camera's place, from the objects' 3d_coords and pixel_coords; the files have the latter in
@@ -195,7 +195,7 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
 
     def off(location: Any) -> Any:
         x, y, z = (float(v) for v in location)
-        camera = Camera.at((x, y, z), camera_rules)
+        camera = SceneCamera.at((x, y, z), camera_rules)
         return (np.array([camera.project(p) for p in points if p is not None]) - goal) * weight
 
     # Few objects leave directions open: the jitter's bounds hold the place where nothing else does.
@@ -204,4 +204,4 @@ def fitted_camera(scene: Scene, rules: SceneRules | None = None) -> tuple[Camera
     fit = least_squares(lambda q: off(q).ravel(), base, bounds=(base - reach, base + reach))
     x, y, z = (float(v) for v in fit.x)
     error = float(np.hypot(*(off(fit.x)[:, :2].T)).mean())
-    return Camera.at((x, y, z), camera_rules), error
+    return SceneCamera.at((x, y, z), camera_rules), error

@@ -67,7 +67,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class SceneCamera:
     """A pinhole camera at `location` that looks at the origin, upright.
 
     `axes` are its unit vectors right, up and forward.
@@ -80,7 +80,7 @@ class Camera:
     height: int
 
     @classmethod
-    def at(cls, location: Vector, rules: CameraRules) -> Camera:
+    def at(cls, location: Vector, rules: CameraRules) -> SceneCamera:
         """The camera of the rules, moved to `location`, which is not above or below the origin."""
         return cls(location, view_axes(location), rules.focal, rules.width, rules.height)
 
@@ -98,14 +98,14 @@ class Camera:
 
 def directions(rules: SceneRules) -> dict[str, Vector]:
     """The directions that all scenes share: those of the camera before its jitter."""
-    return Camera.at(rules.camera.location, rules.camera).directions()
+    return SceneCamera.at(rules.camera.location, rules.camera).directions()
 
 
-def jittered(rules: SceneRules, rng: random.Random) -> Camera:
+def jittered(rules: SceneRules, rng: random.Random) -> SceneCamera:
     """The camera of one scene."""
     camera = rules.camera
     x, y, z = (p + rng.uniform(-camera.jitter, camera.jitter) for p in camera.location)
-    return Camera.at((x, y, z), camera)
+    return SceneCamera.at((x, y, z), camera)
 
 
 def place(

@@ -16,7 +16,7 @@ from ...dsl.domain import load_domain
 from ...errors import DomainError, did_you_mean
 from ...scenes.scene import ObjectPlace, Scene
 from ..seeds import generator
-from .placement import Camera, Placement, SceneRules, clevr_rules, directions, jittered, place, visible_pixels
+from .placement import Placement, SceneCamera, SceneRules, clevr_rules, directions, jittered, place, visible_pixels
 
 TRIES = 4_000  # beginnings of one scene
 PATIENT = 100  # after so many, an object is tried at twice as many places, and so on: only crowds need it
@@ -60,8 +60,8 @@ def generate_scenes_with_cameras(
     condition: str | None = None,
     split: str = "new",
     rules: SceneRules | None = None,
-    accept: Callable[[Scene, Camera], bool] | None = None,
-) -> Iterator[tuple[Scene, Camera]]:
+    accept: Callable[[Scene, SceneCamera], bool] | None = None,
+) -> Iterator[tuple[Scene, SceneCamera]]:
     """`generate_scenes` with the camera of each.
 
     Args:
@@ -92,7 +92,9 @@ class _SceneSampler:
         self.directions = directions(rules)
         self.plane = self.directions["right"], self.directions["behind"]
 
-    def scene_and_camera(self, index: int, accept: Callable[[Scene, Camera], bool] | None) -> tuple[Scene, Camera]:
+    def scene_and_camera(
+        self, index: int, accept: Callable[[Scene, SceneCamera], bool] | None
+    ) -> tuple[Scene, SceneCamera]:
         """Scene number `index` and its camera.
 
         Raises:
@@ -127,7 +129,7 @@ class _SceneSampler:
                 values[attribute] = rng.choice(admitted)
         return [self.domain.concept_index[v] for v in values.values()]
 
-    def _seen(self, placements: list[Placement], camera: Camera, rng: random.Random) -> list[ObjectPlace] | None:
+    def _seen(self, placements: list[Placement], camera: SceneCamera, rng: random.Random) -> list[ObjectPlace] | None:
         """The objects as the camera sees them, or None when one is out of the image or nearly hidden."""
         pixels = [camera.project((s.x, s.y, s.radius)) for s in placements]
         if not all(0 <= column < camera.width and 0 <= row < camera.height for column, row, _ in pixels):

@@ -32,7 +32,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """Degrees between `low` and `high`: how many, their mean, and how many of them were true."""
 
     low: float
@@ -52,7 +52,7 @@ class Calibration:
 
     error: float
     brier: float
-    bins: tuple[Bin, ...]
+    bins: tuple[CalibrationBin, ...]
 
 
 @dataclass(frozen=True)
@@ -219,5 +219,5 @@ def calibrate(degrees: Tensor, truths: Tensor, bins: int = BINS) -> Calibration:
     true = torch.bincount(place, truths, minlength=bins) / count.clamp_min(1)
     error = float((count * (degree - true).abs()).sum() / len(degrees))
     rows = zip(count.tolist(), degree.tolist(), true.tolist(), strict=True)
-    kept = tuple(Bin(i / bins, (i + 1) / bins, n, d, t) for i, (n, d, t) in enumerate(rows) if n)
+    kept = tuple(CalibrationBin(i / bins, (i + 1) / bins, n, d, t) for i, (n, d, t) in enumerate(rows) if n)
     return Calibration(error, float(((degrees - truths) ** 2).mean()), kept)

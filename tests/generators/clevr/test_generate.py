@@ -32,7 +32,7 @@ from nsreason.generators import (
     read_families,
     write_dataset,
 )
-from nsreason.generators.clevr.placement import Camera, clevr_rules, directions
+from nsreason.generators.clevr.placement import SceneCamera, clevr_rules, directions
 from nsreason.language.question_parser import parse_question
 from nsreason.programs.canonical import equivalent
 from nsreason.programs.program import Call, Program
@@ -165,7 +165,7 @@ def test_a_crowd_that_finds_no_room_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_camera_sees_the_directions_as_they_are_named() -> None:
     camera_rules = RULES.camera
-    camera = Camera.at(camera_rules.location, camera_rules)
+    camera = SceneCamera.at(camera_rules.location, camera_rules)
     assert camera.project((0.0, 0.0, 0.0))[:2] == pytest.approx((240, 160))
     for (a, b), same in zip(itertools.product(camera.axes, repeat=2), [1, 0, 0, 0, 1, 0, 0, 0, 1], strict=True):
         assert sum(p * q for p, q in zip(a, b, strict=True)) == pytest.approx(same)

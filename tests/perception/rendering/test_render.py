@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nsreason.errors import DomainError
-from nsreason.generators.clevr.placement import Camera, clevr_rules
+from nsreason.generators.clevr.placement import SceneCamera, clevr_rules
 from nsreason.perception.rendering.ray_casting import FAR, Frames, covers, distances, hits
 from nsreason.perception.rendering.render import Rendering, frames, jittered_style, render
 from nsreason.perception.rendering.style import Thing, clevr_style
 
 RULES = clevr_rules()
-CAMERA = Camera.at(RULES.camera.location, RULES.camera)
+CAMERA = SceneCamera.at(RULES.camera.location, RULES.camera)
 RED, GRAY = (0.68, 0.14, 0.14), (0.34, 0.34, 0.34)
 SMALL = {"width": 120, "height": 80}
 

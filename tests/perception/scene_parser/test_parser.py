@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsreason.errors import CheckpointError, DataError
-from nsreason.generators.clevr.placement import Camera, clevr_rules
+from nsreason.generators.clevr.placement import SceneCamera, clevr_rules
 from nsreason.perception.detections.coco import write_detections
 from nsreason.perception.detections.detections import Detections
 from nsreason.perception.detections.rle import encode_masks
@@ -49,7 +49,7 @@ jitter = st.floats(-0.5, 0.5)
 def test_the_ground_camera_is_that_of_the_generated_scenes() -> None:
     rules, own = clevr_rules().camera, GroundCamera()
     assert (own.location, own.focal, own.width, own.height) == (rules.location, rules.focal, rules.width, rules.height)
-    there = Camera.at(rules.location, rules).directions()
+    there = SceneCamera.at(rules.location, rules).directions()
     for name, vector in own.directions().items():
         assert vector == pytest.approx(there[name])
 
@@ -58,7 +58,7 @@ def test_the_ground_camera_is_that_of_the_generated_scenes() -> None:
 def test_a_projected_point_comes_back(x: float, y: float, z: float, moved: tuple[float, float, float]) -> None:
     rules = clevr_rules().camera
     location = tuple(a + b for a, b in zip(rules.location, moved, strict=True))
-    column, row, _ = Camera.at((location[0], location[1], location[2]), rules).project((x, y, z))
+    column, row, _ = SceneCamera.at((location[0], location[1], location[2]), rules).project((x, y, z))
     back = unproject(torch.tensor([column, row]), torch.tensor(z), torch.tensor(location), GroundCamera())
     assert back.tolist() == pytest.approx([x, y, z], abs=2e-3)
 
