@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,16 +30,16 @@ def domains(
     one of the bundled ones, and give yours with --domain my_domain.toml.
 
     The file is checked, words included: a word of two values, attributes or relations is an error, and words that no
-    question can use are told.
+    question can use are listed.
     """
     from ..dsl.domain import bundled_domains, load_domain
 
     if name is None:
-        found = [load_domain(n) for n in bundled_domains()]
+        bundled = [load_domain(n) for n in bundled_domains()]
         if as_json:
-            output.put_json({"domains": [_summary(d) for d in found]})
+            output.put_json({"domains": [_summary(d) for d in bundled]})
         else:
-            _list(found)
+            _list(bundled)
         return 0
     domain = load_domain(name)
     unread = [] if domain.file.questions is None else list(unread_words(domain))
@@ -46,8 +47,8 @@ def domains(
         output.put_json({**_record(domain), "unread": unread})
         return 0
     _show(domain)
-    for told in unread:
-        output.note(f"{name}: {told}")
+    for reason in unread:
+        output.note(f"{name}: {reason}")
     return 0
 
 
@@ -71,8 +72,8 @@ def unread_words(domain: Domain) -> Iterator[str]:
         if literal not in known:
             yield f"the word '{word}' of the {what} is read as something else: '{text}' does not ask for it"
 
-    for attribute, told in domain.file.attributes.items():
-        for value, entry in told.values.items():
+    for attribute, table in domain.file.attributes.items():
+        for value, entry in table.values.items():
             what = f"{attribute} '{value}'"
             if not _words(entry):
                 yield f"the {what} has no word: no question can name it"
@@ -80,8 +81,8 @@ def unread_words(domain: Domain) -> Iterator[str]:
                 yield from asked(f"How many {word} {domain.file.things[0]}s are there?", word, what, value)
             for word in entry.nouns:
                 yield from asked(f"Is there a {word}?", word, what, value)
-    for relation, said in domain.file.relations.items():
-        for word in said.words:
+    for relation, names in domain.file.relations.items():
+        for word in names.words:
             thing = domain.file.things[0]
             text = f"Is there a {thing} {word} a {thing}?"
             yield from asked(text, word, f"relation '{relation}'", relation)
@@ -108,12 +109,12 @@ def _record(domain: Domain) -> dict[str, object]:
         "summary": file.summary,
         "things": list(file.things),
         "attributes": {
-            a: {"words": list(told.words), "values": {v: _words(e) for v, e in told.values.items()}}
-            for a, told in file.attributes.items()
+            a: {"words": list(table.words), "values": {v: _words(e) for v, e in table.values.items()}}
+            for a, table in file.attributes.items()
         },
         "relations": {
-            r: {"inverse": told.inverse, "words": list(told.words), "extremes": list(told.extremes)}
-            for r, told in file.relations.items()
+            r: {"inverse": entry.inverse, "words": list(entry.words), "extremes": list(entry.extremes)}
+            for r, entry in file.relations.items()
         },
         "ops": list(domain.ops),
         "native": dict(file.native),
@@ -122,43 +123,41 @@ def _record(domain: Domain) -> dict[str, object]:
     }
 
 
-def _list(found: list[Domain]) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _list(domains_: list[Domain]) -> None:
+    from ..pages.tables import Heading, ReportTable, TableRow, text_columns
 
-    table = Table(header_style="dim")
-    for column in ("domain", "attributes", "relations", "what it is"):
-        table.add_column(column, overflow="fold")
-    for domain in found:
+    rows = []
+    for domain in domains_:
         attributes = ", ".join(f"{a} ({len(domain.values(a))})" for a in domain.attributes)
-        row = (attributes, ", ".join(domain.relations), domain.file.summary)
-        table.add_row(Text(domain.name, style="bold"), *map(Text, row))
-    output.put_table(table)
+        cells = (attributes, ", ".join(domain.relations), domain.file.summary)
+        rows.append(TableRow(Heading(domain.name, strong=True), cells))
+    output.put_table(ReportTable("domain", text_columns("attributes", "relations", "what it is"), tuple(rows)))
 
 
 def _show(domain: Domain) -> None:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
+    from ..pages.tables import Heading, Note, ReportTable, TableRow, text_columns
+
     file = domain.file
-    values = Table(title="attributes", title_justify="left", title_style="bold", header_style="dim")
-    for column in ("attribute", "value", "words"):
-        values.add_column(column, overflow="fold")
-    for attribute, told in file.attributes.items():
-        last = len(told.values) - 1
-        for i, (value, entry) in enumerate(told.values.items()):
-            label = Text(attribute if i == 0 else "", style="bold")
-            row = (Text(value, style="cyan"), Text(", ".join(_words(entry))))
-            values.add_row(label, *row, end_section=i == last)
-    relations = Table(title="relations", title_justify="left", title_style="bold", header_style="dim")
-    for column in ("relation", "inverse", "words"):
-        relations.add_column(column, overflow="fold")
-    for relation, said in file.relations.items():
-        row = (Text(said.inverse or "-"), Text(", ".join(said.words)))
-        relations.add_row(Text(relation, style="cyan"), *row)
+    values = [
+        TableRow(
+            Heading(attribute if i == 0 else "", strong=True),
+            (value, ", ".join(_words(entry))),
+            ends_section=i == len(table.values) - 1,
+        )
+        for attribute, table in file.attributes.items()
+        for i, (value, entry) in enumerate(table.values.items())
+    ]
+    parts = [ReportTable("attribute", text_columns("value", "words"), tuple(values), title="attributes")]
+    if file.relations:
+        relations = tuple(
+            TableRow(relation, (entry.inverse or "-", ", ".join(entry.words)))
+            for relation, entry in file.relations.items()
+        )
+        parts.append(ReportTable("relation", text_columns("inverse", "words"), relations, title="relations"))
+    notes = tuple(Note(", ".join(names), label=what) for what, names in (("things", file.things), ("ops", domain.ops)))
+    parts[-1] = replace(parts[-1], notes=notes)
     head = Text.assemble((domain.name, "bold"), f"  {file.summary}\n")
-    tail = Table.grid(padding=(0, 2))
-    for what, names in (("things", file.things), ("ops", domain.ops)):
-        tail.add_row(Text(what, style="bold"), Text(", ".join(names)))
-    output.put_table(Group(head, values, *([relations] if file.relations else []), tail))
+    output.put_table(Group(head, *(part for table in parts for part in (table, Text()))))

@@ -38,27 +38,44 @@ def generate() -> None:
     """
 
 
+QuestionsPerScene = Annotated[
+    int, typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each scene.")
+]
+QuestionsPerKind = Annotated[
+    int, typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each of the two kinds, a scene.")
+]
+MinObjects = Annotated[int, typer.Option("--min-objects", metavar="N", min=1, help="Fewest in a scene.")]
+MaxObjects = Annotated[int, typer.Option("--max-objects", metavar="N", min=1, help="Most in a scene.")]
+Condition = Annotated[
+    Literal["A", "B"] | None,
+    typer.Option("--condition", help="CoGenT: cubes and cylinders in half of the colors each."),
+]
+Families = Annotated[
+    list[str] | None,
+    typer.Option("--family", metavar="NAME", help="Only these questions, as one_hop or one_hop/count; repeat."),
+]
+WithImages = Annotated[bool, options.flag("--images", says="Draw each scene: images, masks, boxes.")]
+Size = Annotated[str, typer.Option("--size", metavar="WxH", help="Of the --images, in pixels.")]
+Split = Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")]
+MaxLinks = Annotated[int, typer.Option("--max-links", metavar="N", min=0, max=45, help="Most linked pairs.")]
+Stiffness = Annotated[
+    str, typer.Option("--stiffness", metavar="LOW,HIGH", help="How stiff springs are, drawn from between.")
+]
+
+
 def clevr(
     context: typer.Context,
     scenes: Scenes,
     out: Out,
-    questions_per_scene: Annotated[
-        int, typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each scene.")
-    ] = 10,
+    questions_per_scene: QuestionsPerScene = 10,
     seed: options.Seed = 0,
-    min_objects: Annotated[int, typer.Option("--min-objects", metavar="N", min=1, help="Fewest in a scene.")] = 3,
-    max_objects: Annotated[int, typer.Option("--max-objects", metavar="N", min=1, help="Most in a scene.")] = 10,
-    condition: Annotated[
-        Literal["A", "B"] | None,
-        typer.Option("--condition", help="CoGenT: cubes and cylinders in half of the colors each."),
-    ] = None,
-    family: Annotated[
-        list[str] | None,
-        typer.Option("--family", metavar="NAME", help="Only these questions, as one_hop or one_hop/count; repeat."),
-    ] = None,
-    images: Annotated[bool, options.flag("--images", says="Draw each scene: images, masks, boxes.")] = False,
-    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Of the --images, in pixels.")] = "480x320",
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The split's name, in the records.")] = "new",
+    min_objects: MinObjects = 3,
+    max_objects: MaxObjects = 10,
+    condition: Condition = None,
+    family: Families = None,
+    images: WithImages = False,
+    size: Size = "480x320",
+    split: Split = "new",
     jobs: options.Jobs = 1,
     overwrite: Overwrite = False,
     quiet: options.Quiet = False,
@@ -87,10 +104,10 @@ def clevr(
     pixels = _size(size) if images else None
     from ..generators import write_dataset
 
-    with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
+    with progress.counted("making", "scenes", scenes) as count, output.step(f"wrote {out}"):
         summary = write_dataset(
             out,
-            progress=made,
+            progress=count,
             scenes=scenes,
             questions_per_scene=questions_per_scene,
             seed=seed,
@@ -112,10 +129,7 @@ def clevr(
 def sort_of_clevr(
     scenes: Scenes,
     out: Out,
-    questions_per_scene: Annotated[
-        int,
-        typer.Option("--questions-per-scene", metavar="K", min=0, help="Questions of each of the two kinds, a scene."),
-    ] = 10,
+    questions_per_scene: QuestionsPerKind = 10,
     validation: Validation = 0,
     seed: options.Seed = 0,
     overwrite: Overwrite = False,
@@ -132,7 +146,7 @@ def sort_of_clevr(
     from ..generators.sort_of_clevr import write_sort_of_clevr
 
     with output.step(f"wrote {out}"):
-        told = write_sort_of_clevr(
+        settings = write_sort_of_clevr(
             out,
             scenes=scenes,
             validation=validation,
@@ -140,7 +154,7 @@ def sort_of_clevr(
             questions_per_kind=questions_per_scene,
             overwrite=overwrite,
         )
-    return _told("sort-of-clevr", out, told, told["answer_counts"]["train"], "question", as_json)
+    return _print("sort-of-clevr", out, settings, settings["answer_counts"]["train"], "question", as_json)
 
 
 def springs(
@@ -149,10 +163,8 @@ def springs(
     out: Out,
     validation: Validation = 0,
     seed: options.Seed = 0,
-    max_links: Annotated[int, typer.Option("--max-links", metavar="N", min=0, max=45, help="Most linked pairs.")] = 6,
-    stiffness: Annotated[
-        str, typer.Option("--stiffness", metavar="LOW,HIGH", help="How stiff springs are, drawn from between.")
-    ] = "5,20",
+    max_links: MaxLinks = 6,
+    stiffness: Stiffness = "5,20",
     jobs: options.Jobs = 1,
     overwrite: Overwrite = False,
     quiet: options.Quiet = False,
@@ -175,8 +187,8 @@ def springs(
         table = SimulationConfig(links=(0, max_links), stiffness=(low, high))
     except ValueError as error:
         raise output.UsageError(str(error)) from None
-    with progress.counted("making", "scenes", scenes) as made, output.step(f"wrote {out}"):
-        told = write_springs(
+    with progress.counted("making", "scenes", scenes) as count, output.step(f"wrote {out}"):
+        settings = write_springs(
             out,
             scenes=scenes,
             validation=validation,
@@ -184,9 +196,10 @@ def springs(
             table=table,
             jobs=jobs,
             overwrite=overwrite,
-            progress=made,
+            progress=count,
         )
-    return _told("springs", out, told, {key: told[key] for key in ("systems", "links")}, "of each scene", as_json)
+    counts = {key: settings[key] for key in ("systems", "links")}
+    return _print("springs", out, settings, counts, "of each scene", as_json)
 
 
 COMMANDS = {
@@ -201,23 +214,22 @@ def _withheld(validation: int, scenes: int) -> None:
         raise output.UsageError(f"--validation {validation} is more than --scenes {scenes}")
 
 
-def _told(
-    dataset: str, out: str, told: dict[str, Any], counts: dict[str, dict[str, int]], of: str, as_json: bool
+def _print(
+    dataset: str, out: str, settings: dict[str, Any], counts: dict[str, dict[str, int]], of: str, as_json: bool
 ) -> int:
-    """What was made: as JSON, or how often there is what."""
+    """Print what was made: as JSON, or how often there is what."""
     if as_json:
-        output.put_json({"dataset": dataset, "out": out, **told})
+        output.put_json({"dataset": dataset, "out": out, **settings})
         return 0
-    from rich.table import Table
+    from ..pages.tables import ReportTable, TableRow, text_columns
 
-    title = f"{told['scenes']:,} scenes, {told['validation']:,} of them withheld, in {out}"
-    table = Table(title=title, title_justify="left")
-    table.add_column(of)
-    table.add_column("how often")
-    for kind, found in counts.items():
-        total = sum(found.values()) or 1
-        table.add_row(kind, ", ".join(f"{name} {100 * n / total:.0f}%" for name, n in found.items() if n) or "none")
-    output.put_table(table)
+    title = f"{settings['scenes']:,} scenes, {settings['validation']:,} of them withheld, in {out}"
+    rows = []
+    for kind, times in counts.items():
+        total = sum(times.values()) or 1
+        shares = ", ".join(f"{name} {100 * n / total:.0f}%" for name, n in times.items() if n)
+        rows.append(TableRow(kind, (shares or "none",)))
+    output.put_table(ReportTable(of, text_columns("how often"), tuple(rows), title=title))
     return 0
 
 

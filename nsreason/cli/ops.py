@@ -32,20 +32,20 @@ def ops(
     from ..dsl.ops import OPS
     from ..errors import DomainError, did_you_mean
 
-    told = load_domain(domain)
+    known = load_domain(domain)
     if name is None:
-        found = [OPS[n] for n in told.ops]
+        admitted = [OPS[n] for n in known.ops]
         if as_json:
-            output.put_json({"domain": told.name, "ops": [_record(op, told) for op in found]})
+            output.put_json({"domain": known.name, "ops": [_record(op, known) for op in admitted]})
         else:
-            _table(found, told)
+            _table(admitted, known)
         return 0
-    if name not in told.ops:
-        raise DomainError(f"no op '{name}'{did_you_mean(name, told.ops)}")
+    if name not in known.ops:
+        raise DomainError(f"no op '{name}'{did_you_mean(name, known.ops)}")
     if as_json:
-        output.put_json(_record(OPS[name], told))
+        output.put_json(_record(OPS[name], known))
     else:
-        _one(OPS[name], told)
+        _one(OPS[name], known)
     return 0
 
 
@@ -68,15 +68,11 @@ def _record(op: Op, domain: Domain) -> dict[str, object]:
     }
 
 
-def _table(found: list[Op], domain: Domain) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _table(ops_: list[Op], domain: Domain) -> None:
+    from ..pages.tables import Heading, ReportTable, TableRow, text_columns
 
-    table = Table(title=f"{len(found)} ops of {domain.name}", title_justify="left", header_style="dim")
-    table.add_column("signature", style="cyan", overflow="fold")
-    table.add_column("meaning", overflow="fold")
-    for op in found:
-        table.add_row(Text(op.signature), Text(op.doc))
+    rows = tuple(TableRow(Heading(op.signature), (op.doc,)) for op in ops_)
+    table = ReportTable("signature", text_columns("meaning"), rows, title=f"{len(ops_)} ops of {domain.name}")
     output.put_table(table)
 
 

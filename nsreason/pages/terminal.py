@@ -100,11 +100,11 @@ def _grid(table: ReportTable) -> RenderableType:
     from rich.text import Text
 
     failed = [row for row in table.rows if row.error is not None]
+    wraps = any(heading.align == "left" for heading in table.headings)
+    grid = _empty(table.corner, wraps)
     if failed and (not table.columns or len(failed) == len(table.rows)):
-        grid = _empty(table.corner)
         grid.add_column("")
     else:
-        grid = _empty(table.corner)
         for heading in table.headings:
             words = heading.align == "left"
             overflow, justify = ("fold", "left") if words else ("ellipsis", "right")
@@ -125,13 +125,13 @@ def _grid(table: ReportTable) -> RenderableType:
     return outer
 
 
-def _empty(corner: str) -> Table:
+def _empty(corner: str, wraps: bool) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, header_style="", padding=(0, 1), pad_edge=False, show_edge=False)
-    grid.add_column(Text(corner, style="dim"), no_wrap=True)
+    grid.add_column(Text(corner, style="dim"), no_wrap=not wraps, overflow="fold")
     return grid
 
 
