@@ -52,7 +52,7 @@ class Command(TyperCommand):
         output.put(output.headed("Examples", [f"$ {example}" for example in self.examples]))
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """A command of several, with examples below its help.
 
     Attributes:
@@ -170,8 +170,8 @@ def nsreason(
 
 def _help(handler: Any) -> str:
     """What a handler's docstring says; its lines are joined: the help wraps them as the terminal is wide."""
-    told = (inspect.getdoc(handler) or "").replace("[", r"\[")  # or the help takes filter[red] for markup
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in told.split("\n\n"))
+    text = (inspect.getdoc(handler) or "").replace("[", r"\[")  # or the help takes filter[red] for markup
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _add(to: typer.Typer, name: str, handler: Any, examples: Sequence[str]) -> None:
@@ -182,7 +182,7 @@ def _add(to: typer.Typer, name: str, handler: Any, examples: Sequence[str]) -> N
 def _add_group(name: str, module: Any) -> None:
     """A command whose first argument chooses among several, each with a page and options of its own."""
     own = getattr(module, "own_command", None)
-    kind = type("Group", (Group,), {"examples": module.EXAMPLES, "own": own and staticmethod(own)})
+    kind = type("Group", (CommandGroup,), {"examples": module.EXAMPLES, "own": own and staticmethod(own)})
     group = typer.Typer(cls=kind, name=name, no_args_is_help=True, help=_help(getattr(module, name)))
     for member, (handler, examples) in module.COMMANDS.items():
         _add(group, member, handler, examples)

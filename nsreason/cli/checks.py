@@ -96,9 +96,9 @@ def checkpoint(path: str, *models: str) -> Head:
 
 def bundled(name: Bundled) -> Path:
     """The checkpoint of bundled weights; see `perception.bundled`."""
-    from ..perception.bundled import bundled as found
+    from ..perception.bundled import bundled as bundled_path
 
-    return found(name)
+    return bundled_path(name)
 
 
 def looking(by: str | None, checkpoint_: str | None, detector: str | None) -> Head:
@@ -127,14 +127,14 @@ def same_domain(given: str, head: Head, of: str) -> Domain:
     """
     from ..dsl.domain import load_domain
 
-    found = load_domain(given)
-    if head.domain is not None and found != load_domain(head.domain):
+    domain = load_domain(given)
+    if head.domain is not None and domain != load_domain(head.domain):
         model = f"the {head.model} of {of}"
         raise output.UsageError(
             f"--domain {given} does not go with {of}: {model} was trained on the domain '{head.domain}' and knows no "
             f"other; train one on yours, or leave --domain out"
         )
-    return found
+    return domain
 
 
 def domain_of(given: str | None, head: Head, of: str) -> Domain:

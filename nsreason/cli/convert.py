@@ -43,11 +43,11 @@ def convert(
     from ..dsl.domain import load_domain
     from ..programs.dialects.registry import read_program
 
-    told = load_domain(domain)
+    known = load_domain(domain)
     form = formats.Form(to, canonical=canonical)
 
     def run(text: str) -> inputs.Outcome:
-        written = form.write(read_program(text, source, told))
+        written = form.write(read_program(text, source, known))
         return inputs.Outcome(written, {"dialect": to, "program": form.data(written)})
 
     return inputs.each(inputs.program_lines(program, lines), run, as_json=as_json, what="program")

@@ -28,11 +28,11 @@ def describe(
     from ..language.describe import describe
     from ..programs.dialects.registry import read_program
 
-    told = load_domain(domain)
+    known = load_domain(domain)
 
     def run(text: str) -> inputs.Outcome:
-        found = read_program(text, source, told)
-        question = describe(found, seed)
-        return inputs.Outcome(question, {"program": str(found), "question": question})
+        described = read_program(text, source, known)
+        question = describe(described, seed)
+        return inputs.Outcome(question, {"program": str(described), "question": question})
 
     return inputs.each(inputs.program_lines(program, lines), run, as_json=as_json, what="program")

@@ -38,7 +38,7 @@ def execute(
 
     answers.check_page(html, image_file, png)
     inputs.one_stdin(scene, program)
-    told = load_domain(domain)
-    answer = answers.Answering(inputs.the_scene(scene, told, index, image), trace, html, image_file, png=png)
+    known = load_domain(domain)
+    answer = answers.Answering(inputs.the_scene(scene, known, index, image), trace, html, image_file, png=png)
     texts = answers.one_page(inputs.program_lines(program, lines), html, png)
-    return inputs.each(texts, lambda p: answer(read_program(p, source, told)), as_json=as_json, what="program")
+    return inputs.each(texts, lambda p: answer(read_program(p, source, known)), as_json=as_json, what="program")

@@ -39,13 +39,13 @@ def flag(*names: str, says: str) -> Any:
 
 def given(context: typer.Context) -> dict[str, str]:
     """The options of the command line, by parameter: as `--html`; those left at their defaults are not among them."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE" and parameter.opts[0].startswith("-"):
-            found[name] = max(parameter.opts, key=len)
-    return found
+            names[name] = max(parameter.opts, key=len)
+    return names
 
 
 def refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
@@ -77,14 +77,14 @@ def set_by(
     """
     there = given(context)
     named = {text.partition("=")[0].strip().rpartition(":")[2] for text in set_}
-    found = []
+    overrides = []
     for name, key in keys.items():
         if values[name] is None:
             continue
         if key in named:
             raise output.UsageError(f"{there[name]} and --set {key}=... set the same value; give one of them")
-        found.append(f"{key}={values[name]}")
-    return found
+        overrides.append(f"{key}={values[name]}")
+    return overrides
 
 
 SEEDS = 2**32  # what torch, numpy and Python's generators all take

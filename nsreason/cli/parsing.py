@@ -25,21 +25,21 @@ MOST_PARSES = 256  # programs of one question that --all-parses writes
 def plain(arguments: Sequence[str]) -> tuple[list[str], dict[str, bool | str]] | None:
     """Questions and options of `nsreason parse ARGUMENTS`; None where typer is needed to read them."""
     questions: list[str] = []
-    told: dict[str, bool | str] = {}
+    options: dict[str, bool | str] = {}
     words = iter(arguments)
     for word in words:
         if word in FLAGS:
-            told[FLAGS[word]] = True
+            options[FLAGS[word]] = True
         elif word in VALUES:
             value = next(words, None)
             if value is None:
                 return None
-            told[VALUES[word]] = value
+            options[VALUES[word]] = value
         elif word.startswith("-") and word != "-":
             return None
         else:
             questions.append(word)
-    return questions, told
+    return questions, options
 
 
 def parse_questions(
@@ -79,7 +79,7 @@ def parse_questions(
         record |= {"kind": programs[0].kind.name, form.key: form.data(written[0])}
         if all_parses:
             record["readings"] = [form.data(w) for w in written]
-        told = ("\n\n" if tree or dot else "\n").join(written)
-        return inputs.Outcome(f"# {text}\n{told}\n" if headed else told, record)
+        answer = ("\n\n" if tree or dot else "\n").join(written)
+        return inputs.Outcome(f"# {text}\n{answer}\n" if headed else answer, record)
 
     return inputs.each(lines, run, as_json=as_json, what="question")

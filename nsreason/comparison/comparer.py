@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,50 +36,13 @@ from ..training.failures import unexpected
 from ..training.run_log import Status
 from .examples import choose, drawing, story
 from .files import read_plan, read_run, write_record
-from .results import Comparison, Example, Question, Run
+from .results import ComparedExample, ComparedQuestion, Comparison, ReasonerRun
+from .settings import ComparisonSettings
 
 _TRACE = 56  # columns of a trace: what stands beside the answers without being moved sideways
 
 RunProgress = Callable[[str, Status | None], None]
 """Called with the title of a run (`lstm, 1,000 questions`) when it begins, and after each step of its training."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What decides a comparison's figures, beside its reasoners and sizes; see `compare`."""
-
-    task: str
-    source: str
-    task_settings: Mapping[str, Any] = field(default_factory=dict)
-    budget: Budget = field(default_factory=lambda: Budget(seconds=60))
-    seed: int = 0
-    input: str | None = None
-    within: Mapping[str, int] = field(default_factory=dict)
-    limit: int | None = None
-    recipes: Mapping[str, str] = field(default_factory=dict)
-    checkpoints: Mapping[str, str] = field(default_factory=dict)
-    overrides: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        numbers = {"seed": self.seed, "limit": self.limit or 0, **self.within}
-        for name, number in numbers.items():
-            if not 0 <= number < 1 << 32:
-                raise RecipeError(f"{name}: a whole number from 0 to {(1 << 32) - 1}, got {number!r:.40}")
-
-    def overrides_of(self, name: str) -> tuple[str, ...]:
-        """What is changed in a reasoner's recipe."""
-        told = []
-        for override in self.overrides:
-            who, colon, rest = override.partition(":")
-            if not colon or "=" in who:  # of all; a colon may stand in a value
-                told.append(override)
-            elif who == name:
-                told.append(rest)
-        return tuple(told)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
-        return {**asdict(self), "budget": str(self.budget), "overrides": list(self.overrides)}
 
 
 def compare(
@@ -103,23 +66,17 @@ def compare(
     trust: bool = False,
     progress: RunProgress | None = None,
 ) -> Comparison:
-    """Let reasoners learn and answer, or take up what was begun in the folder.
+    """Let reasoners learn and answer, or go on with what was begun in the folder.
 
     Args:
-        task: a name of `nsreason.tasks.TASKS`, or `module:Class`; task_settings: as its class has them.
+        task, data, task_settings, budget, seed, input, within, limit, recipes, checkpoints, overrides: see
+            `ComparisonSettings`; a minute for each that learns where no budget is given.
         reasoners: names of `nsreason.reasoners.reasoner.REASONERS`, or `module:Class`.
         out: the comparison's folder.
         sizes: how many training questions each learns from, the first ones; more than there are, or none given, takes
             all of them.
-        budget: of each that learns, for each size; a minute unless given.
         train: False does not let anything learn: what was learned in the folder before is used.
-        input: what networks look at (`rows`, `image`), if the task has several kinds.
-        within: for a fact (`objects`) the most that a question to learn from may have: what is tested may have more.
-        limit: test on the first questions only.
-        recipes: of reasoners, by their name, instead of the task's.
-        overrides: `--set` of recipes: of all, or of one, as `lstm:training.lr=1e-3`.
-        checkpoints: what to take for a reasoner instead of letting it learn.
-        examples: how many questions on which reasoners differ are told with a trace.
+        examples: how many questions on which reasoners differ are shown with a trace.
         trust: whether checkpoints and recipes of runs may name modules of their own; see `checkpoint.load_model`.
 
     Raises:
@@ -127,7 +84,7 @@ def compare(
         LockError: another process writes to the folder.
         RecipeError: no such task, reasoner or setting.
     """
-    plan = Plan(
+    settings = ComparisonSettings(
         task,
         valid_text(str(data)),
         dict(task_settings or {}),
@@ -140,51 +97,63 @@ def compare(
         dict(checkpoints or {}),
         tuple(overrides),
     )
-    made = {name: reasoner_class(name) for name in dict.fromkeys(reasoners)}  # unknown names, before anything is done
-    if not made:
-        raise RecipeError("there is no reasoner to compare")
-    alone = [o.partition(":")[0] for o in plan.overrides if ":" in o.partition("=")[0]]
-    for kind, named in (("recipe", plan.recipes), ("checkpoint", plan.checkpoints), ("setting", alone)):
-        for name in named:
-            if name not in made:
-                raise RecipeError(f"a {kind} of '{name}', which is not compared{did_you_mean(name, made)}")
-    chosen = make_task(task, plan.task_settings)
-    comparing = _Comparing(plan, chosen, chosen.load(data), Path(out), progress, trust)
+    factories = _factories(reasoners, settings)
+    own = make_task(task, settings.task_settings)
+    comparing = _Comparing(settings, own, own.load(data), Path(out), progress, trust)
     with locked_folder(out):
-        return comparing.run(made, sizes, train, examples)
+        return comparing.run(factories, sizes, train, examples)
+
+
+def _factories(reasoners: Sequence[str], settings: ComparisonSettings) -> dict[str, Any]:
+    """Load what builds the reasoners, by name.
+
+    Raises:
+        RecipeError: there is none, one is not known, or a setting is of one that is not compared.
+    """
+    factories = {name: reasoner_class(name) for name in dict.fromkeys(reasoners)}
+    if not factories:
+        raise RecipeError("there is no reasoner to compare")
+    settings.check_names(factories)
+    return factories
 
 
 class _Comparing:
     """A comparison on its way."""
 
     def __init__(
-        self, plan: Plan, task: Any, split: Split[list[Query]], folder: Path, progress: RunProgress | None, trust: bool
+        self,
+        settings: ComparisonSettings,
+        task: Any,
+        split: Split[list[Query]],
+        folder: Path,
+        progress: RunProgress | None,
+        trust: bool,
     ) -> None:
-        self.plan, self.task, self.folder, self.progress, self.trust = plan, task, folder, progress, trust
-        self.train, self.valid = _within(split.train, plan.within), _within(split.valid, plan.within)
-        self.test = split.test[: plan.limit]
+        self.settings, self.task, self.folder, self.progress, self.trust = settings, task, folder, progress, trust
+        self.train, self.valid = _within(split.train, settings.within), _within(split.valid, settings.within)
+        self.test = split.test[: settings.limit]
         self.bad = split.bad
         self.metrics = task_metrics(task)
         if not self.test:
-            raise DataError(f"{plan.source}: no question to be tested on")
+            raise DataError(f"{settings.source}: no question to be tested on")
         self._ready: dict[tuple[str, int | None], Reasoner] = {}
 
-    def run(self, made: Mapping[str, Any], sizes: Sequence[int], train: bool, examples: int) -> Comparison:
+    def run(self, factories: Mapping[str, Any], sizes: Sequence[int], train: bool, examples: int) -> Comparison:
         self._open()
         amounts = self._amounts(sizes)
         runs = [
-            self._one(name, maker, size, train)
-            for name, maker in made.items()
-            for size in (amounts if maker.learns and name not in self.plan.checkpoints else [None])
+            self._one(name, factory, size, train)
+            for name, factory in factories.items()
+            for size in (amounts if factory.learns and name not in self.settings.checkpoints else [None])
         ]
-        found = Comparison(
+        comparison = Comparison(
             settings={
-                **self.plan.to_dict(),
-                "reasoners": list(made),
+                **self.settings.to_dict(),
+                "reasoners": list(factories),
                 "sizes": amounts,
                 "version": _version(),
             },
-            queries=tuple(_told(q) for q in self.test),
+            queries=tuple(_compared(q) for q in self.test),
             runs=tuple(runs),
             trained=_ranges(self.train),
             machine=_machine(),
@@ -192,24 +161,27 @@ class _Comparing:
             bad=len(self.bad),
             bad_first=str(self.bad[0]) if self.bad else "",
         )
-        found = replace(found, examples=self._examples(found, made, examples))
-        write_record(self.folder / "comparison.json", found.to_dict())
-        return found
+        comparison = replace(comparison, examples=self._examples(comparison, factories, examples))
+        write_record(self.folder / "comparison.json", comparison.to_dict())
+        return comparison
 
     def _open(self) -> None:
         """Begin the folder, or see that it holds a comparison of the same."""
         sweep(self.folder / "answers")
-        told = self.plan.to_dict() | {"questions": digest(self.train) + digest(self.test)}
+        settings = self.settings.to_dict() | {"questions": digest(self.train) + digest(self.test)}
         path = self.folder / "plan.json"
         if not path.exists():
-            write_record(path, told)
+            write_record(path, settings)
             return
-        held = read_plan(path)
+        begun = read_plan(path)
         free = ("recipes", "checkpoints", "overrides")  # a run's own; see `_key`
-        differ = [key for key in told if key not in free and held.get(key) != json.loads(json.dumps(told[key]))]
+        differ = [
+            key for key in settings if key not in free and begun.get(key) != json.loads(json.dumps(settings[key]))
+        ]
         if differ:
-            was = ", ".join(f"{key} {held.get(key)!r:.60}" for key in differ if key != "questions") or "other questions"
-            raise DataError(f"{self.folder} holds a comparison of something else ({was}); give another folder")
+            others = [f"{key} {begun.get(key)!r:.60}" for key in differ if key != "questions"]
+            what = ", ".join(others) or "other questions"
+            raise DataError(f"{self.folder} holds a comparison of something else ({what}); give another folder")
 
     def _amounts(self, sizes: Sequence[int]) -> list[int]:
         """How many questions to learn from, the fewest first."""
@@ -220,18 +192,18 @@ class _Comparing:
 
     # --- one reasoner ---------------------------------------------------------------------------------------
 
-    def _one(self, name: str, maker: Any, size: int | None, train: bool) -> Run:
+    def _one(self, name: str, factory: Any, size: int | None, train: bool) -> ReasonerRun:
         """What a reasoner answers, after learning; read from the folder if it is there."""
         key = self._key(name, size)
         path = self.folder / "answers" / f"{key}.json"
         if path.exists():
-            return read_run(path, Run(name, maker.kind, size), len(self.test))
+            return read_run(path, ReasonerRun(name, factory.kind, size), len(self.test))
         self._say(name, size)
-        run = Run(name, maker.kind, size)
+        run = ReasonerRun(name, factory.kind, size)
         try:
-            if maker.learns and not train and name not in self.plan.checkpoints and not self._begun(key):
+            if factory.learns and not train and name not in self.settings.checkpoints and not self._begun(key):
                 raise DataError(f"{name} has learned nothing in {self.folder} yet; let it learn (--train)")
-            run = self._answered(run, self._reasoner(name, maker, size))
+            run = self._answered(run, self._reasoner(name, factory, size))
         except NsreasonError as error:
             return replace(run, failure=str(error))
         except Exception as error:
@@ -244,42 +216,42 @@ class _Comparing:
 
     def _key(self, name: str, size: int | None) -> str:
         """A run's name in the folder: with another recipe it is another run."""
-        told = [self.plan.recipes.get(name), self.plan.checkpoints.get(name), list(self.plan.overrides_of(name))]
+        settings = self.settings
+        changes = [settings.recipes.get(name), settings.checkpoints.get(name), list(settings.overrides_of(name))]
         own = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
         key = own if size is None else f"{own}-{size}"
-        if any(told):
-            key += "-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
+        if any(changes):
+            key += "-" + hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:8]
         return key
 
-    def _reasoner(self, name: str, maker: Any, size: int | None) -> Reasoner:
+    def _reasoner(self, name: str, factory: Any, size: int | None) -> Reasoner:
         """The reasoner, ready to answer; made once."""
         if (name, size) not in self._ready:
-            self._ready[name, size] = maker.build(name, self._lesson(name, size))
+            self._ready[name, size] = factory.build(name, self._request(name, size))
         return self._ready[name, size]
 
-    def _lesson(self, name: str, size: int | None) -> FitRequest:
-        plan = self.plan
+    def _request(self, name: str, size: int | None) -> FitRequest:
         say = self.progress
         title = _title(name, size)
-        checkpoint = plan.checkpoints.get(name)
+        checkpoint = self.settings.checkpoints.get(name)
         return FitRequest(
-            plan.task,
+            self.settings.task,
             self.train[:size],
             self.valid,
             self.folder / "runs" / self._key(name, size),
-            plan.budget,
-            seed=plan.seed,
+            self.settings.budget,
+            seed=self.settings.seed,
             domain=getattr(self.task, "domain", "clevr"),
-            recipe=plan.recipes.get(name),
-            overrides=plan.overrides_of(name),
-            input=plan.input,
+            recipe=self.settings.recipes.get(name),
+            overrides=self.settings.overrides_of(name),
+            input=self.settings.input,
             recipes=dict(getattr(self.task, "recipes", {})),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             trust=self.trust,
             progress=None if say is None else lambda status: say(title, status),
         )
 
-    def _answered(self, run: Run, reasoner: Reasoner) -> Run:
+    def _answered(self, run: ReasonerRun, reasoner: Reasoner) -> ReasonerRun:
         """The run with the reasoner's answers, and what is known of its learning."""
         reasoner.answer(self.test[:1])  # what is loaded with the first answer is not how fast it answers
         replies: list[Reply] = []
@@ -313,23 +285,23 @@ class _Comparing:
 
     # --- examples -------------------------------------------------------------------------------------------
 
-    def _examples(self, found: Comparison, made: Mapping[str, Any], most: int) -> tuple[Example, ...]:
+    def _examples(self, comparison: Comparison, factories: Mapping[str, Any], most: int) -> tuple[ComparedExample, ...]:
         """Questions on which reasoners differ, with the trace of one that executes programs."""
-        told = []
-        for place in choose(found, most):
+        examples = []
+        for place in choose(comparison, most):
             query = self.test[place]
-            trace, of = self._trace(found, made, place)
-            told.append(Example(place, trace, of, drawing(query), story(query)))
-        return tuple(told)
+            trace, of = self._trace(comparison, factories, place)
+            examples.append(ComparedExample(place, trace, of, drawing(query), story(query)))
+        return tuple(examples)
 
-    def _trace(self, found: Comparison, made: Mapping[str, Any], place: int) -> tuple[str | None, str]:
+    def _trace(self, comparison: Comparison, factories: Mapping[str, Any], place: int) -> tuple[str | None, str]:
         """The steps of a reasoner that has any: an exact one that is right first, then any that has."""
-        runs = [r for r in found.best() if r.failure is None and r.kind != "neural"]
-        answer = found.queries[place].answer
+        runs = [r for r in comparison.best() if r.failure is None and r.kind != "neural"]
+        answer = comparison.queries[place].answer
         runs.sort(key=lambda r: (r.answers[place] != answer, r.kind != "symbolic"))
         for run in runs:
             try:
-                trace = self._reasoner(run.reasoner, made[run.reasoner], run.size).trace(self.test[place])
+                trace = self._reasoner(run.reasoner, factories[run.reasoner], run.size).trace(self.test[place])
             except NsreasonError:
                 continue
             if trace is not None:
@@ -342,7 +314,7 @@ class _Comparing:
 
 
 def _title(name: str, size: int | None) -> str:
-    return Run(name, "neural", size).title
+    return ReasonerRun(name, "neural", size).title
 
 
 def _within(queries: Sequence[Query], most: Mapping[str, int]) -> list[Query]:
@@ -354,7 +326,7 @@ def _within(queries: Sequence[Query], most: Mapping[str, int]) -> list[Query]:
     known = {fact for query in queries for fact in query.facts}
     for fact in most:
         if queries and fact not in known:
-            raise DataError(f"no question tells its '{fact}'{did_you_mean(fact, known)}")
+            raise DataError(f"no question has the fact '{fact}'{did_you_mean(fact, known)}")
     return [q for q in queries if all(q.facts.get(fact, 0) <= limit for fact, limit in most.items())]
 
 
@@ -367,8 +339,8 @@ def _ranges(queries: Sequence[Query]) -> dict[str, tuple[int, int]]:
     return facts
 
 
-def _told(query: Query) -> Question:
-    return Question(query.index, query.text, query.expected, query.type, query.group, dict(query.facts))
+def _compared(query: Query) -> ComparedQuestion:
+    return ComparedQuestion(query.index, query.text, query.expected, query.type, query.group, dict(query.facts))
 
 
 def _rounded(score: float | None) -> float | None:
@@ -384,6 +356,6 @@ def _version() -> str:
 def _machine() -> str:
     from ..training.run_log import machine
 
-    told = machine()
-    accelerators = "".join(f", {name}" for name in told["accelerators"])
-    return f"{told['processor']}, {told['cores']} cores{accelerators}, torch {told['packages'].get('torch', '?')}"
+    record = machine()
+    accelerators = "".join(f", {name}" for name in record["accelerators"])
+    return f"{record['processor']}, {record['cores']} cores{accelerators}, torch {record['packages'].get('torch', '?')}"

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 _SIDE = 360  # pixels: pictures are not shown larger
 
 
-def choose(found: Comparison, most: int) -> list[int]:
+def choose(comparison: Comparison, most: int) -> list[int]:
     """The places of questions on which the best runs differ: of each type one after another, those first on which the
     most reasoners that learned are wrong while one is right.
     """
-    runs = [run for run in found.best() if run.failure is None and run.answers]
-    right = [found.right(run) for run in runs]
+    runs = [run for run in comparison.best() if run.failure is None and run.answers]
+    right = [comparison.right(run) for run in runs]
     by_type: dict[str, list[tuple[int, int]]] = {}
-    for place, query in enumerate(found.queries):
-        told = {run.answers[place] for run in runs}
+    for place, query in enumerate(comparison.queries):
+        answers = {run.answers[place] for run in runs}
         good = sum(marks[place] for marks in right)
-        if len(told) > 1 and good:
+        if len(answers) > 1 and good:
             by_type.setdefault(query.type, []).append((good, place))
     rows = [sorted(places) for _, places in sorted(by_type.items())]
     turns = [row[k][1] for k in range(max(map(len, rows), default=0)) for row in rows if k < len(row)]
@@ -43,13 +43,13 @@ def drawing(query: Query) -> str | None:
     return None
 
 
-def _picture(picture: QueryImage) -> str | None:
+def _picture(source: QueryImage) -> str | None:
     from PIL import Image
 
     from ..errors import NsreasonError
 
     try:
-        pixels = picture.tensor().permute(1, 2, 0).numpy()
+        pixels = source.tensor().permute(1, 2, 0).numpy()
     except NsreasonError:
         return None
     image = Image.fromarray(pixels)
@@ -57,14 +57,14 @@ def _picture(picture: QueryImage) -> str | None:
         image.thumbnail((_SIDE, _SIDE))
     elif max(image.size) < _SIDE // 2:  # few pixels stay sharp
         image = image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST)
-    held = io.BytesIO()
-    image.save(held, format="PNG")
-    text = base64.b64encode(held.getvalue()).decode()
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    text = base64.b64encode(stream.getvalue()).decode()
     size = f'width="{image.width}" height="{image.height}"'
     return f'<img alt="what is asked about" {size} src="data:image/png;base64,{text}">'
 
 
 def story(query: Query) -> str | None:
     """The sentences that a question is about, a line each; None if there are none."""
-    told = query.inputs.get("sentences")
-    return None if not told else "\n".join(told)
+    sentences = query.inputs.get("sentences")
+    return None if not sentences else "\n".join(sentences)

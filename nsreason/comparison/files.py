@@ -10,7 +10,7 @@ import msgspec
 from ..errors import DataError
 from ..io.decoding import Whole, check_plain, decode_file
 from ..io.files import write_json
-from .results import REMEDY, Run
+from .results import REMEDY, ReasonerRun
 
 
 def write_record(path: Path, record: Any) -> None:
@@ -24,7 +24,7 @@ def write_record(path: Path, record: Any) -> None:
 
 
 class _PlanRecord(msgspec.Struct):
-    """plan.json: `compare.Plan.to_dict`, and the digest of the questions."""
+    """plan.json: `ComparisonSettings.to_dict`, and the digest of the questions."""
 
     task: str
     source: str
@@ -49,12 +49,12 @@ def read_plan(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is damaged.
     """
-    told = decode_file(path, _PlanRecord, what="the plan of a comparison", remedy="give another folder")
-    held: dict[str, Any] = msgspec.to_builtins(told)
-    return held
+    record = decode_file(path, _PlanRecord, what="the plan of a comparison", remedy="give another folder")
+    plan: dict[str, Any] = msgspec.to_builtins(record)
+    return plan
 
 
-def read_run(path: Path, expected: Run, questions: int) -> Run:
+def read_run(path: Path, expected: ReasonerRun, questions: int) -> ReasonerRun:
     """What a reasoner answered before.
 
     Args:
@@ -63,7 +63,7 @@ def read_run(path: Path, expected: Run, questions: int) -> Run:
     Raises:
         DataError: the file is damaged, or is of another reasoner or of other questions.
     """
-    run = decode_file(path, Run, what="what a reasoner answered", remedy=REMEDY)
+    run = decode_file(path, ReasonerRun, what="what a reasoner answered", remedy=REMEDY)
     fault = run.fault(questions) if run.failure is None else "a failure"
     if (run.reasoner, run.kind, run.size) != (expected.reasoner, expected.kind, expected.size):
         fault = f"it is of {run.title}, {run.kind}"

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..pages import svg_plot
-from ..pages.svg_plot import Plot, Point, Series
+from ..pages.svg_plot import Plot, PlotPoint, Series
 from ..pages.tables import NONE, ReportTable
 from ..queries.scores import Score
-from .results import Comparison, Example
-from .statistics import Bin, Figures
+from .results import ComparedExample, Comparison
+from .statistics import FactBin, Figures
 from .tables import accuracy, agreement, beside, cost, fact, is_wide, runs, varying_facts
 from .wording import about, heading, interval, lead, notes, percent, questions, reply, span, words
 
@@ -72,11 +72,11 @@ def _figure(key: str, plot: Plot, table: ReportTable, note: str, alone: bool) ->
     return {"key": key, "table": table, "note": note, "alone": alone, "wide": wide, "slim": slim}
 
 
-def _point(x: float, score: Score, told: str) -> Point:
+def _point(x: float, score: Score, title: str) -> PlotPoint:
     low, high = score.interval
     share = score.accuracy or 0.0
-    words = f"{told}: {percent(share)} % ({interval(score)}), {score.right:,} of {score.total:,}"
-    return Point(x, share, low, high, words)
+    words = f"{title}: {percent(share)} % ({interval(score)}), {score.right:,} of {score.total:,}"
+    return PlotPoint(x, share, low, high, words)
 
 
 def _learning(figures: Figures, alone: bool) -> dict[str, Any] | None:
@@ -118,32 +118,32 @@ def _fact(figures: Figures, name: str, alone: bool) -> dict[str, Any]:
         pairs = [(b, s) for b, s in zip(bins, r.facts[name], strict=True) if s.total]
         points = tuple(_point(b.mean, s, f"{r.run.reasoner}, {name} {b.label}") for b, s in pairs)
         lines.append(Series(r.run.reasoner, points, figures.reasoners.index(r.run.reasoner)))
-    told = f"trained on {span(known)}" if known else ""
+    label = f"trained on {span(known)}" if known else ""
     shade = (float(known[0]), float(known[1])) if known else None
     table = fact(figures, name)
     place = f"fact-{list(figures.bins).index(name)}"
-    plot = Plot(table.title, name, tuple(lines), shade=shade, shade_label=told)
+    plot = Plot(table.title, name, tuple(lines), shade=shade, shade_label=label)
     return _figure(place, plot, table, _generalising(figures, name, known, bins), alone)
 
 
-def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bins: Sequence[Bin]) -> str:
+def _generalising(figures: Figures, name: str, known: tuple[int, int] | None, bins: Sequence[FactBin]) -> str:
     merged = any(b.low != b.high for b in bins)
-    told = "Neighbouring values share a point where questions are few." if merged else ""
+    merging = "Neighbouring values share a point where questions are few." if merged else ""
     if known is None:
-        return told
+        return merging
     falls = []
     for r in figures.working:
         inside, outside = r.within[name].accuracy, r.beyond[name].accuracy
         if inside is not None and outside is not None:
             falls.append(f"{r.run.reasoner} {percent(inside)} → {percent(outside)}")
     gap = f"Within what was trained on → beyond: {', '.join(falls)}." if falls else ""
-    return f"{gap} {told}".strip()
+    return f"{gap} {merging}".strip()
 
 
 # --- examples and settings ----------------------------------------------------------------------------------
 
 
-def _example(figures: Figures, example: Example) -> dict[str, Any]:
+def _example(figures: Figures, example: ComparedExample) -> dict[str, Any]:
     question = figures.comparison.queries[example.place]
     facts = "".join(f" · {name} {value:,}" for name, value in question.facts.items())
     return {
@@ -152,7 +152,7 @@ def _example(figures: Figures, example: Example) -> dict[str, Any]:
         "answer": NONE if question.answer is None else question.answer,
         "replies": [_reply(figures, k, example.place) for k in range(len(figures.working))],
         "scene": example.scene,
-        "story": example.told,
+        "story": example.story,
         "trace": example.trace,
         "traced_by": example.of,
     }

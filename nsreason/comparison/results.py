@@ -24,7 +24,7 @@ REMEDY = "remove it, to have it made anew"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ComparedQuestion:
     """A question that all were asked: `Query` without what there is to see."""
 
     index: Whole
@@ -36,7 +36,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReasonerRun:
     """One reasoner, at one size of its training set.
 
     Attributes:
@@ -93,7 +93,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ComparedExample:
     """A question on which reasoners differ.
 
     Attributes:
@@ -101,14 +101,14 @@ class Example:
         trace: how a symbolic reasoner answers it, as lines of text; None if none can.
         of: that reasoner's name.
         scene: a drawing of what is asked about, as an SVG element; None if there is none.
-        told: what is asked about in words, such as a story; None if there is nothing to tell.
+        story: what is asked about in words; None if there is none.
     """
 
     place: Count
     trace: str | None = None
     of: str = ""
     scene: str | None = None
-    told: str | None = None
+    story: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class Comparison:
     """
 
     settings: Mapping[str, Any]
-    queries: tuple[Question, ...]
-    runs: tuple[Run, ...]
-    examples: tuple[Example, ...] = ()
+    queries: tuple[ComparedQuestion, ...]
+    runs: tuple[ReasonerRun, ...]
+    examples: tuple[ComparedExample, ...] = ()
     trained: Mapping[str, tuple[Whole, Whole]] = field(default_factory=dict)
     machine: str = ""
     date: str = ""
@@ -136,38 +136,38 @@ class Comparison:
     def __post_init__(self) -> None:
         check_plain(self.settings, "settings")
 
-    def right(self, run: Run) -> list[bool]:
+    def right(self, run: ReasonerRun) -> list[bool]:
         """Of each question, whether a run's answer is right; nothing for a run that failed."""
         return [same_answer(a, q.answer) for a, q in zip(run.answers, self.queries, strict=False)]
 
     @property
-    def failed(self) -> tuple[Run, ...]:
+    def failed(self) -> tuple[ReasonerRun, ...]:
         """The runs that have no answers."""
         return tuple(run for run in self.runs if run.failure is not None)
 
-    def best(self) -> list[Run]:
+    def best(self) -> list[ReasonerRun]:
         """Of each reasoner the run with the most training questions that did not fail; else one that failed."""
-        found: dict[str, Run] = {}
+        best_runs: dict[str, ReasonerRun] = {}
         for run in self.runs:
-            other = found.get(run.reasoner)
+            other = best_runs.get(run.reasoner)
             if other is None or (run.failure is None, run.size or 0) >= (other.failure is None, other.size or 0):
-                found[run.reasoner] = run
-        return list(found.values())
+                best_runs[run.reasoner] = run
+        return list(best_runs.values())
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON; `from_dict` reads it."""
-        told: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
-        return told
+        record: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
+        return record
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Comparison:
+    def from_dict(cls, record: Mapping[str, Any]) -> Comparison:
         """What `to_dict` made.
 
         Raises:
             DataError: it is no comparison; the message says where.
         """
         try:
-            data = msgspec.json.encode(told)  # whose keys are texts, of dicts from JSON and from `to_dict` alike
+            data = msgspec.json.encode(record)  # whose keys are texts, of dicts from JSON and from `to_dict` alike
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise DataError(f"a dict: not a comparison: {error}") from None
         return cls.from_json(data, "a dict")

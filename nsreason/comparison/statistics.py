@@ -17,7 +17,7 @@ import msgspec
 
 from ..evaluation.report import TYPES
 from ..queries.scores import Score
-from .results import Comparison, Example, Question, Run
+from .results import ComparedExample, ComparedQuestion, Comparison, ReasonerRun
 
 PASSED = 0.95  # of a type's questions, for the type to count as mastered; bAbI's convention
 MOST_BINS = 12  # points of a curve; where a fact has more values, neighbours share one
@@ -25,7 +25,7 @@ _TICK = 1e-9  # seconds; what took less was not measured
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class FactBin:
     """Values of a fact from `low` to `high`, and how many scored questions have them; `mean` is the mean of theirs."""
 
     low: int
@@ -50,7 +50,7 @@ class RunFigures:
         guesses: questions with an answer that the reasoner calls a guess. unanswered: those without one.
     """
 
-    run: Run
+    run: ReasonerRun
     overall: Score
     types: Mapping[str, Score]
     groups: Mapping[str, Score]
@@ -112,7 +112,7 @@ class Figures:
     comparison: Comparison
     scored: tuple[int, ...]
     types: Mapping[str, tuple[str, ...]]
-    bins: Mapping[str, tuple[Bin, ...]]
+    bins: Mapping[str, tuple[FactBin, ...]]
     runs: tuple[RunFigures, ...]
     best: tuple[RunFigures, ...]
     agreement: Mapping[tuple[int, int], Agreement]
@@ -136,7 +136,7 @@ class Figures:
         return tuple(r for r in self.best if r.run.failure is None)
 
     @property
-    def examples(self) -> tuple[Example, ...]:
+    def examples(self) -> tuple[ComparedExample, ...]:
         """Those of questions that the comparison has."""
         return tuple(e for e in self.comparison.examples if 0 <= e.place < len(self.comparison.queries))
 
@@ -153,14 +153,14 @@ class Figures:
     @property
     def curves(self) -> list[Curve]:
         """Of each reasoner that worked at any size."""
-        made = []
+        curves = []
         for name in self.reasoners:
             mine = [r for r in self.runs if r.run.reasoner == name and r.run.failure is None]
             points = {r.run.size: r.overall for r in mine if r.run.size is not None}
             level = next((r.overall for r in mine if r.run.size is None), None)
             if mine:
-                made.append(Curve(name, tuple(sorted(points.items())), level))
-        return made
+                curves.append(Curve(name, tuple(sorted(points.items())), level))
+        return curves
 
     def trained(self, fact: str) -> tuple[int, int] | None:
         """The range of a fact that was trained on, where it is narrower than what is tested; else None."""
@@ -176,21 +176,23 @@ def natural(kind: str) -> tuple[int, str]:
     return (TYPES.index(kind) if kind in TYPES else len(TYPES)), kind
 
 
-def types_of(queries: Iterable[Question]) -> dict[str, tuple[str, ...]]:
+def types_of(queries: Iterable[ComparedQuestion]) -> dict[str, tuple[str, ...]]:
     """The types of questions by group, groups in the order of their names, ungrouped types last."""
-    found: dict[str, set[str]] = {}
+    types: dict[str, set[str]] = {}
     for q in queries:
-        found.setdefault(q.group, set()).add(q.type)
-    groups = sorted(found, key=lambda g: (not g, g))
-    return {g: tuple(sorted(found[g], key=natural)) for g in groups}
+        types.setdefault(q.group, set()).add(q.type)
+    groups = sorted(types, key=lambda g: (not g, g))
+    return {g: tuple(sorted(types[g], key=natural)) for g in groups}
 
 
-def facts_of(queries: Iterable[Question]) -> list[str]:
+def facts_of(queries: Iterable[ComparedQuestion]) -> list[str]:
     """The names of all facts, in the order in which they are met."""
     return list(dict.fromkeys(f for q in queries for f in q.facts))
 
 
-def bins_of(queries: Sequence[Question], fact: str, trained: tuple[int, int] | None = None) -> tuple[Bin, ...]:
+def bins_of(
+    queries: Sequence[ComparedQuestion], fact: str, trained: tuple[int, int] | None = None
+) -> tuple[FactBin, ...]:
     """The values of a fact, one by one; of more than 12, neighbours together, about as many questions in each bin.
 
     No bin has values both inside and outside the range that was trained on.
@@ -201,40 +203,42 @@ def bins_of(queries: Sequence[Question], fact: str, trained: tuple[int, int] | N
             counts[q.facts[fact]] = counts.get(q.facts[fact], 0) + 1
     values = sorted(counts)
     if len(values) <= MOST_BINS:
-        return tuple(Bin(v, v, counts[v], float(v)) for v in values)
+        return tuple(FactBin(v, v, counts[v], float(v)) for v in values)
 
     def side(value: int) -> int:
         return 0 if trained is None else (value > trained[1]) - (value < trained[0])
 
     least = sum(counts.values()) / (MOST_BINS - 3)  # three sides may each end in a bin that is not full
-    while len(found := _cut(values, counts, side, least)) > MOST_BINS:
+    while len(parts := _cut(values, counts, side, least)) > MOST_BINS:
         least *= 1.25
-    return tuple(_bin(part, counts) for part in found)
+    return tuple(_bin(part, counts) for part in parts)
 
 
 def _cut(values: Sequence[int], counts: Mapping[int, int], side: Callable[[int], int], least: float) -> list[list[int]]:
     """Neighbouring values of one side together, until they have about so many questions."""
-    found: list[list[int]] = []
+    parts: list[list[int]] = []
     for v in values:
-        open_ = found and side(found[-1][0]) == side(v) and sum(counts[w] for w in found[-1]) + counts[v] / 2 <= least
+        open_ = parts and side(parts[-1][0]) == side(v) and sum(counts[w] for w in parts[-1]) + counts[v] / 2 <= least
         if open_:
-            found[-1].append(v)
+            parts[-1].append(v)
         else:
-            found.append([v])
-    return found
+            parts.append([v])
+    return parts
 
 
-def _bin(values: Sequence[int], counts: Mapping[int, int]) -> Bin:
+def _bin(values: Sequence[int], counts: Mapping[int, int]) -> FactBin:
     total = sum(counts[v] for v in values)
-    return Bin(values[0], values[-1], total, sum(v * counts[v] for v in values) / total)
+    return FactBin(values[0], values[-1], total, sum(v * counts[v] for v in values) / total)
 
 
 def _figures(
-    comparison: Comparison, run: Run, scored: Sequence[int], bins: Mapping[str, tuple[Bin, ...]]
+    comparison: Comparison, run: ReasonerRun, scored: Sequence[int], bins: Mapping[str, tuple[FactBin, ...]]
 ) -> RunFigures:
     overall, types, groups = Score(), dict[str, Score](), dict[str, Score]()
-    facts = {f: tuple(Score() for _ in found) for f, found in bins.items()}
-    place = {f: {v: k for k, b in enumerate(found) for v in range(b.low, b.high + 1)} for f, found in bins.items()}
+    facts = {f: tuple(Score() for _ in fact_bins) for f, fact_bins in bins.items()}
+    place = {
+        f: {v: k for k, b in enumerate(fact_bins) for v in range(b.low, b.high + 1)} for f, fact_bins in bins.items()
+    }
     ranges = {f: r for f, r in comparison.trained.items() if f in bins and _narrower(r, bins[f])}
     within, beyond = {f: Score() for f in ranges}, {f: Score() for f in ranges}
     if run.failure is None:
@@ -257,27 +261,29 @@ def _figures(
     return RunFigures(run, overall, types, groups, facts, within, beyond, guesses, unanswered)
 
 
-def _narrower(trained: tuple[int, int], bins: Sequence[Bin]) -> bool:
+def _narrower(trained: tuple[int, int], bins: Sequence[FactBin]) -> bool:
     return bool(bins) and not (trained[0] <= bins[0].low and bins[-1].high <= trained[1])
 
 
-def marks(comparison: Comparison, run: Run) -> list[bool]:
+def marks(comparison: Comparison, run: ReasonerRun) -> list[bool]:
     """Of each question whether it is right; wrong where a run has fewer answers than there are questions."""
     right = comparison.right(run)
     return right + [False] * (len(comparison.queries) - len(right))
 
 
-def _agreements(comparison: Comparison, runs: Sequence[Run], scored: Sequence[int]) -> dict[tuple[int, int], Agreement]:
+def _agreements(
+    comparison: Comparison, runs: Sequence[ReasonerRun], scored: Sequence[int]
+) -> dict[tuple[int, int], Agreement]:
     right = [marks(comparison, run) for run in runs]
-    found = {}
+    agreements = {}
     for i, j in combinations(range(len(runs)), 2):
         a, b = runs[i].answers, runs[j].answers
         same = sum(k < len(a) and k < len(b) and a[k] is not None and a[k] == b[k] for k in scored)
         both = sum(right[i][k] and right[j][k] for k in scored)
         first, second = sum(right[i][k] for k in scored) - both, sum(right[j][k] for k in scored) - both
         total = len(scored)
-        found[i, j] = Agreement(total, same, both, total - both - first - second, first, second)
-    return found
+        agreements[i, j] = Agreement(total, same, both, total - both - first - second, first, second)
+    return agreements
 
 
 def figures_json(comparison: Comparison) -> dict[str, Any]:
@@ -313,9 +319,9 @@ def figures_json(comparison: Comparison) -> dict[str, Any]:
 def _run_json(figures: Figures, r: RunFigures) -> dict[str, Any]:
     run = r.run
     plain = ("reasoner", "kind", "size", "learned", "failure", "parameters", "seconds", "epochs", "examples", "stopped")
-    found: dict[str, Any] = {name: getattr(run, name) for name in plain}
-    found |= {"answering": run.answering, "first": run.first, "settings": dict(run.settings)}
-    return found | {
+    record: dict[str, Any] = {name: getattr(run, name) for name in plain}
+    record |= {"answering": run.answering, "first": run.first, "settings": dict(run.settings)}
+    return record | {
         "questions_per_second": r.rate,
         "guesses": r.guesses,
         "unanswered": r.unanswered,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..pages.markdown import code_block, escape
 from ..pages.tables import NONE
-from .results import Comparison, Example
+from .results import ComparedExample, Comparison
 from .statistics import Figures
 from .tables import tables
 from .wording import about, cut, heading, lead, notes, reply, words
@@ -39,7 +39,7 @@ def to_markdown(comparison: Comparison) -> str:
     return "\n".join([*lines, ""])
 
 
-def _example(figures: Figures, example: Example) -> list[str]:
+def _example(figures: Figures, example: ComparedExample) -> list[str]:
     question = figures.comparison.queries[example.place]
     text = question.text or f"question {question.index}"
     answer = NONE if question.answer is None else cut(question.answer)
@@ -52,7 +52,7 @@ def _example(figures: Figures, example: Example) -> list[str]:
         lines.append(
             f"- {'✓' if right else '✗'} {escape(r.run.reasoner)}: {escape(cut(said))}{score and f' ({score})'}"
         )
-    for what in (example.told, example.trace):
+    for what in (example.story, example.trace):
         if what:
             lines += ["", *code_block(what)]
     return lines

@@ -8,8 +8,8 @@ from typing import Any
 from ..pages.tables import NONE
 from ..pages.templates import cut
 from ..queries.scores import Score
-from .results import Comparison, Run
-from .statistics import Bin, Figures, RunFigures
+from .results import Comparison, ReasonerRun
+from .statistics import FactBin, Figures, RunFigures
 
 __all__ = [
     "about",
@@ -49,7 +49,7 @@ def questions(number: int) -> str:
     return "1 question" if number == 1 else f"{number:,} questions"
 
 
-def trained_on(run: Run) -> str:
+def trained_on(run: ReasonerRun) -> str:
     """How much a run learned from, in a few words."""
     return "not trained" if run.size is None else questions(run.size)
 
@@ -66,22 +66,22 @@ def duration(seconds: float) -> str:
 
 def span(known: tuple[int, int]) -> str:
     """`3–6`, or `3`."""
-    return Bin(known[0], known[1], 0, 0.0).label
+    return FactBin(known[0], known[1], 0, 0.0).label
 
 
 def heading(figures: Figures) -> str:
     """What was compared, and how many of it failed."""
     c = figures.comparison
-    told = f"Reasoners compared on {c.settings.get('task') or 'a task'}"
-    return f"{told}: {len(c.failed)} of {len(c.runs)} failed" if c.failed else told
+    title = f"Reasoners compared on {c.settings.get('task') or 'a task'}"
+    return f"{title}: {len(c.failed)} of {len(c.runs)} failed" if c.failed else title
 
 
 def failures(comparison: Comparison) -> str:
     """`Failed, without answers: lstm (the folder has no images).`; nothing where none did."""
-    told = [f"{run.title} ({cut(_line(run.failure), _REASON)})" for run in comparison.failed[:_SHOWN]]
+    reasons = [f"{run.title} ({cut(_line(run.failure), _REASON)})" for run in comparison.failed[:_SHOWN]]
     if len(comparison.failed) > _SHOWN:
-        told.append(f"{len(comparison.failed) - _SHOWN:,} more")
-    return f"Failed, without answers: {'; '.join(told)}." if told else ""
+        reasons.append(f"{len(comparison.failed) - _SHOWN:,} more")
+    return f"Failed, without answers: {'; '.join(reasons)}." if reasons else ""
 
 
 def _line(text: str | None) -> str:
@@ -91,23 +91,23 @@ def _line(text: str | None) -> str:
 def about(figures: Figures) -> list[tuple[str, str]]:
     """What decided the comparison, where and when: what, and its value."""
     c = figures.comparison
-    told = [("questions", f"{len(c.queries):,}"), ("data", str(c.settings.get("source") or "")), ("date", c.date)]
-    told += [("machine", c.machine), ("budget", budget(c.settings.get("budget")))]
+    facts = [("questions", f"{len(c.queries):,}"), ("data", str(c.settings.get("source") or "")), ("date", c.date)]
+    facts += [("machine", c.machine), ("budget", budget(c.settings.get("budget")))]
     for name in ("seed", "input", "version"):
-        told.append((name, "" if c.settings.get(name) is None else str(c.settings[name])))
+        facts.append((name, "" if c.settings.get(name) is None else str(c.settings[name])))
     within = c.settings.get("train_within")
-    told.append(("trained within", words(within) if within else ""))
-    return [(what, value) for what, value in told if value]
+    facts.append(("trained within", words(within) if within else ""))
+    return [(what, value) for what, value in facts if value]
 
 
 def budget(value: Any) -> str:
     """A training budget in words, whether it is given as text or by its parts."""
     if isinstance(value, Mapping):
         parts = [(v, k) for k, v in value.items() if v is not None]
-        told = [
+        limits = [
             f"{v:g} s" if k == "seconds" else f"{v:,} questions" if k == "examples" else f"{k} {v}" for v, k in parts
         ]
-        return ", ".join(told)
+        return ", ".join(limits)
     return "" if value is None else str(value)
 
 
@@ -116,10 +116,10 @@ def words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {words(v)}" for k, v in value.items())
     if isinstance(value, Iterable) and not isinstance(value, str):
-        held = list(value)
-        if len(held) == 2 and all(isinstance(v, int) for v in held):
-            return f"{held[0]:,} to {held[1]:,}"
-        return ", ".join(words(v) for v in held)
+        items = list(value)
+        if len(items) == 2 and all(isinstance(v, int) for v in items):
+            return f"{items[0]:,} to {items[1]:,}"
+        return ", ".join(words(v) for v in items)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return NONE if value is None else str(value)
@@ -155,34 +155,34 @@ def _words(score: Score) -> str:
 def notes(figures: Figures) -> list[str]:
     """What readers of the tables have to know besides."""
     c = figures.comparison
-    told = []
+    lines = []
     if c.bad:
         first = f"; the first: {c.bad_first}" if c.bad_first else ""
-        told.append(f"{c.bad:,} {'record' if c.bad == 1 else 'records'} could not be used and are left out{first}")
+        lines.append(f"{c.bad:,} {'record' if c.bad == 1 else 'records'} could not be used and are left out{first}")
     unscored = len(c.queries) - len(figures.scored)
     if unscored:
-        told.append(f"{questions(unscored)} without a known answer {'is' if unscored == 1 else 'are'} not scored")
+        lines.append(f"{questions(unscored)} without a known answer {'is' if unscored == 1 else 'are'} not scored")
     for r in figures.runs:
         if r.run.failure is not None:
-            told.append(f"{r.run.title}: failed: {r.run.failure}")
+            lines.append(f"{r.run.title}: failed: {r.run.failure}")
             continue
         if r.run.stopped == "time":
             seen = f"{questions(r.run.examples)} in {duration(r.run.seconds)}"
-            told.append(f"{r.run.title}: its time ran out before its training was finished, after {seen}")
+            lines.append(f"{r.run.title}: its time ran out before its training was finished, after {seen}")
         if r.guesses:
             what = "answer is a guess" if r.guesses == 1 else "answers are guesses"
-            told.append(f"{r.run.title}: {r.guesses:,} {what}; {_first(r.run, guess=True)}")
+            lines.append(f"{r.run.title}: {r.guesses:,} {what}; {_first(r.run, guess=True)}")
         if r.unanswered:
-            told.append(f"{r.run.title}: no answer to {questions(r.unanswered)}{_why(r.run)}")
-    return told
+            lines.append(f"{r.run.title}: no answer to {questions(r.unanswered)}{_why(r.run)}")
+    return lines
 
 
-def _why(run: Run) -> str:
+def _why(run: ReasonerRun) -> str:
     why = _first(run, guess=False)
     return f"; {why}" if why else ""
 
 
-def _first(run: Run, *, guess: bool) -> str:
+def _first(run: ReasonerRun, *, guess: bool) -> str:
     for place, message in sorted(run.errors.items()):
         answered = place < len(run.answers) and run.answers[place] is not None
         if answered == guess:
@@ -190,7 +190,7 @@ def _first(run: Run, *, guess: bool) -> str:
     return ""
 
 
-def reply(figures: Figures, run: Run, place: int) -> tuple[str, str, bool]:
+def reply(figures: Figures, run: ReasonerRun, place: int) -> tuple[str, str, bool]:
     """What a run answers to a question, its score as per cent or "", and whether it is right."""
     said = run.answers[place] if place < len(run.answers) else None
     score = run.scores[place] if place < len(run.scores) else None

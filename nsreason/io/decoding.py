@@ -108,9 +108,9 @@ def plain_fault(value: Any, where: str = "", depth: int = _DEPTH) -> str | None:
         for key, item in value.items():
             if not isinstance(key, str):
                 return f"{where or 'the table'}: a key is a text, got {key!r:.60}"
-            found = _text_fault(key, where) or plain_fault(item, f"{where}.{key}".lstrip("."), depth - 1)
-            if found:
-                return found
+            fault = _text_fault(key, where) or plain_fault(item, f"{where}.{key}".lstrip("."), depth - 1)
+            if fault:
+                return fault
         return None
     if isinstance(value, list | tuple):
         found_in = (plain_fault(item, f"{where}[{i}]", depth - 1) for i, item in enumerate(value))

@@ -44,7 +44,7 @@ def locked_folder(folder: str | Path) -> Iterator[None]:
         DataError: the folder cannot be made.
     """
     place = Path(folder)
-    made = not place.exists()
+    new = not place.exists()
     try:
         place.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -54,7 +54,7 @@ def locked_folder(folder: str | Path) -> Iterator[None]:
         with _locked(place / ".lock", f"{folder}", "folder", ()):
             yield
     finally:
-        if made:
+        if new:
             with contextlib.suppress(OSError):
                 place.rmdir()  # if nothing came of it
 
@@ -129,7 +129,7 @@ def _write(note: Path) -> None:
 
 def _holder(note: Path) -> str:
     try:
-        found = msgspec.json.decode(note.read_bytes(), type=_Holder)
+        holder = msgspec.json.decode(note.read_bytes(), type=_Holder)
     except (OSError, ValueError, RecursionError):  # a DecodeError is a ValueError
         return "another process"
-    return f"process {found.pid} on {found.host:.100} (since {found.since:.40})"
+    return f"process {holder.pid} on {holder.host:.100} (since {holder.since:.40})"

@@ -92,13 +92,13 @@ class LimitedStream:
     def seek(self, position: int) -> int:
         """From the start."""
         self._unpacking.reached(position)
-        found: int = self._stream.seek(position)
-        return found
+        place: int = self._stream.seek(position)
+        return place
 
     def tell(self) -> int:
         """As of any file."""
-        found: int = self._stream.tell()
-        return found
+        place: int = self._stream.tell()
+        return place
 
     def close(self) -> None:
         """As of any file."""

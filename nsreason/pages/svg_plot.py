@@ -55,14 +55,14 @@ _LETTER, _ROW = 6.9, 16  # pixels: the width of a letter, the height of a line o
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A share `y` at `x`, with its interval; `told` is what a reader who points at it is told."""
+class PlotPoint:
+    """A share `y` at `x`, with its interval; `tooltip` is shown where a reader points at it."""
 
     x: float
     y: float
     low: float
     high: float
-    told: str = ""
+    tooltip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Series:
     """
 
     name: str
-    points: tuple[Point, ...]
+    points: tuple[PlotPoint, ...]
     look: int = 0
     level: bool = False
 
@@ -250,7 +250,7 @@ def _line(s: Series, f: _Frame, shift: float) -> str:
         f'<path class="bar" d="M{x:.1f} {f.y(p.low):.1f}V{f.y(p.high):.1f}m-2.5 0h5M{x - 2.5:.1f} {f.y(p.low):.1f}h5"/>'
         for x, _, p in at
     )
-    dots = "".join(f"<g><title>{html.escape(p.told or s.name)}</title>{_mark(s.look, x, y)}</g>" for x, y, p in at)
+    dots = "".join(f"<g><title>{html.escape(p.tooltip or s.name)}</title>{_mark(s.look, x, y)}</g>" for x, y, p in at)
     return _group(s.look, f'<path class="line" d="M{way}"/>{bars}{dots}')
 
 
@@ -259,7 +259,7 @@ def _level(s: Series, f: _Frame) -> str:
     high, low, y = f.y(p.high), f.y(p.low), f.y(p.y)
     size = f'width="{f.right - f.left:.1f}" height="{max(low - high, 0.5):.1f}"'
     band = f'<rect class="band" x="{f.left:.1f}" y="{high:.1f}" {size}/>'
-    title = f"<title>{html.escape(p.told or s.name)}</title>"
+    title = f"<title>{html.escape(p.tooltip or s.name)}</title>"
     line = f'<path class="line" d="M{f.left:.1f} {y:.1f}H{f.right:.1f}"/>'
     return _group(s.look, f"<g>{title}{band}{line}</g>", " level")
 

@@ -52,7 +52,7 @@ class Focus:
         marks = {
             "in-got": i in (self.got or ()),
             "in-a": i in (self.given[0] if self.given else ()),
-            "in-b": any(i in found for found in self.given[1:]),
+            "in-b": any(i in objects for objects in self.given[1:]),
             "in-bad": i in self.bad,
             "dim": self.degrees is None and not self.quiet and self.shade[i] == 0,
         }
@@ -72,7 +72,7 @@ def focus(trace: Trace, step: TraceStep) -> Focus:
         says = _met(bad) if isinstance(trace.error, NotUnique) else "failed"
     elif step.state == "done" and got is None:
         says = step.words
-    about = got if got is not None else bad if failed else tuple(i for found in given for i in found)
+    about = got if got is not None else bad if failed else tuple(i for objects in given for i in objects)
     shade = _shade(trace, step)
     if shade is None:
         members = set(about)

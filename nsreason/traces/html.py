@@ -16,7 +16,7 @@ from ..dsl.kinds import OBJECT, OBJECTS
 from ..errors import DataError, NotUnique
 from ..programs.text_writer import format_program
 from .focus import Focus, focus, start
-from .scene_plan import Drawing, Look, from_above, look, plan
+from .scene_plan import Appearance, Drawing, appearance, from_above, plan
 from .wording import how_many
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def page(trace: Trace, image: Path | None = None) -> str:
     drawings = _drawings(trace, image)
     first = start(trace)
     shown = focus(trace, first)
-    looks = [look(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
+    appearances = [appearance(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
     return render(
         "trace.html",
         title=trace.question or "Trace of a program",
@@ -58,7 +58,7 @@ def page(trace: Trace, image: Path | None = None) -> str:
         says=shown.says,
         figures=[{"name": n, "svg": _marked(n, d, shown), "note": d.note} for n, d in drawings.items()],
         graph=_graph(trace),
-        calls=[_call(trace, step, looks) for step in trace.steps],
+        calls=[_call(trace, step, appearances) for step in trace.steps],
         data=_data(trace, drawings),
     )
 
@@ -190,7 +190,7 @@ _KINDS = {
 }
 
 
-def _call(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> dict[str, Any]:
+def _call(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) -> dict[str, Any]:
     """What the page says of a call: in its panel, in the row of the program, in the table of all calls."""
     inputs = [
         {
@@ -213,46 +213,50 @@ def _call(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> dict[str, Any
         "words": step.words or step.state,
         "degrees": list(step.degrees or ())[:64],
         "inputs": inputs,
-        "result": _result(trace, step, looks),
+        "result": _result(trace, step, appearances),
     }
 
 
-def _result(trace: Trace, step: TraceStep, looks: Sequence[Look]) -> dict[str, Any]:
+def _result(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) -> dict[str, Any]:
     """What a call gave, or why it gave nothing, with the objects to list."""
     if step.state == "failed":
         objects = trace.error.objects if isinstance(trace.error, NotUnique) else ()
         reason = _failure(trace).partition(str(step.node))[2].strip()
-        return _listed(trace, objects, looks) | {"text": reason, "error": str(trace.error)}
+        return _listed(trace, objects, appearances) | {"text": reason, "error": str(trace.error)}
     if step.state == "not reached":
         node = next((s.node for s in trace.steps if s.state == "failed"), None)
         reason = "Not reached." if node is None else f"Not reached: call {node} failed before it."
-        return _listed(trace, (), looks) | {"text": reason}
+        return _listed(trace, (), appearances) | {"text": reason}
     text = "1 object" if step.kind is OBJECT and step.objects else _gist(step)
     if step.degrees is not None:
-        return _ranked(trace, step.degrees, step.objects or (), looks) | {"text": text}
-    return _listed(trace, step.objects or (), looks) | {"text": text}
+        return _ranked(trace, step.degrees, step.objects or (), appearances) | {"text": text}
+    return _listed(trace, step.objects or (), appearances) | {"text": text}
 
 
-def _object(trace: Trace, i: int, looks: Sequence[Look]) -> dict[str, Any]:
-    return {"number": i, "colour": looks[i].colour, "description": trace.scene.describe(i)}
+def _object(trace: Trace, i: int, appearances: Sequence[Appearance]) -> dict[str, Any]:
+    return {"number": i, "colour": appearances[i].colour, "description": trace.scene.describe(i)}
 
 
-def _listed(trace: Trace, objects: Sequence[int], looks: Sequence[Look]) -> dict[str, Any]:
+def _listed(trace: Trace, objects: Sequence[int], appearances: Sequence[Appearance]) -> dict[str, Any]:
     """The first objects of a set, with the scores of their detections."""
     shown = []
     for i in objects[:_MOST]:
         score = trace.scene.places[i].score
-        shown.append(_object(trace, i, looks) | {"score": "" if score is None else f"{score:.2f}"})
+        shown.append(_object(trace, i, appearances) | {"score": "" if score is None else f"{score:.2f}"})
     return {"error": "", "by_degree": False, "objects": shown, "rest": len(objects) - _MOST}
 
 
-def _ranked(trace: Trace, degrees: Sequence[float], chosen: Sequence[int], looks: Sequence[Look]) -> dict[str, Any]:
+def _ranked(
+    trace: Trace, degrees: Sequence[float], chosen: Sequence[int], appearances: Sequence[Appearance]
+) -> dict[str, Any]:
     """Objects with the degrees to which they belong to a set; of many, those of the highest degrees."""
     places: Sequence[int] = range(len(degrees))
     members = set(chosen)
     if len(degrees) > _MOST:
         places = sorted(sorted(places, key=lambda i: -degrees[i])[:_MOST])
-    shown = [_object(trace, i, looks) | {"score": "", "degree": degrees[i], "chosen": i in members} for i in places]
+    shown = [
+        _object(trace, i, appearances) | {"score": "", "degree": degrees[i], "chosen": i in members} for i in places
+    ]
     return {"error": "", "by_degree": True, "objects": shown, "rest": len(degrees) - _MOST}
 
 

@@ -47,20 +47,20 @@ def regions(scene: Scene, width: float, height: float) -> tuple[list[Region | No
     A mask of another size is fitted to the picture. One that cannot be read does not cost the picture: the object's
     box or ring is drawn, and the remark says why.
     """
-    found: list[Region | None] = []
+    drawn: list[Region | None] = []
     remarks: list[str] = []
     for i, place in enumerate(scene.places):
-        told = None
+        region = None
         if place.mask is not None:
             try:
-                told = _of_mask(place.mask, width, height)
+                region = _of_mask(place.mask, width, height)
             except SceneError as error:
                 remarks.append(f"the mask of object {i} cannot be drawn ({error.reason})")
-        found.append(told or _of_box(place) or _of_point(place, width))
-    missing = found.count(None)
+        drawn.append(region or _of_box(place) or _of_point(place, width))
+    missing = drawn.count(None)
     if missing:
         remarks.append(f"where {missing} of the objects are is not known")
-    return found, remarks
+    return drawn, remarks
 
 
 def picture(scene: Scene, image: Path) -> Drawing:
@@ -104,8 +104,8 @@ _NOWHERE = Region(Spot(0, 0, 0))
 def _of_mask(mask: object, width: float, height: float) -> Region:
     from .mask_outlines import outline
 
-    told = outline(mask).fitted(width, height)
-    return Region(Spot(*told.inside, math.sqrt(told.area / math.pi)), outline=told)
+    shape = outline(mask).fitted(width, height)
+    return Region(Spot(*shape.inside, math.sqrt(shape.area / math.pi)), outline=shape)
 
 
 def _of_box(place: ObjectPlace) -> Region | None:
@@ -139,7 +139,7 @@ def _shape(region: Region) -> str:
 
 def _thing(i: int, region: Region, scene: Scene, unit: float) -> str:
     spot, score = region.spot, scene.places[i].score
-    told = f"{i}: {scene.describe(i)}" + ("" if score is None else f", detected {score:.2f}")
+    title = f"{i}: {scene.describe(i)}" + ("" if score is None else f", detected {score:.2f}")
     layers = "".join(f'<use class="{css}" href="#outline-{i}"/>' for css in _LAYERS)
     # A label stands on its object where there is room, above it where there is not.
     low = spot.y + 4.4 * unit if spot.radius >= 8 * unit else spot.y - spot.radius - 4 * unit
@@ -147,6 +147,6 @@ def _thing(i: int, region: Region, scene: Scene, unit: float) -> str:
     if score is not None and spot.radius >= 14 * unit:
         label += f'<text class="score" x="{spot.x:.1f}" y="{low + 9.5 * unit:.1f}">{score:.2f}</text>'
     return (
-        f'<g class="thing" data-object="{i}"><title>{html.escape(told)}</title>'
+        f'<g class="thing" data-object="{i}"><title>{html.escape(title)}</title>'
         f'<use class="lit" href="#photo" clip-path="url(#clip-{i})"/>{layers}{label}</g>'
     )

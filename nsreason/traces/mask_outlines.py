@@ -82,10 +82,10 @@ def outline(mask: object, tolerance: float | None = None) -> Outline:
     part = filled[top : rows[-1] + 1, left : columns[-1] + 1]
     if tolerance is None:
         tolerance = max(0.22, max(filled.shape) / 1600)
-    found = sorted(borders(part), key=_area, reverse=True)
-    least = _SPECK * _area(found[0])
+    rings = sorted(borders(part), key=_area, reverse=True)
+    least = _SPECK * _area(rings[0])
     corner = np.array([left, top])
-    kept = [simplified(_smooth(ring), tolerance) + corner for ring in found[:_MOST_RINGS] if _area(ring) >= least]
+    kept = [simplified(_smooth(ring), tolerance) + corner for ring in rings[:_MOST_RINGS] if _area(ring) >= least]
     x, y = _inside(part)
     return Outline((width, height), tuple(kept), int(part.sum()), (x + left, y + top))
 
@@ -199,8 +199,8 @@ def svg_path(rings: Sequence[F64]) -> str:
         tenths = np.rint(ring * 10).astype(np.int64)
         steps = np.diff(tenths, axis=0)
         x, y = tenths[0]
-        told = "".join(f"{_tenth(dx)}{_tenth(dy)}" for dx, dy in steps.tolist())
-        out.append(f"M{x / 10:g} {y / 10:g}l{told.strip()}z")
+        moves = "".join(f"{_tenth(dx)}{_tenth(dy)}" for dx, dy in steps.tolist())
+        out.append(f"M{x / 10:g} {y / 10:g}l{moves.strip()}z")
     return "".join(out)
 
 

@@ -51,11 +51,11 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     from PIL.PngImagePlugin import PngInfo
 
     if len(trace.steps) > _MOST_CALLS:
-        told = f"a strip shows no more than {_MOST_CALLS} calls, the program has {len(trace.steps)}"
-        raise DataError(f"{told}; the page shows them all")
+        message = f"a strip shows no more than {_MOST_CALLS} calls, the program has {len(trace.steps)}"
+        raise DataError(f"{message}; the page shows them all")
     if len(trace.steps) * len(trace.scene) > _MOST_MARKS:
-        told = f"{len(trace.steps):,} calls on {len(trace.scene):,} objects"
-        raise DataError(f"a strip draws no more than {_MOST_MARKS:,} objects in all its panels, here {told}")
+        message = f"{len(trace.steps):,} calls on {len(trace.scene):,} objects"
+        raise DataError(f"a strip draws no more than {_MOST_MARKS:,} objects in all its panels, here {message}")
     ground = on_plan(trace.scene, PANEL) if image is None else on_photo(trace.scene, image, PANEL)
     cells = [_Cell.of(trace, step, panel(ground, focus(trace, step))) for step in trace.steps]
     columns = columns_for(len(cells))
@@ -116,8 +116,8 @@ def _about(trace: Trace) -> str:
 def _things(trace: Trace) -> str:
     """`0 large red metal cube, 1 small blue rubber sphere`."""
     scene = trace.scene
-    told = [f"{i} {scene.describe(i)}".strip().replace(" ", _KEEPS) for i in range(min(len(scene), _MOST_NAMED))]
-    return ", ".join(told) + (f" and {len(scene) - _MOST_NAMED} more" if len(scene) > _MOST_NAMED else "")
+    names = [f"{i} {scene.describe(i)}".strip().replace(" ", _KEEPS) for i in range(min(len(scene), _MOST_NAMED))]
+    return ", ".join(names) + (f" and {len(scene) - _MOST_NAMED} more" if len(scene) > _MOST_NAMED else "")
 
 
 def _lines(trace: Trace) -> str:
@@ -203,13 +203,13 @@ class _Cell:
     @classmethod
     def of(cls, trace: Trace, step: TraceStep, picture: Image) -> _Cell:
         # In a chain every call takes the one before it, which need not be said.
-        told = "" if step.inputs in ((), (step.node - 1,)) else "of " + " and ".join(map(str, step.inputs))
+        source = "" if step.inputs in ((), (step.node - 1,)) else "of " + " and ".join(map(str, step.inputs))
         colour = {"done": ON_PLAN.got, "failed": ON_PLAN.bad, "not reached": SOFT}[step.state]
         return cls(
             picture,
             step.node,
             _Text(step.text, font(19), ON_PLAN.bad if step.state == "failed" else INK, PANEL - 90, most=2),
-            told,
+            source,
             _Text(_result(trace, step), font(17), colour, PANEL, most=2),
             step.degrees,
             frozenset(step.objects or ()),
@@ -261,7 +261,7 @@ def _bars(draw: ImageDraw, degrees: Sequence[float], chosen: frozenset[int], x: 
     """A bar per object, with its degree above and its number below."""
     listed = sorted(sorted(range(len(degrees)), key=lambda i: -degrees[i])[:_MOST_BARS])
     slot = min(PANEL / len(listed), 44.0)
-    told = slot >= 27
+    labelled = slot >= 27
     thick = max(1.0, min(slot * 0.62, 24.0))
     small = font(11)
     for k, i in enumerate(listed):
@@ -272,7 +272,7 @@ def _bars(draw: ImageDraw, degrees: Sequence[float], chosen: frozenset[int], x: 
         colour = ON_PLAN.got if i in chosen else "#98a6a3"
         if top < low:
             draw.rectangle((left, top, right, low), colour)
-        if told:
+        if labelled:
             draw.text((middle, y - 3), f"{degrees[i]:.2f}", INK if i in chosen else SOFT, small, anchor="ms")
         if slot >= 13:
             draw.text((middle, low + 5), str(i), INK if i in chosen else SOFT, small, anchor="mt")

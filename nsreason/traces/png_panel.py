@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..scenes.scene import Scene
 from .focus import Focus
-from .scene_plan import HEIGHT, WIDTH, Look, Spot, look, plan
+from .scene_plan import HEIGHT, WIDTH, Appearance, Spot, appearance, plan
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -75,9 +75,9 @@ def font(size: float) -> FreeTypeFont:
     """Pillow's own font: none has to be installed."""
     from PIL import ImageFont
 
-    found = ImageFont.load_default(size=size)
-    assert isinstance(found, ImageFont.FreeTypeFont)  # what a size gives
-    return found
+    face = ImageFont.load_default(size=size)
+    assert isinstance(face, ImageFont.FreeTypeFont)  # what a size gives
+    return face
 
 
 # --- grounds ------------------------------------------------------------------------------------------------
@@ -99,9 +99,11 @@ def on_photo(scene: Scene, image: Path, width: int) -> Ground:
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     full = photo.resize(size, Image.Resampling.LANCZOS)
     dimmed = Image.blend(ImageEnhance.Color(full).enhance(0.55), Image.new("RGB", size, "#0a0f14"), VEIL)
-    found, remarks = regions(scene, photo.width, photo.height)
-    shapes = tuple(() if r is None else tuple(_scaled_ring(ring, scale) for ring in _rings(r)) for r in found)
-    spots = tuple(None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in found)
+    places, remarks = regions(scene, photo.width, photo.height)
+    shapes = tuple(() if r is None else tuple(_scaled_ring(ring, scale) for ring in _rings(r)) for r in places)
+    spots = tuple(
+        None if r is None else Spot(r.spot.x * scale, r.spot.y * scale, r.spot.radius * scale) for r in places
+    )
     return Ground(full, dimmed, shapes, spots, ON_PHOTO, _WASH, (13.0,) * len(spots), tuple(remarks))
 
 
@@ -138,7 +140,7 @@ def on_plan(scene: Scene, width: int) -> Ground:
         draw.line([(at, 0), (at, sheet.height)], GRID, FINE)
         draw.line([(0, at), (sheet.width, at)], GRID, FINE)
     for i in sorted(range(len(scene)), key=lambda i: (spots[i].y, spots[i].x)):
-        _solid(draw, spots[i], look(scene.describe(i).split(" ")))
+        _solid(draw, spots[i], appearance(scene.describe(i).split(" ")))
     full = sheet.reduce(FINE)
     labels = tuple([min(15.0, max(9.0, s.radius)) if s.radius * 2 >= 12 else 0.0 for s in spots])
     dimmed = Image.blend(full, Image.new("RGB", size, FLOOR), PALE)
@@ -147,21 +149,21 @@ def on_plan(scene: Scene, width: int) -> Ground:
     return Ground(full, dimmed, shapes, tuple(spots), ON_PLAN, 0.0, labels, remarks)
 
 
-def _solid(draw: ImageDraw.ImageDraw, spot: Spot, told: Look) -> None:
+def _solid(draw: ImageDraw.ImageDraw, spot: Spot, appearance: Appearance) -> None:
     from PIL import ImageColor
 
     x, y, r = spot.x * FINE, spot.y * FINE, spot.radius * FINE
-    colour = ImageColor.getrgb(told.colour)
+    colour = ImageColor.getrgb(appearance.colour)
     edge = tuple(round(channel * 0.6) for channel in colour[:3])
-    if told.form == "block":
+    if appearance.form == "block":
         draw.rectangle((x - r * 0.86, y - r * 0.86, x + r * 0.86, y + r * 0.86), colour, edge, FINE)
-    elif told.form == "drum":
+    elif appearance.form == "drum":
         draw.rounded_rectangle((x - r * 0.78, y - r * 0.92, x + r * 0.78, y + r * 0.92), r * 0.42, colour, edge, FINE)
-    elif told.form == "cone":
+    elif appearance.form == "cone":
         draw.polygon([(x, y - r), (x + r * 0.92, y + r * 0.72), (x - r * 0.92, y + r * 0.72)], colour, edge, FINE)
     else:
         draw.ellipse((x - r * 0.95, y - r * 0.95, x + r * 0.95, y + r * 0.95), colour, edge, FINE)
-    if told.shiny:
+    if appearance.shiny:
         glint = x - r * 0.5, y - r * 0.56, x - r * 0.02, y - r * 0.2
         draw.ellipse(glint, tuple(round(255 - (255 - channel) * 0.35) for channel in colour[:3]))
 
@@ -169,32 +171,32 @@ def _solid(draw: ImageDraw.ImageDraw, spot: Spot, told: Look) -> None:
 # --- a panel ------------------------------------------------------------------------------------------------
 
 
-def panel(ground: Ground, told: Focus) -> Image.Image:
+def panel(ground: Ground, shown: Focus) -> Image.Image:
     """The scene at one call."""
     from PIL import Image, ImageDraw
 
-    if told.quiet:
+    if shown.quiet:
         out = ground.full.copy()
     else:
-        light = _cover(ground, [_lit(told, i) for i in range(len(ground.shapes))])
+        light = _cover(ground, [_lit(shown, i) for i in range(len(ground.shapes))])
         out = Image.composite(ground.full, ground.dimmed, light)
-    if ground.wash and (told.got or told.bad):
-        colour = ground.inks.bad if told.bad else ground.inks.got
-        marked = range(len(ground.shapes)) if told.degrees else (told.got or told.bad)
-        amounts = [told.shade[i] * ground.wash if i in marked else 0.0 for i in range(len(ground.shapes))]
+    if ground.wash and (shown.got or shown.bad):
+        colour = ground.inks.bad if shown.bad else ground.inks.got
+        marked = range(len(ground.shapes)) if shown.degrees else (shown.got or shown.bad)
+        amounts = [shown.shade[i] * ground.wash if i in marked else 0.0 for i in range(len(ground.shapes))]
         out.paste(Image.new("RGB", out.size, colour), mask=_cover(ground, amounts))
     sheet = Image.new("RGBA", (out.width * FINE, out.height * FINE), (0, 0, 0, 0))
-    _outlines(ImageDraw.Draw(sheet), ground, told)
-    if told.arrows:
-        _arrows(ImageDraw.Draw(sheet), ground, told)
+    _outlines(ImageDraw.Draw(sheet), ground, shown)
+    if shown.arrows:
+        _arrows(ImageDraw.Draw(sheet), ground, shown)
     marks = sheet.reduce(FINE)
     out.paste(marks.convert("RGB"), mask=marks.getchannel("A"))
     draw = ImageDraw.Draw(out)
     for i, (spot, size) in enumerate(zip(ground.spots, ground.labels, strict=True)):
         if spot is not None and size:
-            label(draw, _label_at(spot), str(i), size, faint=_lit(told, i) < 0.5 and not told.quiet)
-    if told.says is not None:
-        _pill(out, told, ground)
+            label(draw, _label_at(spot), str(i), size, faint=_lit(shown, i) < 0.5 and not shown.quiet)
+    if shown.says is not None:
+        _pill(out, shown, ground)
     return out
 
 
@@ -202,9 +204,9 @@ def _label_at(spot: Spot) -> Point:
     return spot.x, spot.y if spot.radius >= 7 else spot.y - spot.radius - 8
 
 
-def _lit(told: Focus, i: int) -> float:
-    given = any(i in found for found in told.given)
-    return max(told.shade[i], 0.5 if given and told.degrees is None else 0.14)
+def _lit(shown: Focus, i: int) -> float:
+    given = any(i in objects for objects in shown.given)
+    return max(shown.shade[i], 0.5 if given and shown.degrees is None else 0.14)
 
 
 def _cover(ground: Ground, amounts: Sequence[float]) -> Image.Image:
@@ -229,11 +231,11 @@ def _cover(ground: Ground, amounts: Sequence[float]) -> Image.Image:
     return sheet.reduce(FINE)
 
 
-def _outlines(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
+def _outlines(draw: ImageDraw.ImageDraw, ground: Ground, shown: Focus) -> None:
     inks = ground.inks
-    single = len(told.given) < 2
+    single = len(shown.given) < 2
     for i, rings in enumerate(ground.shapes):
-        names = told.classes(i)
+        names = shown.classes(i)
         marks: list[tuple[str, float, Sequence[float]]] = []
         got, bad = "in-got" in names, "in-bad" in names
         # An input's outline lies below that of the result, broader; what one set was narrowed to needs none.
@@ -246,7 +248,7 @@ def _outlines(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
             marks.append((inks.got, 2.2, ()))
         if bad:
             marks.append((inks.bad, 2.8, ()))
-        if not marks and not (told.quiet and not ground.wash):
+        if not marks and not (shown.quiet and not ground.wash):
             marks.append((f"{inks.rest}{round(255 * REST):02x}", 1.0, ()))
         for colour, width, dashes in marks:
             for ring in rings:
@@ -275,10 +277,10 @@ def _dashed(ring: Ring, dashes: Sequence[float]) -> Iterator[list[Point]]:
         yield piece
 
 
-def _arrows(draw: ImageDraw.ImageDraw, ground: Ground, told: Focus) -> None:
+def _arrows(draw: ImageDraw.ImageDraw, ground: Ground, shown: Focus) -> None:
     """From the rim of the one object to the rims of those that were found from it, slightly bent."""
-    anchor = next((ground.spots[i] for i in (told.given[0] if told.given else ())), None)
-    for i in told.got or ():
+    anchor = next((ground.spots[i] for i in (shown.given[0] if shown.given else ())), None)
+    for i in shown.got or ():
         spot = ground.spots[i]
         if anchor is None or spot is None:
             continue
@@ -312,24 +314,24 @@ def label(draw: ImageDraw.ImageDraw, at: Point, text: str, size: float, *, faint
     draw.text(at, text, fill, font(size), anchor="mm", stroke_width=2 if size > 11 else 1, stroke_fill="#1d2125")
 
 
-def _pill(out: Image.Image, told: Focus, ground: Ground) -> None:
+def _pill(out: Image.Image, shown: Focus, ground: Ground) -> None:
     """What a call gave that is no object: beside the object that it tells of or in a corner, over no number.
 
     Where there is no such place it is left out; it stands below the panel, too.
     """
     from PIL import Image, ImageDraw
 
-    draw, says = ImageDraw.Draw(out), told.says or ""
+    draw, says = ImageDraw.Draw(out), shown.says or ""
     face = font(19)
     wide, high = draw.textlength(says, face) + 20, 30.0
-    place = free_place((wide, high), out.size, ground, told.near)
+    place = free_place((wide, high), out.size, ground, shown.near)
     if place is None:
         return
     x, y = place
     corners = Image.new("L", (round(wide) * FINE, round(high) * FINE), 0)
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, corners.width - 1, corners.height - 1), 8 * FINE, 255)
     out.paste(Image.new("RGB", (round(wide), round(high)), PAPER), (round(x), round(y)), corners.reduce(FINE))
-    colour = ON_PLAN.bad if told.bad or told.failed else ON_PLAN.got
+    colour = ON_PLAN.bad if shown.bad or shown.failed else ON_PLAN.got
     draw.text((x + wide / 2, y + high / 2), says, colour, face, anchor="mm")
 
 

@@ -69,7 +69,7 @@ _SHINY = frozenset({"aluminium", "brass", "chrome", "copper", "metal", "metallic
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """How one object is drawn; `form` is None for an object whose form no word tells."""
 
     colour: str
@@ -100,27 +100,27 @@ class Drawing:
     note: str
 
 
-def look(words: Sequence[str]) -> Look:
+def appearance(words: Sequence[str]) -> Appearance:
     """The look of an object from its values."""
     tone = next((w for w in words if w in _TONES or w in _CSS_COLOURS), None)
     form = next((_FORMS[w] for w in words if w in _FORMS), None)
     size = next((_SIZES[w] for w in words if w in _SIZES), 1.0)
-    return Look(_PLAIN if tone is None else _TONES.get(tone, tone), size, form, not _SHINY.isdisjoint(words))
+    return Appearance(_PLAIN if tone is None else _TONES.get(tone, tone), size, form, not _SHINY.isdisjoint(words))
 
 
 def plan(scene: Scene) -> Drawing:
     """The scene from above, as the camera stands: what is left is left, what is in front is at the bottom."""
     n = len(scene)
-    looks = [look(scene.describe(i).split(" ")) for i in range(n)]
+    appearances = [appearance(scene.describe(i).split(" ")) for i in range(n)]
     crowd = n > _CROWD
     unit = min(27.0, max(4.0, (0.15 if crowd else 0.2) * math.sqrt(WIDTH * HEIGHT / max(n, 1))))
     placed = from_above(scene)
     places = _in_rows(n) if placed is None else placed
-    spots = [Spot(x, y, unit * told.size) for (x, y), told in zip(places, looks, strict=True)]
+    spots = [Spot(x, y, unit * appearance.size) for (x, y), appearance in zip(places, appearances, strict=True)]
     note = "Plan, seen from above." if placed is not None else "No coordinates: the objects in rows."
     parts = [_ground(scene, placed is not None)]
     back_to_front = sorted(range(n), key=lambda i: (spots[i].y, spots[i].x))
-    parts += [_thing(i, spots[i], looks[i], scene, n) for i in back_to_front]
+    parts += [_thing(i, spots[i], appearances[i], scene, n) for i in back_to_front]
     if not n:
         parts.append(f'<text class="nothing" x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}">an empty scene</text>')
     name = "plan crowd" if crowd else "plan"
@@ -154,9 +154,9 @@ def from_above(scene: Scene) -> list[tuple[float, float]] | None:
 
 
 def _axis(scene: Scene, name: str, opposite: str) -> Vector | None:
-    found = scene.directions.get(name)
-    if found is not None:
-        return found
+    axis = scene.directions.get(name)
+    if axis is not None:
+        return axis
     turned = scene.directions.get(opposite)
     return None if turned is None else (-turned[0], -turned[1], -turned[2])
 
@@ -181,8 +181,8 @@ _RINGS = ("ring a", "ring b", "ring got", "ring bad")  # outlines: first input, 
 def svg_element(width: float, height: float, label: str, name: str, inside: str) -> str:
     """A drawing as an SVG, with the empty group that arrows go to."""
     box = f'viewBox="0 0 {width:g} {height:g}"'
-    told = f'role="img" aria-label="{html.escape(label)}"'
-    return f'<svg class="{name}" {box} {told}>{inside}<g class="links"></g></svg>'
+    role = f'role="img" aria-label="{html.escape(label)}"'
+    return f'<svg class="{name}" {box} {role}>{inside}<g class="links"></g></svg>'
 
 
 def _ground(scene: Scene, placed: bool) -> str:
@@ -203,8 +203,8 @@ def _ground(scene: Scene, placed: bool) -> str:
     return out
 
 
-def _thing(i: int, spot: Spot, told: Look, scene: Scene, n: int) -> str:
-    form = {"ball": _ball, "block": _block, "drum": _drum, "cone": _cone}.get(told.form or "", _disc)
+def _thing(i: int, spot: Spot, appearance: Appearance, scene: Scene, n: int) -> str:
+    form = {"ball": _ball, "block": _block, "drum": _drum, "cone": _cone}.get(appearance.form or "", _disc)
     # A label stands on its object where there is room, below it where there is not.
     on = spot.radius >= 11
     size = 12.5 if on else 8.5
@@ -212,13 +212,13 @@ def _thing(i: int, spot: Spot, told: Look, scene: Scene, n: int) -> str:
     css = "index on" if on else "index"
     index = f'<text class="{css}" font-size="{size:g}" x="{spot.x:.1f}" y="{low:.1f}">{i}</text>'
     name = ""
-    if told.form is None and n <= _CROWD and scene.domain.attributes:
+    if appearance.form is None and n <= _CROWD and scene.domain.attributes:
         asks = scene.domain.file.asks or scene.domain.attributes[-1]
         low = spot.y + spot.radius * 1.12 + 26
         words = ", ".join(scene.values_of(i, asks))
         name = f'<text class="name" x="{spot.x:g}" y="{low:.1f}">{html.escape(words)}</text>'
-    shine = "metal" if told.shiny else "matte"
-    solid = f'<g class="solid" fill="{told.colour}">{_shadow(spot)}{form(spot, shine)}</g>'
+    shine = "metal" if appearance.shiny else "matte"
+    solid = f'<g class="solid" fill="{appearance.colour}">{_shadow(spot)}{form(spot, shine)}</g>'
     title = f"<title>{_title(i, scene)}</title>"
     rings = _rings(spot, min(4.0, 0.3 * spot.radius))
     return f'<g class="thing" data-object="{i}">{title}{rings}{solid}{index}{name}</g>'

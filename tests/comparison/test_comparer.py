@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nsreason.comparison.comparer import Plan, compare
+from nsreason.comparison.comparer import ComparisonSettings, compare
 from nsreason.comparison.results import Comparison
 from nsreason.errors import DataError, RecipeError
 from nsreason.queries.query import accuracy
@@ -126,7 +126,7 @@ def test_training_within_limits_tests_beyond_them(tmp_path: Path) -> None:
     found = run(tmp_path / "out", "Learner", within={"digits": 1})
     assert found.runs[0].size == 20 and found.trained == {"digits": (1, 1)}
     assert {q.facts["digits"] for q in found.queries} == {2}
-    with pytest.raises(DataError, match="no question tells its 'digit'; did you mean 'digits'"):
+    with pytest.raises(DataError, match="no question has the fact 'digit'; did you mean 'digits'"):
         run(tmp_path / "other", "Learner", within={"digit": 1})
 
 
@@ -357,6 +357,6 @@ def test_networks_that_read_learn_on_machines_of_either_kind(
 
 
 def test_settings_of_recipes_for_all_or_for_one() -> None:
-    plan = Plan("clevr", "data", overrides=("training.lr=1", "lstm:training.lr=2", "data.note=a:b"))
+    plan = ComparisonSettings("clevr", "data", overrides=("training.lr=1", "lstm:training.lr=2", "data.note=a:b"))
     assert plan.overrides_of("lstm") == ("training.lr=1", "training.lr=2", "data.note=a:b")
     assert plan.overrides_of("mlp") == ("training.lr=1", "data.note=a:b")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nsreason.comparison.html import page
-from nsreason.comparison.results import Comparison, Example, Question, Run
+from nsreason.comparison.results import ComparedExample, ComparedQuestion, Comparison, ReasonerRun
 from nsreason.comparison.statistics import Figures
 from nsreason.comparison.wording import interval, percent
 from nsreason.scenes.scene import Scene
@@ -125,15 +125,15 @@ EVIL = '<script>alert(1)</script> "&amp; {{ title }} {% block main %}'
 
 
 def test_what_was_read_is_text() -> None:
-    query = Question(0, EVIL, EVIL, EVIL, EVIL, {EVIL: 3})
-    other = Question(1, None, "no", "b", EVIL, {EVIL: 30})
+    query = ComparedQuestion(0, EVIL, EVIL, EVIL, EVIL, {EVIL: 3})
+    other = ComparedQuestion(1, None, "no", "b", EVIL, {EVIL: 30})
     runs = (
-        Run(EVIL, "neural", 10, True, None, (EVIL, "x"), (0.5, None), {0: EVIL}, settings={EVIL: [EVIL]}),
-        Run(EVIL, "neural", 20, True, None, (None, None), (None, None), {0: EVIL}),
-        Run("b", "soft", failure=EVIL),
+        ReasonerRun(EVIL, "neural", 10, True, None, (EVIL, "x"), (0.5, None), {0: EVIL}, settings={EVIL: [EVIL]}),
+        ReasonerRun(EVIL, "neural", 20, True, None, (None, None), (None, None), {0: EVIL}),
+        ReasonerRun("b", "soft", failure=EVIL),
     )
     settings = {"task": EVIL, "source": EVIL, EVIL: {EVIL: EVIL}, "budget": {EVIL: EVIL}}
-    examples = (Example(0, EVIL, EVIL, None, EVIL), Example(1))
+    examples = (ComparedExample(0, EVIL, EVIL, None, EVIL), ComparedExample(1))
     found = Comparison(settings, (query, other), runs, examples, {EVIL: (3, 4)}, EVIL, EVIL, 3, EVIL)
     text = page(found)
     assert "<script" not in text and '"&amp; <' not in text
@@ -160,7 +160,7 @@ def test_an_example_shows_answers_trace_and_drawing() -> None:
 def test_plans_of_scenes_find_their_shades() -> None:
     thing = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
     scene = Scene.of("clevr", [thing])
-    found = replace(comparisons.small(), examples=(Example(1, scene=plan(scene).svg),))
+    found = replace(comparisons.small(), examples=(ComparedExample(1, scene=plan(scene).svg),))
     text = page(found)
     refers = set(re.findall(r"url\(#([\w-]+)\)", text))
     assert refers and refers <= {g.get("id") for _, g, _ in Dom(text).found}
@@ -196,7 +196,7 @@ def test_agreement_is_a_table_by_colour_and_number() -> None:
 
 
 def test_what_is_missing_is_left_out() -> None:
-    bare = replace(comparisons.small(), runs=(), examples=(Example(9),), trained={})
+    bare = replace(comparisons.small(), runs=(), examples=(ComparedExample(9),), trained={})
     dom = Dom(page(bare))
     assert "No reasoner has answers." in dom.of("p") and not dom.of("svg", "plot") and not dom.of("article")
     assert Dom(page(Comparison({}, (), ()))).of("h1") == ["Reasoners compared on a task"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsreason.comparison.results import Comparison, Question, Run
+from nsreason.comparison.results import ComparedQuestion, Comparison, ReasonerRun
 from nsreason.errors import DataError
 from tests.support import comparisons
 
@@ -65,14 +65,16 @@ def test_right_answers() -> None:
 
 
 def test_no_answer_is_never_right() -> None:
-    found = Comparison({}, (Question(0, None, None, "count"),), (Run("lstm", "neural", answers=(None,)),))
+    found = Comparison(
+        {}, (ComparedQuestion(0, None, None, "count"),), (ReasonerRun("lstm", "neural", answers=(None,)),)
+    )
     assert found.right(found.runs[0]) == [False]
 
 
 def test_the_best_run_has_the_most_questions_of_those_that_worked() -> None:
     found = comparisons.small()
     assert [(r.reasoner, r.size) for r in found.best()] == [("exact", None), ("lstm", 20), ("mlp", 20)]
-    worse = replace(found, runs=(*found.runs, Run("lstm", "neural", 90, failure="lost")))
+    worse = replace(found, runs=(*found.runs, ReasonerRun("lstm", "neural", 90, failure="lost")))
     assert [(r.reasoner, r.size) for r in worse.best()] == [("exact", None), ("lstm", 20), ("mlp", 20)]
     turned = replace(found, runs=found.runs[::-1])
     assert {r.title for r in turned.best()} == {"exact", "lstm, 20 questions", "mlp, 20 questions"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.comparison.results import Comparison, Question, Run
+from nsreason.comparison.results import ComparedQuestion, Comparison, ReasonerRun
 from nsreason.comparison.statistics import MOST_BINS, Agreement, Figures, bins_of, figures_json
 from nsreason.queries.scores import Score, wilson
 from tests.support import comparisons
@@ -18,8 +18,8 @@ from tests.support import comparisons
 FACTS = st.lists(st.integers(0, 60), min_size=1, max_size=300)
 
 
-def asked(values: list[int]) -> list[Question]:
-    return [Question(i, None, "yes", "count", facts={"objects": v}) for i, v in enumerate(values)]
+def asked(values: list[int]) -> list[ComparedQuestion]:
+    return [ComparedQuestion(i, None, "yes", "count", facts={"objects": v}) for i, v in enumerate(values)]
 
 
 @pytest.mark.parametrize("name", comparisons.ALL)
@@ -148,8 +148,8 @@ def test_agreement_counts_pairs() -> None:
 
 @given(st.lists(st.tuples(*[st.sampled_from(["a", "b", None])] * 3), max_size=30))
 def test_agreement_adds_up(rows: list[tuple[str | None, str | None, str | None]]) -> None:
-    queries = tuple(Question(i, None, right, "count") for i, (right, _, _) in enumerate(rows))
-    runs = tuple(Run(f"r{k}", "neural", answers=tuple(row[k] for row in rows)) for k in (1, 2))
+    queries = tuple(ComparedQuestion(i, None, right, "count") for i, (right, _, _) in enumerate(rows))
+    runs = tuple(ReasonerRun(f"r{k}", "neural", answers=tuple(row[k] for row in rows)) for k in (1, 2))
     a = Figures.of(Comparison({}, queries, runs)).agreement[0, 1]
     known = [row for row in rows if row[0] is not None]
     assert a.total == len(known) == a.both_right + a.both_wrong + a.only_first + a.only_second

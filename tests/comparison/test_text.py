@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from nsreason.comparison.results import Comparison, Example, Run
+from nsreason.comparison.results import ComparedExample, Comparison, ReasonerRun
 from nsreason.comparison.statistics import Figures
 from nsreason.comparison.tables import accuracy, cost, runs, tables
 from nsreason.comparison.text import ComparisonTable, to_markdown
@@ -75,7 +75,7 @@ def test_text_stays_text_in_markdown() -> None:
     found = comparisons.small()
     first = replace(found.queries[1], text="# <script> | `a` *b* &lt;\n- c", answer="<b>")
     trace = "a ``` b\n```"
-    found = replace(found, queries=(found.queries[0], first, *found.queries[2:]), examples=(Example(1, trace),))
+    found = replace(found, queries=(found.queries[0], first, *found.queries[2:]), examples=(ComparedExample(1, trace),))
     text = to_markdown(found)
     assert r"\# \<script\> \| \`a\` \*b\* &amp;lt; - c" in text and "<script>" not in text
     assert "\n````\na ``` b\n```\n````\n" in text
@@ -165,7 +165,7 @@ def test_golden() -> None:
 
 def test_the_headline_names_three_failures_briefly_and_counts_the_rest() -> None:
     reasons = ("one\n  line.", "x" * 500, "", "three", "four")
-    runs = tuple(Run(f"r{k}", "neural", failure=why) for k, why in enumerate(reasons))
+    runs = tuple(ReasonerRun(f"r{k}", "neural", failure=why) for k, why in enumerate(reasons))
     found = replace(comparisons.small(), runs=runs)
     told = failures(found)
     assert told.startswith("Failed, without answers: r0 (one line); r1 (xxx") and len(told) < 300

@@ -17,7 +17,7 @@ from nsreason.errors import DataError
 from nsreason.io.embedded_images import embedded
 from nsreason.io.image_tensors import read_image
 from nsreason.io.images import ENDINGS, FORMATS, LARGEST, read_header, read_rgb
-from nsreason.queries.image import Picture
+from nsreason.queries.image import QueryImage
 
 ROOT = Path(__file__).parent.parent.parent
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(hostile) print\nshowpage\n%%EOF\n"
@@ -26,7 +26,7 @@ REFUSED = ("GIF", "TIFF", "ICO", "PPM", "TGA", "PCX", "SGI", "DDS", "PDF", "EPS"
 
 
 def readers() -> list[object]:
-    return [read_header, read_rgb, read_image, embedded, lambda path: Picture(path).tensor()]
+    return [read_header, read_rgb, read_image, embedded, lambda path: QueryImage(path).tensor()]
 
 
 def colours(path: Path) -> None:

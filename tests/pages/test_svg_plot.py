@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsreason.pages.svg_plot import HUES, STYLE, Plot, Point, Series, _apart, draw, glyph
+from nsreason.pages.svg_plot import HUES, STYLE, Plot, PlotPoint, Series, _apart, draw, glyph
 
 SVG = ElementTree.Element
 
 
 def series(name: str, values: dict[float, float], look: int = 0, level: bool = False) -> Series:
-    points = (Point(x, y, max(0.0, y - 0.1), min(1.0, y + 0.1), f"{name} at {x:g}") for x, y in values.items())
+    points = (PlotPoint(x, y, max(0.0, y - 0.1), min(1.0, y + 0.1), f"{name} at {x:g}") for x, y in values.items())
     return Series(name, tuple(points), look, level)
 
 
@@ -112,7 +112,7 @@ def test_series_are_named_with_their_marks(names: str) -> None:
 
 def test_text_is_escaped_and_readers_are_told() -> None:
     evil = '<script>alert("&")</script>'
-    line = Series(evil, (Point(3, 0.5, 0.4, 0.6, evil),))
+    line = Series(evil, (PlotPoint(3, 0.5, 0.4, 0.6, evil),))
     text = draw(Plot(evil, evil, (line,), ticks=((3, evil),), shade=(3, 3), shade_label=evil, y_label=evil))
     assert "<script" not in text
     svg = ElementTree.fromstring(text)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from nsreason.comparison.results import Comparison, Example, Kind, Question, Run
+from nsreason.comparison.results import ComparedExample, ComparedQuestion, Comparison, Kind, ReasonerRun
 
 TYPES = {"count": 12, "exist": 2, "compare number": 2, "compare attribute": 2, "query": 8}  # type -> answers
 SIZES = (1_000, 10_000, 100_000)
@@ -38,18 +38,20 @@ question  How many red things are left of the large cube?
 answer    2"""
 
 
-def questions(number: int, random: Random) -> list[Question]:
+def questions(number: int, random: Random) -> list[ComparedQuestion]:
     queries = []
     for i in range(number):
         kind = random.choice(list(TYPES))
         length = min(24, max(3, round(random.gauss(9 + 4 * (kind.startswith("compare")), 4))))
         facts = {"objects": random.randint(3, 10), "program length": length}
         text = f"How many {random.choice(['red', 'blue', 'tiny'])} things are left of the large cube number {i}?"
-        queries.append(Question(i, text, f"{kind} {random.randrange(TYPES[kind])}", kind, "", facts))
+        queries.append(ComparedQuestion(i, text, f"{kind} {random.randrange(TYPES[kind])}", kind, "", facts))
     return queries
 
 
-def run(name: str, kind: Kind, size: int | None, right: list[float], asked: list[Question], random: Random) -> Run:
+def run(
+    name: str, kind: Kind, size: int | None, right: list[float], asked: list[ComparedQuestion], random: Random
+) -> ReasonerRun:
     """A run that answers each question rightly with its own likelihood, and otherwise with a wrong answer."""
     answers, scores = [], []
     for p, q in zip(right, asked, strict=True):
@@ -58,7 +60,7 @@ def run(name: str, kind: Kind, size: int | None, right: list[float], asked: list
         answers.append(q.answer if known else random.choice(others))
         scores.append(None if kind == "symbolic" else min(1.0, 0.35 + 0.6 * random.random() * (0.6 + 0.4 * known)))
     learned = size is not None
-    return Run(
+    return ReasonerRun(
         name,
         kind,
         size,
@@ -87,7 +89,7 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
     for name, kind, limit, slope in LEARNERS:
         for step, size in enumerate(SIZES):
             if (name, size) == ("cnn-mlp", 1_000):
-                runs.append(Run(name, kind, size, failure="out of memory: a batch of 64 needs 3 GB <more>"))
+                runs.append(ReasonerRun(name, kind, size, failure="out of memory: a batch of 64 needs 3 GB <more>"))
                 continue
             far = (0.55, 0.85, 1.0)[step]
             right = []
@@ -96,7 +98,7 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
                 p -= slope * max(0, q.facts["objects"] - 6) + slope * max(0, q.facts["program length"] - 12) / 2
                 right.append(max(0.05, p))
             runs.append(run(name, kind, size, right, asked, random))
-    examples = [Example(k, TRACE, "exact", SCENE) for k in (3, 10)]
+    examples = [ComparedExample(k, TRACE, "exact", SCENE) for k in (3, 10)]
     return Comparison(
         {
             "task": "clevr",
@@ -125,20 +127,20 @@ def clevr(number: int = 600, seed: int = 0) -> Comparison:
 def small() -> Comparison:
     """Few questions, of which every figure can be counted by hand."""
     kinds = ["count", "count", "exist", "exist"]
-    asked = [Question(i, f"Question {i}?", "yes", k, facts={"objects": 3 + i}) for i, k in enumerate(kinds)]
+    asked = [ComparedQuestion(i, f"Question {i}?", "yes", k, facts={"objects": 3 + i}) for i, k in enumerate(kinds)]
     runs = (
-        Run("exact", "symbolic", answers=("yes",) * 4, scores=(None,) * 4, answering=0.001),
-        Run("lstm", "neural", 10, True, None, ("no",) * 4, (0.5,) * 4, {}, 7, 1.5, 2, 20, "finished", 0.5),
+        ReasonerRun("exact", "symbolic", answers=("yes",) * 4, scores=(None,) * 4, answering=0.001),
+        ReasonerRun("lstm", "neural", 10, True, None, ("no",) * 4, (0.5,) * 4, {}, 7, 1.5, 2, 20, "finished", 0.5),
         replace(
-            Run("lstm", "neural", 20, True, parameters=7, seconds=3.0, epochs=2, examples=40, answering=0.5),
+            ReasonerRun("lstm", "neural", 20, True, parameters=7, seconds=3.0, epochs=2, examples=40, answering=0.5),
             answers=("yes", "no", "yes", None),
             scores=(0.9, 0.6, 0.8, None),
             errors={1: "unsure", 3: "lost"},
             stopped="time",
         ),
-        Run("mlp", "neural", 20, failure="no | such <b>thing</b>"),
+        ReasonerRun("mlp", "neural", 20, failure="no | such <b>thing</b>"),
     )
-    examples = (Example(1, "count(scene())  yes", "exact"),)
+    examples = (ComparedExample(1, "count(scene())  yes", "exact"),)
     settings = {"task": "clevr", "source": "data", "budget": "40 questions", "seed": 0}
     return Comparison(settings, tuple(asked), runs, examples, {"objects": (3, 4)}, "a machine", "2026-01-02")
 
@@ -148,16 +150,18 @@ def babi(number: int = 1000) -> Comparison:
     """Twenty types, told stories and no numbers to draw against."""
     random = Random(1)
     asked = tuple(
-        Question(i, f"where is mary {i}", "garden", f"{i % 20 + 1:2} task {i % 20 + 1}") for i in range(number)
+        ComparedQuestion(i, f"where is mary {i}", "garden", f"{i % 20 + 1:2} task {i % 20 + 1}") for i in range(number)
     )
     runs = []
     for name, p in (("lstm", 0.5), ("relation-network", 0.97)):
         answers = tuple("garden" if random.random() < p else "kitchen" for _ in asked)
         runs.append(
-            Run(name, "neural", 9000, True, None, answers, (0.7,) * number, {}, 99, 60.0, 9, 81000, "finished", 2)
+            ReasonerRun(
+                name, "neural", 9000, True, None, answers, (0.7,) * number, {}, 99, 60.0, 9, 81000, "finished", 2
+            )
         )
-    runs.append(Run("mlp", "neural", 9000, failure="it cannot read stories"))
-    examples = (Example(0, told="mary went to the garden.\njohn <slept>."),)
+    runs.append(ReasonerRun("mlp", "neural", 9000, failure="it cannot read stories"))
+    examples = (ComparedExample(0, story="mary went to the garden.\njohn <slept>."),)
     return Comparison({"task": "babi"}, asked, tuple(runs), examples)
 
 
@@ -166,10 +170,12 @@ def springs() -> Comparison:
     """One type, no texts, long answers; one reasoner."""
     answers = tuple(" ".join(f"{a}-{a + k % 4 + 1}" for a in range(k + 1)) for k in range(30))
     asked = tuple(
-        Question(k, None, a, "connections", facts={"links": k % 7, "systems": 3}) for k, a in enumerate(answers)
+        ComparedQuestion(k, None, a, "connections", facts={"links": k % 7, "systems": 3}) for k, a in enumerate(answers)
     )
-    run = Run("relation-network", "neural", 5000, True, None, (*answers[:-1], "0-1"), (0.4,) * 30, answering=0.1)
-    return Comparison({"task": "springs"}, asked, (run,), (Example(29),))
+    run = ReasonerRun(
+        "relation-network", "neural", 5000, True, None, (*answers[:-1], "0-1"), (0.4,) * 30, answering=0.1
+    )
+    return Comparison({"task": "springs"}, asked, (run,), (ComparedExample(29),))
 
 
 @cache
@@ -179,19 +185,21 @@ def grouped(number: int = 400) -> Comparison:
     kinds = {"relational": ("closest", "furthest", "how many"), "not relational": ("shape", "left", "top")}
     all_kinds = [(g, t) for g, types in kinds.items() for t in types]
     asked = tuple(
-        Question(i, "which?", "circle", t, g, {"objects": 6})
+        ComparedQuestion(i, "which?", "circle", t, g, {"objects": 6})
         for i, (g, t) in enumerate(random.choices(all_kinds, k=number))
     )
     runs = []
     for name, p in (("cnn-mlp", (0.6, 0.98)), ("relation-network", (0.95, 0.99))):
         answers = tuple("circle" if random.random() < p[q.group.startswith("not")] else "yes" for q in asked)
-        runs.append(Run(name, "neural", 9800, True, None, answers, (0.9,) * number, answering=1.0))
+        runs.append(ReasonerRun(name, "neural", 9800, True, None, answers, (0.9,) * number, answering=1.0))
     return Comparison({"task": "sort-of-clevr"}, asked, tuple(runs))
 
 
 def nothing() -> Comparison:
     """All failed."""
-    return Comparison({}, (Question(0, None, None, "count"),), (Run("lstm", "neural", 10, failure="broken"),))
+    return Comparison(
+        {}, (ComparedQuestion(0, None, None, "count"),), (ReasonerRun("lstm", "neural", 10, failure="broken"),)
+    )
 
 
 ALL = {f.__name__: f for f in (clevr, small, babi, springs, grouped, nothing)}

@@ -21,7 +21,7 @@ from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 from nsreason.traces.html import lanes
 from nsreason.traces.image_overlay import picture
-from nsreason.traces.scene_plan import look, plan
+from nsreason.traces.scene_plan import appearance, plan
 from nsreason.traces.trace import Trace
 from nsreason.traces.wording import in_words
 
@@ -384,10 +384,10 @@ def test_left_is_left_and_front_is_below(scene: Scene) -> None:
 
 
 def test_looks_come_from_words() -> None:
-    assert look(["large", "red", "metal", "cube"]).form == "block"
-    assert look(["tiny", "teal", "steel", "thing"]) == look(["teal", "tiny", "chrome"])
-    assert look(["teal"]).colour == "teal" and look(["clean", "cup"]).form is None
-    assert look([""]).size == 1.0
+    assert appearance(["large", "red", "metal", "cube"]).form == "block"
+    assert appearance(["tiny", "teal", "steel", "thing"]) == appearance(["teal", "tiny", "chrome"])
+    assert appearance(["teal"]).colour == "teal" and appearance(["clean", "cup"]).form is None
+    assert appearance([""]).size == 1.0
 
 
 def png(width: int, height: int) -> bytes:

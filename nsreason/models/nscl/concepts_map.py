@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from .embedding_maps import Map, Point
+from .embedding_maps import EmbeddingMap, MapPoint
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -78,7 +78,7 @@ class Layout:
     names: tuple[Name, ...]
 
 
-def layout(map_: Map) -> Layout:
+def layout(map_: EmbeddingMap) -> Layout:
     """Where everything of a map stands."""
     concepts = [p for p in map_.points if p.concept]
     texts = [c.value if len(c.value) <= LONGEST else c.value[: LONGEST - 1] + "…" for c in concepts]
@@ -101,11 +101,11 @@ def layout(map_: Map) -> Layout:
     return Layout(2 * beside, 2 * half, tuple(dots), tuple(names))
 
 
-def _place(p: Point, beside: float, half: float) -> tuple[float, float]:
+def _place(p: MapPoint, beside: float, half: float) -> tuple[float, float]:
     return beside + RADIUS * p.x, half - RADIUS * p.y
 
 
-def _beside(concepts: Sequence[Point], texts: Sequence[str], beside: float, half: float) -> list[Name]:
+def _beside(concepts: Sequence[MapPoint], texts: Sequence[str], beside: float, half: float) -> list[Name]:
     names = []
     for p, text in zip(concepts, texts, strict=True):
         x, y = _place(p, beside, half)
@@ -114,16 +114,16 @@ def _beside(concepts: Sequence[Point], texts: Sequence[str], beside: float, half
     return names
 
 
-def _columns(concepts: Sequence[Point], texts: Sequence[str], beside: float, half: float) -> list[Name]:
+def _columns(concepts: Sequence[MapPoint], texts: Sequence[str], beside: float, half: float) -> list[Name]:
     """Names in a column on each side of the circle, in the order of their concepts from above."""
-    found: dict[int, Name] = {}
+    names: dict[int, Name] = {}
     for right in (False, True):
         mine = sorted((k for k, p in enumerate(concepts) if (p.x >= 0) is right), key=lambda k: -concepts[k].y)
         wanted = [_place(concepts[k], beside, half)[1] for k in mine]
         x = beside + (RADIUS + DOT + 26) * (1 if right else -1)
         for k, y in zip(mine, _apart(wanted, ROW / 2 + 2, 2 * half - ROW / 2 - 2), strict=True):
-            found[k] = Name(texts[k], x, y, "start" if right else "end", True)
-    return [found[k] for k in range(len(concepts))]
+            names[k] = Name(texts[k], x, y, "start" if right else "end", True)
+    return [names[k] for k in range(len(concepts))]
 
 
 def _apart(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
@@ -145,7 +145,7 @@ def _crossed(names: Sequence[Name], dots: Sequence[tuple[float, float]]) -> bool
     return any(a.meets(b) for a, b in combinations(boxes, 2)) or any(a.meets(b) for a in boxes for b in marks)
 
 
-def hues(map_: Map) -> dict[str, str]:
+def hues(map_: EmbeddingMap) -> dict[str, str]:
     """A colour for each value of a map: its name where that is the name of a colour, else one of a wheel."""
     from ...perception.features.state_descriptions import palette
 
@@ -157,70 +157,70 @@ def hues(map_: Map) -> dict[str, str]:
     return {n: wheel[i % len(wheel)] for i, n in enumerate(names)}
 
 
-def to_svg(map_: Map) -> str:
+def to_svg(map_: EmbeddingMap) -> str:
     """A map as an SVG element, which takes its colours from `STYLE`."""
-    hue, told = hues(map_), layout(map_)
-    size = f"{told.width:.0f} {told.height:.0f}"
-    middle = f'cx="{told.width / 2:.1f}" cy="{told.height / 2:.1f}" r="{RADIUS:g}"'
+    hue, drawn = hues(map_), layout(map_)
+    size = f"{drawn.width:.0f} {drawn.height:.0f}"
+    middle = f'cx="{drawn.width / 2:.1f}" cy="{drawn.height / 2:.1f}" r="{RADIUS:g}"'
     parts = [
         f'<svg class="map" viewBox="0 0 {size}" role="img" aria-label="{html.escape(map_.attribute)}">',
         f'<circle class="round" {middle}/>',
     ]
     concepts = []
-    for p, (x, y) in zip(map_.points, told.dots, strict=True):
+    for p, (x, y) in zip(map_.points, drawn.dots, strict=True):
         at = f'cx="{x:.1f}" cy="{y:.1f}" fill="{hue[p.value]}"'
         title = f"<title>{html.escape(p.value)}</title>"
         if p.concept:
             concepts.append((x, y, f'<circle class="concept" r="{DOT:g}" {at}>{title}</circle>'))
         else:
             parts.append(f'<circle class="object" r="{SMALL:g}" {at}>{title}</circle>')
-    for (x, y, _), name in zip(concepts, told.names, strict=True):
+    for (x, y, _), name in zip(concepts, drawn.names, strict=True):
         if name.lead:
             near = name.x - 4 if name.anchor == "start" else name.x + 4
             parts.append(f'<path class="lead" d="M{x:.1f} {y:.1f}L{near:.1f} {name.y:.1f}"/>')
     parts += [dot for _, _, dot in concepts]
-    for name in told.names:
+    for name in drawn.names:
         at = f'x="{name.x:.1f}" y="{name.y + 4.5:.1f}" text-anchor="{name.anchor}"'
         parts.append(f"<text {at}>{html.escape(name.text)}</text>")
     return "".join([*parts, "</svg>"])
 
 
-def to_png(found: Sequence[Map]) -> bytes:
+def to_png(maps: Sequence[EmbeddingMap]) -> bytes:
     """All maps side by side as a picture."""
     from PIL import Image, ImageDraw
 
     scale = 2
-    told = [layout(m) for m in found]
-    high = max((one.height for one in told), default=RADIUS) + TITLE
-    wide = max(1.0, sum(one.width for one in told))
+    layouts = [layout(m) for m in maps]
+    high = max((each.height for each in layouts), default=RADIUS) + TITLE
+    wide = max(1.0, sum(each.width for each in layouts))
     picture = Image.new("RGB", (round(wide * scale), round(high * scale)), "#fffefb")
     draw = ImageDraw.Draw(picture)
     left = 0.0
-    for map_, one in zip(found, told, strict=True):
-        _paint(draw, map_, one, left, scale)
-        left += one.width
-    held = io.BytesIO()
-    picture.save(held, "PNG", optimize=True)
-    return held.getvalue()
+    for map_, each in zip(maps, layouts, strict=True):
+        _paint(draw, map_, each, left, scale)
+        left += each.width
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
 
 
-def _paint(draw: ImageDraw, map_: Map, told: Layout, left: float, scale: int) -> None:
+def _paint(draw: ImageDraw, map_: EmbeddingMap, drawn: Layout, left: float, scale: int) -> None:
     hue = hues(map_)
     draw.text(((left + 12) * scale, 8 * scale), map_.attribute, fill="#596068", font_size=15 * scale)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (left + x) * scale, (TITLE + y) * scale
 
-    for name, (x, y) in zip(told.names, told.dots, strict=False):
+    for name, (x, y) in zip(drawn.names, drawn.dots, strict=False):
         if name.lead:
             near = name.x - 4 if name.anchor == "start" else name.x + 4
             draw.line([at(x, y), at(near, name.y)], fill="#596068", width=scale)
     for concept in (False, True):
-        for p, (x, y) in zip(map_.points, told.dots, strict=True):
+        for p, (x, y) in zip(map_.points, drawn.dots, strict=True):
             if p.concept is concept:
                 (u, v), r = at(x, y), (DOT if concept else SMALL) * scale
                 edge, thick = ("#1d2125", scale) if concept else ("#596068", 1)
                 draw.ellipse((u - r, v - r, u + r, v + r), fill=hue[p.value], outline=edge, width=thick)
-    for name in told.names:
+    for name in drawn.names:
         anchor = "lm" if name.anchor == "start" else "rm"
         draw.text(at(name.x, name.y), name.text, fill="#1d2125", anchor=anchor, font_size=SIZE * scale)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...dsl.domain import Domain
 from ...pages.tables import Heading, ReportTable, TableCell, TableRow, text_columns
 from . import concepts_map
-from .embedding_maps import OTHERS, Map
+from .embedding_maps import OTHERS, EmbeddingMap
 
 if TYPE_CHECKING:
     from .probes import Probes
@@ -44,7 +44,7 @@ class Knowledge:
     """
 
     domain: Domain
-    maps: Sequence[Map]
+    maps: Sequence[EmbeddingMap]
     nearest: Mapping[str, tuple[str, float]]
     belonging: Mapping[str, Mapping[str, float]]
     deciding: Mapping[str, Mapping[str, float]]

@@ -26,7 +26,7 @@ SHARP = 0.4  # of the softmax over an object's cosines: low enough to see how su
 
 
 @dataclass(frozen=True)
-class Point:
+class MapPoint:
     """A concept's vector, or an object (`value` is its own), at x and y from -1 to 1."""
 
     value: str
@@ -36,37 +36,37 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Map:
+class EmbeddingMap:
     """One attribute's space in two dimensions, concepts first."""
 
     attribute: str
-    points: tuple[Point, ...]
+    points: tuple[MapPoint, ...]
 
 
 @torch.no_grad()
 def cosines(learner: ConceptLearner) -> dict[str, Tensor]:
     """Per attribute, the cosines (V, V) between its values' vectors in its own space."""
     units = learner.perception.embeddings.concepts.units().cpu()
-    found, first = {}, 0
+    tables, first = {}, 0
     for number, attribute in enumerate(learner.domain.attributes):
         size = len(learner.domain.values(attribute))
         mine = units[number, first : first + size]
-        found[attribute] = mine @ mine.T
+        tables[attribute] = mine @ mine.T
         first += size
-    return found
+    return tables
 
 
 def nearest(learner: ConceptLearner) -> dict[str, tuple[str, float]]:
     """For each concept the nearest other value of its attribute, and the cosine; not for a sole value."""
-    found = {}
+    pairs = {}
     for attribute, table in cosines(learner).items():
         values = learner.domain.values(attribute)
         for i, value in enumerate(values):
             others = [(float(table[i, j]), other) for j, other in enumerate(values) if j != i]
             if others:
                 cosine, other = max(others)
-                found[value] = other, cosine
-    return found
+                pairs[value] = other, cosine
+    return pairs
 
 
 @torch.no_grad()
@@ -138,33 +138,34 @@ def deciding(learner: ConceptLearner, objects: Objects) -> dict[str, dict[str, f
     terms, _ = spaces.terms(spaces.cosines(objects.places.to(device)))  # (P, M, C)
     shares = terms.softmax(dim=0).cpu()
     names = [*learner.domain.attributes, OTHERS]
-    found = {}
+    decided = {}
     for number, attribute in enumerate(learner.domain.attributes):
         for concept in learner.domain.values(attribute):
             has = torch.tensor([values[number] == concept for values in objects.values])
             if bool(has.any()):
                 mine = shares[:, has, learner.domain.concept_index[concept]].mean(dim=1).tolist()
-                found[concept] = dict(zip(names, mine, strict=False))
-    return found
+                decided[concept] = dict(zip(names, mine, strict=False))
+    return decided
 
 
 @torch.no_grad()
-def maps(learner: ConceptLearner, objects: Objects | None = None) -> list[Map]:
+def maps(learner: ConceptLearner, objects: Objects | None = None) -> list[EmbeddingMap]:
     """A map for each attribute, with objects."""
-    units, first, found = learner.perception.embeddings.concepts.units().cpu(), 0, []
+    units, first, every = learner.perception.embeddings.concepts.units().cpu(), 0, []
     for number, attribute in enumerate(learner.domain.attributes):
         names = learner.domain.values(attribute)
         vectors = units[number, first : first + len(names)]
         first += len(names)
         anchors = _circle(vectors)  # (V, 2)
-        flat, told = anchors, list(names)
+        flat, values = anchors, list(names)
         if objects is not None:
             weights = torch.softmax(objects.places[number] @ vectors.T / SHARP, dim=-1)
             flat = torch.cat([anchors, weights @ anchors])
-            told += [v[number] for v in objects.values]
-        points = [Point(v, x, y, i < len(names)) for i, (v, (x, y)) in enumerate(zip(told, flat.tolist(), strict=True))]
-        found.append(Map(attribute, tuple(points)))
-    return found
+            values += [v[number] for v in objects.values]
+        pairs = zip(values, flat.tolist(), strict=True)
+        points = [MapPoint(v, x, y, i < len(names)) for i, (v, (x, y)) in enumerate(pairs)]
+        every.append(EmbeddingMap(attribute, tuple(points)))
+    return every
 
 
 def _circle(vectors: Tensor) -> Tensor:

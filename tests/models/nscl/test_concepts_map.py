@@ -16,7 +16,16 @@ from PIL import Image
 from nsreason.models.nscl import concepts_map
 from nsreason.models.nscl.concepts_map import DOT, ROW, Box, layout, to_png, to_svg
 from nsreason.models.nscl.concepts_page import Knowledge, page
-from nsreason.models.nscl.embedding_maps import Map, Objects, Point, belonging, deciding, maps, nearest, objects_of
+from nsreason.models.nscl.embedding_maps import (
+    EmbeddingMap,
+    MapPoint,
+    Objects,
+    belonging,
+    deciding,
+    maps,
+    nearest,
+    objects_of,
+)
 from nsreason.models.nscl.examples import Described, describe_scenes
 from nsreason.models.nscl.learner import ConceptLearner, ConceptLearnerConfig
 from nsreason.models.nscl.probes import probe
@@ -24,15 +33,15 @@ from nsreason.scenes.scene import Scene
 from tests.support.stylesheets import contrast, themes
 
 
-def circle(names: list[str], rng: Random | None = None) -> Map:
+def circle(names: list[str], rng: Random | None = None) -> EmbeddingMap:
     """Concepts on a circle, or anywhere on it."""
     turns = [k / len(names) if rng is None else rng.random() for k in range(len(names))]
     places = [torch.tensor(2 * torch.pi * t) for t in turns]
-    points = [Point(n, -float(a.cos()), float(a.sin()), True) for n, a in zip(names, places, strict=True)]
-    return Map("color", tuple(points))
+    points = [MapPoint(n, -float(a.cos()), float(a.sin()), True) for n, a in zip(names, places, strict=True)]
+    return EmbeddingMap("color", tuple(points))
 
 
-def check(map_: Map) -> None:
+def check(map_: EmbeddingMap) -> None:
     drawing = layout(map_)
     boxes = [name.box for name in drawing.names]
     for a, b in combinations(boxes, 2):
@@ -55,7 +64,7 @@ def test_no_name_stands_over_another_wherever_concepts_are(names: list[str], see
     """Even concepts in one place; a learner that has learned nothing may have such."""
     rng = Random(seed)
     check(circle(names, rng))
-    check(Map("size", tuple(Point(n, 1.0, 0.0, True) for n in names)))
+    check(EmbeddingMap("size", tuple(MapPoint(n, 1.0, 0.0, True) for n in names)))
 
 
 def test_the_letters_are_no_wider_than_thought() -> None:
@@ -69,10 +78,10 @@ def test_the_letters_are_no_wider_than_thought() -> None:
 
 
 def test_a_map_is_drawn_with_what_it_shows() -> None:
-    points = (Point("red", 1, 0, True), Point("<b>", -1, 0, True), Point("red", 0.5, 0.1, False))
-    svg = to_svg(Map("color", points))
+    points = (MapPoint("red", 1, 0, True), MapPoint("<b>", -1, 0, True), MapPoint("red", 0.5, 0.1, False))
+    svg = to_svg(EmbeddingMap("color", points))
     assert svg.count("<circle") == 4 and "&lt;b&gt;</text>" in svg and "<b>" not in svg
-    image = Image.open(io.BytesIO(to_png([Map("color", points), circle(["a", "b", "c"])])))
+    image = Image.open(io.BytesIO(to_png([EmbeddingMap("color", points), circle(["a", "b", "c"])])))
     assert image.width > 2 * 2 * concepts_map.RADIUS and len(image.getcolors(1 << 20) or ()) > 10
 
 
