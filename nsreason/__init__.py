@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DataError,
         DomainError,
         ExecutionError,
+        NoSingleValue,
         NotUnique,
         NsreasonError,
         ProgramError,
@@ -48,6 +49,7 @@ __all__ = [
     "Domain",
     "DomainError",
     "ExecutionError",
+    "NoSingleValue",
     "NotUnique",
     "NsreasonError",
     "Program",
@@ -91,6 +93,7 @@ def ask(question: str, scene: Scene, parser: str | QuestionParser = "grammar") -
         RecipeError: there is no such parser.
         DomainError: the scene's domain has no question grammar.
         NotUnique: the question speaks of 'the' thing where the scene has none or several.
+        NoSingleValue: it asks for the value of an attribute of which the thing has none or several.
         SceneError: the scene does not know a relation that the question asks for.
     """
     from .executors import execute
@@ -104,7 +107,7 @@ __getattr__ = _lazy_names(
     {
         ".dsl.domain": ("Domain", "load_domain"),
         ".dsl.ops": ("OPS", "op"),
-        ".errors": tuple(n for n in __all__ if n.endswith("Error") or n == "NotUnique"),
+        ".errors": tuple(n for n in __all__ if n.endswith("Error") or n in ("NoSingleValue", "NotUnique")),
         ".evaluation.evaluator": ("evaluate",),
         ".evaluation.question_files": ("evaluate_files",),
         ".executors": ("Answer", "execute", "execute_batch", "trace"),
