@@ -125,3 +125,16 @@ def test_own_parser() -> None:
     assert lines[2].endswith("exist(filter[red](scene()))")
     shares = {line.split()[0]: float(line.split()[1]) for line in lines if line.endswith(" %")}
     assert shares["exact-parsed"] == 100 and 0 < shares["__main__:ByTemplates"] < 100
+
+
+def test_own_model() -> None:
+    lines = run("own_model.py").strip().split("\n")
+    assert float(lines[1].split()[3]) > 95
+    assert {line.split(": ")[1] for line in lines[2:]} <= {
+        ", ".join((depth, side)) for depth in ("behind", "front") for side in ("left", "right")
+    }
+
+
+def test_own_task() -> None:
+    shares = {line.split()[0]: float(line.split()[1]) for line in run("own_task.py").strip().split("\n")}
+    assert shares["exact"] == shares["exact-parsed"] == 100 and 0 < shares["question-type"] < 100
