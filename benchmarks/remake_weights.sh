@@ -18,8 +18,8 @@ python -m nsreason train detector --recipe detector-small --data "$data/first,$d
     --set training.weight_decay=1e-2 --set training.schedule.warmup_steps=50 --set model_config.score=0.3 \
     --out "$runs/detector"
 
-# What is in the images to learn from is told by the detector: of the scene parser's, matched to the annotations; of the
-# concept learner's, without them.
+# The detector finds the objects of the images to learn from: the scene parser's are matched to the annotations, the
+# concept learner's are not.
 for part in first rendered real; do
     python -m nsreason detect "$data/$part/images" --checkpoint "$runs/detector/best.safetensors" \
         --out "$data/$part/detections.json" >/dev/null

@@ -57,8 +57,8 @@ def repeat(environment: Environment, seed: int, actions: list[int]) -> Observati
     for number, action in enumerate(actions, start=1):
         legal = environment.legal_actions()
         if end or not 0 <= action < len(legal) or not legal[action]:
-            found = "is over before it" if end else "does not admit it"
-            raise TrainingError(f"the environment is another one: action {number} of the episode, {action}: it {found}")
+            fault = "is over before it" if end else "does not admit it"
+            raise TrainingError(f"the environment is another one: action {number} of the episode, {action}: it {fault}")
         observation, _, end = environment.step(action)
     if end:
         raise TrainingError("the environment is another one: the episode at hand is over")

@@ -165,8 +165,8 @@ def _header(file: IO[bytes], path: Path) -> bytes:
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if size < 8 + length or not len(_PREFIX) <= length <= HEADER_LIMIT:
-        found = f"{size} bytes that begin as no safetensors file does"
-        raise CheckpointError(f"{path}: not a checkpoint: {found}; {REMEDY}")
+        content = f"{size} bytes that begin as no safetensors file does"
+        raise CheckpointError(f"{path}: not a checkpoint: {content}; {REMEDY}")
     header = file.read(length)
     if not header.startswith(_PREFIX):
         raise CheckpointError(f"{path}: not a checkpoint: its metadata have no record of nsreason; take another file")

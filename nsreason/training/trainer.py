@@ -5,8 +5,9 @@
         result = train(model, train_data, val_data, recipe, "runs/first", progress=bar)
 
 The folder of a run holds `last.safetensors` and `best.safetensors` (checkpoints), `metrics.csv`, `recipe.toml` and
-`run.json`. On the CPU a run that was killed and resumed ends in the weights, to the bit, of one that was not. Data are
-sequences in memory; on several devices every process has all of them and takes its part of each batch.
+`run.json`. On the CPU a run that was killed and resumed ends in the weights, to the bit, of one that was not. Examples
+come from a sequence or from another `source.Source`; on several devices every process has all of them and takes its
+part of each batch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, TrainingError, did_you_mean
+from ..errors import CheckpointError, TrainingError
 from ..io.locks import locked_folder
 from .checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from .checkpoint_checks import check_model, check_recipe
@@ -38,32 +39,31 @@ from .random_state import random_state, seed_all, set_random_state
 from .recipe import Recipe
 from .run_log import CsvLog, Meter, Number, Status, StepProgress, TensorBoardLog, means, write_run
 from .run_state import REMEDY, precision_of, read_state, sweep_run
-from .sampling import Shard, cut, shards
+from .sampling import Shard, shards
 from .source import RunSteps, Source, source_of
 from .stop_signals import stop_signals
+from .validation import best_value, validate
 
 Stopped = Literal["finished", "time", "interrupted"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended.
-
-    Attributes:
-        stopped: `finished` all epochs, out of `time`.
-        epochs: whole epochs that were trained.
-        seconds: used, former sessions included.
-        metrics: the last row of metrics.csv.
-        best: the best value of the monitored validation metric, or None without validation.
-    """
+    """How a run ended."""
 
     folder: Path
     stopped: Stopped
+    """All epochs are `finished`, or it ran out of `time`."""
     epochs: int
+    """Whole epochs that were trained."""
     steps: int
+    """Of the optimizer."""
     seconds: float
+    """Used, former sessions included."""
     metrics: dict[str, Number]
+    """The last row of metrics.csv."""
     best: float | None
+    """The best value of the monitored validation metric, or None without validation."""
 
 
 def train(
@@ -80,9 +80,9 @@ def train(
     """Train a model, in place.
 
     Args:
-        train_data: examples. If it has `groups`, a number for each (such as its scene), those of a group follow
-            each other in every epoch, so that a batch computes once what they share. Or a source of examples of
-            another kind.
+        train_data: a sequence of examples, or a source of another kind. If a sequence has `groups`, a number for each
+            example (such as its scene), those of a group follow each other in every epoch, so that a batch computes
+            once what they share.
         val_data: for validation and the best checkpoint; None or empty does without.
         resume: go on from the folder's last checkpoint, or begin if it has none. The precision `auto` is then that
             of the run.
@@ -153,7 +153,7 @@ class _Run:
         return self.before + perf_counter() - self.started
 
     def begin(self, last: Checkpoint | None) -> None:
-        """Take up the run where its checkpoint stands, and open the logs."""
+        """Restore the run from its checkpoint, if it has one, and open the logs."""
         if last is not None:
             self._restore(last)
         if self.devices.rank == 0:
@@ -179,7 +179,7 @@ class _Run:
             self.board.close()
 
     def train(self, val_data: Sequence[Any]) -> TrainingResult:
-        """From where the run stands to its end."""
+        """Train from where the run stands to its end."""
         stopped: Stopped = "finished"
         self.module.train()
         while self.epoch <= self.training.epochs:
@@ -198,7 +198,7 @@ class _Run:
         return TrainingResult(self.folder, stopped, self.epoch - 1, self.step, self.seconds, self.row, self.best)
 
     def _epoch(self) -> Stopped | None:
-        """The rest of an epoch; returns why it ended before its end, or None."""
+        """Train for the rest of an epoch; returns why the run ends before that, or None."""
         training, devices = self.training, self.devices
         source, length = self.source, self.source.steps(self.epoch)
         frozen = self.frozen[self.curriculum.index(self.epoch)]
@@ -231,8 +231,18 @@ class _Run:
         return None
 
     def _update(self, own: Sequence[Shard], expected: int, frozen: Sequence[nn.Parameter]) -> Stopped | None:
-        """One step of the optimizer. Each loss is the mean of its count; the step is that of the mean over all
-        counts, of all batches that are accumulated and of all devices.
+        """Take a step of the optimizer.
+
+        Each loss is the mean over its count; the step is that of the mean over all counts, of all batches that are
+        accumulated and of all devices.
+
+        Args:
+            own: this device's parts of the batches.
+            expected: examples of all devices together.
+            frozen: parameters that do not learn in this lesson.
+
+        Returns:
+            Why the run ends now, or None.
         """
         training, devices = self.training, self.devices
         rate = training.lr * training.schedule.rate(self.step, self.steps.total, self.epoch)
@@ -264,19 +274,18 @@ class _Run:
         return stopped
 
     def _count(self, out: LossOut | None) -> int:
-        """Check what the model said, and add it to the meter."""
+        """Check a model's loss and add it to the meter; returns its count."""
         assert out is not None
         if out.count < 0 or out.loss.dim():
-            shape = list(out.loss.shape)
-            found = f"shape {shape} over {out.count}"
-            raise TrainingError(f"step {self.step + 1}: a loss is a scalar over a count from 0, got {found}")
+            got = f"shape {list(out.loss.shape)} over {out.count}"
+            raise TrainingError(f"step {self.step + 1}: a loss is a scalar over a count from 0, got {got}")
         self.meter.add_batch(out)
         if out.loss.device.type == "cpu":
             self._check_loss()
         return out.count
 
     def _check_loss(self) -> None:
-        """Refuse to go on, and to overwrite a sound checkpoint, when the loss is no number any more."""
+        """Raise TrainingError when the loss is not finite, before a sound checkpoint is overwritten."""
         total, count = (float(x) for x in self.meter.sums.get("loss", (0.0, 0)))
         if not math.isfinite(total):
             hint = "the last checkpoint is from before; try a lower training.lr, or training.gradient_clip"
@@ -289,7 +298,7 @@ class _Run:
         return Status(*where, self.examples, self.seconds, self.loss)
 
     def _write_row(self, validated: dict[str, float]) -> None:
-        """A row of metrics: the means since the last row, and those of a validation."""
+        """Write a row of metrics: the means since the last row, and those of a validation."""
         trained = means(self.devices.total(self.meter.read()))
         self._check_loss()
         lr = self.optimizer.param_groups[0]["lr"]
@@ -304,8 +313,7 @@ class _Run:
         """Validate, write a row, keep the best and the last."""
         training, epoch = self.training, self.epoch
         due = training.validate_every and (epoch % training.validate_every == 0 or epoch == training.epochs)
-        validated = self.validate(val_data) if val_data and due else {}
-        better = bool(validated) and self._better(validated)
+        validated, better = self._validate(val_data) if val_data and due else ({}, False)
         self._write_row(validated)
         self.meter.clear()
         self.epoch, self.done = epoch + 1, 0
@@ -314,40 +322,20 @@ class _Run:
         self.save("last")
 
     def _end_in_time(self, val_data: Sequence[Any]) -> None:
-        """Say how far it came; a resumed run goes on within the epoch, with its means as they are."""
-        validated = self.validate(val_data) if val_data and self.training.validate_every else {}
-        better = bool(validated) and self._better(validated)
+        """Validate and save as the time is up; a resumed run goes on within the epoch, with its means as they are."""
+        due = val_data and self.training.validate_every
+        validated, better = self._validate(val_data) if due else ({}, False)
         self._write_row(validated)
         if better:
             self.save("best", weights_only=True)
         self.save("last")
 
-    def _better(self, validated: dict[str, float]) -> bool:
-        name, mode = self.training.monitor, self.training.mode
-        if name not in validated:
-            raise TrainingError(f"training.monitor: no metric '{name}'{did_you_mean(name, validated)}")
-        value = validated[name]
-        if not math.isfinite(value):
-            return False
-        better = self.best is None or (value < self.best if mode == "min" else value > self.best)
-        if better:
-            self.best = value
-        return better
-
-    def validate(self, data: Sequence[Any]) -> dict[str, float]:
-        """The model's metrics over all of `data`. It leaves the random numbers of training alone."""
-        devices, meter, state = self.devices, Meter(), random_state(self.devices.device)
-        self.module.eval()
-        with torch.no_grad():
-            for batch in cut(np.arange(len(data)), self.training.batch_size):
-                own = batch[devices.rank :: devices.world].tolist()
-                if own:
-                    with devices.precision():
-                        out = self.model.loss(devices.move(self.model.collate([data[i] for i in own])))
-                    meter.add_batch(out)
-        self.module.train()
-        set_random_state(state, devices.device)
-        return means(devices.total(meter.read()))
+    def _validate(self, val_data: Sequence[Any]) -> tuple[dict[str, float], bool]:
+        """Compute the metrics of a validation, and whether the monitored one is the best so far."""
+        metrics = validate(self.model, val_data, self.training.batch_size, self.devices)
+        best = best_value(metrics, self.training, self.best) if metrics else None
+        self.best = self.best if best is None else best
+        return metrics, best is not None
 
     def save(self, name: str, *, weights_only: bool = False) -> None:
         """Write a checkpoint; all processes take part, the first one writes."""
@@ -378,7 +366,7 @@ class _Run:
         self.devices.barrier()
 
     def _restore(self, last: Checkpoint) -> None:
-        """Take over all of a checkpoint, or refuse it."""
+        """Restore all of a checkpoint, or raise CheckpointError."""
         check_model(last, self.recipe.model, self.model)
         check_recipe(last, self.recipe.to_dict())
         state = read_state(last, self.source, self.steps)
