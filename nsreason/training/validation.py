@@ -14,9 +14,9 @@ from ..errors import TrainingError, did_you_mean
 from .devices import Devices
 from .model import Model
 from .random_state import random_state, set_random_state
-from .recipe import Training
 from .run_log import Meter, means
 from .sampling import cut
+from .settings import Training
 
 
 def validate(model: Model[Any, Any], data: Sequence[Any], batch_size: int, devices: Devices) -> dict[str, float]:

@@ -199,10 +199,10 @@ def changed_checkpoint(files: Files, name: str, random: Random) -> dict[Path, by
         case 0:
             table = json.loads(header)
             text = changed_json(table["__metadata__"]["nsreason"].encode(), random).decode(errors="surrogateescape")
-            table["__metadata__"]["nsreason"] = "{" + text.lstrip()[1:].lstrip() if text.lstrip()[:1] == "{" else text
+            table["__metadata__"]["nsreason"] = text.replace('{"crc32": "', '{"crc32":"', 1)
             header = json.dumps(table, separators=(",", ":")).encode()
         case 1:
-            header = changed_json(header, random)
+            header = changed_json(header, random).replace(b": ", b":", 3)  # as far as the checksum
         case _:
             data = changed_bytes(whole, random)
             return {path: sealed(data) if random.random() < 0.8 else data}

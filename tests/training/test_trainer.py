@@ -513,7 +513,7 @@ def test_an_interrupted_process_exits_with_130(tmp_path: Path) -> None:
 
 STOP = """
 import signal
-from nsreason import training
+from nsreason.training import trainer as training
 from nsreason.cli.app import app
 
 def begin(run, last, former=training._Run.begin):
