@@ -40,35 +40,35 @@ class Answering:
         return trace(program, self.scene, question)
 
 
-def shown(found: Trace, how: Answering, program: Program, question: str | None) -> Outcome:
+def shown(trace: Trace, how: Answering, program: Program, question: str | None) -> Outcome:
     """A trace as the answer, as JSON and as a page, as the options ask for."""
     from ..executors import spell
 
     if how.html is not None:
-        write_page(found, how.html, how.image_file)
+        write_page(trace, how.html, how.image_file)
         output.remark(f"wrote {how.html}")
     if how.png is not None:
-        write_picture(found, how.png, how.image_file)
+        write_picture(trace, how.png, how.image_file)
         output.remark(f"wrote {how.png}")
-    answer = None if found.answer is None else spell(found.answer)
+    answer = None if trace.answer is None else spell(trace.answer)
     record: dict[str, object] = {} if question is None else {"question": question}
-    record |= {"program": str(program), "answer": answer, "value": found.answer, "scene": how.scene.index}
+    record |= {"program": str(program), "answer": answer, "value": trace.answer, "scene": how.scene.index}
     if how.trace:
-        record["trace"] = found.to_json()
+        record["trace"] = trace.to_json()
     if how.html is not None:
         record["html"] = how.html
     if how.png is not None:
         record["png"] = how.png
     if how.trace:
         width = output.width()
-        text = found.to_rich(width=width) if output.on_terminal(sys.stdout) else found.to_text(width=width)
+        text = trace.to_rich(width=width) if output.on_terminal(sys.stdout) else trace.to_text(width=width)
         # The text ends with the answer, or with why there is none: that is not said again.
-        return Outcome(text, record, found.error, told=True)
+        return Outcome(text, record, trace.error, explained=True)
     lines = [] if answer is None else [answer]
     if question is not None and not how.quiet:
         lines = [f"question  {question}", f"program   {program}"]
         lines += [] if answer is None else [f"answer    {answer}"]
-    return Outcome("\n".join(lines), record, found.error)
+    return Outcome("\n".join(lines), record, trace.error)
 
 
 def check_page(html: str | None, image_file: str | None, png: str | None = None) -> None:
@@ -121,8 +121,8 @@ def one_page(lines: Iterable[Line], html: str | None, png: str | None = None) ->
     """
     if html is None and png is None:
         return lines
-    held = list(lines)
-    if len(held) > 1:
+    several = list(lines)
+    if len(several) > 1:
         what = "--html writes the page" if html is not None else "--png writes the picture"
-        raise DataError(f"{what} of one answer, and {len(held)} are asked for")
-    return held
+        raise DataError(f"{what} of one answer, and {len(several)} are asked for")
+    return several

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,28 +26,74 @@ EXAMPLES = (
 )
 
 
+Questions = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
+]
+SceneFile = Annotated[
+    str | None,
+    typer.Option(
+        "--scene", metavar="FILE", help="A JSON file of one scene or many; [bold]-[/bold] is stdin, .gz is unpacked."
+    ),
+]
+ImageOrName = Annotated[
+    str | None,
+    typer.Option(
+        "--image",
+        metavar="FILE|NAME",
+        help="A picture to look at; with --scene, the image_filename of the scene to take.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line says."""
+
+    context: typer.Context
+    question: list[str] | None
+    scene: str | None
+    image: str | None
+    index: int | None
+    domain: str
+    by: image_inputs.By | None
+    checkpoint: str | None
+    detector: str | None
+    device: options.DeviceName
+    trust: bool
+    trace: bool
+    html: str | None
+    png: str | None
+    image_file: str | None
+    quiet: bool
+    as_json: bool
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Request:
+        """The parameters of the command that runs."""
+        return cls(context, **{f.name: context.params[f.name] for f in fields(cls) if f.name != "context"})
+
+    @property
+    def own_domain(self) -> str | None:
+        """The domain of --domain; None where it is not given."""
+        return self.domain if "domain" in options.given(self.context) else None
+
+    @property
+    def lines(self) -> Iterable[inputs.Line]:
+        """The questions."""
+        return answers.one_page(inputs.question_lines(self.question or []), self.html, self.png)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The settings of `answers.Answering`."""
+        return {"trace": self.trace, "html": self.html, "png": self.png, "quiet": self.quiet}
+
+
 def ask(
     context: typer.Context,
-    question: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="QUESTION", help="Questions; none, or [bold]-[/bold]: one a line from stdin."),
-    ] = None,
-    scene: Annotated[
-        str | None,
-        typer.Option(
-            "--scene",
-            metavar="FILE",
-            help="A JSON file of one scene or many; [bold]-[/bold] is stdin, .gz is unpacked.",
-        ),
-    ] = None,
-    image: Annotated[
-        str | None,
-        typer.Option(
-            "--image",
-            metavar="FILE|NAME",
-            help="A picture to look at; with --scene, the image_filename of the scene to take.",
-        ),
-    ] = None,
+    question: Questions = None,
+    scene: SceneFile = None,
+    image: ImageOrName = None,
     index: options.Index = None,
     domain: options.Domain = "clevr",
     by: image_inputs.WithBy = None,
@@ -74,48 +121,69 @@ def ask(
     With --scene and --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace
     shows to which degree each object belongs to each step.
     """
+    answers.check_page(html, image_file, png)
+    request = Request.of(context)
+    return _of_image(request) if scene is None else _of_scene(request, scene)
+
+
+def _of_image(request: Request) -> int:
+    """Answer by what is perceived in an image."""
+    from ..language.question_parser import question_parser
+
+    image, context = request.image, request.context
+    if image is None:
+        raise output.UsageError("missing --scene FILE, or --image FILE for a picture")
+    options.refuse(context, ("index", "image_file"), "goes with --scene; --image alone is a picture to look at")
+    if request.checkpoint is None and request.detector is None:
+        options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
+    checks.image(image)
+    head = checks.looking(request.by, request.checkpoint, request.detector)
+    parser = question_parser(checks.domain_of(request.own_domain, head, "--image"))
+    lines = request.lines
+    if _no_question(lines, parser):
+        return inputs.each(lines, lambda q: _unread(parser, q), as_json=request.as_json, what="question")
+    pipeline, _ = image_inputs.load_pipeline(
+        request.by, request.checkpoint, request.detector, device=request.device, trust=request.trust
+    )
+    from ..reasoners.perceived_images import PerceivedImages
+
+    parser = question_parser(pipeline.domain)
+    wanted = request.html is not None or request.png is not None
+    with image_inputs.page_picture(image, wanted=wanted) as shown:
+        perceived = PerceivedImages(pipeline)
+        answer = image_inputs.Pictured(**request.shown, image_file=shown, perceived=perceived, path=image)
+        image_inputs.warn(answer.image)
+        return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=request.as_json, what="question")
+
+
+def _of_scene(request: Request, scene_file: str) -> int:
+    """Answer by what a file says of a scene, or by what a concept learner sees in it."""
     from ..dsl.domain import load_domain
     from ..language.question_parser import question_parser
 
-    answers.check_page(html, image_file, png)
-    how: dict[str, Any] = {"trace": trace, "html": html, "png": png, "quiet": quiet}
-    questions = question or []
-    told = domain if "domain" in options.given(context) else None
-    if scene is None:
-        if image is None:
-            raise output.UsageError("missing --scene FILE, or --image FILE for a picture")
-        options.refuse(context, ("index", "image_file"), "goes with --scene; --image alone is a picture to look at")
-        if checkpoint is None and detector is None:
-            options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
-        checks.image(image)
-        head = checks.looking(by, checkpoint, detector)
-        parser = question_parser(checks.domain_of(told, head, "--image"))
-        lines = answers.one_page(inputs.question_lines(questions), html, png)
-        if _no_question(lines, parser):
-            return inputs.each(lines, lambda q: _unread(parser, q), as_json=as_json, what="question")
-        return _ask_picture(image, lines, how, by, checkpoint, detector, device, trust, as_json)
+    context, checkpoint = request.context, request.checkpoint
     options.refuse(context, ("detector",), "looks at a picture: give --image without --scene")
     if checkpoint is None:
         options.refuse(context, ("by",), "looks at a picture: give --image without --scene, or a --checkpoint")
         options.refuse(context, ("device",), "is for --image without --scene, or for a --checkpoint")
         options.refuse(context, ("trust",), "is of a --checkpoint, which is not given")
-    elif by == "scene-parser":
-        raise output.UsageError("--by scene-parser looks at a picture: give --image without --scene")
-    inputs.one_stdin(scene, "-" if not question else question[0])
-    if checkpoint is None:
-        found = load_domain(domain)
+        domain = load_domain(request.domain)
     else:
-        found = checks.domain_of(told, checks.checkpoint(checkpoint, "concept-learner"), "--checkpoint")
-    parser = question_parser(found)
-    held = inputs.the_scene(scene, parser.domain, index, image)
-    lines = answers.one_page(inputs.question_lines(questions), html, png)
-    answer = answers.Answering(held, image_file=image_file, **how)
+        if request.by == "scene-parser":
+            raise output.UsageError("--by scene-parser looks at a picture: give --image without --scene")
+        head = checks.checkpoint(checkpoint, "concept-learner")
+        domain = checks.domain_of(request.own_domain, head, "--checkpoint")
+    inputs.one_stdin(scene_file, "-" if not request.question else request.question[0])
+    parser = question_parser(domain)
+    scene = inputs.the_scene(scene_file, parser.domain, request.index, request.image)
+    lines = request.lines
+    answer = answers.Answering(scene, image_file=request.image_file, **request.shown)
     if checkpoint is not None and not _no_question(lines, parser):
         from . import concept_learners
 
-        learner = concept_learners.load_learner(checkpoint, device, trust=trust)
-        answer = concept_learners.Learned(held, image_file=image_file, **how, learner=learner)
-    return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")
+        learner = concept_learners.load_learner(checkpoint, request.device, trust=request.trust)
+        answer = concept_learners.Learned(scene, image_file=request.image_file, **request.shown, learner=learner)
+    return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=request.as_json, what="question")
 
 
 def _no_question(lines: Iterable[inputs.Line], parser: GrammarParser) -> bool:
@@ -136,27 +204,3 @@ def _no_question(lines: Iterable[inputs.Line], parser: GrammarParser) -> bool:
 def _unread(parser: GrammarParser, question: str) -> inputs.Outcome:
     """Raise what is wrong with a question."""
     return inputs.Outcome(str(parser.parse(question)), {})
-
-
-def _ask_picture(
-    image: str,
-    lines: Iterable[inputs.Line],
-    how: dict[str, Any],
-    by: image_inputs.By | None,
-    checkpoint: str | None,
-    detector: str | None,
-    device: options.DeviceName,
-    trust: bool,
-    as_json: bool,
-) -> int:
-    """Answer by what is seen in a picture; `how` are the settings of `answers.Answering`."""
-    from ..language.question_parser import question_parser
-
-    pipeline, _ = image_inputs.load_pipeline(by, checkpoint, detector, device=device, trust=trust)
-    from ..reasoners.perceived_images import PerceivedImages
-
-    parser = question_parser(pipeline.domain)
-    with image_inputs.page_picture(image, wanted=how["html"] is not None or how["png"] is not None) as shown:
-        answer = image_inputs.Pictured(**how, image_file=shown, perceived=PerceivedImages(pipeline), path=image)
-        image_inputs.warn(answer.image)
-        return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=as_json, what="question")

@@ -62,7 +62,7 @@ def evaluated(
     from ..reasoners.concepts import ConceptReasoner, ExampleInputs, example_queries
 
     size = batch_size or BATCH
-    reasoner = ConceptReasoner(learner, ExampleInputs(), batch_size=size)
+    reasoner = ConceptReasoner(learner, ExampleInputs(), batch_size=size, scored=False)
     settings: dict[str, object] = {"model": name, "programs": programs}
     queries = example_queries(examples)
     report = evaluate(reasoner, queries, (), domain=learner.domain, batch_size=size, settings=settings)

@@ -81,13 +81,13 @@ def concepts(
         concept_learners.write_file(plot, page(known).encode() if html else to_png(known.maps))
         output.remark(f"wrote {plot}")
     if as_json:
-        told: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}
-        told["belongs"] = known.belonging
+        record: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}
+        record["belongs"] = known.belonging
         if known.deciding:
-            told["decides"] = known.deciding
+            record["decides"] = known.deciding
         if known.probes is not None:
-            told["probes"] = known.probes.to_dict()
-        output.put_json(told)
+            record["probes"] = known.probes.to_dict()
+        output.put_json(record)
         return 0
     output.put_table(_table(known))
     if known.probes is not None:
@@ -118,10 +118,10 @@ def _table(known: Knowledge) -> Table:
         if known.deciding:
             cells.append("-" if decided is None else f"{decided[0]} ({100 * decided[1]:.0f} %)")
         table.add_row(*cells, *([] if known.probes is None else [f"{100 * known.probes.counts[concept]:.2f} %"]))
-    told = "own space, others: how much it belongs there, a weight"
+    legend = "own space, others: how much it belongs there, a weight"
     if known.deciding:
-        told += "; decided in: the space with the largest share of the score of objects that have the value"
-    table.caption, table.caption_justify = told, "left"
+        legend += "; decided in: the space with the largest share of the score of objects that have the value"
+    table.caption, table.caption_justify = legend, "left"
     return table
 
 

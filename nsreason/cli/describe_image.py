@@ -63,18 +63,18 @@ def describe_image(
     paths = find_images(images)
     if len(paths) == 1:
         checks.image(str(paths[0]))
-    told = domain if "domain" in options.given(context) else None
-    checks.domain_of(told, checks.looking(by, checkpoint, detector), "images")
+    own_domain = domain if "domain" in options.given(context) else None
+    checks.domain_of(own_domain, checks.looking(by, checkpoint, detector), "images")
     given = image_inputs.load_detections(detections)
     pipeline, _ = image_inputs.load_pipeline(
         by, checkpoint, detector, detects=given is None, device=device, trust=trust
     )
     bad: list[NsreasonError] = []
     scenes = []
-    with progress.counted("looking at", "images", len(paths)) as looked:
+    with progress.counted("looking at", "images", len(paths)) as perceived:
         for number, image in enumerate(_perceived(paths, pipeline, given, batch_size)):
-            if looked is not None:
-                looked(number + 1, len(paths))
+            if perceived is not None:
+                perceived(number + 1, len(paths))
             if isinstance(image, NsreasonError):
                 bad.append(image)
                 continue

@@ -53,7 +53,7 @@ def of_images(request: Request) -> int:
     assert request.questions is not None
     assert request.images is not None
     batch: dict[str, Any] = {} if request.batch_size is None else {"batch_size": request.batch_size}
-    with progress.counted("looking at", "images") as looked:
+    with progress.counted("looking at", "images") as perceived:
         report = evaluate_images(
             request.questions,
             request.images,
@@ -66,7 +66,7 @@ def of_images(request: Request) -> int:
             on_error=request.on_error,
             out=request.out,
             limit=request.limit,
-            progress=looked,
+            progress=perceived,
             **batch,
         )
     return show(report, request)
@@ -91,9 +91,9 @@ def of_checkpoint(request: Request) -> int:
         from ..evaluation.detection_report import evaluate_detector
 
         batch_size = request.batch_size or 8
-        with progress.counted("looking at", "images") as looked:
+        with progress.counted("looking at", "images") as perceived:
             section = evaluate_detector(
-                model, data, request.part, limit=request.limit, batch_size=batch_size, progress=looked
+                model, data, request.part, limit=request.limit, batch_size=batch_size, progress=perceived
             )
         return show_section(section, request)
     from . import concept_learners

@@ -88,12 +88,12 @@ def load_pipeline(
     return ConceptPipeline(finder, model, known), kind
 
 
-def _familiarity(found: Any, device: str) -> Familiarity:
+def _familiarity(finder: Any, device: str) -> Familiarity:
     """What tells of images that are unlike those of the bundled weights; `found` may be their detector."""
     from ..perception.detector.detector import Detector
     from ..perception.familiarity import Familiarity
 
-    return Familiarity.of_bundled(found if isinstance(found, Detector) else _load(None, "detector", device, False))
+    return Familiarity.of_bundled(finder if isinstance(finder, Detector) else _load(None, "detector", device, False))
 
 
 def warn(image: DetectedImage) -> None:
@@ -127,10 +127,10 @@ def load_detector(checkpoint: str | None, device: str = "cpu", *, trust: bool = 
     Raises:
         CheckpointError: it cannot be read, or is no detector.
     """
-    found: Any = _load(checkpoint, "detector", device, trust)
-    if not hasattr(found, "detect"):
-        raise CheckpointError(f"{checkpoint}: holds a {type(found).__name__}, not a detector")
-    detector: Detecting = found
+    model: Any = _load(checkpoint, "detector", device, trust)
+    if not hasattr(model, "detect"):
+        raise CheckpointError(f"{checkpoint}: holds a {type(model).__name__}, not a detector")
+    detector: Detecting = model
     return detector
 
 
@@ -165,12 +165,12 @@ def load_detections(path: str | None) -> DetectionFile | None:
         return None
     from ..perception.detections.readers import read_detections
 
-    found = read_detections(path)
-    if found.bad and not any(map(len, found.detections)):
-        raise DataError(f"{path}: none of its objects can be used; the first: {found.bad[0].error}")
-    if found.bad:
-        output.note(f"{path}: {len(found.bad):,} records cannot be used; the first: {found.bad[0].error}")
-    return found
+    detections = read_detections(path)
+    if detections.bad and not any(map(len, detections.detections)):
+        raise DataError(f"{path}: none of its objects can be used; the first: {detections.bad[0].error}")
+    if detections.bad:
+        output.note(f"{path}: {len(detections.bad):,} records cannot be used; the first: {detections.bad[0].error}")
+    return detections
 
 
 def image_inputs_of(path: str) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Outcome:
     text: str | Text
     record: Mapping[str, object]
     error: NsreasonError | None = None
-    told: bool = False  # the text says the error already
+    explained: bool = False
+    """Whether the text says the error already."""
 
 
 def each(lines: Iterable[Line], run: Callable[[str], Outcome], *, as_json: bool, what: str) -> int:
@@ -54,21 +55,21 @@ def each(lines: Iterable[Line], run: Callable[[str], Outcome], *, as_json: bool,
         try:
             if line.fault is not None:
                 raise line.fault
-            found = run(line.text)
+            outcome = run(line.text)
         except NsreasonError as error:
             worst = max(worst, output.report(error, as_json, {**about, what: line.text}))
             continue
         if as_json:
-            told = {} if found.error is None else {"error": found.error.record()}
-            output.put_json({**about, **found.record, **told})
+            failure = {} if outcome.error is None else {"error": outcome.error.record()}
+            output.put_json({**about, **outcome.record, **failure})
         else:
-            if found.text:
-                output.put(found.text)
-            if found.error is not None and not found.told:
+            if outcome.text:
+                output.put(outcome.text)
+            if outcome.error is not None and not outcome.explained:
                 sys.stdout.flush()  # so that the error comes after what it is about
-                output.report(found.error, False, about)
-        if found.error is not None:
-            worst = max(worst, found.error.exit_code)
+                output.report(outcome.error, False, about)
+        if outcome.error is not None:
+            worst = max(worst, outcome.error.exit_code)
         sys.stdout.flush()  # whoever writes us one line waits for one line
     if not seen:
         raise DataError(f"there is no {what} on standard input")
@@ -158,19 +159,19 @@ def the_scene(path: str, domain: Domain, index: int | None, image: str | None) -
     from ..data.scenes import load_scenes
 
     with output.step(f"read {path}"):
-        held = load_scenes(path, domain)
+        scenes = load_scenes(path, domain)
     if index is None and image is None:
-        if len(held) == 1 and not held.bad:
-            return held.scenes[0]
-        if held.bad and not held.scenes:
-            raise held.bad[0].error
-        known = [s.index for s in held if s.index is not None]
+        if len(scenes) == 1 and not scenes.bad:
+            return scenes.scenes[0]
+        if scenes.bad and not scenes.scenes:
+            raise scenes.bad[0].error
+        known = [s.index for s in scenes if s.index is not None]
         between = f", {min(known)} to {max(known)}" if known else ""
-        many = f"{len(held) + len(held.bad):,} scenes" if held.scenes else "no scene"
+        many = f"{len(scenes) + len(scenes.bad):,} scenes" if scenes.scenes else "no scene"
         raise DataError(f"{path} holds {many}; choose one with --index (image_index{between}) or --image")
     try:
-        return held.scenes[held.place(index, image)]
+        return scenes.scenes[scenes.place(index, image)]
     except DataError as error:
-        if not held.bad:
+        if not scenes.bad:
             raise
-        raise DataError(f"{error}\n    the first that is not valid: {held.bad[0].error}") from None
+        raise DataError(f"{error}\n    the first that is not valid: {scenes.bad[0].error}") from None

@@ -14,7 +14,7 @@ from ..pages.tables import NONE, ReportTable
 from ..queries.scores import Score
 from .results import ComparedExample, Comparison
 from .statistics import FactBin, Figures
-from .tables import accuracy, agreement, beside, cost, fact, is_wide, runs, varying_facts
+from .tables import accuracy, agreement, beside, cost, fact, is_wide, metrics, runs, varying_facts
 from .wording import about, heading, interval, lead, notes, percent, questions, reply, span, words
 
 _BESIDE = 7  # columns of scores at most, for training and speed to stand in the same table
@@ -49,9 +49,10 @@ def _tables(figures: Figures) -> tuple[list[ReportTable], int | None]:
     scores, spent = accuracy(figures), cost(figures)
     if not spent.rows:
         return [], None
+    own = [table for table in (metrics(figures),) if table.columns]
     if not is_wide(figures) and len(scores.columns) <= _BESIDE:
-        return [beside(scores, spent)], len(scores.columns)
-    return [scores, spent] if scores.rows else [spent], None
+        return [beside(scores, spent), *own], len(scores.columns)
+    return [*([scores] if scores.rows else []), *own, spent], None
 
 
 # --- plots --------------------------------------------------------------------------------------------------

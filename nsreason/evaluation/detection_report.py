@@ -121,7 +121,7 @@ def evaluate_examples(
     progress: CountProgress | None = None,
 ) -> DetectionReport:
     """Evaluate a detector on examples; an image that cannot be read counts as bad."""
-    found: list[Detections] = []
+    detections: list[Detections] = []
     truth: list[Detections] = []
     seconds = 0.0
     for at in range(0, len(examples), batch_size):
@@ -135,15 +135,17 @@ def evaluate_examples(
             names.append(f"{number:07d} {example.truth.image}")  # two folders may have images of one name
             truth.append(replace(example.truth, image=names[-1]))
         began = perf_counter()
-        found += detector.detect(images, names, batch_size=batch_size, score=LEAST)
+        detections += detector.detect(images, names, batch_size=batch_size, score=LEAST)
         seconds += perf_counter() - began
         if progress is not None:
             progress(min(at + batch_size, len(examples)), len(examples))
-    return report(found, truth, score=detector.config.score, classes=len(detector.categories), seconds=seconds, bad=bad)
+    return report(
+        detections, truth, score=detector.config.score, classes=len(detector.categories), seconds=seconds, bad=bad
+    )
 
 
 def report(
-    found: Sequence[Detections],
+    detections: Sequence[Detections],
     truth: Sequence[Detections],
     *,
     score: float,
@@ -163,12 +165,12 @@ def report(
     if not truth:
         raise DataError("no annotated image to evaluate on")
     labels = classes > 1
-    box, mask = (evaluate_detections(found, truth, kind, same_label=labels) for kind in ("bbox", "segm"))
+    box, mask = (evaluate_detections(detections, truth, kind, same_label=labels) for kind in ("bbox", "segm"))
     every = exact = 0
-    for one, told in zip(found, truth, strict=True):
-        kept = one.above(score)
-        whole = len(match(kept, told, same_label=labels)) == len(told)
+    for detected, annotated in zip(detections, truth, strict=True):
+        kept = detected.above(score)
+        whole = len(match(kept, annotated, same_label=labels)) == len(annotated)
         every += whole
-        exact += whole and len(kept) == len(told)
+        exact += whole and len(kept) == len(annotated)
     n = len(truth)
     return DetectionReport(box, mask, score, every / n, exact / n, n, seconds, bad)

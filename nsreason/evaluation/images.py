@@ -58,18 +58,18 @@ def images_of(records: Sequence[Asked], folder: str | Path, part: Part = "all") 
 
 
 def _asked_about(images: AskedImages, records: Sequence[Asked], part: Part) -> dict[Path, int | None]:
-    found: dict[Path, int | None] = {}
+    paths: dict[Path, int | None] = {}
     for r in records:
         if isinstance(r, QuestionRecord) and isinstance(path := images.of(r), Path):
-            found.setdefault(path, r.image_index)
-    if not found:
+            paths.setdefault(path, r.image_index)
+    if not paths:
         raise DataError(f"{images.files.folder}: none of the questions' images is among its {images.shown()}")
     if part == "held-out":
-        kept = list(found)[len(found) - round(HELD_OUT * len(found)) :]
-        found = {p: found[p] for p in kept}
-        if not found:
+        kept = list(paths)[len(paths) - round(HELD_OUT * len(paths)) :]
+        paths = {p: paths[p] for p in kept}
+        if not paths:
             raise DataError(f"{images.files.folder}: too few images to hold any out; --part all asks about all")
-    return found
+    return paths
 
 
 def evaluate_images(
@@ -259,12 +259,12 @@ def evaluate_parser(
     if part == "held-out":
         scenes = scenes[len(scenes) - round(SceneParserData().held_out * len(scenes)) :]
     report = PerceptionReport(parser.domain, bad=list(bad))
-    for found in annotated(folder, scenes[:limit]):
+    for example in annotated(folder, scenes[:limit]):
         try:
-            if isinstance(found, NsreasonError):
-                raise found
-            seen = parser.scenes([(read_image(found.path), found.regions)])[0]
-            report.add(seen, found.scene, found.regions.known_size, list(enumerate(found.objects)))
+            if isinstance(example, NsreasonError):
+                raise example
+            scene = parser.scenes([(read_image(example.path), example.regions)])[0]
+            report.add(scene, example.scene, example.regions.known_size, list(enumerate(example.objects)))
         except NsreasonError as error:
             report.bad.append(error)
     if not report.scenes.total:

@@ -80,13 +80,13 @@ class PerceptionReport:
     def _object(self, seen: Scene, i: int, truth: Scene, j: int) -> int:
         wrong = 0
         for attribute in self.domain.attributes:
-            told, true = seen.value(i, attribute), truth.value(j, attribute)
-            right = told == true
+            value, true = seen.value(i, attribute), truth.value(j, attribute)
+            right = value == true
             wrong += not right
             self.attributes.setdefault(attribute, Score()).add(Score(int(right), 1))
             if not right:
-                held = self.confusions.setdefault(attribute, {})
-                held[true, told] = held.get((true, told), 0) + 1
+                confusions = self.confusions.setdefault(attribute, {})
+                confusions[true, value] = confusions.get((true, value), 0) + 1
         self.objects.add(Score(int(wrong == 0), 1))
         here, there = seen.places[i].coords, truth.places[j].coords
         if here is not None and there is not None:
@@ -96,7 +96,7 @@ class PerceptionReport:
     def _relation(self, name: str, seen: Scene, truth: Scene, pairs: Pairs) -> int:
         number = self.domain.relation_index[name]
         try:
-            told, true = seen.relation(number), truth.relation(number)
+            related, true = seen.relation(number), truth.relation(number)
         except SceneError:
             return 0
         right = total = 0
@@ -104,7 +104,7 @@ class PerceptionReport:
             for k, m in pairs:
                 if i != k:
                     total += 1
-                    right += (told[i] >> k & 1) == (true[j] >> m & 1)
+                    right += (related[i] >> k & 1) == (true[j] >> m & 1)
         self.relations.setdefault(name, Score()).add(Score(right, total))
         return total - right
 
@@ -122,7 +122,7 @@ class PerceptionReport:
             "objects_right": self.objects.to_dict(),
             "attributes": {a: s.to_dict() for a, s in self.attributes.items()},
             "confusions": {
-                a: [{"is": true, "taken_for": told, "count": n} for (true, told), n in self._most(a, None)]
+                a: [{"is": true, "taken_for": value, "count": n} for (true, value), n in self._most(a, None)]
                 for a in self.confusions
             },
             "relations": {r: s.to_dict() for r, s in self.relations.items()},
@@ -137,8 +137,8 @@ class PerceptionReport:
     def _rows(self) -> list[tuple[str, Score, str]]:
         rows = [("objects found", self.found, f"{self.extra:,} more seen that are not annotated")]
         for attribute, score in self.attributes.items():
-            told = self._most(attribute, _SHOWN) if attribute in self.confusions else []
-            rows.append((attribute, score, ", ".join(f"{a} for {b} {n}" for (b, a), n in told)))
+            confused = self._most(attribute, _SHOWN) if attribute in self.confusions else []
+            rows.append((attribute, score, ", ".join(f"{a} for {b} {n}" for (b, a), n in confused)))
         rows.append(("all attributes", self.objects, ""))
         rows += [(f"relation {name}", score, "") for name, score in self.relations.items()]
         rows.append(("whole scenes", self.scenes, "" if self.distance is None else f"distance {self.distance:.3f}"))
@@ -203,15 +203,15 @@ def match_places(seen: Scene, truth: Scene, size: tuple[int, int]) -> list[tuple
 
 
 def _centres(scene: Scene) -> np.ndarray[Any, np.dtype[np.float64]]:
-    told = []
+    centres = []
     for i, place in enumerate(scene.places):
         if place.pixel_coords is not None:
-            told.append(place.pixel_coords[:2])
+            centres.append(place.pixel_coords[:2])
         elif place.bbox is not None:
             left, top, right, bottom = place.bbox
-            told.append(((left + right) / 2, (top + bottom) / 2))
+            centres.append(((left + right) / 2, (top + bottom) / 2))
         else:
             given = f"; it has {' and '.join(place.other)} of another form" if place.other else ""
             why = f"neither a mask, a bbox nor pixel_coords says where it is seen{given}"
             raise SceneError(why, path=f"$.objects[{i}]")
-    return np.asarray(told, dtype=np.float64)
+    return np.asarray(centres, dtype=np.float64)

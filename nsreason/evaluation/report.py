@@ -98,31 +98,31 @@ class Report:
         """What the metrics came to, by name."""
         return {figure.name: figure for figure in (metric.figure for metric in self.metrics)}
 
-    def add(self, told: Prediction) -> None:
+    def add(self, line: Prediction) -> None:
         """Count one prediction."""
         self.questions += 1
-        status = told.status
+        status = line.status
         if status == "bad":
-            self.bad.add(Failures(1, 0, [_example(told)]))
+            self.bad.add(Failures(1, 0, [_example(line)]))
             return
-        if told.error is not None:
-            kind = str(told.error.get("kind"))
-            answered = 0 if told.prediction is None else 1
-            self.failures.setdefault(kind, Failures()).add(Failures(1, answered, [_example(told)]))
-        if told.program_match is not None:
+        if line.error is not None:
+            kind = str(line.error.get("kind"))
+            answered = 0 if line.prediction is None else 1
+            self.failures.setdefault(kind, Failures()).add(Failures(1, answered, [_example(line)]))
+        if line.program_match is not None:
             self.match.total += 1
-            self.match.right += told.program_match
+            self.match.right += line.program_match
         if status == "unscored":
             self.unscored += 1
         elif status == "skipped":
             self.skipped += 1
         else:
             right = status == "right"
-            kind = told.type or "unknown"
+            kind = line.type or "unknown"
             for score in (
                 self.overall,
                 self.by_type.setdefault(kind, Score()),
-                self.by_op.setdefault((kind, told.op or kind), Score()),
+                self.by_op.setdefault((kind, line.op or kind), Score()),
             ):
                 score.total += 1
                 score.right += right
@@ -276,8 +276,8 @@ def _title(report: Report) -> str:
     return ", ".join([f"{report.questions:,} questions", *about])
 
 
-def _example(told: Prediction) -> dict[str, object]:
-    return {"question_index": told.question_index, "message": (told.error or {}).get("message", "")}
+def _example(line: Prediction) -> dict[str, object]:
+    return {"question_index": line.question_index, "message": (line.error or {}).get("message", "")}
 
 
 def _shown(example: dict[str, object]) -> str:

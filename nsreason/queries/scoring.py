@@ -236,13 +236,13 @@ def make_metric(name: str) -> Metric:
         RecipeError: there is no such metric, or it needs a number or takes none.
     """
     base, at, argument = name.partition("@")
-    found = named("metric", base, METRICS)
-    if not issubclass(found, Metric):
-        raise RecipeError(f"metric '{name}': {found.__name__} is no subclass of nsreason.queries.scoring.Metric")
+    factory = named("metric", base, METRICS)
+    if not issubclass(factory, Metric):
+        raise RecipeError(f"metric '{name}': {factory.__name__} is no subclass of nsreason.queries.scoring.Metric")
     if at and not (argument.isdecimal() and int(argument) > 0):
         raise RecipeError(f"metric '{name}': after @ stands a whole number from 1, as in {base}@5")
     try:
-        metric: Metric = found(int(argument)) if at else found()
+        metric: Metric = factory(int(argument)) if at else factory()
     except TypeError:
         why = "it takes no number" if at else f"it takes a number, as in {base}@5"
         raise RecipeError(f"metric '{name}': {why}") from None

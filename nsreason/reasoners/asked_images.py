@@ -45,8 +45,8 @@ class AskedImages:
         """The file that a question is about, or why there is none."""
         if record.image_filename is not None:
             return self._named[record.image_filename]
-        found = None if record.image_index is None else self._numbered.get(record.image_index)
-        return DataError(f"{self.files.folder}: no image number {record.image_index}") if found is None else found
+        path = None if record.image_index is None else self._numbered.get(record.image_index)
+        return DataError(f"{self.files.folder}: no image number {record.image_index}") if path is None else path
 
     def name(self, path: Path) -> str:
         """A file's name, with the folders below the one that was given."""

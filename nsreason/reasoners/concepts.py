@@ -48,19 +48,21 @@ class Concepts:
             CheckpointError: the request's checkpoint is damaged, or of such a model.
         """
         if request.checkpoint is not None:
-            held = load_model(request.checkpoint, name)
-            if held.config.features != "state":
+            model = load_model(request.checkpoint, name)
+            if model.config.features != "state":
                 raise CheckpointError(f"{request.checkpoint}: of a learner that sees images, not state descriptions")
-            return ConceptReasoner(held, Descriptions(held.config))
+            return ConceptReasoner(model, Descriptions(model.config))
         recipe = _recipe(request, request.recipe or "clevr-state-quick")
         config = recipe.model_config
         if not isinstance(config, ConceptLearnerConfig) or config.features != "state":
             raise RecipeError(f"{name}: the recipe is of no concept learner on state descriptions")
         config = replace(config, domain=request.domain)
         recipe = replace(recipe, model_config=config)
-        seen = Descriptions(config)
-        model, learned = learn(recipe, request, seen.examples(request.train), seen.examples(request.valid))
-        return ConceptReasoner(model, seen, learned)
+        descriptions = Descriptions(config)
+        model, learned = learn(
+            recipe, request, descriptions.examples(request.train), descriptions.examples(request.valid)
+        )
+        return ConceptReasoner(model, descriptions, learned)
 
 
 def _recipe(request: FitRequest, name: str) -> Recipe:
@@ -128,16 +130,16 @@ class Descriptions:
         Raises:
             DataError: none can; the message tells of the first.
         """
-        found, why = Examples(), None
+        examples, why = Examples(), None
         for query in queries:
             try:
-                found.append(self._example(query))
+                examples.append(self._example(query))
             except NsreasonError as error:
                 why = why or error
-        if why is not None and not found:
+        if why is not None and not examples:
             raise DataError(f"there is no question to learn from; the first: {why}")
-        _tell_left_out(len(queries) - len(found), len(queries), why)
-        return found
+        _tell_left_out(len(queries) - len(examples), len(queries), why)
+        return examples
 
     def _example(self, query: Query) -> Example:
         program, described = self.of(query)
@@ -145,8 +147,8 @@ class Descriptions:
             raise DataError(f"question {query.index} has no answer")
         target = encode_answer(query.answer, program.kind, self.domain)
         if math.isnan(target):
-            told = f"'{query.answer}' is no answer of its program"
-            raise DataError(f"question {query.index}: {told}, which is of kind '{program.kind.name}'")
+            why = f"'{query.answer}' is no answer of its program"
+            raise DataError(f"question {query.index}: {why}, which is of kind '{program.kind.name}'")
         ops = tuple(dict.fromkeys(step.op.name for step in program.steps))
         record = QuestionRecord(query.index, query.text, query.answer)
         type_ = self._types(program)[0]  # not the query's, which a task may name as it likes
@@ -192,6 +194,8 @@ class ConceptReasoner:
     learned: Learned | None = None
     batch_size: int = _BATCH
     """Queries that are answered together."""
+    scored: bool = True
+    """Whether replies have scores, which take as long as the answers."""
 
     @property
     def parameters(self) -> int:
@@ -217,7 +221,8 @@ class ConceptReasoner:
         place: dict[SceneInput, int] = {}  # descriptions are equal to themselves alone
         which = [place.setdefault(described, len(place)) for _, _, described in asked]
         grounded = self.model.ground_examples(list(place))
-        return soft_replies(self.model.executor, [program for _, program, _ in asked], grounded, which)
+        programs = [program for _, program, _ in asked]
+        return soft_replies(self.model.executor, programs, grounded, which, scored=self.scored)
 
     def trace(self, query: Query) -> Trace | None:
         """See `Reasoner.trace`."""

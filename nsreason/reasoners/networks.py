@@ -40,11 +40,11 @@ class Network:
         config = recipe.model_config
         if not isinstance(config, AnswerNetworkConfig):
             raise RecipeError(f"{name}: the recipe is of '{recipe.model}', not of networks that answer by classes")
-        looks = bool(getattr(model_class(name), "uses_inputs", True))
-        told = _seeing(request.train, config, looks)
-        recipe = replace(recipe, model=name, model_config=config_from_data(config, told))
-        valid = _seeing(request.valid, config, looks) if request.valid else []
-        model, learned = learn(recipe, request, told, valid)
+        uses_inputs = bool(getattr(model_class(name), "uses_inputs", True))
+        train = _seeing(request.train, config, uses_inputs)
+        recipe = replace(recipe, model=name, model_config=config_from_data(config, train))
+        valid = _seeing(request.valid, config, uses_inputs) if request.valid else []
+        model, learned = learn(recipe, request, train, valid)
         return NetworkReasoner(model, learned)
 
 
@@ -58,16 +58,16 @@ def _of_task(request: FitRequest) -> str:
     return known[input]
 
 
-def _seeing(queries: Sequence[Query], config: AnswerNetworkConfig, looks: bool) -> list[Query]:
+def _seeing(queries: Sequence[Query], config: AnswerNetworkConfig, uses_inputs: bool) -> list[Query]:
     """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
-    good, bad = visible(queries, config, looks)
-    found = [query for query in good if query.answer is not None]
+    good, bad = visible(queries, config, uses_inputs)
+    answered = [query for query in good if query.answer is not None]
     unanswered = [query for query in good if query.answer is None]
     why = bad[0] if bad else DataError(f"question {unanswered[0].index} has no answer") if unanswered else None
-    if not found:
+    if not answered:
         raise DataError(f"there is no question to learn from; the first: {why}" if why else "there is no question")
-    _tell_left_out(len(queries) - len(found), len(queries), why)
-    return found
+    _tell_left_out(len(queries) - len(answered), len(queries), why)
+    return answered
 
 
 @dataclass(frozen=True)

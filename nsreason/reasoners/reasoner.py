@@ -111,12 +111,12 @@ def reasoner_class(name: str) -> Any:
     Raises:
         RecipeError: there is none, or its module cannot be imported.
     """
-    found = named("reasoner", name, REASONERS, classes=False)
-    lacks = [what for what in ("build", "learns", "kind") if not hasattr(found, what)]
+    factory = named("reasoner", name, REASONERS, classes=False)
+    lacks = [what for what in ("build", "learns", "kind") if not hasattr(factory, what)]
     if lacks:
         path = REASONERS.get(name, name)
         raise RecipeError(f"reasoner '{name}': {path} makes no reasoners, it lacks {', '.join(lacks)}")
-    return found
+    return factory
 
 
 # --- executors over whatever builds scenes ------------------------------------------------------------------

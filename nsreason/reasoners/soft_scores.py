@@ -11,8 +11,8 @@ execution, as in training, where nothing is decided before the end:
   numbers, how near the expected one is (1 - |difference|).
 * object: the share of each; a set: the probability of just these members.
 
-Where soft execution finds another answer likelier than the one that is given, this one stands alone with its
-probability: what is not sure of itself then scores low.
+Where soft execution holds another answer for likelier than the one that is given, the given one stands alone with its
+probability: an uncertain answer then scores low.
 
 Q programs, K of them with answers of one kind, N objects.
 """
@@ -36,14 +36,20 @@ from ..queries.query import Reply
 
 @torch.no_grad()
 def soft_replies(
-    executor: QuasiSymbolic, programs: Sequence[Program], grounded: Grounded, which: Sequence[int]
+    executor: QuasiSymbolic,
+    programs: Sequence[Program],
+    grounded: Grounded,
+    which: Sequence[int],
+    *,
+    scored: bool = True,
 ) -> list[Reply]:
     """The answers of programs, program q on scene `which[q]`, with their scores.
 
+    A program without an answer has the error that says why, as in `SoftAnswers.decode`.
+
     Args:
         executor: as in training.
-
-    A program without an answer has the error that says why, as in `SoftAnswers.decode`.
+        scored: False leaves scores out, which take as long as the answers.
 
     Raises:
         ExecutionError: programs and scenes do not fit together.
@@ -51,16 +57,18 @@ def soft_replies(
     if not programs:
         return []
     plan = schedule(programs)
-    found = executor.evaluation()(plan, grounded, which).decode()
+    decoded = executor.evaluation()(plan, grounded, which).decode()
+    if not scored:
+        return [Reply(None, error=a) if isinstance(a, ExecutionError) else Reply(spell(a)) for a in decoded]
     soft = executor(plan, grounded, which, keep=True)
-    replies = {q: Reply(None, error=answer) for q, answer in enumerate(found) if isinstance(answer, ExecutionError)}
+    replies = {q: Reply(None, error=answer) for q, answer in enumerate(decoded) if isinstance(answer, ExecutionError)}
     for whole in soft.parts:
         good = [k for k, q in enumerate(whole.questions.tolist()) if q not in replies]
         part = whole.rows(torch.tensor(good, dtype=torch.int64, device=whole.values.device))
         questions = part.questions.tolist()
-        answers = [a for q in questions if not isinstance(a := found[q], ExecutionError)]
-        told = _scores(soft, part, [programs[q] for q in questions], answers) if questions else []
-        replies |= {q: _reply(spell(a), scores) for q, a, scores in zip(questions, answers, told, strict=True)}
+        answers = [a for q in questions if not isinstance(a := decoded[q], ExecutionError)]
+        scores = _scores(soft, part, [programs[q] for q in questions], answers) if questions else []
+        replies |= {q: _reply(spell(a), own) for q, a, own in zip(questions, answers, scores, strict=True)}
     return [replies[q] for q in range(len(programs))]
 
 
@@ -101,21 +109,21 @@ def _of_numbers(
 ) -> list[dict[str, float]]:
     questions = part.questions.tolist()
     counts = [k for k, p in enumerate(programs) if p.steps[-1].op.name == "count"]
-    found = [
+    scores = [
         {spell(a): max(0.0, 1.0 - abs(v - float(spell(a))))}
         for a, v in zip(answers, part.values.float().tolist(), strict=True)
     ]
     if counts:
         sets = [soft.value(questions[k], programs[k].inputs[-1][0]) for k in counts]
-        told = how_many(soft.algebra.probability(torch.stack(sets).float(), OBJECTS).clamp(0, 1)).cpu().tolist()
-        for k, row in zip(counts, told, strict=True):
-            found[k] = {str(number): p for number, p in enumerate(row) if p > 0}
-    return found
+        shares = how_many(soft.algebra.probability(torch.stack(sets).float(), OBJECTS).clamp(0, 1)).cpu().tolist()
+        for k, row in zip(counts, shares, strict=True):
+            scores[k] = {str(number): p for number, p in enumerate(row) if p > 0}
+    return scores
 
 
 def how_many(members: Tensor) -> Tensor:
     """(K, N) probabilities of membership -> (K, N + 1), the probability of each number of members."""
-    told = torch.nn.functional.pad(torch.ones_like(members[:, :1]), (0, members.shape[1]))
+    counted = torch.nn.functional.pad(torch.ones_like(members[:, :1]), (0, members.shape[1]))
     for p in members.unbind(-1):
-        told = told * (1 - p)[:, None] + torch.nn.functional.pad(told[:, :-1], (1, 0)) * p[:, None]
-    return told
+        counted = counted * (1 - p)[:, None] + torch.nn.functional.pad(counted[:, :-1], (1, 0)) * p[:, None]
+    return counted

@@ -44,28 +44,28 @@ class Babi:
     def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`; a folder or an archive."""
         source = Path(folder)
-        found = load_babi(source, "train", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
+        training = load_babi(source, "train", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
         test = load_babi(source, "test", size=self.size, tasks=self.tasks, otherwise=self.otherwise)
-        if not found.stories:
-            why = f"; the first bad line: {found.bad[0]}" if found.bad else ""
+        if not training.stories:
+            why = f"; the first bad line: {training.bad[0]}" if training.bad else ""
             raise DataError(f"{folder}: no story to learn from{why}")
         rule = HoldOut(self.valid, seed=f"babi:{self.seed}")
-        train, valid = hold_out(found.stories, rule)
-        bad = [b.error for b in (*found.bad, *test.bad)]
+        train, valid = hold_out(training.stories, rule)
+        bad = [b.error for b in (*training.bad, *test.bad)]
         queries = self._queries
         return Split(queries(train), queries(valid), queries(test.stories), bad, str(folder), rule=rule)
 
     def _queries(self, stories: Iterable[Story]) -> list[Query]:
-        spelled: dict[tuple[str, ...], str] = {}  # sentences come again and again, and are held once
+        texts: dict[tuple[str, ...], str] = {}  # sentences come again and again, and are held once
 
         def text(words: tuple[str, ...]) -> str:
-            return spelled.setdefault(words, " ".join(words))
+            return texts.setdefault(words, " ".join(words))
 
-        made: list[Query] = []
+        queries: list[Query] = []
         for story in stories:
-            told = tuple(text(s) for s in story.sentences[-self.sentences :])
+            sentences = tuple(text(s) for s in story.sentences[-self.sentences :])
             kind = f"{story.task:02} {NAMES[story.task - 1]}"  # tables are in the order of the alphabet
-            facts = {"sentences": len(told), "supports": len(story.supports)}
-            query = Query(len(made), text(story.question), story.answer, kind, {"sentences": told}, facts=facts)
-            made.append(query)
-        return made
+            facts = {"sentences": len(sentences), "supports": len(story.supports)}
+            query = Query(len(queries), text(story.question), story.answer, kind, {"sentences": sentences}, facts=facts)
+            queries.append(query)
+        return queries

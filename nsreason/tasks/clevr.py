@@ -50,53 +50,56 @@ class Clevr:
     def load(self, folder: str | Path) -> Split[list[Query]]:
         """See `Task.load`."""
         place, domain = Path(folder), load_domain(self.domain)
-        found, bad = self._queries(place, domain, self.split)
+        queries, bad = self._queries(place, domain, self.split)
         if self.test_split:
             test, more = self._queries(place, domain, self.test_split)
             bad += more
         else:
-            found, test = HoldOut(self.test, counting="examples").split(found, group=_scene)
+            queries, test = HoldOut(self.test, counting="examples").split(queries, group=_scene)
         rule = HoldOut(self.valid, counting="examples")
-        train, valid = rule.split(found, group=_scene)
+        train, valid = rule.split(queries, group=_scene)
         return Split(train, valid, test, bad, str(folder), rule=rule)
 
     def _queries(self, folder: Path, domain: Domain, split: str) -> tuple[list[Query], list[NsreasonError]]:
         scenes_path, questions_path = find_files(folder, split)
-        held = load_scenes(scenes_path, domain)
-        seen = _Seen(folder, self.frame)
+        scenes = load_scenes(scenes_path, domain)
+        inputs = _SceneInputs(folder, self.frame)
         types = QuestionTypes(domain)
-        made: dict[int, list[Query]] = {i: [] for i in range(len(held.scenes))}
-        bad: list[NsreasonError] = [b.error for b in held.bad]
+        by_scene: dict[int, list[Query]] = {i: [] for i in range(len(scenes.scenes))}
+        bad: list[NsreasonError] = [b.error for b in scenes.bad]
         for record in read_questions(questions_path):
             try:
                 if not isinstance(record, QuestionRecord):
                     raise record.error
-                where = held.place(record.image_index, record.image_filename)
-                made[where].append(self._query(record, held.scenes[where], seen, domain, types))
+                where = scenes.place(record.image_index, record.image_filename)
+                by_scene[where].append(self._query(record, scenes.scenes[where], inputs, domain, types))
             except NsreasonError as error:
                 bad.append(error)
-        found = [query for part in made.values() for query in part]
-        if not found:
+        queries = [query for part in by_scene.values() for query in part]
+        if not queries:
             why = f"; the first: {bad[0]}" if bad else ""
             raise DataError(f"{questions_path}: no question can be used{why}")
-        return found, bad
+        return queries, bad
 
-    def _query(self, record: QuestionRecord, scene: Scene, seen: _Seen, domain: Domain, types: QuestionTypes) -> Query:
+    def _query(
+        self, record: QuestionRecord, scene: Scene, inputs: _SceneInputs, domain: Domain, types: QuestionTypes
+    ) -> Query:
         program = record.given_program(domain)
         facts = {"objects": len(scene)}
         if program is not None:
             facts["program length"] = nodes(program)
         kind = types(program)[0] if program is not None else "question"
         answer = reference_answer(record.answer, domain, None if program is None else program.kind)
-        return Query(record.index, record.question, answer, kind, seen.of(scene), program=program, facts=facts)
+        return Query(record.index, record.question, answer, kind, inputs.of(scene), program=program, facts=facts)
 
 
-def _scene(query: Query) -> int:
-    return id(query.inputs["scene"])
+def _scene(query: Query) -> Scene:
+    scene: Scene = query.inputs["scene"]
+    return scene
 
 
-class _Seen:
-    """What there is to see of each scene of a folder: made once for all its questions."""
+class _SceneInputs:
+    """The inputs of queries about each scene of a folder, made once for all its questions."""
 
     def __init__(self, folder: Path, frame: Literal["world", "camera", "image"]) -> None:
         from ..data.image_folder import ImageFolder
@@ -104,14 +107,14 @@ class _Seen:
 
         self._config = StateConfig(frame=frame)
         self._files = ImageFolder(folder / "images")
-        self._held: dict[int, dict[str, Any]] = {}
+        self._by_scene: dict[Scene, dict[str, Any]] = {}  # scenes are equal to themselves alone
 
     def of(self, scene: Scene) -> dict[str, Any]:
         from ..perception.features.state_descriptions import state_rows
 
-        if id(scene) not in self._held:
-            seen: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}
+        if scene not in self._by_scene:
+            inputs: dict[str, Any] = {"scene": scene, "rows": state_rows(scene, self._config)}
             if scene.image is not None and self._files.names.find(scene.image):
-                seen["image"] = QueryImage(self._files.path(scene.image))
-            self._held[id(scene)] = seen
-        return self._held[id(scene)]
+                inputs["image"] = QueryImage(self._files.path(scene.image))
+            self._by_scene[scene] = inputs
+        return self._by_scene[scene]

@@ -34,33 +34,33 @@ class SortOfClevr:
         """See `Task.load`."""
         rule = HoldOut(self.valid, counting="examples")
         train, valid = rule.split(
-            queries(data.read_sort_of_clevr(folder, "train")), group=lambda query: id(query.inputs["rows"])
+            queries(data.read_sort_of_clevr(folder, "train")), group=lambda query: query.inputs["image"]
         )
         test = queries(data.read_sort_of_clevr(folder, "validation"))
         return Split(train, valid, test, source=str(folder), rule=rule)
 
 
-def queries(found: data.SortOfClevrArrays) -> list[Query]:
-    """The questions of pictures, in order; each sees the picture and its rows."""
-    states = found.states()
-    bits = found.questions.astype("float32")
+def queries(pictures: data.SortOfClevrArrays) -> list[Query]:
+    """The questions about pictures, in order; the inputs of each are the picture and its rows."""
+    states = pictures.states()
+    bits = pictures.questions.astype("float32")
     kinds = [*data.PLAIN, *data.RELATIONAL]
-    made: list[Query] = []
-    for i in range(len(found)):
-        seen = {"image": QueryImage(None, pixels=found.images[i], name=f"picture {i}"), "rows": states[i]}
-        for k, answer in enumerate(found.answers[i].tolist()):
-            told = found.questions[i, k]
-            relational = bool(found.relational[i, k])
-            kind = kinds[3 * relational + int(told[8:].argmax())]
-            made.append(
+    asked: list[Query] = []
+    for i in range(len(pictures)):
+        inputs = {"image": QueryImage(None, pixels=pictures.images[i], name=f"picture {i}"), "rows": states[i]}
+        for k, answer in enumerate(pictures.answers[i].tolist()):
+            question = pictures.questions[i, k]
+            relational = bool(pictures.relational[i, k])
+            kind = kinds[3 * relational + int(question[8:].argmax())]
+            asked.append(
                 Query(
-                    len(made),
-                    data.question_text(told),
+                    len(asked),
+                    data.question_text(question),
                     data.ANSWERS[answer],
                     kind,
-                    {**seen, "bits": bits[i, k]},
+                    {**inputs, "bits": bits[i, k]},
                     group="relational" if relational else "not relational",
                     facts={"objects": len(states[i])},
                 )
             )
-    return made
+    return asked

@@ -18,7 +18,7 @@ class Springs:
 
     ask: `connections`, answered as `0-3 2-5`, right if all are right; or `systems`, their number.
     color: of a ball, as `one-hot`, as three values (`rgb`, the paper's text) or one `number` (its supplement).
-    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `SpringsArrays.states`.
+    moves: of a ball, its places and their `changes`, or `places` alone, as in the paper; see `Springs.states`.
     valid: the last part of the training scenes is not learned from. The test is the files' `validation`.
     """
 
@@ -43,11 +43,11 @@ class Springs:
         test = self._queries(data.read_springs(folder, "validation"))
         return Split(train, valid, test, source=str(folder), rule=rule)
 
-    def _queries(self, found: data.SpringsArrays) -> list[Query]:
-        rows, linked = found.states(self.color, self.moves), found.connections()
-        made = []
-        for i, systems in enumerate(found.systems.tolist()):
+    def _queries(self, simulated: data.SpringsArrays) -> list[Query]:
+        rows, linked = simulated.states(self.color, self.moves), simulated.connections()
+        queries = []
+        for i, systems in enumerate(simulated.systems.tolist()):
             answer = spell_links(linked[i]) if self.ask == "connections" else str(systems)
             facts = {"links": int(linked[i].sum()) // 2, "systems": systems}
-            made.append(Query(i, None, answer, self.ask, {"rows": rows[i]}, facts=facts))
-        return made
+            queries.append(Query(i, None, answer, self.ask, {"rows": rows[i]}, facts=facts))
+        return queries

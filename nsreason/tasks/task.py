@@ -38,8 +38,8 @@ def task_class(name: str) -> type[Any]:
     Raises:
         RecipeError: there is no such task.
     """
-    found: type[Any] = named("task", name, TASKS)
-    return found
+    task: type[Any] = named("task", name, TASKS)
+    return task
 
 
 def make_task(name: str, settings: Mapping[str, Any] | None = None) -> Any:
