@@ -11,7 +11,7 @@ import typer
 from . import answers, checks, image_inputs, inputs, options, output
 
 if TYPE_CHECKING:
-    from ..language.question_parser import GrammarParser
+    from ..language.parsers import QuestionParser
 
 EXAMPLES = (
     "nsreason demo  # writes the files of these examples",
@@ -67,6 +67,7 @@ class Request:
     image_file: str | None
     quiet: bool
     as_json: bool
+    parser: str
 
     @classmethod
     def of(cls, context: typer.Context) -> Request:
@@ -105,6 +106,7 @@ def ask(
     html: options.Html = None,
     png: options.Png = None,
     image_file: options.ImageFile = None,
+    parser: options.ParserName = "grammar",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -121,14 +123,17 @@ def ask(
     With --scene and --checkpoint the program runs on what a trained concept learner sees in the scene, and the trace
     shows to which degree each object belongs to each step.
     """
+    from ..registry import PARSERS
+
     answers.check_page(html, image_file, png)
+    checks.one_of(parser, PARSERS, "parser")
     request = Request.of(context)
     return _of_image(request) if scene is None else _of_scene(request, scene)
 
 
 def _of_image(request: Request) -> int:
     """Answer by what is perceived in an image."""
-    from ..language.question_parser import question_parser
+    from ..language.parsers import parser_of
 
     image, context = request.image, request.context
     if image is None:
@@ -138,7 +143,7 @@ def _of_image(request: Request) -> int:
         options.refuse(context, ("trust",), "is of --checkpoint or --detector, neither of which is given")
     checks.image(image)
     head = checks.looking(request.by, request.checkpoint, request.detector)
-    parser = question_parser(checks.domain_of(request.own_domain, head, "--image"))
+    parser = parser_of(request.parser, checks.domain_of(request.own_domain, head, "--image"))
     lines = request.lines
     if _no_question(lines, parser):
         return inputs.each(lines, lambda q: _unread(parser, q), as_json=request.as_json, what="question")
@@ -147,7 +152,7 @@ def _of_image(request: Request) -> int:
     )
     from ..reasoners.perceived_images import PerceivedImages
 
-    parser = question_parser(pipeline.domain)
+    parser = parser_of(request.parser, pipeline.domain)
     wanted = request.html is not None or request.png is not None
     with image_inputs.page_picture(image, wanted=wanted) as shown:
         perceived = PerceivedImages(pipeline)
@@ -159,7 +164,7 @@ def _of_image(request: Request) -> int:
 def _of_scene(request: Request, scene_file: str) -> int:
     """Answer by what a file says of a scene, or by what a concept learner sees in it."""
     from ..dsl.domain import load_domain
-    from ..language.question_parser import question_parser
+    from ..language.parsers import parser_of
 
     context, checkpoint = request.context, request.checkpoint
     options.refuse(context, ("detector",), "looks at a picture: give --image without --scene")
@@ -174,8 +179,8 @@ def _of_scene(request: Request, scene_file: str) -> int:
         head = checks.checkpoint(checkpoint, "concept-learner")
         domain = checks.domain_of(request.own_domain, head, "--checkpoint")
     inputs.one_stdin(scene_file, "-" if not request.question else request.question[0])
-    parser = question_parser(domain)
-    scene = inputs.the_scene(scene_file, parser.domain, request.index, request.image)
+    parser = parser_of(request.parser, domain)
+    scene = inputs.the_scene(scene_file, domain, request.index, request.image)
     lines = request.lines
     answer = answers.Answering(scene, image_file=request.image_file, **request.shown)
     if checkpoint is not None and not _no_question(lines, parser):
@@ -186,7 +191,7 @@ def _of_scene(request: Request, scene_file: str) -> int:
     return inputs.each(lines, lambda q: answer(parser.parse(q), q), as_json=request.as_json, what="question")
 
 
-def _no_question(lines: Iterable[inputs.Line], parser: GrammarParser) -> bool:
+def _no_question(lines: Iterable[inputs.Line], parser: QuestionParser) -> bool:
     """Whether none of the questions of the command line can be read, so that nothing needs to be loaded to answer."""
     from ..errors import NsreasonError
 
@@ -201,6 +206,6 @@ def _no_question(lines: Iterable[inputs.Line], parser: GrammarParser) -> bool:
     return True
 
 
-def _unread(parser: GrammarParser, question: str) -> inputs.Outcome:
+def _unread(parser: QuestionParser, question: str) -> inputs.Outcome:
     """Raise what is wrong with a question."""
     return inputs.Outcome(str(parser.parse(question)), {})

@@ -94,6 +94,7 @@ class Request:
     detections: str | None
     part: Part
     programs: Programs
+    parser: str
     on_error: OnError
     jobs: int
     device: options.DeviceName
@@ -116,6 +117,11 @@ class Request:
         """The domain of --domain; None where it is not given."""
         return self.domain if "domain" in options.given(self.context) else None
 
+    @property
+    def source(self) -> str:
+        """Where programs come from: `given`, `parsed`, or another parser's name."""
+        return self.parser if self.programs == "parsed" and self.parser != "grammar" else self.programs
+
 
 def evaluate(
     context: typer.Context,
@@ -132,6 +138,7 @@ def evaluate(
     detections: image_inputs.Detections = None,
     part: PartOf = "all",
     programs: WithPrograms = "given",
+    parser: options.ParserName = "grammar",
     on_error: WhenUnanswered = "answer",
     jobs: options.Jobs = 1,
     device: options.Device = "cpu",
@@ -186,8 +193,20 @@ def evaluate(
 # --- what does not go together, found before anything is read -------------------------------------------------
 
 _FILES = ("questions", "scenes", "out", "resume", "jobs", "on_error")
-_IMAGES = ("images", "by", "weights", "detector", "detections")
-_TASK_HAS_NO = ("questions", "scenes", "images", "by", "detector", "detections", "part", "programs", "jobs", "resume")
+_IMAGES = ("images", "by", "weights", "detector", "detections", "parser")
+_TASK_HAS_NO = (
+    "questions",
+    "scenes",
+    "images",
+    "by",
+    "detector",
+    "detections",
+    "part",
+    "programs",
+    "parser",
+    "jobs",
+    "resume",
+)
 
 
 def check_task(request: Request) -> None:
@@ -241,6 +260,8 @@ def check_files(request: Request) -> None:
     Raises:
         UsageError: one is missing, or an option has no effect. DataError: there is no such file.
     """
+    from ..registry import PARSERS
+
     context = request.context
     options.refuse(context, ("data",), "is for a CHECKPOINT argument or a --task, neither of which is given")
     if request.questions is None:
@@ -248,6 +269,9 @@ def check_files(request: Request) -> None:
     if request.images is None and request.scenes is None:
         raise output.UsageError("missing --scenes FILE")
     _one_output(request)
+    if request.programs == "given":
+        options.refuse(context, ("parser",), "is for --programs parsed, which is not given")
+    checks.one_of(request.parser, PARSERS, "parser")
     if request.images is not None:
         options.refuse(context, ("resume", "jobs"), "does not go with --images: images are looked at in one process")
         if request.detections is not None:

@@ -25,7 +25,7 @@ def of_files(request: Request) -> int:
         report = evaluate_files(
             request.questions,
             request.scenes,
-            programs=request.programs,
+            programs=request.source,
             on_error=request.on_error,
             jobs=request.jobs,
             out=request.out,
@@ -62,7 +62,7 @@ def of_images(request: Request) -> int:
             scenes=request.scenes,
             detections=given,
             part=request.part,
-            programs=request.programs,
+            programs=request.source,
             on_error=request.on_error,
             out=request.out,
             limit=request.limit,

@@ -26,7 +26,6 @@ from nsreason.cli.ops import example
 from nsreason.dsl.domain import bundled_domains, load_domain
 from nsreason.dsl.ops import OPS
 from nsreason.evaluation.judge import OnError
-from nsreason.evaluation.question_files import Programs
 from nsreason.language.question_parser import parse_question, readings
 from nsreason.perception.bundled import Bundled
 from nsreason.programs.dialects.registry import DIALECTS, read_program
@@ -455,7 +454,7 @@ def test_names_that_help_repeats_are_the_tables_own() -> None:
     assert options.DIALECTS.split(", ") == list(DIALECTS)
     assert options.complete_dialect("ns-") == ["ns-vqa", "ns-cl"]
     assert options.complete_domain("cl") == ["clevr"] and options.complete_op("filt") == ["filter"]
-    assert get_args(evaluate.Programs) == get_args(Programs)
+    assert set(get_args(evaluate.Programs)) == {"given", "parsed"}
     assert get_args(evaluate.OnError) == get_args(OnError)
     assert compare.REASONERS.split(", ") == list(REASONERS) and compare.TASKS.split(", ") == list(TASKS)
     assert tuple(train.ABOUT) == tuple(train.COMMANDS) == tuple(MODELS)

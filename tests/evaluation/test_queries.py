@@ -225,3 +225,33 @@ def test_a_comparison_shows_the_metrics_of_its_task(tmp_path: Path) -> None:
 def test_toys_are_reasoners() -> None:
     reasoner: Reasoner = Pointing()
     assert reasoner.trace(queries()[0]) is None
+
+
+def test_questions_are_read_by_a_parser_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """
+from nsreason.language.question_parser import GrammarParser
+
+
+class Shouting(GrammarParser):
+    def parse(self, text):
+        return super().parse(text.lower())
+"""
+    (tmp_path / "own_parser_module.py").write_text(text)
+    scene = {"image_index": 0, "objects": [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}]}
+    (tmp_path / "s.json").write_text(json.dumps(scene))
+    (tmp_path / "q.json").write_text(json.dumps([{"image_index": 0, "question": "HOW MANY CUBES?", "answer": 1}]))
+    monkeypatch.chdir(tmp_path)
+    files = ("--questions", "q.json", "--scenes", "s.json")
+    parser = ("--parser", "own_parser_module:Shouting")
+    done = run(*files, "--programs", "parsed", *parser, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["overall"] | {"interval": None} == {
+        "right": 1,
+        "total": 1,
+        "accuracy": 1.0,
+        "interval": None,
+    }
+    ask = ["ask", "HOW MANY CUBES ARE THERE?", "--scene", "s.json", *parser, "--quiet"]
+    assert CliRunner().invoke(app, ask).stdout == "1\n"
+    refused = run(*files, *parser)
+    assert refused.exit_code == 2 and "--parser is for --programs parsed" in refused.stderr
