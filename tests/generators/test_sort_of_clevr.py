@@ -193,8 +193,8 @@ def test_files_hold_what_was_made(tmp_path: Path) -> None:
     write_sort_of_clevr(tmp_path / "b", scenes=12, validation=4, seed=3)
     for name in ("train.npz", "validation.npz", "settings.json", "sample.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    with Image.open(tmp_path / "a/sample.png") as picture:
-        sample = np.asarray(picture)
+    with Image.open(tmp_path / "a/sample.png") as image:
+        sample = np.asarray(image)
     assert (sample[16 + 3 : 16 + 450 : 6, 16 + 3 : 16 + 450 : 6] == draw_objects(train.objects[0])).all()
 
 

@@ -96,13 +96,13 @@ def drawn(seed: int, n: int) -> list[tuple[Scene, tuple[str, Tensor]]]:
     """Scenes that nothing was learned from, and their pictures."""
     out = []
     for scene, camera in generate_scenes_with_cameras(n, seed):
-        picture = render_scene(scene, camera, seed=seed).image
-        out.append((scene, (str(scene.image), torch.from_numpy(picture).permute(2, 0, 1))))
+        pixels = render_scene(scene, camera, seed=seed).image
+        out.append((scene, (str(scene.image), torch.from_numpy(pixels).permute(2, 0, 1))))
     return out
 
 
 @pytest.mark.parametrize("by", ["scene-parser", "concept-learner"])
-def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
+def test_images_are_seen_as_they_were_drawn(by: Bundled) -> None:
     """Ten new scenes: nearly all objects are found, and nearly all that is asked of them is answered right."""
     detector, model = load_model(bundled("detector")), load_model(bundled(by))
     pipeline = SceneParserPipeline(detector, model) if by == "scene-parser" else ConceptPipeline(detector, model)
@@ -123,10 +123,10 @@ def test_pictures_are_seen_as_they_were_drawn(by: Bundled) -> None:
     assert total == 100 and right >= 85
 
 
-def test_the_demos_picture_is_answered_as_its_scene() -> None:
+def test_the_demos_image_is_answered_as_its_scene() -> None:
     reasoner = SceneParserPipeline(load_model(bundled("detector")), load_model(bundled("scene-parser")))
     package = Path(nsreason.__file__).parent
-    view = reasoner.perceive([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
+    detected_image = reasoner.perceive([("picture.png", read_image(package / "cli" / "demo_picture.png"))])[0]
     drawn_scene = load_scenes(package / "cli" / "demo_scene.json").scenes[0]
-    seen = reasoner.scene(view)
+    seen = reasoner.scene(detected_image)
     assert sorted(map(seen.describe, range(len(seen)))) == sorted(map(drawn_scene.describe, range(len(drawn_scene))))

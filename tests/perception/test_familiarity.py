@@ -196,14 +196,14 @@ def test_features_are_computed_once(familiarity: Familiarity) -> None:
     runs = []
     hook = detector.network.backbone.register_forward_hook(lambda _m, x, _y: runs.append(len(x[0])))
     try:
-        views = SceneParserPipeline(detector, parser, familiarity).perceive(images)
-        assert sum(runs) == 3 and [len(v.warnings) for v in views] == [0, 1, 1]
+        detected_images = SceneParserPipeline(detector, parser, familiarity).perceive(images)
+        assert sum(runs) == 3 and [len(v.warnings) for v in detected_images] == [0, 1, 1]
         other = load_model(bundled("detector"), "detector")
         again = SceneParserPipeline(other, parser, familiarity).perceive(images)
         assert sum(runs) == 6
     finally:
         hook.remove()
-    assert [v.warnings for v in views][:2] == [v.warnings for v in again][:2]
+    assert [v.warnings for v in detected_images][:2] == [v.warnings for v in again][:2]
     assert not detector.network.backbone._forward_hooks
 
 

@@ -40,7 +40,7 @@ from nsreason.reasoners.images import image_reasoner
 from nsreason.reasoners.perceived_images import PerceivedImages
 from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import save_checkpoint
-from tests.support.painted_images import HEIGHT, WIDTH, view, write_painted
+from tests.support.painted_images import HEIGHT, WIDTH, painted_image, write_painted
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=16)
 side = st.integers(1, 900)
@@ -50,7 +50,7 @@ class Finds:
     """A detector that has been told what it will see."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
-        self.known = {s.image: view(s)[1] for s in scenes}
+        self.known = {s.image: painted_image(s)[1] for s in scenes}
 
     def detect(
         self, images: Sequence[Tensor], names: Sequence[str] | None = None, *, batch_size: int = 8
@@ -133,7 +133,7 @@ def test_detections_go_into_the_frame_and_come_back(size: tuple[int, int]) -> No
 def test_what_is_seen_is_told_in_the_images_own_pixels(scenes: list[Scene]) -> None:
     torch.manual_seed(0)
     reasoner = SceneParserPipeline(Finds(scenes), SceneParser(SMALL))
-    image, found = view(scenes[0])
+    image, found = painted_image(scenes[0])
     large = torch.nn.functional.interpolate(image[None].float(), scale_factor=2).to(torch.uint8)[0]
     plain, doubled = reasoner.perceive([(found.image, image), (found.image, large)])
     assert doubled.image.shape == (3, HEIGHT, WIDTH)
@@ -158,13 +158,13 @@ def test_answers_and_traces(kind: type[Oracle], folder: Path, scenes: list[Scene
 
 def test_an_image_without_a_scene(scenes: list[Scene]) -> None:
     pipeline = Oracle(scenes)
-    [image] = pipeline.perceive([(scenes[0].image or "", view(scenes[0])[0])])
+    [image] = pipeline.perceive([(scenes[0].image or "", painted_image(scenes[0])[0])])
     with pytest.raises(DataError, match="no scene was read"):
         pipeline.scene(replace(image, scene=None))
 
 
 def test_detections_stand_in_for_a_detector(scenes: list[Scene]) -> None:
-    image, found = view(scenes[0])
+    image, found = painted_image(scenes[0])
     held = fitted([("a.png", image)], [found], None, (WIDTH, HEIGHT))
     assert held[0].detections is found
     with pytest.raises(DataError, match="no detector"):
@@ -308,7 +308,7 @@ def test_images_become_a_scene_file(folder: Path, scenes: list[Scene], checkpoin
 
 
 def test_evaluate_looks_at_images(folder: Path, scenes: list[Scene], checkpoint: str, tmp_path: Path) -> None:
-    write_detections(tmp_path / "detections.json", [view(s)[1] for s in scenes])
+    write_detections(tmp_path / "detections.json", [painted_image(s)[1] for s in scenes])
     evaluate = ("evaluate", "--questions", str(folder / "questions.json"), "--images", str(folder))
     more = ("--checkpoint", checkpoint, "--detections", str(tmp_path / "detections.json"))
     scenes_file = ("--scenes", str(folder / "scenes.json"))

@@ -71,7 +71,7 @@ def detections(scene: Scene, masks: NDArray[np.bool_]) -> Detections:
     return Detections(scene.image or "", (WIDTH, HEIGHT), boxes, ones, ones.astype(np.int64), encode_masks(masks))
 
 
-def view(scene: Scene) -> tuple[torch.Tensor, Detections]:
+def painted_image(scene: Scene) -> tuple[torch.Tensor, Detections]:
     """A painted scene as a parser takes it."""
     image, masks = painted(scene)
     return torch.from_numpy(image).permute(2, 0, 1).contiguous(), detections(scene, masks)

@@ -119,11 +119,11 @@ def test_hidden_objects_are_drawn_again() -> None:
             return False
         return True
 
-    views = list(generate_scenes_with_cameras(3, 11, accept=accept))
+    pairs = list(generate_scenes_with_cameras(3, 11, accept=accept))
     plain = list(generate_scenes(3, 11))
-    same = [a.to_dict() == b.to_dict() for (a, _), b in zip(views, plain, strict=True)]
+    same = [a.to_dict() == b.to_dict() for (a, _), b in zip(pairs, plain, strict=True)]
     assert same == [True, False, True] and refused == [len(plain[1])]
-    assert len(views[1][0]) == len(plain[1])  # a scene that is begun anew keeps its number of objects
+    assert len(pairs[1][0]) == len(plain[1])  # a scene that is begun anew keeps its number of objects
 
 
 def test_a_camera_is_found_from_its_scene() -> None:

@@ -101,7 +101,7 @@ def test_padding_changes_no_answer() -> None:
     assert alone.scores == pytest.approx(beside.scores, abs=1e-6)
 
 
-def test_pictures_sentences_and_bits() -> None:
+def test_images_sentences_and_bits() -> None:
     batch = build("image").collate(examples := queries("image", 3))
     assert batch.inputs is not None and batch.inputs.shape == (3, 3, 16, 16) and batch.inputs.dtype == torch.uint8
     assert batch.asked is not None and batch.asked.dtype == torch.float32
@@ -247,23 +247,23 @@ def test_unordered_pairs_are_half_of_them() -> None:
 # --- pictures that are moved ---------------------------------------------------------------------------------------
 
 
-def test_pictures_are_moved_while_training_only_and_by_the_seed() -> None:
+def test_images_are_moved_while_training_only_and_by_the_seed() -> None:
     model = build("image", rotate=0.2, translate=0.2)
-    pictures = model.collate(queries("image", 6)).inputs
-    assert pictures is not None
+    images = model.collate(queries("image", 6)).inputs
+    assert images is not None
     torch.manual_seed(3)
-    moved = model._augmented_images(pictures)
+    moved = model._augmented_images(images)
     torch.manual_seed(3)
-    again = model._augmented_images(pictures)
-    other = model._augmented_images(pictures)
-    assert moved.shape == pictures.shape and moved.min() >= 0 and moved.max() <= 1
+    again = model._augmented_images(images)
+    other = model._augmented_images(images)
+    assert moved.shape == images.shape and moved.min() >= 0 and moved.max() <= 1
     assert torch.equal(moved, again) and not torch.equal(moved, other)
-    assert not torch.allclose(moved, pictures / 255, atol=0.1)
-    assert model.eval()._augmented_images(pictures) is pictures
-    assert build("image")._augmented_images(pictures) is pictures  # nothing to be done, and no random number drawn
+    assert not torch.allclose(moved, images / 255, atol=0.1)
+    assert model.eval()._augmented_images(images) is images
+    assert build("image")._augmented_images(images) is images  # nothing to be done, and no random number drawn
 
 
-def test_pictures_are_moved_no_farther_than_they_may_be() -> None:
+def test_images_are_moved_no_farther_than_they_may_be() -> None:
     """A dot in the middle stays within the shift, which is a share of the side, and the shift is reached."""
     model = build(
         "image", grid=GridConfig((4,), 65), relation=replace(TINY.relation, objects=6, condition=2, classes=2)

@@ -45,7 +45,7 @@ def copy(folder: Path, tmp_path: Path) -> Iterator[Path]:
     yield place
 
 
-def views_of(examples: Examples) -> list[Viewed]:
+def images_of(examples: Examples) -> list[Viewed]:
     by_id = {id(e.described): e.described for e in examples}
     return [v for v in by_id.values() if isinstance(v, Viewed)]
 
@@ -59,25 +59,25 @@ def rewrite(path: Path, key: str, change: Any) -> None:
 def test_examples_of_a_folder(folder: Path) -> None:
     split = load_image_data(folder, CLEVR, SMALL, ConceptData(held_out=0.25))
     assert (len(split.train), len(split.valid), split.bad) == (18, 6, [])
-    assert len(views_of(split.train)) == 6 and len(views_of(split.valid)) == 2
+    assert len(images_of(split.train)) == 6 and len(images_of(split.valid)) == 2
     example = split.train[0]
-    view = views_of(split.train)[0]
-    assert view.image.shape == (3, 160, 240) and view.image.dtype == torch.uint8
-    assert example.n_objects == len(view) == len(view.detections)
-    scene = load_scenes(folder / "scenes.json", CLEVR).by_image(view.detections.image)
-    assert view.scene is not None and view.scene.values == scene.values
+    painted_image = images_of(split.train)[0]
+    assert painted_image.image.shape == (3, 160, 240) and painted_image.image.dtype == torch.uint8
+    assert example.n_objects == len(painted_image) == len(painted_image.detections)
+    scene = load_scenes(folder / "scenes.json", CLEVR).by_image(painted_image.detections.image)
+    assert painted_image.scene is not None and painted_image.scene.values == scene.values
     assert (np.diff(split.train.groups) >= 0).all() and len(set(split.train.groups.tolist())) == 6
 
 
 def test_cut_masks_are_the_masks(folder: Path) -> None:
     """What a batch holds does not depend on when the masks were decoded."""
-    views = views_of(load_image_data(folder, CLEVR, RegionConfig(), ConceptData(held_out=0)).train)[:3]
-    pairs = [(v.image, v.detections) for v in views]
-    early = Regions.of(pairs, masks=True, cuts=[v.cuts for v in views])
+    images = images_of(load_image_data(folder, CLEVR, RegionConfig(), ConceptData(held_out=0)).train)[:3]
+    pairs = [(v.image, v.detections) for v in images]
+    early = Regions.of(pairs, masks=True, cuts=[v.cuts for v in images])
     late = Regions.of(pairs, masks=True)
     assert early.masks is not None and late.masks is not None and torch.equal(early.masks, late.masks)
     assert early.masks.any()
-    bare = views_of(load_image_data(folder, CLEVR, RegionConfig(masks=False), ConceptData(held_out=0)).train)
+    bare = images_of(load_image_data(folder, CLEVR, RegionConfig(masks=False), ConceptData(held_out=0)).train)
     assert all(v.cuts is None for v in bare)
 
 
@@ -90,8 +90,8 @@ def test_detections_go_before_scenes(copy: Path) -> None:
     ]
     write_detections(copy / "detections.json", fewer)
     split = load_image_data(copy, CLEVR, SMALL, ConceptData())
-    assert [len(v) for v in views_of(split.train)] == [len(d) - 1 for d in detections][: len(views_of(split.train))]
-    assert all(v.scene is None for v in views_of(split.train))  # of which no annotation is of the same objects
+    assert [len(v) for v in images_of(split.train)] == [len(d) - 1 for d in detections][: len(images_of(split.train))]
+    assert all(v.scene is None for v in images_of(split.train))  # of which no annotation is of the same objects
     assert split.train[0].n_objects == len(detections[0]) - 1
 
 
@@ -103,7 +103,7 @@ def test_annotated_values_are_never_needed(copy: Path) -> None:
 
     rewrite(copy / "scenes.json", "scenes", bare)
     split = load_image_data(copy, CLEVR, SMALL, ConceptData(held_out=0))
-    assert len(split.train) == 24 and all(v.scene is None for v in views_of(split.train))
+    assert len(split.train) == 24 and all(v.scene is None for v in images_of(split.train))
 
 
 def test_an_image_without_objects_is_left_out_with_a_note(copy: Path) -> None:

@@ -24,7 +24,7 @@ from nsreason.programs.text_reader import parse_program
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.recipe import load_recipe, new_model, parse_recipe
 from nsreason.training.trainer import train
-from tests.support.painted_images import view, write_painted
+from tests.support.painted_images import painted_image, write_painted
 
 CLEVR = load_domain("clevr")
 REGIONS = RegionConfig(width=24, pairs=16, crop=16)
@@ -47,7 +47,7 @@ def learner(**config: object) -> ConceptLearner:
     return ConceptLearner(replace(settings, **config))  # type: ignore[arg-type]
 
 
-def views_of(examples: Examples) -> list[Viewed]:
+def images_of(examples: Examples) -> list[Viewed]:
     by_id = {id(e.described): e.described for e in examples}
     return [v for v in by_id.values() if isinstance(v, Viewed)]
 
@@ -92,7 +92,7 @@ def test_nscl_layers_answer_and_learn(split: Split[Examples]) -> None:
 def test_a_batch_sees_each_image_once(split: Split[Examples]) -> None:
     model = learner().eval()
     batch = model.collate(split.train)
-    assert batch.rows is None and batch.regions is not None and len(batch.regions) == len(views_of(split.train)) == 9
+    assert batch.rows is None and batch.regions is not None and len(batch.regions) == len(images_of(split.train)) == 9
     one_by_one = [model.predict(model.collate([e]))[0] for e in split.train]
     assert model.predict(batch) == one_by_one
     moved = batch.to("cpu")
@@ -101,17 +101,17 @@ def test_a_batch_sees_each_image_once(split: Split[Examples]) -> None:
 
 def test_seeing_images_is_what_batches_see(split: Split[Examples]) -> None:
     model = learner().eval()
-    views = views_of(split.valid)
-    seen = model.ground_images([(v.image, v.detections) for v in views])
-    assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in views]
-    assert torch.equal(seen.concepts, model.ground_examples(views).concepts) and not seen.concepts.requires_grad
-    bare = replace(views[0].detections, masks=None)
-    assert len(model.ground_images([(views[0].image, bare)])) == 1
+    images = images_of(split.valid)
+    seen = model.ground_images([(v.image, v.detections) for v in images])
+    assert len(seen) == 3 and seen.present.sum(1).tolist() == [len(v) for v in images]
+    assert torch.equal(seen.concepts, model.ground_examples(images).concepts) and not seen.concepts.requires_grad
+    bare = replace(images[0].detections, masks=None)
+    assert len(model.ground_images([(images[0].image, bare)])) == 1
 
 
 def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
     model = learner().eval()
-    image, detections = view(next(generate_scenes(1, seed=77)))
+    image, detections = painted_image(next(generate_scenes(1, seed=77)))
     trace = model.trace_image(parse_program("count(filter[large](scene()))"), (image, detections), "How many?")
     assert trace.question == "How many?" and isinstance(trace.answer, int)
     degrees = trace.steps[1].degrees
@@ -131,7 +131,7 @@ def test_a_trace_names_what_was_detected(split: Split[Examples]) -> None:
 def test_the_likeliest_scene_of_what_is_known_is_the_scene() -> None:
     """Values and relations come back from the tables of an annotated scene."""
     for scene in generate_scenes(4, seed=9):
-        _, detections = view(scene)
+        _, detections = painted_image(scene)
         likeliest = likeliest_scene(ground_crisp([scene], Logit()), detections)
         assert likeliest.values == scene.values
         for number in range(len(CLEVR.relations)):
@@ -144,8 +144,8 @@ def test_a_checkpoint_sees_alike(split: Split[Examples], tmp_path: Path) -> None
     path = save_checkpoint(tmp_path, "last", model_name="concept-learner", model=model.eval(), step=1)
     loaded = load_model(path)
     assert isinstance(loaded, ConceptLearner) and loaded.config == model.config
-    views = views_of(split.valid)
-    assert torch.equal(loaded.ground_examples(views).concepts, model.ground_examples(views).concepts)
+    images = images_of(split.valid)
+    assert torch.equal(loaded.ground_examples(images).concepts, model.ground_examples(images).concepts)
 
 
 def test_a_file_of_weights_is_for_beginnings_alone(tmp_path: Path) -> None:
@@ -198,6 +198,6 @@ def test_what_is_of_the_other_kind_is_refused(split: Split[Examples]) -> None:
     with pytest.raises(DataError, match=r"reads images .*, an example is a state description"):
         of_images.ground_examples(describe_scenes([scene], of_states.config.state))
     with pytest.raises(DataError, match="reads state descriptions"):
-        of_states.ground_images([view(scene)])
+        of_states.ground_images([painted_image(scene)])
     with pytest.raises(DataError, match="no scene to ground"):
         of_images.ground_images([])

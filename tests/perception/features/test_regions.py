@@ -25,7 +25,7 @@ from nsreason.perception.features.region_backbones import (
     trunk,
 )
 from nsreason.perception.features.regions import Preset, RegionConfig, RegionFeatures, Regions
-from tests.support.painted_images import view
+from tests.support.painted_images import painted_image
 
 PRESETS: tuple[Preset, ...] = ("patches", "resnet18")
 STILL = {"brightness": 0.0, "contrast": 0.0, "tint": 0.0, "noise": 0.0, "jitter": 0.0, "mask_dropout": 0.0}
@@ -35,9 +35,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def views() -> list[ImageDetections]:
+def images() -> list[ImageDetections]:
     """Painted scenes of 3 to 5 objects."""
-    return [view(s) for s in generate_scenes(3, seed=3, objects=(3, 5))]
+    return [painted_image(s) for s in generate_scenes(3, seed=3, objects=(3, 5))]
 
 
 def build(preset: Preset = "patches", **config: object) -> RegionFeatures:
@@ -47,8 +47,8 @@ def build(preset: Preset = "patches", **config: object) -> RegionFeatures:
     return RegionFeatures(config_of).eval()
 
 
-def regions(views: list[ImageDetections], net: RegionFeatures) -> Regions:
-    return Regions.of(views, masks=True, size=net.config.image_size())
+def regions(images: list[ImageDetections], net: RegionFeatures) -> Regions:
+    return Regions.of(images, masks=True, size=net.config.image_size())
 
 
 def boxes_of(n: int, size: tuple[int, int] = (480, 320), *, masks: bool = False) -> Detections:
@@ -127,13 +127,13 @@ def test_samples_stay_in_the_image() -> None:
     assert inside[0, 0].tolist() == [False] * 16 + [True] * 16 and not inside[0, 20:].any()
 
 
-def test_a_squares_colours_and_mask(views: list[ImageDetections]) -> None:
+def test_a_squares_colours_and_mask(images: list[ImageDetections]) -> None:
     """What a patch holds where the mask is, is the object's own paint."""
     net = build()
-    seen = net._inputs(regions(views, net))
+    seen = net._inputs(regions(images, net))
     squares = net.net.squares(seen)  # type: ignore[union-attr,operator]
     assert squares.shape == (len(seen.boxes), 4, 32, 32) and squares[:, 3].min() == -1 and squares[:, 3].max() == 1
-    image, detections = views[0]
+    image, detections = images[0]
     (left, top, right, bottom) = detections.boxes[0].astype(int)
     middle = image[:, (top + bottom) // 2, (left + right) // 2].float() / 255
     assert torch.allclose(squares[0, :3, 16, 16] * 0.22 + 0.45, middle, atol=0.02)
@@ -149,9 +149,9 @@ def test_geometry_is_about_one() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_shapes_and_padding(views: list[ImageDetections], preset: Preset) -> None:
+def test_shapes_and_padding(images: list[ImageDetections], preset: Preset) -> None:
     net = build(preset, width=24, pairs=12)
-    batch = regions(views, net)
+    batch = regions(images, net)
     objects, pairs = net(batch)
     s, n = batch.present.shape
     assert objects.shape == (s, n, 24) and pairs.shape == (s, n, n, 12)
@@ -162,26 +162,28 @@ def test_shapes_and_padding(views: list[ImageDetections], preset: Preset) -> Non
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("masks", [True, False])
-def test_an_image_is_seen_alike_alone_and_in_a_batch(views: list[ImageDetections], preset: Preset, masks: bool) -> None:
+def test_an_image_is_seen_alike_alone_and_in_a_batch(
+    images: list[ImageDetections], preset: Preset, masks: bool
+) -> None:
     """Padding and the other images change nothing; masks that are not wanted are not looked at."""
     net = build(preset, width=24, pairs=12, masks=masks)
-    together, linked = net(regions(views, net))
-    for i, one in enumerate(views):
+    together, linked = net(regions(images, net))
+    for i, one in enumerate(images):
         n = len(one[1])
         objects, pairs = net(regions([one], net))
         assert torch.allclose(objects[0], together[i, :n], atol=1e-4)
         assert torch.allclose(pairs[0], linked[i, :n, :n], atol=1e-4)
     if not masks:
-        bare = regions(views, net)
+        bare = regions(images, net)
         bare = Regions(bare.images, bare.boxes, None, bare.present)
         assert torch.equal(net(bare)[0], together)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_first_index_of_a_pair_is_the_reference(views: list[ImageDetections], preset: Preset) -> None:
+def test_the_first_index_of_a_pair_is_the_reference(images: list[ImageDetections], preset: Preset) -> None:
     """Objects in another order: pairs are turned with them, and (i, j) is not (j, i)."""
     net = build(preset, width=24, pairs=12)
-    (image, detections), turned = views[0], [2, 0, 1]
+    (image, detections), turned = images[0], [2, 0, 1]
     order = np.array([*turned, *range(3, len(detections))])
     assert detections.masks is not None
     masks = [detections.masks[i] for i in order]
@@ -195,9 +197,9 @@ def test_the_first_index_of_a_pair_is_the_reference(views: list[ImageDetections]
     assert not torch.allclose(pairs[0, 0, 1], pairs[0, 1, 0], atol=1e-3)
 
 
-def test_nscl_features_have_length_one(views: list[ImageDetections]) -> None:
+def test_nscl_features_have_length_one(images: list[ImageDetections]) -> None:
     net = build("resnet18")
-    objects, pairs = net(regions(views[:1], net))
+    objects, pairs = net(regions(images[:1], net))
     assert objects.shape[-1] == pairs.shape[-1] == 256
     assert torch.allclose(objects[0].norm(dim=-1), torch.ones(objects.shape[1]), atol=1e-4)
     assert torch.allclose(pairs[0].norm(dim=-1), torch.ones(pairs.shape[1:3]), atol=1e-4)
@@ -211,25 +213,25 @@ def test_nothing_detected_anywhere() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_no_pairs_without_relations(views: list[ImageDetections], preset: Preset) -> None:
+def test_no_pairs_without_relations(images: list[ImageDetections], preset: Preset) -> None:
     net = RegionFeatures(RegionConfig(preset=preset, size=(96, 144)), relations=False).eval()
-    assert net(regions(views, net))[1] is None
+    assert net(regions(images, net))[1] is None
     assert not any("link" in name for name, _ in net.named_parameters())
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_gradients_reach_every_parameter(views: list[ImageDetections], preset: Preset) -> None:
+def test_gradients_reach_every_parameter(images: list[ImageDetections], preset: Preset) -> None:
     net = build(preset, width=24, pairs=12).train()
-    objects, pairs = net(regions(views, net))
+    objects, pairs = net(regions(images, net))
     torch.manual_seed(1)
     (objects * torch.randn_like(objects)).sum().add((pairs * torch.randn_like(pairs)).sum()).backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
-def test_training_draws_from_the_seed(views: list[ImageDetections]) -> None:
+def test_training_draws_from_the_seed(images: list[ImageDetections]) -> None:
     net = build().train()
-    batch = regions(views, net)
+    batch = regions(images, net)
     torch.manual_seed(4)
     first = net(batch)[0]
     torch.manual_seed(4)
@@ -239,10 +241,10 @@ def test_training_draws_from_the_seed(views: list[ImageDetections]) -> None:
     assert torch.equal(calm(batch)[0], calm(batch)[0])
 
 
-def test_mirrored_squares_leave_places_alone(views: list[ImageDetections]) -> None:
+def test_mirrored_squares_leave_places_alone(images: list[ImageDetections]) -> None:
     net = build(**STILL).train()
-    seen = net._inputs(regions(views, net))
-    assert torch.equal(seen.boxes, net.eval()._inputs(regions(views, net)).boxes) and seen.flip
+    seen = net._inputs(regions(images, net))
+    assert torch.equal(seen.boxes, net.eval()._inputs(regions(images, net)).boxes) and seen.flip
 
 
 @pytest.mark.parametrize(
@@ -264,11 +266,11 @@ def test_settings_that_are_refused(config: dict[str, object], message: str) -> N
 # --- weights ----------------------------------------------------------------------------------------------------
 
 
-def test_a_frozen_network_stays_as_it_came(views: list[ImageDetections]) -> None:
+def test_a_frozen_network_stays_as_it_came(images: list[ImageDetections]) -> None:
     net = build("resnet18", width=8, pairs=8, frozen=True).train()
     assert isinstance(net.net, ResNetRegions) and not net.net.trunk.training and net.net.training
     before = {k: v.clone() for k, v in net.net.trunk.state_dict().items()}
-    objects, _ = net(regions(views, net))
+    objects, _ = net(regions(images, net))
     objects.sum().backward()
     assert all(p.grad is None for p in net.net.trunk.parameters())
     assert all(torch.equal(v, before[k]) for k, v in net.net.trunk.state_dict().items())

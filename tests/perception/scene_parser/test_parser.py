@@ -36,7 +36,7 @@ from nsreason.training.checkpoint import load_checkpoint, load_model, save_check
 from nsreason.training.model import model_class
 from nsreason.training.recipe import load_recipe
 from tests.support.checkpoints import edit, record_of
-from tests.support.painted_images import HEIGHT, WIDTH, detections, painted, view, write_painted
+from tests.support.painted_images import HEIGHT, WIDTH, detections, painted, painted_image, write_painted
 
 SMALL = SceneParserConfig(side=24, width=8, hidden=32)
 coordinate = st.floats(-3, 3)
@@ -182,7 +182,7 @@ def test_it_learns(taught: SceneParser, folder: Path) -> None:
 
 def test_a_scene_says_what_was_seen(taught: SceneParser, folder: Path) -> None:
     truth = next(iter(scenes_of(folder)))
-    image, detected = view(truth)
+    image, detected = painted_image(truth)
     scene = taught.scenes([(image, detected)])[0]
     assert (len(scene), scene.image, scene.domain) == (len(truth), truth.image, truth.domain)
     right = sum(scene.value(i, "color") == truth.value(i, "color") for i in range(len(truth)))
@@ -199,7 +199,7 @@ def test_a_scene_says_what_was_seen(taught: SceneParser, folder: Path) -> None:
 
 
 def test_relations_are_the_order_of_coordinates(taught: SceneParser, folder: Path) -> None:
-    scene = taught.scenes([view(next(iter(scenes_of(folder))))])[0]
+    scene = taught.scenes([painted_image(next(iter(scenes_of(folder))))])[0]
     right = np.array(taught.config.camera.directions()["right"])
     along = np.array([p.coords for p in scene.places]) @ right
     rows = scene.relation(scene.domain.relation_index["right"])
@@ -218,19 +218,19 @@ def test_an_image_without_objects_is_an_empty_scene() -> None:
 
 
 def test_boxes_do_where_there_are_no_masks(taught: SceneParser, folder: Path) -> None:
-    image, detected = view(next(iter(scenes_of(folder))))
+    image, detected = painted_image(next(iter(scenes_of(folder))))
     assert len(taught.scenes([(image, replace(detected, masks=None))])[0]) == len(detected)
 
 
 def test_an_image_of_another_size_is_refused(taught: SceneParser, folder: Path) -> None:
-    image, detected = view(next(iter(scenes_of(folder))))
+    image, detected = painted_image(next(iter(scenes_of(folder))))
     with pytest.raises(DataError, match=r"479 x 320, its detections of 480 x 320; the parser takes 480 x 320"):
         taught.scenes([(image[:, :, 1:], detected)])
 
 
 def test_a_batch_of_several_images_is_each_alone(taught: SceneParser, folder: Path) -> None:
-    views = [view(s) for s in list(scenes_of(folder))[:3]]
-    together, alone = taught.parse(views), [taught.parse([v])[0] for v in views]
+    pairs = [painted_image(s) for s in list(scenes_of(folder))[:3]]
+    together, alone = taught.parse(pairs), [taught.parse([v])[0] for v in pairs]
     for a, b in zip(together, alone, strict=True):
         assert torch.allclose(a.coords, b.coords, atol=1e-4) and torch.allclose(a.logits, b.logits, atol=1e-4)
 
@@ -262,7 +262,7 @@ def test_a_checkpoint_in_half_the_space(taught: SceneParser, folder: Path, tmp_p
     assert path.stat().st_size < 0.55 * whole.stat().st_size
     again = load_model(path)
     assert all(p.dtype == torch.float32 for p in again.parameters())
-    seen = [view(s) for s in list(scenes_of(folder))[:2]]
+    seen = [painted_image(s) for s in list(scenes_of(folder))[:2]]
     assert [s.values for s in again.scenes(seen)] == [s.values for s in taught.scenes(seen)]
 
 
