@@ -43,11 +43,11 @@ def test_what_is_no_answer_of_the_domain_is_told(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "asked", "right"),
+    ("reply", "asked", "right"),
     [("yes", "Yes", True), ("Metal", "metal ", True), ("1", "01", True), ("no", "yes", False)],
 )
-def test_replies_are_scored_by_the_same_rule(told: str, asked: str, right: bool) -> None:
-    assert Reply(told).right(Query(0, "x", asked, "query", {})) == right == same_answer(told, asked)
+def test_replies_are_scored_by_the_same_rule(reply: str, asked: str, right: bool) -> None:
+    assert Reply(reply).right(Query(0, "x", asked, "query", {})) == right == same_answer(reply, asked)
     assert not Reply(None).right(Query(0, "x", None, "query", {})) and not same_answer(None, None)
 
 
@@ -76,9 +76,9 @@ def test_spellings_are_scored_alike_and_what_cannot_be_right_is_not_scored(tmp_p
     report = evaluate_files(tmp_path / "q.json", tmp_path / "s.json", programs="parsed", out=out)
     assert (report.overall.right, report.overall.total, report.bad.count) == (9, 9, 2)
     assert "'one' is none of the answers in domain 'clevr'" in str(report.bad.examples[0])
-    told = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [t["status"] for t in told] == ["right"] * 9 + ["bad"] * 2
-    assert "`$.questions[9].answer`" in told[9]["error"]["message"]
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [t["status"] for t in lines] == ["right"] * 9 + ["bad"] * 2
+    assert "`$.questions[9].answer`" in lines[9]["error"]["message"]
 
 
 def test_an_answer_of_another_kind_is_wrong_and_not_bad(tmp_path: Path) -> None:

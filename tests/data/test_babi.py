@@ -43,8 +43,8 @@ TEXT = """1 Ann took the lamp.
 
 
 def read(text: str | bytes, task: int = 1) -> tuple[list[Story], list[BadLine]]:
-    found = list(read_stories(text if isinstance(text, bytes) else text.encode(), task, "qa.txt"))
-    return [s for s in found if isinstance(s, Story)], [s for s in found if isinstance(s, BadLine)]
+    stories = list(read_stories(text if isinstance(text, bytes) else text.encode(), task, "qa.txt"))
+    return [s for s in stories if isinstance(s, Story)], [s for s in stories if isinstance(s, BadLine)]
 
 
 # --- the format -------------------------------------------------------------------------------------------------------
@@ -135,9 +135,9 @@ def test_a_file_whose_tabs_became_spaces_is_told(tmp_path: Path) -> None:
     stories, (bad,) = read(spaces)
     assert not stories and "no line is a question" in str(bad) and "if they became spaces" in str(bad)
     lay_out(tmp_path / "en", {file_name(1, "train"): spaces, file_name(2, "train"): TEXT, file_name(3, "train"): " \n"})
-    found = load_babi(tmp_path, size="1k", tasks=[1, 2, 3])
-    assert len(found) == 3 and [file_name(t, "train") in str(b) for t, b in zip((1, 3), found.bad, strict=True)]
-    assert "the file is empty" in str(found.bad[1])
+    stories = load_babi(tmp_path, size="1k", tasks=[1, 2, 3])
+    assert len(stories) == 3 and [file_name(t, "train") in str(b) for t, b in zip((1, 3), stories.bad, strict=True)]
+    assert "the file is empty" in str(stories.bad[1])
 
 
 def test_supporting_lines_may_have_commas_between_them() -> None:
@@ -159,9 +159,9 @@ def file_name(task: int, split: str) -> str:
 
 
 def pack_zip(path: Path, files: dict[str, str]) -> Path:
-    with zipfile.ZipFile(path, "w") as held:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
-            held.writestr(name, text)
+            archive.writestr(name, text)
     return path
 
 
@@ -253,9 +253,9 @@ def test_the_folders_with_valid_and_without_supports(tmp_path: Path, make: Any) 
 
 def test_bad_lines_of_a_source_name_archive_file_and_line(tmp_path: Path) -> None:
     source = pack_zip(tmp_path / "v.zip", {file_name(1, "train"): TEXT.replace("2 Bob", "Bob", 1)})
-    found = load_babi(source, tasks=[1])
-    assert len(found) == 1 and len(found.bad) == 1
-    assert f"v.zip:{file_name(1, 'train')}: line 2: " in str(found.bad[0])
+    stories = load_babi(source, tasks=[1])
+    assert len(stories) == 1 and len(stories.bad) == 1
+    assert f"v.zip:{file_name(1, 'train')}: line 2: " in str(stories.bad[0])
 
 
 def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
@@ -306,8 +306,8 @@ def test_ninety_five_percent_pass() -> None:
     one, two, last = score_tasks(tasks, right)
     assert (one.task, one.correct, one.passed) == (1, 949, False)
     assert (two.accuracy, two.passed, two.name) == (0.95, True, "two-supporting-facts")
-    told = {"task": 20, "name": "agents-motivations", "questions": 3, "correct": 3}
-    assert last.to_dict() == told | {"accuracy": 1.0, "passed": True}
+    record = {"task": 20, "name": "agents-motivations", "questions": 3, "correct": 3}
+    assert last.to_dict() == record | {"accuracy": 1.0, "passed": True}
     assert score_tasks(np.array(tasks), np.array(right)) == [one, two, last]
     with pytest.raises(ValueError, match="shorter"):
         score_tasks([1, 2], [True])

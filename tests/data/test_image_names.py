@@ -48,9 +48,9 @@ def test_whole_path_then_bare_name(name: str, place: int) -> None:
     ],
 )
 def test_what_is_not_clear_is_told_with_all_that_it_could_be(name: str, says: str) -> None:
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as error:
         ImageNames(NAMES).place(name)
-    assert str(told.value).startswith(says)
+    assert str(error.value).startswith(says)
 
 
 def test_two_images_never_become_one() -> None:
@@ -120,17 +120,17 @@ def put(path: Path, content: Any) -> Path:
 
 def test_images_of_one_name_in_two_folders_are_evaluated_and_written(tmp_path: Path) -> None:
     truth = put(tmp_path / "truth.json", instances("cam1/1.png", "cam2/1.png"))
-    found = put(tmp_path / "found.json", instances("cam1/1.png", "cam2/1.png", score=0.9))
-    assert evaluate_files(found, truth, "bbox").AP == 1
+    detected = put(tmp_path / "found.json", instances("cam1/1.png", "cam2/1.png", score=0.9))
+    assert evaluate_files(detected, truth, "bbox").AP == 1
     moved = put(tmp_path / "moved.json", instances("data/cam1/1.png", "data/cam2/1.png", score=0.9))
     assert evaluate_files(moved, truth, "bbox").AP == 1
-    write_detections(tmp_path / "again.json", read_detections(found).detections, {1: "object"})
+    write_detections(tmp_path / "again.json", read_detections(detected).detections, {1: "object"})
     assert [d.image for d in read_detections(tmp_path / "again.json")] == ["cam1/1.png", "cam2/1.png"]
     bare = put(tmp_path / "bare.json", instances("1.png", score=0.9))
     with pytest.raises(DataError, match=r"'cam1/1\.png', 'cam2/1\.png'"):
         evaluate_files(bare, truth, "bbox")
     with pytest.raises(DataError, match=r"would both be '1\.png'"):
-        evaluate_files(found, put(tmp_path / "one.json", instances("1.png")), "bbox")
+        evaluate_files(detected, put(tmp_path / "one.json", instances("1.png")), "bbox")
 
 
 @pytest.fixture
@@ -170,9 +170,11 @@ def test_questions_are_about_the_image_that_they_name(folder: Path) -> None:
     names = ["cam1/1.png", "cam2/1.png", "2.png", "1.png", None, None]
     records = [QuestionRecord(i, image_filename=n, image_index=2 if i == 4 else 1) for i, n in enumerate(names)]
     asked = AskedImages(records, folder)
-    found = [asked.of(r) for r in records]
-    assert [asked.name(p) if isinstance(p, Path) else None for p in found] == [
+    images = [asked.of(r) for r in records]
+    assert [asked.name(p) if isinstance(p, Path) else None for p in images] == [
         *("cam1/1.png", "cam2/1.png", "cam2/2.png"),
         *(None, "cam2/2.png", None),
     ]
-    assert "several images are called '1.png'" in str(found[3]) and "several images have the number 1" in str(found[5])
+    assert "several images are called '1.png'" in str(images[3]) and "several images have the number 1" in str(
+        images[5]
+    )

@@ -22,10 +22,10 @@ def test_links_are_read_back_as_they_were(drawn: tuple[int, set[tuple[int, int]]
     for i, j in pairs:
         if number and i != j:
             matrix[i, j] = matrix[j, i] = True
-    told = spell_links(matrix)
-    again = read_links(told, number)
-    assert again.dtype == bool and (again == matrix).all() and spell_links(again) == told
-    assert (told == NONE) == (not matrix.any())
+    spelling = spell_links(matrix)
+    again = read_links(spelling, number)
+    assert again.dtype == bool and (again == matrix).all() and spell_links(again) == spelling
+    assert (spelling == NONE) == (not matrix.any())
 
 
 def test_links_are_spelled_in_order_with_the_lower_number_first() -> None:

@@ -44,18 +44,22 @@ def read(path: Path, content: object) -> list[QuestionRecord | BadRecord]:
     return list(read_questions(path))
 
 
-def question(found: QuestionRecord | BadRecord) -> QuestionRecord:
-    assert isinstance(found, QuestionRecord), found
-    return found
+def question(record: QuestionRecord | BadRecord) -> QuestionRecord:
+    assert isinstance(record, QuestionRecord), record
+    return record
 
 
-@pytest.mark.parametrize("told", [RELEASED, RAW])
+@pytest.mark.parametrize("given", [RELEASED, RAW])
 @pytest.mark.parametrize("layout", ["official", "list", "single", "lines"])
-def test_both_layouts_read_alike(told: dict[str, Any], layout: str, tmp_path: Path) -> None:
-    text = json.dumps(told).encode()
-    content = {"official": {"info": {}, "questions": [told]}, "list": [told], "single": told}
-    found = read(tmp_path / "a", content.get(layout, text + b"\n" + text))
-    record = question(found[0])
+def test_both_layouts_read_alike(given: dict[str, Any], layout: str, tmp_path: Path) -> None:
+    text = json.dumps(given).encode()
+    content = {
+        "official": {"info": {}, "questions": [given]},
+        "list": [given],
+        "single": given,
+    }
+    read_back = read(tmp_path / "a", content.get(layout, text + b"\n" + text))
+    record = question(read_back[0])
     assert (record.index, record.image_index, record.image_filename, record.answer) == (40, 4, "4.png", "3")
     told_of = record.question_family_index, record.template_filename, record.split
     assert told_of == (2, "zero_hop.json", "val")
@@ -78,10 +82,10 @@ def test_answers_are_spelled_as_released(answer: object, spelled: str | None, tm
 
 def test_what_is_missing_is_none_or_the_position(tmp_path: Path) -> None:
     content = [{"question": "x"}, {"program": None, "image_index": 3}]
-    found = [question(q) for q in read(tmp_path / "a", content)]
-    assert [q.index for q in found] == [0, 1]
-    assert found[0].image_index is found[0].answer is found[1].program is found[1].question is None
-    assert found[1].given_program() is None
+    records = [question(q) for q in read(tmp_path / "a", content)]
+    assert [q.index for q in records] == [0, 1]
+    assert records[0].image_index is records[0].answer is records[1].program is records[1].question is None
+    assert records[1].given_program() is None
 
 
 @pytest.mark.parametrize("none", [None, [], {}, ""])
@@ -95,23 +99,23 @@ def test_what_is_only_carried_along_may_be_of_any_type(tmp_path: Path) -> None:
     odd = {"question_family_index": "f7", "template_filename": 3, "split": ["val"]}
     content = [RELEASED | odd | {"question_index": "0012", "image_index": "4"}]
     content += [RELEASED | {"question_index": q, "image_index": 4.0} for q in ("q7", 7.0, [1], None, True)]
-    found = [question(q) for q in read(tmp_path / "a", content)]
-    assert [q.index for q in found] == [12, 1, 7, 3, 4, 5] and {q.image_index for q in found} == {4}
-    assert {k: found[0].to_dict()[k] for k in odd} == odd
+    records = [question(q) for q in read(tmp_path / "a", content)]
+    assert [q.index for q in records] == [12, 1, 7, 3, 4, 5] and {q.image_index for q in records} == {4}
+    assert {k: records[0].to_dict()[k] for k in odd} == odd
 
 
 def test_bad_records_cost_no_other(tmp_path: Path) -> None:
     records = [RELEASED, RELEASED | {"answer": 0.5}, 7, RELEASED | {"image_index": "x"}, RELEASED]
-    found = read(tmp_path / "a", {"questions": records})
-    assert [isinstance(f, BadRecord) for f in found] == [False, True, True, True, False]
-    assert "a truth or a whole number, got 0.5 - at `$.questions[1].answer`" in str(found[1])
-    assert "an image_index is a whole number, got 'x' - at `$.questions[3].image_index`" in str(found[3])
+    results = read(tmp_path / "a", {"questions": records})
+    assert [isinstance(f, BadRecord) for f in results] == [False, True, True, True, False]
+    assert "a truth or a whole number, got 0.5 - at `$.questions[1].answer`" in str(results[1])
+    assert "an image_index is a whole number, got 'x' - at `$.questions[3].image_index`" in str(results[3])
 
 
 def test_nan_in_one_record(tmp_path: Path) -> None:
-    found = read(tmp_path / "a", [RELEASED, RELEASED | {"extra": [0, float("nan")]}, RELEASED])
-    assert [isinstance(f, BadRecord) for f in found] == [False, True, False]
-    assert "a number is not finite - at `$[1].extra[1]`" in str(found[1])
+    results = read(tmp_path / "a", [RELEASED, RELEASED | {"extra": [0, float("nan")]}, RELEASED])
+    assert [isinstance(f, BadRecord) for f in results] == [False, True, False]
+    assert "a number is not finite - at `$[1].extra[1]`" in str(results[1])
 
 
 @pytest.mark.parametrize(
@@ -171,10 +175,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(damaged())
 def test_damage_ends_in_records_or_typed_errors(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     try:
-        found = read(tmp_path_factory.mktemp("fuzz") / "a", data)
+        results = read(tmp_path_factory.mktemp("fuzz") / "a", data)
     except DataError:
         return
-    for record in found:
+    for record in results:
         if isinstance(record, QuestionRecord):
             try:
                 record.given_program()

@@ -25,8 +25,8 @@ def thing(**other: Any) -> dict[str, Any]:
 
 
 def scene(index: int | None, objects: int = 2, **other: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {"objects": [thing() for _ in range(objects)]} | other
-    return told if index is None else told | {"image_index": index, "image_filename": f"{index}.png"}
+    record: dict[str, Any] = {"objects": [thing() for _ in range(objects)]} | other
+    return record if index is None else record | {"image_index": index, "image_filename": f"{index}.png"}
 
 
 SCENES = [scene(7), scene(8, 0), scene(9, 3, unknown={"a": [1]})]
@@ -50,10 +50,10 @@ def layouts(records: list[dict[str, Any]]) -> dict[str, bytes]:
 def test_layouts_are_told_by_content(layout: str, tmp_path: Path) -> None:
     path = tmp_path / "scenes"
     path.write_bytes(layouts(SCENES)[layout])
-    found = load_scenes(path)
-    assert not found.bad
-    assert [(s.index, len(s), s.image) for s in found] == [(7, 2, "7.png"), (8, 0, "8.png"), (9, 3, "9.png")]
-    assert found.by_index(9) is found.by_image("9.png")
+    scenes = load_scenes(path)
+    assert not scenes.bad
+    assert [(s.index, len(s), s.image) for s in scenes] == [(7, 2, "7.png"), (8, 0, "8.png"), (9, 3, "9.png")]
+    assert scenes.by_index(9) is scenes.by_image("9.png")
 
 
 def test_a_single_scene(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_a_single_scene(tmp_path: Path) -> None:
 
 def test_detections_are_kept(tmp_path: Path) -> None:
     seen = thing(bbox=[1, 2, 3, 4], score=0.5, mask={"counts": "x", "size": [2, 2]})
-    told = scene(0, 0) | {"objects": [seen]}
-    (tmp_path / "a").write_text(json.dumps([told]))
+    record = scene(0, 0) | {"objects": [seen]}
+    (tmp_path / "a").write_text(json.dumps([record]))
     place = load_scenes(tmp_path / "a").by_index(0).places[0]
     assert place.bbox == (1, 2, 3, 4) and place.score == 0.5 and place.mask is not None
 
@@ -78,12 +78,12 @@ BAD = scene(1) | {"objects": [thing(), thing(color="rad")]}
 )
 def test_a_bad_scene_costs_no_other(layout: str, where: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(layouts([scene(0), BAD, scene(2)])[layout])
-    found = load_scenes(tmp_path / "a")
-    assert [s.index for s in found] == [0, 2]
-    assert [b.index for b in found.bad] == [1]
+    scenes = load_scenes(tmp_path / "a")
+    assert [s.index for s in scenes] == [0, 2]
+    assert [b.index for b in scenes.bad] == [1]
     message = f"no color 'rad' in domain 'clevr'; did you mean 'red'? - at `{where}.objects[1].color`"
-    assert message in str(found.bad[0])
-    assert found.bad[0].record()["file"] == str(tmp_path / "a")
+    assert message in str(scenes.bad[0])
+    assert scenes.bad[0].record()["file"] == str(tmp_path / "a")
 
 
 @pytest.mark.parametrize("layout", ["official", "list", "lines", "indented", "with a mark", "packed"])
@@ -92,17 +92,17 @@ def test_only_the_record_with_nan_is_bad(layout: str, number: float, tmp_path: P
     bad = scene(1) | {"note": 'a "NaN" in \\ text', "objects": [thing(**{"3d_coords": [0, number, 1]})]}
     records = [scene(0, note="NaN, Infinity"), bad, scene(2)]
     (tmp_path / "a").write_bytes(layouts(records)[layout])
-    found = load_scenes(tmp_path / "a")
-    assert [s.index for s in found] == [0, 2]
-    (only,) = found.bad
+    scenes = load_scenes(tmp_path / "a")
+    assert [s.index for s in scenes] == [0, 2]
+    (only,) = scenes.bad
     assert "a number is not finite" in str(only) and "objects[0].3d_coords[1]`" in str(only)
 
 
 def test_duplicates_say_where_the_first_is(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(layouts([scene(5), scene(6), scene(5), scene(None)])["official"])
-    found = load_scenes(tmp_path / "a")
-    assert [s.index for s in found] == [5, 6, 3]
-    assert "image_index 5 is already that of $.scenes[0] - at `$.scenes[2].image_index`" in str(found.bad[0])
+    scenes = load_scenes(tmp_path / "a")
+    assert [s.index for s in scenes] == [5, 6, 3]
+    assert "image_index 5 is already that of $.scenes[0] - at `$.scenes[2].image_index`" in str(scenes.bad[0])
 
 
 def test_a_folder_of_files_of_one_scene_each(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_a_folder_of_files_of_one_scene_each(tmp_path: Path) -> None:
     (folder / "CLEVR_new_000004.json.gz").write_bytes(gzip.compress(json.dumps(scene(4)).encode())[:-9])
     (folder / "CLEVR_new_000005.json").write_text(json.dumps(scene(5))[:-9])
     (folder / "notes.txt").write_text("not read")
-    held = load_scenes(folder)
-    assert [s.index for s in held] == [0, 2, 3, 10] and held.by_index(10).image == "10.png"
-    assert [name in str(b) for name, b in zip(("4.json.gz: $", "5.json: $"), held.bad, strict=True)] == [True, True]
-    assert held.digest() == load_scenes(folder).digest() and len(held.bad) == 2
+    scenes = load_scenes(folder)
+    assert [s.index for s in scenes] == [0, 2, 3, 10] and scenes.by_index(10).image == "10.png"
+    assert [name in str(b) for name, b in zip(("4.json.gz: $", "5.json: $"), scenes.bad, strict=True)] == [True, True]
+    assert scenes.digest() == load_scenes(folder).digest() and len(scenes.bad) == 2
     with pytest.raises(DataError, match=r"a folder in which no \.json file is a scene; name a file of scenes"):
         load_scenes(tmp_path)
     (tmp_path / "CLEVR_val_scenes.json").write_text(json.dumps({"scenes": [scene(1)]}))
@@ -128,8 +128,8 @@ def test_a_folder_of_files_of_one_scene_each(tmp_path: Path) -> None:
 def test_a_question_that_could_mean_either_of_two_scenes_is_refused(tmp_path: Path) -> None:
     second = scene(5, 1) | {"image_filename": "other.png"}
     (tmp_path / "a").write_bytes(layouts([scene(5), scene(6), second])["official"])
-    held = load_scenes(tmp_path / "a")
-    for file in (held, SceneFile.unpack(held.pack(), load_domain("clevr"))):
+    scenes = load_scenes(tmp_path / "a")
+    for file in (scenes, SceneFile.unpack(scenes.pack(), load_domain("clevr"))):
         with pytest.raises(DataError, match=r"two scenes have the image_index 5, \$\.scenes\[0\] and \$\.scenes\[2\]"):
             file.by_index(5)
         assert file.place(5, "5.png") == 0 and file.by_image("5.png").index == 5 and file.by_index(6).index == 6
@@ -143,21 +143,21 @@ def test_a_question_that_could_mean_either_of_two_scenes_is_refused(tmp_path: Pa
 
 def test_images_with_folders_are_found_by_path_or_bare_name() -> None:
     names = ["cam1/1.png", "cam2/1.png", "cam2/2.png"]
-    held = SceneFile([Scene.from_dict(scene(i) | {"image_filename": n}) for i, n in enumerate(names)])
-    assert [held.place(None, n) for n in (*names, "data/cam2/1.png", "2.png", "else\\2.png")] == [0, 1, 2, 1, 2, 2]
-    assert held.place(1, "1.png") == 1  # the number says which
+    scenes = SceneFile([Scene.from_dict(scene(i) | {"image_filename": n}) for i, n in enumerate(names)])
+    assert [scenes.place(None, n) for n in (*names, "data/cam2/1.png", "2.png", "else\\2.png")] == [0, 1, 2, 1, 2, 2]
+    assert scenes.place(1, "1.png") == 1  # the number says which
     with pytest.raises(DataError, match=r"several scenes have .*'1\.png': 'cam1/1\.png', 'cam2/1\.png'"):
-        held.place(None, "1.png")
+        scenes.place(None, "1.png")
     with pytest.raises(DataError, match="are the two files of one split"):
-        held.place(0, "cam2/1.png")
+        scenes.place(0, "cam2/1.png")
 
 
 def test_lines_with_a_bad_first_or_last_line(tmp_path: Path) -> None:
     good = json.dumps(scene(None)).encode()
     (tmp_path / "a").write_bytes(good[:-5] + b"\n" + good + b"\n" + good[:-9])
-    found = load_scenes(tmp_path / "a")
-    assert [s.index for s in found] == [1]
-    assert [b.index for b in found.bad] == [0, 2]
+    scenes = load_scenes(tmp_path / "a")
+    assert [s.index for s in scenes] == [1]
+    assert [b.index for b in scenes.bad] == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_what_is_no_scene_file(content: bytes, message: str, tmp_path: Path) -> 
 
 def test_records_of_the_wrong_type_are_bad_ones(tmp_path: Path) -> None:
     (tmp_path / "a").write_text('[1, null, "x", {}, {"objects": []}]')
-    found = load_scenes(tmp_path / "a")
-    assert len(found) == 1 and [b.index for b in found.bad] == [0, 1, 2, 3]
+    scenes = load_scenes(tmp_path / "a")
+    assert len(scenes) == 1 and [b.index for b in scenes.bad] == [0, 1, 2, 3]
 
 
 def test_the_domain_is_checked_at_the_call(tmp_path: Path) -> None:
@@ -195,15 +195,15 @@ def test_the_domain_is_checked_at_the_call(tmp_path: Path) -> None:
 
 
 def test_lookup_says_what_there_is() -> None:
-    held = SceneFile([Scene.from_dict(s) for s in (scene(3), scene(4))])
+    scenes = SceneFile([Scene.from_dict(s) for s in (scene(3), scene(4))])
     with pytest.raises(DataError, match=r"has the image_index 5 \(scenes has 2 scenes, image_index 3 to 4"):
-        held.by_index(5)
+        scenes.by_index(5)
     with pytest.raises(DataError, match=r"no scene has the image_filename '9\.png'"):
-        held.by_image("9.png")
+        scenes.by_image("9.png")
     with pytest.raises(DataError, match="are the two files of one split"):
-        held.place(3, "4.png")
+        scenes.place(3, "4.png")
     with pytest.raises(DataError, match="names no image"):
-        held.place(None, None)
+        scenes.place(None, None)
     twice = SceneFile([Scene.from_dict(scene(i) | {"image_filename": "a.png"}) for i in (1, 2)])
     with pytest.raises(DataError, match="several scenes"):
         twice.by_image("a.png")
@@ -221,18 +221,18 @@ def test_scenes_are_written_as_they_are_read(name: str, tmp_path: Path) -> None:
 
 def test_packed_scenes_answer_alike() -> None:
     relations = {"left": [[1], []], "right": [[], [0]]}
-    held = SceneFile([Scene.from_dict(scene(4, relationships=relations)), Scene.from_dict(scene(5, 0))])
-    again = SceneFile.unpack(held.pack(), load_domain("clevr"))
-    for a, b in zip(held, again, strict=True):
+    scenes = SceneFile([Scene.from_dict(scene(4, relationships=relations)), Scene.from_dict(scene(5, 0))])
+    again = SceneFile.unpack(scenes.pack(), load_domain("clevr"))
+    for a, b in zip(scenes, again, strict=True):
         assert (a.index, a.image, a.values, a.concepts) == (b.index, b.image, b.values, b.concepts)
         assert all(a.relation(r) == b.relation(r) for r in range(2) if len(a))
     assert again.place(4, "4.png") == 0
 
 
 def test_junk_relationships_are_told_alike_in_another_process() -> None:
-    held = SceneFile([Scene.from_dict(scene(4, relationships={"left": [[7], []], "front": [[1], []]}))])
-    again = SceneFile.unpack(held.pack(), load_domain("clevr"))
-    for one in (held.scenes[0], again.scenes[0]):
+    scenes = SceneFile([Scene.from_dict(scene(4, relationships={"left": [[7], []], "front": [[1], []]}))])
+    again = SceneFile.unpack(scenes.pack(), load_domain("clevr"))
+    for one in (scenes.scenes[0], again.scenes[0]):
         for name in ("left", "right"):
             with pytest.raises(SceneError, match=r"index 7 is not one of the 2 .* at .*relationships\.left\[0\]"):
                 one.relation(one.domain.relation_index[name])
@@ -269,12 +269,12 @@ def test_damage_ends_in_scenes_bad_records_or_a_typed_error(
     path = tmp_path_factory.mktemp("fuzz") / "a"
     path.write_bytes(data)
     try:
-        found = list(read_scenes(path))
+        results = list(read_scenes(path))
     except NsreasonError as error:
         assert str(path) in str(error)
     else:
-        assert all(isinstance(f, Scene | BadRecord) for f in found)
-        assert len({f.index for f in found if isinstance(f, Scene)}) == sum(isinstance(f, Scene) for f in found)
+        assert all(isinstance(f, Scene | BadRecord) for f in results)
+        assert len({f.index for f in results if isinstance(f, Scene)}) == sum(isinstance(f, Scene) for f in results)
 
 
 @given(st.lists(st.binary(max_size=6).map(repr) | st.sampled_from(["NaN", "-Infinity", "1", '"\\"NaN"', "{}"])))

@@ -39,15 +39,15 @@ class Worlds:
 
     def disagreement(self, question: Question, program: Program) -> str | None:
         """None where one of the accepted meanings has the program's answer in every world."""
-        told = [self._answer(program, scene) for scene in self.scenes]
+        answers = [self._answer(program, scene) for scene in self.scenes]
         for meaning in question.meanings:
-            wrong = self._first_wrong(told, meaning)
+            wrong = self._first_wrong(answers, meaning)
             if wrong is None:
                 return None
         return f"{question.text}\n{program}\n{wrong}"
 
-    def _first_wrong(self, told: Sequence[Any], meaning: Any) -> str | None:
-        for answer, world in zip(told, self.worlds, strict=True):
+    def _first_wrong(self, answers: Sequence[Any], meaning: Any) -> str | None:
+        for answer, world in zip(answers, self.worlds, strict=True):
             expected = meaning(world)
             if expected != ANYTHING and answer != expected:
                 return f"answered {answer!r}, right is {expected!r} in {_shown(world)}"
@@ -78,9 +78,9 @@ def tried(questions: Sequence[Question], worlds: Worlds) -> tuple[Counter[str], 
             refused[f"{question.family}: {error.reason}"] += 1
             continue
         answered[question.family] += 1
-        found = worlds.disagreement(question, program)
-        if found is not None:
-            wrong.append(f"[{question.family}] {found}")
+        difference = worlds.disagreement(question, program)
+        if difference is not None:
+            wrong.append(f"[{question.family}] {difference}")
     return answered, wrong, refused
 
 

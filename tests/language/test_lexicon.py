@@ -167,10 +167,10 @@ def test_every_word_of_a_domain_is_in_its_lexicon(name: str) -> None:
     domain = load_domain(name)
     lexicon = lexicon_for(domain, GRAMMAR)
     for attribute, entry in domain.file.attributes.items():
-        for value, told in entry.values.items():
-            for word in told.adjectives:
+        for value, value_entry in entry.values.items():
+            for word in value_entry.adjectives:
                 assert ("ADJECTIVE", value) in lexicon.read(word)[0].senses, word
-            for word in told.nouns:
+            for word in value_entry.nouns:
                 assert ("NOUN", value) in lexicon.read(word)[0].senses, word
         for word in entry.words:
             assert ("ATTRIBUTE", attribute) in lexicon.read(word)[0].senses, word

@@ -68,14 +68,14 @@ def walks(table: LrTable, *words: str, every: bool = True) -> list[Any]:
 
 def test_shifts_come_first_and_every_derivation_is_found(table_of: Any) -> None:
     n = ("number", "number")
-    found = walks(table_of(AMBIGUOUS), "NUMBER", "_PLUS", "NUMBER", "_PLUS", "NUMBER")
-    assert found == [("plus", n, ("plus", n, n)), ("plus", ("plus", n, n), n)]
+    trees = walks(table_of(AMBIGUOUS), "NUMBER", "_PLUS", "NUMBER", "_PLUS", "NUMBER")
+    assert trees == [("plus", n, ("plus", n, n)), ("plus", ("plus", n, n), n)]
 
 
 @pytest.mark.parametrize(("additions", "derivations"), [(0, 1), (1, 1), (2, 2), (3, 5), (4, 14), (5, 42), (6, 132)])
 def test_derivations_are_counted_by_catalan_numbers(table_of: Any, additions: int, derivations: int) -> None:
-    found = walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * additions)
-    assert len(found) == derivations == len({repr(tree) for tree in found})
+    trees = walks(table_of(AMBIGUOUS), "NUMBER", *["_PLUS", "NUMBER"] * additions)
+    assert len(trees) == derivations == len({repr(tree) for tree in trees})
 
 
 def test_no_more_readings_are_walked_than_are_looked_at(table_of: Any) -> None:
@@ -84,9 +84,9 @@ def test_no_more_readings_are_walked_than_are_looked_at(table_of: Any) -> None:
 
 
 def test_a_clause_belongs_to_the_nearest_noun(table_of: Any) -> None:
-    found = walks(table_of(NEAREST), "NOUN", "_OF", "NOUN", "_THAT", "NOUN")
+    trees = walks(table_of(NEAREST), "NOUN", "_OF", "NOUN", "_THAT", "NOUN")
     one = ("noun", "noun")
-    assert found == [
+    assert trees == [
         ("np", one, ("post", ("np", one, ("post", "noun")))),
         ("np", one, ("post", ("np", one)), ("post", "noun")),
     ]

@@ -55,8 +55,8 @@ DEMO = json.loads((Path(nsreason.__file__).parent / "cli" / "demo_scene.json").r
 
 @pytest.mark.parametrize("row", table("scope.txt"))
 def test_scope(row: Row) -> None:
-    told, *answers = row.meanings
-    check(row._replace(meanings=(told,)), CLEVR)
+    expected, *answers = row.meanings
+    check(row._replace(meanings=(expected,)), CLEVR)
     if answers:
         assert [_answer(parse_question(row.question))] == answers
 
@@ -81,8 +81,8 @@ def test_words_that_no_op_says_mean_what_a_domain_says() -> None:
     """
     domain = parse_domain(text)
     assert str(parse_question("how many hidden things are there", domain)) == "count(filter[hidden](scene()))"
-    found = parse_question("how many things are directly above the hidden thing", domain)
-    assert equivalent(found, meaning("count(relate[over](the<hidden>))", domain))
+    program = parse_question("how many things are directly above the hidden thing", domain)
+    assert equivalent(program, meaning("count(relate[over](the<hidden>))", domain))
     with pytest.raises(QuestionError, match="'obscured' cannot be asked"):
         parse_question("how many obscured things are there", domain)
 
@@ -99,31 +99,31 @@ def test_a_refusal_of_the_best_reading_is_not_answered_by_another() -> None:
 
 
 def check(row: Row, domain: Domain) -> None:
-    (told,) = row.meanings
-    if told.startswith("error: "):
-        message, place = (part.strip() for part in told.removeprefix("error:").split("@"))
+    (expected,) = row.meanings
+    if expected.startswith("error: "):
+        message, place = (part.strip() for part in expected.removeprefix("error:").split("@"))
         with pytest.raises(QuestionError) as caught:
             parse_question(row.question, domain)
         assert message in str(caught.value)
         assert row.question[caught.value.position :].startswith(place)
     else:
-        found = parse_question(row.question, domain)
-        assert equivalent(found, meaning(told, domain)), str(found)
+        program = parse_question(row.question, domain)
+        assert equivalent(program, meaning(expected, domain)), str(program)
 
 
 @pytest.mark.parametrize("row", table("readings.txt"))
 def test_all_readings_of_an_ambiguous_question(row: Row) -> None:
-    found = readings(row.question)
-    expected = [meaning(told, CLEVR) for told in row.meanings]
-    assert len(found) == len(expected), [str(program) for program in found]
-    assert equivalent(found[0], parse_question(row.question)) and equivalent(found[0], expected[0])
+    programs = readings(row.question)
+    expected = [meaning(short, CLEVR) for short in row.meanings]
+    assert len(programs) == len(expected), [str(program) for program in programs]
+    assert equivalent(programs[0], parse_question(row.question)) and equivalent(programs[0], expected[0])
     for program in expected:
-        assert any(equivalent(program, other) for other in found), str(program)
+        assert any(equivalent(program, other) for other in programs), str(program)
 
 
 def test_readings_of_a_long_question_come_to_an_end() -> None:
-    found = readings("Is the cube " + "left of the ball behind the cylinder " * 9 + "?")
-    assert 10 < len(found) <= 256
+    programs = readings("Is the cube " + "left of the ball behind the cylinder " * 9 + "?")
+    assert 10 < len(programs) <= 256
 
 
 # --- what is forgiven ---
@@ -365,16 +365,16 @@ DOCS = (Path(__file__).parent.parent.parent / "docs" / "questions.md").read_text
 
 
 def test_the_documented_ambiguities_are_ambiguous() -> None:
-    told = re.findall(r"^\| ([^|]+\?) \| (.+) \|$", DOCS, flags=re.MULTILINE)
-    assert len(told) >= 5
-    for question, meanings in told:
+    documented = re.findall(r"^\| ([^|]+\?) \| (.+) \|$", DOCS, flags=re.MULTILINE)
+    assert len(documented) >= 5
+    for question, meanings in documented:
         assert len(readings(question)) == len(meanings.split(" · ")), question
 
 
 def test_the_documented_questions_of_the_kitchen_are_read() -> None:
-    told = re.findall(r"\*([^*]+\?)\*", DOCS.split("In the bundled kitchen")[1].replace("\n", " "))
-    assert len(told) == 4
-    for question in told:
+    documented = re.findall(r"\*([^*]+\?)\*", DOCS.split("In the bundled kitchen")[1].replace("\n", " "))
+    assert len(documented) == 4
+    for question in documented:
         assert parse_question(question, KITCHEN)
 
 

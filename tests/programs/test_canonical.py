@@ -170,8 +170,8 @@ def scrambled(program: Program, rng: Random) -> Program:
 
     def copied(node: int) -> int:
         """The subtree at a call, written once more."""
-        call = calls[node]
-        return add(call.op, call.literals, *map(copied, call.inputs))
+        original = calls[node]
+        return add(original.op, original.literals, *map(copied, original.inputs))
 
     for node, (step, given_) in enumerate(zip(program.steps, program.inputs, strict=True)):
         op, literals = step.op.name, step.literals
@@ -182,16 +182,16 @@ def scrambled(program: Program, rng: Random) -> Program:
             op = "greater" if op == "less" else "less"
             inputs.reverse()
         if op == "filter" and rng.random() < 0.3:
-            made = add("intersect", (), inputs[0], add("filter", literals, add("scene")))
+            call = add("intersect", (), inputs[0], add("filter", literals, add("scene")))
         else:
-            made = add(op, literals, *inputs)
+            call = add(op, literals, *inputs)
         if op == "filter" and rng.random() < 0.2:
-            made = add(op, literals, made)
+            call = add(op, literals, call)
         if step.gives is OBJECTS and rng.random() < 0.2:
-            made = add(rng.choice(["union", "intersect"]), (), made, made)
+            call = add(rng.choice(["union", "intersect"]), (), call, call)
         if step.gives is TRUTH and rng.random() < 0.3:
-            made = add("negate", (), add("negate", (), made))
-        place[node] = made
+            call = add("negate", (), add("negate", (), call))
+        place[node] = call
     return Program(_used(calls), program.domain)
 
 

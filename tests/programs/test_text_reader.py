@@ -131,10 +131,10 @@ FAULTS = [
 def test_faults_in_nested_text(text: str, line: int, column: int, message: str) -> None:
     with pytest.raises(ProgramError) as error:
         parse_program(text)
-    told = str(error.value).split("\n")
-    assert told[0].startswith(f"line {line}, column {column}: {message}")
-    assert told[1] == "    " + text.split("\n")[line - 1]
-    assert told[2] == " " * (3 + column) + "^"
+    lines = str(error.value).split("\n")
+    assert lines[0].startswith(f"line {line}, column {column}: {message}")
+    assert lines[1] == "    " + text.split("\n")[line - 1]
+    assert lines[2] == " " * (3 + column) + "^"
 
 
 @pytest.mark.parametrize(

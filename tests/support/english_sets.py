@@ -101,13 +101,13 @@ ADJECTIVES = ("red", "blue", "green", "metal", "rubber", "large", "small")
 def random_noun(rng: Random, *, adjective: bool | None = None, things: bool = True) -> Noun:
     with_adjective = rng.random() < 0.4 if adjective is None else adjective
     noun = rng.choice([*NOUNS, *(["thing"] if things else [])])
-    told = {} if noun == "thing" else {"shape": NOUNS[noun]}
+    values = {} if noun == "thing" else {"shape": NOUNS[noun]}
     words = ""
     if with_adjective:
         value = rng.choice(ADJECTIVES)
-        told[attribute_of(value)] = value
+        values[attribute_of(value)] = value
         words = value + " "
-    return Noun(words + noun, words + noun + "s", having(**told))
+    return Noun(words + noun, words + noun + "s", having(**values))
 
 
 def random_list(rng: Random) -> tuple[Noun, Noun]:

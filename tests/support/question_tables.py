@@ -54,8 +54,8 @@ def program_text(short: str) -> str:
         short = longer
 
 
-def _written_out(found: re.Match[str]) -> str:
-    the, words, inner = found.groups()
+def _written_out(match: re.Match[str]) -> str:
+    the, words, inner = match.groups()
     text = inner or "scene()"
     for word in reversed([w for w in words.split() if w != "thing"]):
         text = f"filter[{word}]({text})"
