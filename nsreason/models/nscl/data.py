@@ -20,6 +20,7 @@ from ...data.scenes import SceneFile, load_scenes
 from ...data.splits import HoldOut, Split
 from ...dsl.domain import Domain, load_domain
 from ...errors import DataError, NsreasonError
+from ...language.parsers import QuestionParser
 from ...perception.features.state_descriptions import StateConfig
 from ...programs.question_types import QuestionTypes
 from .examples import Described, Examples, describe_scenes, make_example
@@ -55,7 +56,7 @@ def make_examples(
     domain: Domain,
     state: StateConfig,
     *,
-    programs: Literal["given", "parsed"] = "given",
+    programs: str | QuestionParser = "given",
 ) -> tuple[Examples, list[NsreasonError]]:
     """Examples of question records, and why others make none."""
     types = QuestionTypes(domain)

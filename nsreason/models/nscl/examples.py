@@ -16,6 +16,7 @@ from ...data.answers import reference_answer
 from ...data.questions import QuestionRecord
 from ...dsl.domain import Domain
 from ...errors import DataError
+from ...language.parsers import QuestionParser, program_source
 from ...perception.detections.detections import Detections
 from ...perception.features.regions import CroppedMask
 from ...perception.features.state_descriptions import StateConfig, state_rows
@@ -141,21 +142,18 @@ def describe_scenes(scenes: Iterable[Scene], config: StateConfig) -> list[Descri
 
 
 def make_example(
-    record: QuestionRecord, described: SceneInput, domain: Domain, types: QuestionTypes, programs: str
+    record: QuestionRecord, described: SceneInput, domain: Domain, types: QuestionTypes, programs: str | QuestionParser
 ) -> Example:
-    """A question on what is seen of its scene; `programs` as in `ConceptData`.
+    """Return a question on the description of its scene; `programs` as in `nsreason.language.parsers`.
 
     Raises:
+        RecipeError: there is no such parser.
         DataError: it has no program or no answer, its answer is none of the domain's, or is of a kind that cannot be
             learned from.
         ProgramError, QuestionError: its program or its text is not of the domain.
     """
-    if programs == "given":
-        program = record.given_program(domain)
-    else:
-        from ...language.question_parser import parse_question
-
-        program = parse_question(record.question or "", domain)
+    source = program_source(programs, domain)
+    program = record.given_program(domain) if isinstance(source, str) else source.parse(record.question or "")
     answer = None if program is None else reference_answer(record.answer, domain, program.kind)
     if program is None or answer is None:
         raise DataError(f"question {record.index} has no {'program' if program is None else 'answer'}")

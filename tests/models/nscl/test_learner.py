@@ -30,6 +30,7 @@ from nsreason.scenes.scene import Scene
 from nsreason.training.checkpoint import load_model
 from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, parse_recipe
 from nsreason.training.trainer import train
+from tests.support.toy_parser import CountingParser
 
 CLEVR = load_domain("clevr")
 SMALL = StateConfig(noise=0.02, width=24, pairs=16, hidden=16)
@@ -273,6 +274,16 @@ def test_questions_that_cannot_be_used(folder: Path) -> None:
         messages, ("no answer", "no program", "no scene has", "cannot be learned"), strict=True
     ):
         assert expected in message
+
+
+def test_programs_of_examples_come_from_any_parser(folder: Path) -> None:
+    scenes = load_scenes(folder / "scenes.json", CLEVR)
+    first = next(iter(read_questions(folder / "questions.json")))
+    record = replace_record(first, question="How numerous are cubes?", answer="1", program=None)
+    examples, bad = make_examples([record], scenes, CLEVR, SMALL, programs=CountingParser(CLEVR))
+    assert not bad and str(examples[0].program) == "count(filter[cube](scene()))"
+    _, bad = make_examples([record], scenes, CLEVR, SMALL, programs="parsed")
+    assert "'numerous' is not in the lexicon" in str(bad[0])
 
 
 def replace_record(record: object, **changes: object) -> object:
