@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import DataError
 from ..io.progress import CountProgress
+from ..pages.tables import Note, ReportTable, TableRow
 from ..perception.detections.coco_evaluation import CocoFigures, evaluate_detections
 from ..perception.detections.detections import Detections
 from ..perception.detections.matching import match
@@ -67,9 +68,9 @@ class DetectionReport:
     def to_markdown(self) -> str:
         """As Markdown."""
         names = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
-        rows = [f"| {name} | {_four(self.segm, name)} | {_four(self.bbox, name)} |" for name in names]
-        head = ["| figure | masks | boxes |", "|---|---|---|"]
-        return "\n".join([*head, *rows, "", *(f"* {line}" for line in self.lines())]) + "\n"
+        rows = tuple(TableRow(name, (_four(self.segm, name), _four(self.bbox, name))) for name in names)
+        notes = tuple(map(Note, self.lines()))
+        return "\n".join([*ReportTable("figure", ("masks", "boxes"), rows, notes=notes).markdown(), ""])
 
     def lines(self) -> list[str]:
         """What the tables do not say."""

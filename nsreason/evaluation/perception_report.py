@@ -13,17 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..dsl.domain import Domain
 from ..errors import NsreasonError, SceneError
+from ..pages.tables import Heading, Note, ReportTable, TableRow
 from ..queries.scores import Score
 from ..scenes.scene import Scene
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 NEAR = 0.05  # of the image's diagonal: how far a centre may be seen from where it is; 29 pixels of CLEVR's
 LEAST_IOU = 0.5
@@ -144,28 +142,19 @@ class PerceptionReport:
         rows.append(("whole scenes", self.scenes, "" if self.distance is None else f"distance {self.distance:.3f}"))
         return rows
 
-    def table(self) -> Group:
+    def table(self) -> ReportTable:
         """The report for a terminal, as a rich renderable."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=self._title(), title_justify="left", title_style="bold", header_style="dim")
-        table.add_column("what was seen")
-        for name in ("right", "of", "share"):
-            table.add_column(name, justify="right")
-        table.add_column("remarks", overflow="fold")
-        for name, score, remark in self._rows():
-            table.add_row(name, f"{score.right:,}", f"{score.total:,}", _share(score), remark)
-        notes = [Text(f"not compared: {error}", style="dim") for error in self.bad[:_SHOWN]]
-        return Group(table, *notes)
+        rows = tuple(
+            TableRow(name, (f"{score.right:,}", f"{score.total:,}", _share(score), remark))
+            for name, score, remark in self._rows()
+        )
+        columns = ("right", "of", "share", Heading("remarks", align="left"))
+        notes = tuple(Note(f"not compared: {error}") for error in self.bad[:_SHOWN])
+        return ReportTable("what was perceived", columns, rows, title=self._title(), notes=notes)
 
     def to_markdown(self) -> str:
         """The report as a Markdown table."""
-        lines = [f"**{self._title()}**", "", "| what was seen | right | of | share | |", "|---|---:|---:|---:|---|"]
-        lines += [f"| {n} | {s.right:,} | {s.total:,} | {_share(s)} | {remark} |" for n, s, remark in self._rows()]
-        lines += ["", *(f"- not compared: {error}" for error in self.bad[:_SHOWN])] if self.bad else []
-        return "\n".join([*lines, ""])
+        return "\n".join([*self.table().markdown(), ""])
 
     def _title(self) -> str:
         bad = f", {len(self.bad):,} not compared" if self.bad else ""

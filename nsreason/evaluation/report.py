@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import msgspec
 
 from ..data.predictions import Prediction
+from ..pages.tables import Heading, Note, ReportTable, TableRow
 from ..queries.scores import Score
 from ..queries.scoring import Figure, Metric
 
@@ -200,73 +201,58 @@ class Report:
                 if of == kind:
                     yield kind, op, score
 
-    def _notes(self) -> list[tuple[str, str]]:
-        """The lines below the table: what, and how much."""
-        notes: list[tuple[str, str]] = []
+    def _notes(self) -> list[Note]:
+        """What stands below the table."""
+        notes = []
         for figure in self.figures.values():
             if figure.name != "accuracy":
                 missing = f", {figure.missing:,} without" if figure.missing else ""
-                notes.append((figure.name, f"{figure.text} of {figure.total:,} {figure.unit}{missing}"))
+                notes.append(Note(f"{figure.text} of {figure.total:,} {figure.unit}{missing}", figure.name))
         if self.match.total:
-            notes.append(("program match", f"{_percent(self.match)} of {self.match.total:,}"))
+            notes.append(Note(f"{_percent(self.match)} of {self.match.total:,}", "program match"))
         for kind, f in sorted(self.failures.items()):
             answered = f", {f.answered:,} answered by the lenient rule" if f.answered else ""
-            notes.append((f"no exact answer: {kind}", f"{f.count:,}{answered}"))
-            notes += [("", _shown(e)) for e in f.examples[:2]]
+            notes.append(Note(f"{f.count:,}{answered}", f"no exact answer: {kind}", _first_examples(f)))
         beside = (("bad question records", self.bad), ("bad scene records", self.bad_scenes))
         for what, f in (*beside, ("images warned of", self.warned)):
             if f.count:
-                notes.append((what, f"{f.count:,}"))
-                notes += [("", _shown(e)) for e in f.examples[:2]]
+                notes.append(Note(f"{f.count:,}", what, _first_examples(f)))
         if self.skipped:
-            notes.append(("skipped", f"{self.skipped:,} without an answer, left out of the accuracy"))
+            notes.append(Note(f"{self.skipped:,} without an answer, left out of the accuracy", "skipped"))
         if self.unscored:
-            notes.append(("unscored", f"{self.unscored:,} without a reference answer"))
+            notes.append(Note(f"{self.unscored:,} without a reference answer", "unscored"))
         if self.resumed:
-            notes.append(("resumed", f"{self.resumed:,} taken over from an interrupted run"))
+            notes.append(Note(f"{self.resumed:,} taken over from an interrupted run", "resumed"))
         if self.rate is not None:
             parts = ", ".join(f"{k} {v:.1f} s" for k, v in self.seconds.items() if k != "total")
             spent = f"{self.seconds['total']:.1f} s" + (f": {parts}" if parts else "")
-            notes.append(("speed", f"{self.rate:,.0f} questions/s ({spent})"))
+            notes.append(Note(f"{self.rate:,.0f} questions/s ({spent})", "speed"))
         return notes
+
+    def scores(self) -> ReportTable:
+        """The accuracy by type and op, with the notes below it."""
+        listed = [row for row in self._rows() if row[1] != row[0]]  # a type of a single op says it all
+        rows = [
+            TableRow(
+                Heading(kind if op is None else op, inner=op is not None),
+                _cells(score),
+                ends_section=i + 1 == len(listed) or listed[i + 1][1] is None,
+            )
+            for i, (kind, op, score) in enumerate(listed)
+        ]
+        rows.append(TableRow(Heading("all", strong=True), _cells(self.overall)))
+        columns = ("questions", "right", "accuracy", "95 % interval")
+        return ReportTable("question type", columns, tuple(rows), title=_title(self), notes=tuple(self._notes()))
 
     def table(self) -> Group:
         """The report for a terminal, as a rich renderable."""
         from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(title=_title(self), title_justify="left", title_style="bold", header_style="dim")
-        table.add_column("question type")
-        for name in ("questions", "right", "accuracy", "95 % interval"):
-            table.add_column(name, justify="right")
-        rows = list(self._rows())
-        for i, (kind, op, score) in enumerate(rows):
-            if op == kind:
-                continue  # a type of a single op says it all
-            last = i + 1 == len(rows) or rows[i + 1][1] is None
-            label = Text(kind, style="bold") if op is None else Text(f"  {op}", style="dim")
-            table.add_row(label, *_cells(score), style=None if op is None else "dim", end_section=last)
-        table.add_row(Text("all", style="bold"), *_cells(self.overall), style="bold")
-        notes = Table.grid(padding=(0, 2))
-        notes.add_column(style="dim")
-        notes.add_column(overflow="fold")
-        for what, note in self._notes():
-            notes.add_row(Text(what), Text(note))
-        return Group(table, notes, *(section.table() for section in self.sections))
+        return Group(self.scores(), *(section.table() for section in self.sections))
 
     def to_markdown(self) -> str:
         """The report as a Markdown table with its notes."""
-        lines = [f"**{_title(self)}**", ""]
-        lines += ["| question type | questions | right | accuracy | 95 % interval |"]
-        lines += ["|---|---:|---:|---:|---:|"]
-        for kind, op, score in self._rows():
-            if op != kind:
-                name = kind if op is None else f"&nbsp;&nbsp;{op}"
-                lines.append(f"| {name} | {' | '.join(_cells(score))} |")
-        lines += [f"| **all** | {' | '.join(_cells(self.overall))} |", ""]
-        lines += [f"- {what}: {text}" if what else f"    - {text}" for what, text in self._notes()]
-        return "\n".join([*lines, "", *(section.to_markdown() for section in self.sections)])
+        return "\n".join([*self.scores().markdown(), "", *(section.to_markdown() for section in self.sections)])
 
 
 def _title(report: Report) -> str:
@@ -283,6 +269,10 @@ def _example(line: Prediction) -> dict[str, object]:
 def _shown(example: dict[str, object]) -> str:
     index = example.get("question_index")
     return str(example["message"]) if index is None else f"question {index}: {example['message']}"
+
+
+def _first_examples(failures: Failures) -> tuple[str, ...]:
+    return tuple(map(_shown, failures.examples[:2]))
 
 
 def _percent(score: Score) -> str:
