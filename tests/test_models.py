@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -16,6 +17,7 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from nsreason.dsl.domain import load_domain
+from nsreason.errors import DataError
 from nsreason.models.answer_networks.config import AnswerNetworkConfig, config_from_data
 from nsreason.models.nscl.data import ConceptData, load_concept_data
 from nsreason.models.nscl.learner import ConceptLearnerConfig
@@ -25,6 +27,7 @@ from nsreason.perception.features.regions import RegionConfig
 from nsreason.perception.features.state_descriptions import StateConfig
 from nsreason.perception.scene_parser.config import SceneParserConfig
 from nsreason.perception.scene_parser.data import load_parser_data
+from nsreason.queries.query import Reply
 from nsreason.registry import MODELS
 from nsreason.training.checkpoint import load_model, save_checkpoint
 from nsreason.training.model import model_class
@@ -33,6 +36,7 @@ from tests.support.painted_images import write_painted
 from tests.support.toy_images import TINY as TINY_DETECTOR
 from tests.support.toy_images import examples as detection_examples
 from tests.support.toy_queries import network_config, queries
+from tests.support.toy_query_model import MeanRows, MeanRowsConfig
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,15 @@ EXAMPLES: dict[str, Callable[[Path], Given]] = {
 """Of each model, what makes its settings and examples in a folder. A new model gets a line here."""
 
 
+def _mean_rows(_folder: Path) -> Given:
+    asked = queries("rows", 6)
+    return Given(MeanRows.config_from_data(MeanRowsConfig(), asked), asked)
+
+
+TOYS: dict[str, Callable[[Path], Given]] = {"tests.support.toy_query_model:MeanRows": _mean_rows}
+NAMES = [*MODELS, *TOYS]
+
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -88,9 +101,9 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Given]:
     made: dict[Callable[[Path], Given], Given] = {}
 
     def find(name: str) -> Given:
-        if name not in EXAMPLES:
+        if name not in (known := EXAMPLES | TOYS):
             pytest.fail(f"the model '{name}' of MODELS has no line in EXAMPLES of {Path(__file__).name}")
-        maker = EXAMPLES[name]
+        maker = known[name]
         if maker not in made:
             made[maker] = maker(tmp_path_factory.mktemp(maker.__name__))
         return made[maker]
@@ -126,7 +139,7 @@ def test_every_model_has_examples_and_every_line_a_model() -> None:
     assert sorted(EXAMPLES) == sorted(MODELS)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_settings_are_a_frozen_dataclass_that_the_class_names(name: str, given: Callable[[str], Given]) -> None:
     found = given(name)
     kind = config_class(name)
@@ -136,7 +149,7 @@ def test_settings_are_a_frozen_dataclass_that_the_class_names(name: str, given: 
     assert any(p.requires_grad for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_batches_move_and_draw_no_random_numbers(name: str, given: Callable[[str], Given]) -> None:
     found = given(name)
     model = build(name, found).train()
@@ -150,7 +163,7 @@ def test_batches_move_and_draw_no_random_numbers(name: str, given: Callable[[str
         assert torch.equal(model.loss(moved).loss, model.loss(batch).loss)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_a_scalar_over_all_examples_with_gradients(name: str, given: Callable[[str], Given]) -> None:
     found = given(name)
     model = build(name, found).train()
@@ -164,7 +177,7 @@ def test_a_loss_is_a_scalar_over_all_examples_with_gradients(name: str, given: C
         assert np.isfinite(float(total)) and float(number) >= 0
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_in_evaluation_nothing_changes_and_nothing_is_drawn(name: str, given: Callable[[str], Given]) -> None:
     found = given(name)
     model = build(name, found).eval()
@@ -179,7 +192,7 @@ def test_in_evaluation_nothing_changes_and_nothing_is_drawn(name: str, given: Ca
     assert all(torch.equal(value, held[key]) for key, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_example_gets_a_prediction(name: str, given: Callable[[str], Given]) -> None:
     found = given(name)
     model = build(name, found).eval()
@@ -187,19 +200,60 @@ def test_each_example_gets_a_prediction(name: str, given: Callable[[str], Given]
         assert len(model.predict(model.collate(examples))) == len(examples)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_checkpoint_answers_as_the_model(name: str, given: Callable[[str], Given], tmp_path: Path) -> None:
     found = given(name)
     model = build(name, found).train()
     model.loss(model.collate(found.examples))  # what learns by counting has counted, norms have seen something
     path = save_checkpoint(tmp_path, "last", model_name=name, model=model.eval(), step=1)
     torch.manual_seed(99)
-    again = load_model(path)
+    again = load_model(path, name)
     assert type(again) is type(model) and again.config == model.config and not again.training
     one, other = model.state_dict(), again.state_dict()
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
     batch = model.collate(found.examples)
     assert plain(again.predict(again.collate(found.examples))) == plain(model.predict(batch))
+
+
+# --- data ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_class_names_its_data(name: str) -> None:
+    """As a frozen dataclass of a recipe's `[data]`, which loads examples by the model's settings."""
+    data = model_class(name).Data
+    assert is_dataclass(data) and data.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert list(signature(data.load).parameters) == ["self", "config", "folder"]
+
+
+OF_QUERIES = [name for name in NAMES if hasattr(model_class(name), "config_from_data")]
+
+
+@pytest.mark.parametrize("name", OF_QUERIES)
+def test_settings_are_completed_by_queries_once_and_for_all(name: str, given: Callable[[str], Given]) -> None:
+    cls, found = model_class(name), given(name)
+    config = cls.config_from_data(found.config, found.examples)
+    assert cls.config_from_data(config, found.examples) == config and type(config) is cls.Config
+    assert cls(config).config == config  # the model can be built
+    unanswered = [replace(query, answer=None) for query in found.examples]
+    with pytest.raises(DataError):
+        cls.config_from_data(found.config, unanswered)
+
+
+@pytest.mark.parametrize("name", OF_QUERIES)
+def test_a_model_of_queries_reads_its_inputs_and_no_others(name: str, given: Callable[[str], Given]) -> None:
+    found = given(name)
+    model = build(name, found).eval()
+    assert isinstance(model.inputs, frozenset) and all(isinstance(kind, str) for kind in model.inputs)
+    own = [replace(q, inputs={k: q.inputs[k] for k in model.inputs}) for q in found.examples]
+    more = [replace(q, inputs={**q.inputs, "none of its own": object()}) for q in found.examples]
+    expected = plain(model.predict(model.collate(found.examples)))
+    assert all(isinstance(reply, Reply) for reply in model.predict(model.collate(own)))
+    assert plain(model.predict(model.collate(own))) == plain(model.predict(model.collate(more))) == expected
+    for kind in model.inputs:
+        lacking = [replace(q, inputs={k: v for k, v in q.inputs.items() if k != kind}) for q in found.examples]
+        with pytest.raises(DataError, match=f"has no '{kind}'"):
+            model.collate(lacking)
 
 
 # --- what not every processor computes -------------------------------------------------------------------------
@@ -209,7 +263,7 @@ def recurrent(model: nn.Module) -> list[nn.Module]:
     return [m for m in model.modules() if isinstance(m, nn.RNNBase | nn.RNNCellBase)]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_mixed_precision_trains_every_model_and_spares_recurrent_layers(
     name: str, given: Callable[[str], Given]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..errors import DataError, RecipeError, did_you_mean
 from ..models.answer_networks.config import AnswerNetworkConfig, config_from_data
-from ..models.answer_networks.data import visible
+from ..models.answer_networks.data import with_inputs
 from ..models.answer_networks.mlp import parameters
 from ..models.answer_networks.network import AnswerNetwork
 from ..queries.query import Query, Reply
@@ -60,7 +60,7 @@ def _of_task(request: FitRequest) -> str:
 
 def _seeing(queries: Sequence[Query], config: AnswerNetworkConfig, uses_inputs: bool) -> list[Query]:
     """The queries that have an answer and what a network sees; one that lacks it does not cost the others."""
-    good, bad = visible(queries, config, uses_inputs)
+    good, bad = with_inputs(queries, config, uses_inputs)
     answered = [query for query in good if query.answer is not None]
     unanswered = [query for query in good if query.answer is None]
     why = bad[0] if bad else DataError(f"question {unanswered[0].index} has no answer") if unanswered else None

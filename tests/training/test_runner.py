@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from nsreason.cli.app import app
 from nsreason.errors import CheckpointError, DataError, RecipeError, TrustWarning
+from nsreason.generators.sort_of_clevr import write_sort_of_clevr
 from nsreason.training import load_model, parse_recipe, run
 from nsreason.training.model import ExampleSplit
 from nsreason.training.runner import data_of, for_model
@@ -184,3 +185,11 @@ class Parity:
         train, valid = HoldOut(0.2).split(asked)
         return Split(train, valid)
 """
+
+
+def test_a_model_of_queries_of_ones_own_learns_any_task(tmp_path: Path) -> None:
+    text = f'model = "tests.support.toy_query_model:MeanRows"\n[data]\ntask = "sort-of-clevr"\n{TRAINING}'
+    write_sort_of_clevr(tmp_path / "data", scenes=20, validation=4, seed=1)
+    result = run(parse_recipe(text), tmp_path / "data", tmp_path / "run", overrides=["data.settings.valid=0.2"])
+    assert result.recipe.model_config.features == 10 and "yes" in result.recipe.model_config.answers
+    assert (len(result.split.train), len(result.split.valid)) == (240, 80)  # a fifth, cut back to a whole image

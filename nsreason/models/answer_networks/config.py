@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from ...errors import DataError, RecipeError
 from ...queries.query import Query
+from ..query_model import input_of
 from .encoders import GridConfig, QuestionConfig, SentenceConfig
 from .relation_network import RelationNetworkConfig
 from .vocabulary import WordVocabulary
@@ -112,18 +113,6 @@ def config_from_data(config: AnswerNetworkConfig, queries: Iterable[Query]) -> A
     known = () if config.answer == "links" else tuple(sorted(answers))
     words = WordVocabulary.of(texts).words
     return replace(config, relation=relation, words=words, answers=known, types=tuple(sorted(types)), places=places)
-
-
-def input_of(query: Query, kind: str) -> Any:
-    """Return an input of a query.
-
-    Raises:
-        DataError: the query has none of that name.
-    """
-    if kind not in query.inputs:
-        has = ", ".join(query.inputs) or "nothing"
-        raise DataError(f"question {query.index} has no '{kind}'; it has {has}")
-    return query.inputs[kind]
 
 
 def inputs_of(config: AnswerNetworkConfig, uses_inputs: bool = True) -> frozenset[str]:

@@ -2,66 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ...data.splits import Split
 from ...errors import DataError, NsreasonError
 from ...queries.keys import observation_key
 from ...queries.query import Query
-from ...tasks.task import make_task
+from ..task_data import TaskData
 from .config import AnswerNetworkConfig
 
 
 @dataclass(frozen=True)
-class AnswerNetworkData:
-    """A recipe's `[data]`.
-
-    task: its name in `nsreason.tasks.TASKS`, or `module:Class`.
-    settings: of the task, checked against its class.
-    """
-
-    task: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    reads_inputs: ClassVar[bool] = True
-    """Whether its networks read anything but the question. For those that do not, nothing is left out."""
+class AnswerNetworkData(TaskData):
+    """A recipe's `[data]` for networks that read objects: queries that lack an input of theirs are left out."""
 
     def load(self, config: AnswerNetworkConfig, folder: str | Path) -> Split[list[Query]]:
         """Load the queries of a folder that have the network's inputs.
 
         Raises:
-            DataError: the folder lacks a file, or has nothing to learn from.
-            RecipeError: there is no such task, or it has no such setting.
+            DataError, RecipeError: as `TaskData.load`.
         """
-        split: Split[list[Query]] = make_task(self.task, self.settings).load(folder)
+        split = super().load(config, folder)
         bad: dict[str, NsreasonError] = {}
         parts: list[list[Query]] = []
         for queries in (split.train, split.valid, list(split.test)):
-            good, faults = visible(queries, config, True) if self.reads_inputs else (queries, [])
+            good, faults = with_inputs(queries, config)
             parts.append(good)
             bad |= {str(error): error for error in faults}
         if not parts[0]:
-            why = f"; the first: {next(iter(bad))}" if bad else ""
-            raise DataError(f"{folder}: no question to learn from{why}")
+            raise DataError(f"{folder}: no question to learn from; the first: {next(iter(bad))}")
         train, valid, test = parts
         return replace(split, train=train, valid=valid, test=test, bad=[*split.bad, *bad.values()])
 
 
-@dataclass(frozen=True)
-class QuestionData(AnswerNetworkData):
-    """A recipe's `[data]` for networks that read the question alone."""
-
-    reads_inputs: ClassVar[bool] = False
-
-
-def visible(
-    queries: Sequence[Query], config: AnswerNetworkConfig, uses_inputs: bool
+def with_inputs(
+    queries: Sequence[Query], config: AnswerNetworkConfig, uses_inputs: bool = True
 ) -> tuple[list[Query], list[NsreasonError]]:
-    """The queries that have what a network sees, and why others do not: one image that cannot be read costs its own.
+    """Return the queries that have a network's inputs, and why others lack them. An image that cannot be read costs its
+    own questions only.
 
     Args:
         uses_inputs: whether the network reads anything but the question. One that does not gets the same questions

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ...training.model import LossOut
+from ..task_data import TaskData
 from .config import AnswerNetworkConfig
-from .data import QuestionData
 from .heads import ConcatenationHead, MeanPoolingHead, QuestionHead, QuestionTypeHead, StackedAttentionHead
 from .mlp import matched_width, parameters
 from .network import AnswerNetwork, AnswerNetworkBatch, unordered
@@ -36,7 +36,7 @@ class RelationNetworkModel(AnswerNetwork):
 class QuestionTypeModel(AnswerNetwork):
     """Q-type: the most frequent answer to questions of the type. It learns by counting, in one pass."""
 
-    Data = QuestionData
+    Data = TaskData
     uses_inputs: ClassVar[bool] = False
     passes: ClassVar[int | None] = 1
 
@@ -62,7 +62,7 @@ class QuestionTypeModel(AnswerNetwork):
 class LstmModel(AnswerNetwork):
     """LSTM: the question alone, read word by word."""
 
-    Data = QuestionData
+    Data = TaskData
     uses_inputs: ClassVar[bool] = False
 
     def build_head(self, config: AnswerNetworkConfig) -> nn.Module:

@@ -26,7 +26,9 @@ from ...data.links import NONE, read_links, spell_links
 from ...errors import DataError, RecipeError
 from ...queries.query import Query, Reply
 from ...training.model import LossOut
-from .config import AnswerNetworkConfig, config_from_data, input_of, inputs_of
+from ..query_model import input_of
+from ..task_data import TaskData
+from .config import AnswerNetworkConfig, config_from_data, inputs_of
 from .data import AnswerNetworkData
 from .encoders import GridEncoder, QuestionEncoder, SentenceEncoder
 from .vocabulary import WordVocabulary
@@ -72,7 +74,7 @@ class AnswerNetwork(nn.Module):
     """
 
     Config = AnswerNetworkConfig
-    Data = AnswerNetworkData
+    Data: ClassVar[type[TaskData]] = AnswerNetworkData
     uses_inputs: ClassVar[bool] = True
     passes: ClassVar[int | None] = None
 

@@ -11,9 +11,10 @@ from nsreason.data.splits import Split
 from nsreason.errors import DataError
 from nsreason.io.image_tensors import write_png
 from nsreason.models.answer_networks.config import AnswerNetworkConfig
-from nsreason.models.answer_networks.data import AnswerNetworkData, QuestionData, visible
+from nsreason.models.answer_networks.data import AnswerNetworkData, with_inputs
 from nsreason.models.answer_networks.encoders import GridConfig
 from nsreason.models.answer_networks.models import CnnMlpModel
+from nsreason.models.task_data import TaskData
 from nsreason.queries.image import QueryImage
 from nsreason.queries.query import Query
 from nsreason.tasks.clevr import Clevr
@@ -36,10 +37,10 @@ def queries(tmp_path: Path) -> list[Query]:
 
 
 def test_an_image_that_cannot_be_read_costs_its_own_questions(queries: list[Query]) -> None:
-    good, bad = visible(queries, CONFIG, uses_inputs=True)
+    good, bad = with_inputs(queries, CONFIG, uses_inputs=True)
     assert [q.index for q in good] == [0, 1, 2, 3] and len(bad) == 5
     assert "2.png" in str(bad[0]) and "gone.png" in str(bad[2]) and str(bad[4]) == "question 8 has no image"
-    good, bad = visible(queries, CONFIG, uses_inputs=False)
+    good, bad = with_inputs(queries, CONFIG, uses_inputs=False)
     assert [q.index for q in good] == list(range(8)) and len(bad) == 1
 
 
@@ -54,7 +55,7 @@ def test_a_run_learns_from_the_others_and_tells(queries: list[Query], monkeypatc
     assert len(model.collate(loaded.train).types) == 4
     with pytest.raises(DataError):
         model.collate(queries)
-    assert len(QuestionData("clevr").load(CONFIG, "folder").train) == 9  # the question is all that these read
+    assert len(TaskData("clevr").load(CONFIG, "folder").train) == 9  # the question is all that these read
     split.train[:] = queries[4:]
     with pytest.raises(DataError, match=r"no question to learn from; the first: .*2\.png"):
         AnswerNetworkData("clevr").load(CONFIG, "folder")
