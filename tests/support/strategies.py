@@ -258,8 +258,15 @@ class _Grower:
         """Concepts that some object of the scene has, attributes of which some has a value, relations listed."""
         assert self.scene is not None
         if kind is CONCEPT:
-            sets = self.scene.concepts
-            return [name for number, name in enumerate(self.domain.concepts) if sets[number]]
+            names: dict[str, None] = {}
+            for attribute, entry in self.domain.file.attributes.items():
+                waiting = [v for i in range(len(self.scene)) for v in self.scene.values_of(i, attribute)]
+                while waiting:
+                    value = waiting.pop()
+                    if value not in names:
+                        names[value] = None
+                        waiting.extend(entry.values[value].isa)
+            return list(names)
         if kind is ATTRIBUTE:
             return [
                 a for a in self.domain.attributes if any(self.scene.values_of(i, a) for i in range(len(self.scene)))

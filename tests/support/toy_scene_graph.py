@@ -32,8 +32,10 @@ def graph_domain(names: int = NAMES) -> Domain:
 
 
 def random_graph(rng: Random, domain: Domain, n: int) -> dict[str, Any]:
-    """A scene record of `n` objects: few names, so that some are shared, 0 to 3 values of some attributes."""
-    names = rng.sample(domain.values("name"), 8)
+    """A scene record of `n` objects: few names, some of them above others, and 0 to 3 values of some attributes."""
+    names = rng.sample(domain.values("name"), 6)
+    entries = domain.file.attributes["name"].values
+    names += [higher for name in names[:4] for higher in entries[name].isa]
     objects: list[dict[str, Any]] = []
     for _ in range(n):
         thing: dict[str, Any] = {"name": rng.choice(names)}

@@ -89,6 +89,13 @@ def test_a_word_of_an_open_attribute_is_likely_alone_or_an_error() -> None:
         assert isinstance(none, NoSingleValue) and none.values == () and none.object is None
 
 
+def test_a_word_is_what_is_stated_and_not_what_stands_above_it() -> None:
+    scene = Scene.of(LARGE, [{"name": "kind-0"}])
+    programs, scenes = narrowed([parse_program("query[name](unique(filter[artefact](scene())))", LARGE)], [scene])
+    for k in SEMANTICS:
+        assert QuasiSymbolic(k)(programs, ground_crisp(scenes, k)).decode() == ["kind 0"]
+
+
 def test_a_part_of_a_domain_keeps_what_stands_above() -> None:
     part = domain_part(LARGE, {"name-3", "living-thing"}, ["category-1"], {"relation-0"})
     assert part.concepts == ("value-1-19", "name-3", "living-thing") and part.above == {1: (2,)}
