@@ -11,8 +11,8 @@ from . import checks, options, output
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..dsl.domain import Domain
     from ..models.nscl.concepts_page import Knowledge
-    from ..models.nscl.learner import ConceptLearner
     from ..models.nscl.probes import Probes
 
 EXAMPLES = (
@@ -57,44 +57,60 @@ def concepts(
     checks.checkpoint(checkpoint, "concept-learner")
     if data is not None:
         checks.folder(data, "--data")
-    from ..models.nscl.concepts_map import to_png
-    from ..models.nscl.concepts_page import Knowledge, page
+    known = _knowledge(checkpoint, data, device, trust)
+    if plot is not None:
+        _draw(known, plot)
+    if as_json:
+        output.put_json(_record(known))
+        return 0
+    output.put_table(_table(known))
+    if known.probes is not None:
+        for attribute in known.domain.attributes:
+            output.put_table(_confusion(known.domain, attribute, known.probes))
+        output.put_table(known.probes.table())
+    return 0
+
+
+def _knowledge(checkpoint: str, data: str | None, device: options.DeviceName, trust: bool) -> Knowledge:
+    """What the learner of a checkpoint knows, with probes where there is data."""
+    from ..models.nscl.concepts_page import Knowledge
     from ..models.nscl.embedding_maps import belonging, deciding, maps, nearest, objects_of
     from . import concept_learners
 
     learner = concept_learners.load_learner(checkpoint, device, trust=trust)
     examples = [] if data is None else concept_learners.examples_of(learner, data, "all", "", "given")
-    about = {"checkpoint": checkpoint} | ({} if data is None else {"data": data})
-    pairs = concept_learners.annotated(examples)
-    objects = objects_of(learner, pairs)
-    known = Knowledge(
+    objects = objects_of(learner, concept_learners.annotated(examples))
+    return Knowledge(
         learner.domain,
         maps(learner, objects),
         nearest(learner),
         belonging(learner),
         {} if objects is None else deciding(learner, objects),
         concept_learners.probed(learner, examples) if examples else None,
-        about,
+        {"checkpoint": checkpoint} | ({} if data is None else {"data": data}),
     )
-    if plot is not None:
-        html = plot.lower().endswith(".html")
-        concept_learners.write_file(plot, page(known).encode() if html else to_png(known.maps))
-        output.remark(f"wrote {plot}")
-    if as_json:
-        record: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}
-        record["belongs"] = known.belonging
-        if known.deciding:
-            record["decides"] = known.deciding
-        if known.probes is not None:
-            record["probes"] = known.probes.to_dict()
-        output.put_json(record)
-        return 0
-    output.put_table(_table(known))
+
+
+def _draw(known: Knowledge, plot: str) -> None:
+    """Write the maps as a page or as a picture."""
+    from ..models.nscl.concepts_map import to_png
+    from ..models.nscl.concepts_page import page
+    from . import concept_learners
+
+    html = plot.lower().endswith(".html")
+    concept_learners.write_file(plot, page(known).encode() if html else to_png(known.maps))
+    output.remark(f"wrote {plot}")
+
+
+def _record(known: Knowledge) -> dict[str, Any]:
+    """What is known as plain data."""
+    record: dict[str, Any] = {"nearest": {c: {"value": v, "cosine": x} for c, (v, x) in known.nearest.items()}}
+    record["belongs"] = known.belonging
+    if known.deciding:
+        record["decides"] = known.deciding
     if known.probes is not None:
-        for attribute in learner.domain.attributes:
-            output.put_table(_confusion(learner, attribute, known.probes))
-        output.put_table(known.probes.table())
-    return 0
+        record["probes"] = known.probes.to_dict()
+    return record
 
 
 def _table(known: Knowledge) -> Table:
@@ -125,10 +141,10 @@ def _table(known: Knowledge) -> Table:
     return table
 
 
-def _confusion(learner: ConceptLearner, attribute: str, probes: Probes) -> Table:
+def _confusion(domain: Domain, attribute: str, probes: Probes) -> Table:
     from rich.table import Table
 
-    values = learner.domain.values(attribute)
+    values = domain.values(attribute)
     table = Table(title=f"{attribute}: value, and taken for", title_justify="left", header_style="dim", min_width=36)
     table.add_column("")
     for value in values:

@@ -51,8 +51,6 @@ def describe_image(
     Without --out and --json, prints the objects in words, each with its box and how sure its description is.
     """
     from ..data.image_folder import find_images
-    from ..data.scenes import write_scenes
-    from ..errors import NsreasonError
 
     if detections is not None:
         options.refuse(context, ("detector",), "does not go with --detections: they stand in a detector's place")
@@ -69,10 +67,25 @@ def describe_image(
     pipeline, _ = image_inputs.load_pipeline(
         by, checkpoint, detector, detects=given is None, device=device, trust=trust
     )
+    return _described(paths, pipeline, given, batch_size, out, as_json)
+
+
+def _described(
+    paths: Sequence[Path],
+    pipeline: ImagePipeline,
+    detections: DetectionFile | None,
+    batch_size: int | None,
+    out: str | None,
+    as_json: bool,
+) -> int:
+    """Print what is perceived in images, or write it; returns the exit code."""
+    from ..data.scenes import write_scenes
+    from ..errors import NsreasonError
+
     bad: list[NsreasonError] = []
-    scenes = []
+    scenes: list[Scene] = []
     with progress.counted("looking at", "images", len(paths)) as perceived:
-        for number, image in enumerate(_perceived(paths, pipeline, given, batch_size)):
+        for number, image in enumerate(_perceived(paths, pipeline, detections, batch_size)):
             if perceived is not None:
                 perceived(number + 1, len(paths))
             if isinstance(image, NsreasonError):
@@ -87,9 +100,7 @@ def describe_image(
             image_inputs.warn(image)
             if not as_json:
                 output.put("\n".join(_lines(image.name, scene)))
-    worst = 0
-    for error in bad:
-        worst = max(worst, output.report(error, as_json, {}))
+    worst = max([0, *(output.report(error, as_json, {}) for error in bad)])
     if out is not None and scenes:
         write_scenes(out, scenes)
         if as_json:

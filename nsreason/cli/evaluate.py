@@ -170,22 +170,26 @@ def evaluate(
 
     Exits with 2 when no record could be used, and with 1 when --on-error raise met a question without an answer.
     """
-    from . import evaluations
-
-    request = Request.of(context)
     if markdown is not None:
         checks.output_file(markdown, "--markdown")
-    if task is not None or reasoner is not None:
+    return _evaluated(Request.of(context))
+
+
+def _evaluated(request: Request) -> int:
+    """Check the request and run the evaluation of its kind."""
+    from . import evaluations
+
+    if request.task is not None or request.reasoner is not None:
         check_task(request)
         return evaluations.of_task(request)
-    if checkpoint is not None:
+    if request.checkpoint is not None:
         check_checkpoint(request)
         return evaluations.of_checkpoint(request)
     check_files(request)
-    if images is not None:
+    if request.images is not None:
         check_images(request)
         return evaluations.of_images(request)
-    if resume and out in (None, "-"):
+    if request.resume and request.out in (None, "-"):
         raise output.UsageError("--resume needs the --out FILE of the interrupted run")
     return evaluations.of_files(request)
 

@@ -117,27 +117,43 @@ def evaluate_images(
     reasoner = image_reasoner(perceived, programs, lenient=on_error == "answer")
     evaluation = Evaluation(reasoner, judge=Judge(on_error, pipeline.domain))
     report = Report(settings)
-    lines: dict[int, Prediction] = {}
     with locked_file(out):
-        waiting = _by_image(records, asked, lines)
-        for at in range(0, len(paths), batch_size):
-            batch = dict(list(paths.items())[at : at + batch_size])
-            queries = _image_queries(batch, asked, detections)
-            results = watcher.perceive(perceived, queries, batch)
-            numbered: list[tuple[int, Item | Prediction]] = []
-            for path in batch:
-                for number, record in waiting[path]:
-                    numbered.append((number, _item(record, results[path], pipeline.domain, programs)))
-            answered, figures = evaluation.part([item for _, item in numbered])
-            lines |= {number: line for (number, _), line in zip(numbered, answered, strict=True)}
-            report.seconds = {k: report.seconds.get(k, 0.0) + v for k, v in figures.seconds.items()}
-        for number in sorted(lines):
-            report.add(lines[number])
+        lines = _lines(evaluation, perceived, watcher, records, asked, paths, detections, programs, report)
+        for line in lines:
+            report.add(line)
         if out is not None:
-            write_lines(out, [lines[number] for number in sorted(lines)])
+            write_lines(out, lines)
     watcher.tell(report)
     report.seconds["total"] = perf_counter() - began
     return report
+
+
+def _lines(
+    evaluation: Evaluation,
+    perceived: PerceivedImages,
+    watcher: _Watcher,
+    records: Sequence[Asked],
+    asked: AskedImages,
+    paths: Mapping[Path, int | None],
+    detections: DetectionFile | None,
+    programs: Programs,
+    report: Report,
+) -> list[Prediction]:
+    """The lines of all records, in order; the report gets the seconds that they took."""
+    lines: dict[int, Prediction] = {}
+    waiting = _by_image(records, asked, lines)
+    for at in range(0, len(paths), perceived.batch_size):
+        batch = dict(list(paths.items())[at : at + perceived.batch_size])
+        results = watcher.perceive(perceived, _image_queries(batch, asked, detections), batch)
+        numbered = [
+            (number, _item(record, results[path], perceived.pipeline.domain, programs))
+            for path in batch
+            for number, record in waiting[path]
+        ]
+        answered, part = evaluation.part([item for _, item in numbered])
+        lines |= {number: line for (number, _), line in zip(numbered, answered, strict=True)}
+        report.seconds = {k: report.seconds.get(k, 0.0) + v for k, v in part.seconds.items()}
+    return [lines[number] for number in sorted(lines)]
 
 
 def _by_image(

@@ -162,32 +162,40 @@ def evaluate_files(
     scene_file = _scene_file(scenes, domain)
     read = perf_counter() - began
 
-    settings: dict[str, object] = {
-        "questions": records.source,
-        "scenes": scene_file.source,
-        "domain": domain.name,
-        "programs": source_name(programs),
-        "on_error": on_error,
-        "jobs": jobs,
-        "limit": limit,
-    }
+    settings: dict[str, object] = {"questions": records.source, "scenes": scene_file.source, "domain": domain.name}
+    settings |= {"programs": source_name(programs), "on_error": on_error, "jobs": jobs, "limit": limit}
     report = Report(settings, scenes=len(scene_file), bad_scenes=_bad_scenes(scene_file))
+    report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
     options = Options(programs, on_error, out is not None)
     with locked_file(out), _journal(out, resume, records, scene_file, domain, options, limit) as journal:
-        report.resumed = done = journal.replay(report.add, most=total)
-        report.seconds = {"reading": read, "parsing": 0.0, "executing": 0.0}
-        if progress is not None:
-            progress(done, total)
-        chunks = _chunks(records, done, total, CHUNK["given" if programs == "given" else "parsed"], own=jobs > 1)
-        with _frozen():
-            for lines, part in _answer(chunks, scene_file, domain, options, jobs):
-                journal.write(lines)
-                report.merge(part)
-                if progress is not None:
-                    progress(report.questions, total)
+        _run(report, journal, records, scene_file, domain, options, total, jobs, progress)
         journal.finish()
     report.seconds["total"] = perf_counter() - began
     return report
+
+
+def _run(
+    report: Report,
+    journal: Journal | Stream,
+    records: Records,
+    scenes: SceneFile,
+    domain: Domain,
+    options: Options,
+    total: int,
+    jobs: int,
+    progress: Progress | None,
+) -> None:
+    """Take over what the journal has, answer the rest, and add both to the report."""
+    report.resumed = done = journal.replay(report.add, most=total)
+    if progress is not None:
+        progress(done, total)
+    size = CHUNK["given" if options.programs == "given" else "parsed"]
+    with _frozen():
+        for lines, part in _answer(_chunks(records, done, total, size, own=jobs > 1), scenes, domain, options, jobs):
+            journal.write(lines)
+            report.merge(part)
+            if progress is not None:
+                progress(report.questions, total)
 
 
 @contextlib.contextmanager
