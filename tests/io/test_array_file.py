@@ -222,8 +222,8 @@ def _read_much() -> tuple[int, int]:
         path = Path(folder) / "a"
         fields = (Field("x", "uint8", (1 << 20,)),)
         before = _own_memory()
-        made = ({"x": np.full(1 << 20, n, np.uint8)} for n in range(64))
-        write_array_file(path, fields, lambda _: made, count=64, digest="")
+        written = ({"x": np.full(1 << 20, n, np.uint8)} for n in range(64))
+        write_array_file(path, fields, lambda _: written, count=64, digest="")
         with ArrayFile(path) as file:
             total = sum(len(file[i]["x"]) for i in range(64))
             return _own_memory() - before, total

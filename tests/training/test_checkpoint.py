@@ -237,8 +237,8 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(CheckpointError) as met:
         load_weights(model, load_checkpoint(save(tmp_path)))
-    told = str(met.value).partition(": ")[2]
-    assert told == (
+    message = str(met.value).partition(": ")[2]
+    assert message == (
         "does not fit Other: missing in the checkpoint: tail.bias, tail.weight; "
         "not in the model: rare.bias, rare.weight; "
         "perception.weight is float32[8, 4] in the checkpoint, float32[8, 5] here"

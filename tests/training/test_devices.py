@@ -64,10 +64,10 @@ def test_auto_is_bfloat16_where_it_is_native(
 ) -> None:
     machine(monkeypatch, bf16=bf16)
     caplog.set_level(logging.INFO, "nsreason")
-    found = resolved(Training(precision="auto", lr=0.5))
-    assert found == Training(precision=precision, lr=0.5)  # type: ignore[arg-type]
+    chosen = resolved(Training(precision="auto", lr=0.5))
+    assert chosen == Training(precision=precision, lr=0.5)  # type: ignore[arg-type]
     assert [r.getMessage() for r in caplog.records] == [says]
-    assert resolved(found) is found and len(caplog.records) == 1  # what is chosen is not told again
+    assert resolved(chosen) is chosen and len(caplog.records) == 1  # a resolved precision is not logged again
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -99,8 +99,8 @@ def test_the_probe_asks_the_library_and_the_processor(
         return library
 
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", supported, raising=False)
-    told = {"_is_avx512_supported": avx512, "_is_avx512_bf16_supported": avx512_bf16, "_is_amx_tile_supported": amx}
-    for name, value in told.items():
+    answers = {"_is_avx512_supported": avx512, "_is_avx512_bf16_supported": avx512_bf16, "_is_amx_tile_supported": amx}
+    for name, value in answers.items():
         monkeypatch.setattr(torch.cpu, name, lambda value=value: value, raising=False)
     assert native_bf16("cpu") is native
 

@@ -138,8 +138,8 @@ def test_a_damaged_record_is_refused_with_what_to_do(
 ) -> None:
     folder = copied(whole[0], tmp_path)
     (folder / "run.json").write_bytes(text)
-    told = f"run.json: not the record of a run: .*{message}.*; copy it again, or remove it"
-    with pytest.raises(TrainingError, match=told):
+    whole_message = f"run.json: not the record of a run: .*{message}.*; copy it again, or remove it"
+    with pytest.raises(TrainingError, match=whole_message):
         killed_run.run(folder, resume=True)
     (folder / "run.json").unlink()
     killed_run.run(folder, resume=True)

@@ -91,12 +91,12 @@ def killing(at: int, seen: list[int] | None = None) -> Any:
 def test_it_learns_and_writes_down_how(tmp_path: Path) -> None:
     model, result = run(tmp_path, recipe_of("training.epochs=8"))
     assert (result.stopped, result.epochs, result.steps) == ("finished", 8, 8 * 12)
-    told = rows(tmp_path)
-    assert [row["epoch"] for row in told] == list("12345678")
-    assert float(told[-1]["train/loss"]) < 0.6 * float(told[0]["train/loss"])
-    assert float(told[-1]["val/accuracy"]) > 0.8
-    assert result.metrics["val/accuracy"] == float(told[-1]["val/accuracy"])
-    assert result.best == min(float(row["val/loss"]) for row in told)
+    metrics = rows(tmp_path)
+    assert [row["epoch"] for row in metrics] == list("12345678")
+    assert float(metrics[-1]["train/loss"]) < 0.6 * float(metrics[0]["train/loss"])
+    assert float(metrics[-1]["val/accuracy"]) > 0.8
+    assert result.metrics["val/accuracy"] == float(metrics[-1]["val/accuracy"])
+    assert result.best == min(float(row["val/loss"]) for row in metrics)
     assert same(model, load_model(tmp_path / "last.safetensors", "tests.support.toy_models:Toy"))
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["seed"] == 0 and written["recipe"]["training"]["lr"] == 0.01
@@ -178,9 +178,9 @@ class Linear(nn.Module):
                 p.fill_(0.1)
         self.batches: list[list[Example]] = []
 
-    def collate(self, found: Sequence[Example]) -> Batch:
-        self.batches.append(list(found))
-        return Batch(torch.tensor([e.x for e in found]), torch.tensor([e.y for e in found]), ())
+    def collate(self, batch: Sequence[Example]) -> Batch:
+        self.batches.append(list(batch))
+        return Batch(torch.tensor([e.x for e in batch]), torch.tensor([e.y for e in batch]), ())
 
     def loss(self, batch: Batch) -> LossOut:
         counted = (batch.y == 1).float()
@@ -189,8 +189,8 @@ class Linear(nn.Module):
         return LossOut((wrong * counted).sum() / max(1, count), count)
 
     def predict(self, batch: Batch) -> Tensor:
-        found: Tensor = self.head(batch.x)
-        return found
+        values: Tensor = self.head(batch.x)
+        return values
 
 
 def test_accumulated_batches_weigh_by_what_they_count(tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ def test_examples_of_a_group_follow_each_other(tmp_path: Path) -> None:
     epochs = [[place[e.x] for b in part for e in b] for part in (model.batches[:12], model.batches[12:])]
     for epoch in epochs:
         runs = [epoch[at : at + 7] for at in range(0, 91, 7)]
-        assert all(len({i // 7 for i in found}) == 1 for found in runs)
-        assert sorted(epoch) == list(range(91)) and any(found != sorted(found) for found in runs)
+        assert all(len({i // 7 for i in places}) == 1 for places in runs)
+        assert sorted(epoch) == list(range(91)) and any(places != sorted(places) for places in runs)
     assert epochs[0] != epochs[1]
 
 
@@ -560,10 +560,10 @@ def test_two_processes_train_as_one(tmp_path: Path, launched_by: str) -> None:
     one.get_buffer("seen").fill_(0)
     two.get_buffer("seen").fill_(0)
     close(one, two)
-    told = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
-    assert told.keys() == result.metrics.keys() and "train/accuracy/rare" in told
-    for name in told.keys() - {"seconds"}:
-        assert told[name] == pytest.approx(result.metrics[name], rel=1e-4), name
+    last_row = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
+    assert last_row.keys() == result.metrics.keys() and "train/accuracy/rare" in last_row
+    for name in last_row.keys() - {"seconds"}:
+        assert last_row[name] == pytest.approx(result.metrics[name], rel=1e-4), name
     assert len(json.loads((tmp_path / "two" / "run.json").read_text())["sessions"]) == 1
     random = load_checkpoint(tmp_path / "two").part("random")
     assert {name.partition("/")[0] for name in random} == {"0", "1"}
@@ -573,10 +573,10 @@ def test_two_processes_train_as_one(tmp_path: Path, launched_by: str) -> None:
 
 
 def test_progress_counts_to_the_end(tmp_path: Path) -> None:
-    told: list[Status] = []
-    run(tmp_path, recipe_of("training.epochs=2"), progress=told.append)
-    assert [s.step for s in told] == list(range(1, 25)) and {s.steps for s in told} == {24}
-    assert told[-1].epoch == 2 and told[-1].examples == 182 and math.isfinite(told[-1].loss)
+    statuses: list[Status] = []
+    run(tmp_path, recipe_of("training.epochs=2"), progress=statuses.append)
+    assert [s.step for s in statuses] == list(range(1, 25)) and {s.steps for s in statuses} == {24}
+    assert statuses[-1].epoch == 2 and statuses[-1].examples == 182 and math.isfinite(statuses[-1].loss)
 
 
 def test_the_bar_is_quiet_where_nobody_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -629,12 +629,12 @@ def test_the_model_of_the_documentation_learns(
 
 def test_the_recipe_of_the_documentation_names_every_key() -> None:
     text = DOCS.partition("```toml\n")[2].partition("```")[0]
-    told = tomllib.loads(text)
-    told["model"], told["model_config"], told["data"] = "tests.support.toy_models:Toy", {}, {}
-    recipe = read_recipe(told)
-    assert set(told["training"]) == {f.name for f in fields(Training)}
-    assert set(told["training"]["schedule"]) == {f.name for f in fields(Schedule)}
+    table = tomllib.loads(text)
+    table["model"], table["model_config"], table["data"] = "tests.support.toy_models:Toy", {}, {}
+    recipe = read_recipe(table)
+    assert set(table["training"]) == {f.name for f in fields(Training)}
+    assert set(table["training"]["schedule"]) == {f.name for f in fields(Schedule)}
     assert recipe.curriculum == preset("nscl-release", epochs=10)
     lessons = DOCS.partition("```toml\n[[curriculum.lesson]]")[2].partition("```")[0]
-    found = read_lessons(tomllib.loads("[[curriculum.lesson]]" + lessons)["curriculum"]["lesson"])
-    assert [lesson.from_epoch for lesson in found.lessons] == [1, 6]
+    curriculum = read_lessons(tomllib.loads("[[curriculum.lesson]]" + lessons)["curriculum"]["lesson"])
+    assert [lesson.from_epoch for lesson in curriculum.lessons] == [1, 6]
