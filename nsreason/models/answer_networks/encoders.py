@@ -57,8 +57,6 @@ class GridEncoder(nn.Module):
     Convolution, batch normalization, ReLU. The coordinates, arbitrary in the paper, are row and column from -1 to 1.
     """
 
-    Config = GridConfig
-
     def __init__(self, config: GridConfig) -> None:
         super().__init__()
         self.config = config
@@ -161,8 +159,6 @@ class QuestionConfig:
 class QuestionEncoder(TextEncoder):
     """Words -> the last hidden state of an LSTM that reads them."""
 
-    Config = QuestionConfig
-
     def __init__(self, config: QuestionConfig, words: int) -> None:
         super().__init__(config, words)
         self.config = config
@@ -204,8 +200,6 @@ class SentenceEncoder(TextEncoder):
 
     The tag, whose form the paper leaves open, is one-hot and counts back from the question: 0 is the last sentence.
     """
-
-    Config = SentenceConfig
 
     def __init__(self, config: SentenceConfig, words: int) -> None:
         super().__init__(config, words)

@@ -87,8 +87,6 @@ class RelationNetwork(nn.Module):
         f: a perceptron.
     """
 
-    Config = RelationNetworkConfig
-
     def __init__(self, config: RelationNetworkConfig) -> None:
         super().__init__()
         self.config = config
