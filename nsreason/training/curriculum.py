@@ -69,8 +69,8 @@ class Curriculum:
     def __post_init__(self) -> None:
         starts = [lesson.from_epoch for lesson in self.lessons]
         if starts[:1] != [1]:
-            found = starts[0] if starts else "no lesson"
-            raise RecipeError(f"curriculum: the first lesson begins at epoch 1, found {found}")
+            start = starts[0] if starts else "no lesson"
+            raise RecipeError(f"curriculum: the first lesson begins at epoch 1, found {start}")
         for number, (before, after) in enumerate(itertools.pairwise(starts), start=2):
             if after <= before:
                 message = f"begins at epoch {after}, not after lesson {number - 1} at {before}"
@@ -96,12 +96,12 @@ class Curriculum:
         if examples and not any((lesson.max_objects, lesson.max_nodes, lesson.families, lesson.ops)):
             return list(range(len(examples)))
         try:
-            found = [i for i, example in enumerate(examples) if lesson.admits(example)]
+            admitted = [i for i, example in enumerate(examples) if lesson.admits(example)]
         except AttributeError as error:
             raise TrainingError(f"{where}: the examples do not say how hard they are: {error}") from None
-        if not found:
+        if not admitted:
             raise TrainingError(f"{where} admits none of {len(examples)} examples{_easiest(lesson, examples)}")
-        return found
+        return admitted
 
     def scaled(self, epochs: int, planned: int) -> Curriculum:
         """The same lessons, planned for `planned` epochs, in `epochs`. Of lessons that fall together the last stays."""
@@ -114,12 +114,12 @@ class Curriculum:
 
 def _easiest(lesson: Lesson, examples: Sequence[Any]) -> str:
     """Why not: the fewest objects and nodes that any example has."""
-    told = [
+    limits = [
         f"the fewest {name} are {min(getattr(e, f'n_{name}') for e in examples)}"
         for name in ("objects", "nodes")
         if examples and getattr(lesson, f"max_{name}") is not None
     ]
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 def read_lessons(tables: Sequence[Mapping[str, Any]], *, where: str = "curriculum.lesson") -> Curriculum:
@@ -136,14 +136,14 @@ def read_lessons(tables: Sequence[Mapping[str, Any]], *, where: str = "curriculu
         for key in table:
             if key not in (*known, "epochs"):
                 raise RecipeError(f"{here}: no key '{key}'{did_you_mean(key, [*known, 'epochs'])}")
-        told = dict(table)
-        epochs = told.pop("epochs", None)
-        if "from_epoch" not in told:
+        row = dict(table)
+        epochs = row.pop("epochs", None)
+        if "from_epoch" not in row:
             if next_epoch is None:
                 raise RecipeError(f"{here}: give from_epoch, or epochs of lesson {number - 1}")
-            told["from_epoch"] = next_epoch
+            row["from_epoch"] = next_epoch
         try:
-            lesson = msgspec.convert(told, Lesson)
+            lesson = msgspec.convert(row, Lesson)
         except msgspec.ValidationError as error:
             raise RecipeError(f"{here}: {error}") from None
         if epochs is not None and (not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1):
@@ -200,5 +200,5 @@ def preset(name: str, *, epochs: int = PLANNED) -> Curriculum:
     """
     if name not in PRESETS:
         raise RecipeError(f"no curriculum '{name}'{did_you_mean(name, PRESETS)}")
-    found = Curriculum(tuple(PRESETS[name]()))
-    return found if epochs == PLANNED else found.scaled(epochs, PLANNED)
+    curriculum = Curriculum(tuple(PRESETS[name]()))
+    return curriculum if epochs == PLANNED else curriculum.scaled(epochs, PLANNED)

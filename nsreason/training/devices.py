@@ -132,29 +132,29 @@ class Devices:
             return count, stopped
         votes = [0] * len(_URGENCY)
         votes[_URGENCY.index(stopped)] = 1
-        told = torch.tensor([count, *votes], dtype=torch.int64)
-        torch.distributed.all_reduce(told, group=self._group)
-        total, *votes = told.tolist()
+        counts = torch.tensor([count, *votes], dtype=torch.int64)
+        torch.distributed.all_reduce(counts, group=self._group)
+        total, *votes = counts.tolist()
         return total, next(r for r, v in zip(reversed(_URGENCY), reversed(votes), strict=True) if v)
 
     def gather(self, value: T) -> list[T]:
         """Every process's value, by rank."""
         if self.world == 1:
             return [value]
-        found: list[Any] = [None] * self.world
-        torch.distributed.all_gather_object(found, value, group=self._group)
-        return found
+        values: list[Any] = [None] * self.world
+        torch.distributed.all_gather_object(values, value, group=self._group)
+        return values
 
     def total(self, sums: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
         """Sums and counts added up over all processes, each of which may have met other metrics."""
         if self.world == 1:
             return dict(sums)
-        found: dict[str, tuple[float, float]] = {}
+        totals: dict[str, tuple[float, float]] = {}
         for own in self.gather(dict(sums)):
             for name, (value, count) in own.items():
-                before = found.get(name, (0.0, 0.0))
-                found[name] = (before[0] + value, before[1] + count)
-        return found
+                before = totals.get(name, (0.0, 0.0))
+                totals[name] = (before[0] + value, before[1] + count)
+        return totals
 
     def barrier(self) -> None:
         """Wait for all."""
@@ -186,12 +186,12 @@ def device_kind(training: Training) -> Kind:
         TrainingError: this machine has no such device.
     """
     has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    found: list[Kind] = [kind for kind in ("cuda", "mps", "cpu") if has[kind]]
+    available: list[Kind] = [kind for kind in ("cuda", "mps", "cpu") if has[kind]]
     if training.accelerator == "auto":
-        return found[0]
-    if training.accelerator not in found:
+        return available[0]
+    if training.accelerator not in available:
         lacks = f"torch finds no '{training.accelerator}' on this machine"
-        raise TrainingError(f"training.accelerator: {lacks}; there is: {', '.join(found)}; or give 'auto'")
+        raise TrainingError(f"training.accelerator: {lacks}; there is: {', '.join(available)}; or give 'auto'")
     return training.accelerator
 
 
@@ -214,7 +214,7 @@ def native_bf16(kind: Kind) -> bool:
 
 
 def resolved(training: Training, recorded: Precision | None = None) -> Training:
-    """The settings with a precision that this machine has in place of `auto`, told as one line of log.
+    """The settings with a precision that this machine has in place of `auto`, which one line of the log names.
 
     `auto` is bfloat16 where there are instructions for it, else float32. It is never float16, whose largest number is
     below the slopes of soft execution.

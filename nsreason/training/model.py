@@ -125,5 +125,5 @@ def model_class(name: str) -> type[Any]:
     Raises:
         RecipeError: no such model, or its module cannot be imported.
     """
-    found: type[Any] = named("model", name, MODELS)
-    return found
+    cls: type[Any] = named("model", name, MODELS)
+    return cls

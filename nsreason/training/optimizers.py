@@ -1,6 +1,6 @@
 """What changes a model's weights: the recipe's optimizer, and the parts of a model that a lesson holds still.
 
-What an optimizer holds is told here, as checkpoints keep it; `nsreason.training.optimizer_state` puts it back.
+Checkpoints keep the state of an optimizer as it is written here; `nsreason.training.optimizer_state` restores it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def frozen_names(model: nn.Module, parts: Sequence[str]) -> set[str]:
         TrainingError: there is no such part, or nothing is left to learn.
     """
     names = [name for name, p in model.named_parameters() if p.requires_grad]
-    found = {name for name in names for part in parts if name == part or name.startswith(part + ".")}
+    frozen = {name for name in names for part in parts if name == part or name.startswith(part + ".")}
     for part in parts:
         if not any(name == part or name.startswith(part + ".") for name in names):
             known = {name.rpartition(".")[0] or name for name in names} | {name.partition(".")[0] for name in names}
             raise TrainingError(f"freeze: no part '{part}' of {type(model).__name__}{did_you_mean(part, known)}")
-    if names and len(found) == len(names):
+    if names and len(frozen) == len(names):
         raise TrainingError(f"freeze: {', '.join(parts)} are all that {type(model).__name__} could learn")
-    return found
+    return frozen
 
 
 class OptimizerRecord(msgspec.Struct):

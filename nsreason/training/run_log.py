@@ -103,7 +103,7 @@ def means(sums: Mapping[str, tuple[float, float]]) -> dict[str, float]:
 
 
 class CsvLog:
-    """metrics.csv: a row whenever metrics are told. A resumed run goes on with the rows that its checkpoint counts.
+    """metrics.csv: a row whenever there are metrics. A resumed run goes on with the rows that its checkpoint counts.
 
     Attributes:
         rows: of the file, as texts.
@@ -129,8 +129,8 @@ class CsvLog:
                 assert keep_until is not None
                 keep = sum(int(row["step"]) <= keep_until for row in rows)
             if len(rows) < keep:
-                found = f"{len(rows)} rows, but the checkpoint was written after {keep}"
-                raise TrainingError(f"{path}: {found}; {_CSV_REMEDY}")
+                fault = f"{len(rows)} rows, but the checkpoint was written after {keep}"
+                raise TrainingError(f"{path}: {fault}; {_CSV_REMEDY}")
             self.rows = rows[:keep]
             self.dropped_from = min((int(row["step"]) for row in rows[keep:]), default=None)
         self.columns = list(dict.fromkeys(key for row in self.rows for key in row))
@@ -144,15 +144,15 @@ class CsvLog:
 
     def add(self, row: Mapping[str, Number]) -> None:
         """Append a row; a column that is new to the file rewrites it."""
-        told = {key: repr(value) for key, value in row.items()}
-        self.rows.append(told)
-        new = [key for key in told if key not in self.columns]
+        texts = {key: repr(value) for key, value in row.items()}
+        self.rows.append(texts)
+        new = [key for key in texts if key not in self.columns]
         if new:
             self.columns += new
             self._rewrite()
             return
         with self.path.open("a", encoding="utf-8", newline="") as file:
-            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(told)
+            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(texts)
 
     def sync(self) -> int:
         """Bring all rows to the disk, before a checkpoint counts them; returns how many they are.
@@ -296,9 +296,9 @@ def write_run(folder: Path, recipe: Recipe, *, step: int, world: int, device: st
             "machine": machine(),
         }
     )
-    told = {"model": recipe.model, "seed": recipe.training.seed, "recipe": recipe.to_dict(), "sessions": sessions}
+    whole = {"model": recipe.model, "seed": recipe.training.seed, "recipe": recipe.to_dict(), "sessions": sessions}
     write_text(folder / "recipe.toml", recipe.to_toml())
-    write_json(path, told, other=str)
+    write_json(path, whole, other=str)
 
 
 class _RunRecord(msgspec.Struct):

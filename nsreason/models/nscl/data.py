@@ -39,14 +39,14 @@ def load_concept_data(
     """
     config = config or ConceptData()
     scenes_path, questions_path = find_files(folder, config.split)
-    held = load_scenes(scenes_path, domain)
+    file = load_scenes(scenes_path, domain)
     records = list(read_questions(questions_path))
-    examples, bad = make_examples(records, held, domain, state, programs=config.programs)
+    examples, bad = make_examples(records, file, domain, state, programs=config.programs)
     if not examples:
         why = f"; the first: {bad[0]}" if bad else ""
         raise DataError(f"{questions_path}: none of {len(records)} questions can be learned from{why}")
     rule = HoldOut(config.held_out, config.fraction)
-    train, valid = rule.split(examples, group=lambda e: id(e.described.scene), groups=map(id, held.scenes))
+    train, valid = rule.split(examples, group=lambda e: id(e.described.scene), groups=map(id, file.scenes))
     return Split(Examples(train), Examples(valid), bad=bad, source=str(folder), rule=rule)
 
 

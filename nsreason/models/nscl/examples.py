@@ -122,8 +122,8 @@ class Examples(list[Example]):
     def groups(self) -> NDArray[np.int64]:
         """The number of each example's scene: the training loop keeps the questions of a scene in one batch."""
         number: dict[int, int] = {}
-        told = (number.setdefault(id(e.described), len(number)) for e in self)
-        return np.fromiter(told, dtype=np.int64, count=len(self))
+        numbers = (number.setdefault(id(e.described), len(number)) for e in self)
+        return np.fromiter(numbers, dtype=np.int64, count=len(self))
 
     @property
     def digest(self) -> str | None:

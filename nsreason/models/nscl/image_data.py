@@ -70,15 +70,15 @@ def folders_of(folders: str | Path | Sequence[str | Path]) -> list[Path]:
     if isinstance(folders, str | Path):
         whole = Path(folders)
         folders = [whole] if whole.exists() else [part for part in str(folders).split(",") if part]
-    found = [Path(f) for f in folders]
-    for place in found:
+    places = [Path(f) for f in folders]
+    for place in places:
         if not place.is_dir():
             raise DataError(f"{place}: there is no such folder")
-    return found
+    return places
 
 
 @dataclass(frozen=True)
-class _Held:
+class _FolderDetections:
     """What was detected in a folder's images, by place and by name, and what is annotated of the same objects."""
 
     file: DetectionFile
@@ -94,17 +94,17 @@ class _Held:
         """
         name, number = record.image_filename, record.image_index
         asked = f"question {record.index}: the image {name if name is not None else f'number {number}'}"
-        found = None
+        detections = None
         if name is None:
-            found = self.by_number.get(-1 if number is None else number)
+            detections = self.by_number.get(-1 if number is None else number)
         elif self.file.names.find(name):
-            found = self.file.by_image(name)
-        if found is None:
+            detections = self.file.by_image(name)
+        if detections is None:
             lost = "; images of it are lost, so that positions say nothing" if not self.by_number else ""
             raise DataError(f"{asked} is not in {self.source}{lost}")
-        if not len(found):
+        if not len(detections):
             raise DataError(f"{asked} has no object that was detected")
-        return found
+        return detections
 
 
 def _by_number(file: DetectionFile) -> dict[int | str, Detections]:
@@ -116,7 +116,7 @@ def _by_number(file: DetectionFile) -> dict[int | str, Detections]:
     return {} if file.lost else dict(enumerate(file.detections))
 
 
-def _held(folder: Path, domain: Domain, split: str) -> _Held:
+def _folder_detections(folder: Path, domain: Domain, split: str) -> _FolderDetections:
     path, annotated = _detections_file(folder, split)
     read = read_detections(path)
     if not read.detections:
@@ -126,7 +126,7 @@ def _held(folder: Path, domain: Domain, split: str) -> _Held:
     if annotated:
         with contextlib.suppress(NsreasonError):  # of another domain, or without values: nothing to probe against
             scenes = {s.image: s for s in load_scenes(path, domain).scenes if s.image is not None}
-    return _Held(read, _by_number(read), scenes, path)
+    return _FolderDetections(read, _by_number(read), scenes, path)
 
 
 def _detections_file(folder: Path, split: str) -> tuple[Path, bool]:
@@ -148,27 +148,27 @@ def _examples(
     folder: Path, domain: Domain, regions: RegionConfig, config: ConceptData, frames: Path | None
 ) -> tuple[Examples, list[NsreasonError]]:
     questions = find_file(folder, "questions", config.split)
-    held = _held(folder, domain, config.split)
+    detected = _folder_detections(folder, domain, config.split)
     bad: list[NsreasonError] = []
     asked: list[tuple[QuestionRecord, Detections]] = []
     for record in read_questions(questions):
         try:
             if not isinstance(record, QuestionRecord):
                 raise record.error
-            asked.append((record, held.of(record)))
+            asked.append((record, detected.of(record)))
         except NsreasonError as error:
             bad.append(error)
-    needed = {id(found) for _, found in asked}
-    used = [d for d in held.file.detections if id(d) in needed]
-    views, faults = _views(folder, used, regions, held.scenes, frames)
+    needed = {id(detections) for _, detections in asked}
+    used = [d for d in detected.file.detections if id(d) in needed]
+    views, faults = _views(folder, used, regions, detected.scenes, frames)
     types = QuestionTypes(domain)
     by_image: dict[str, Examples] = {image: Examples() for image in views}
-    for record, found in asked:
+    for record, detections in asked:
         try:
-            if found.image in faults:
-                raise faults[found.image]
-            example = make_example(record, views[found.image], domain, types, config.programs)
-            by_image[found.image].append(example)
+            if detections.image in faults:
+                raise faults[detections.image]
+            example = make_example(record, views[detections.image], domain, types, config.programs)
+            by_image[detections.image].append(example)
         except NsreasonError as error:
             bad.append(error)
     examples = Examples(e for part in by_image.values() for e in part)  # images in the order of their detections
