@@ -63,7 +63,7 @@ def read_arrays(path: str | Path, expected: Mapping[str, tuple[tuple[int | str, 
     except Exception as error:  # numpy's reader meets damage with errors of many kinds
         raise DataError(f"{path}: not a sound .npz file: {error}; generate it again") from None
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # a member of the zip that is no array is handed on as bytes
+        if not isinstance(array, np.ndarray):  # a member of the zip that is no array comes as bytes
             raise DataError(f"{path}: '{name}' is no array; generate it again")
     lengths: dict[str, int] = {}
     for name, (shape, kind) in expected.items():

@@ -4,7 +4,7 @@
     stories[0].sentences, stories[0].question, stories[0].answer, stories[0].supports
 
 A source is a folder, or a zip or tar file (also packed with gz, bz2 or xz), or a folder that holds such files; it may
-hold both sizes, `en` (1,000 questions of each task to train on) and `en-10k` (10,000), told apart by the names of
+hold both sizes, `en` (1,000 questions of each task to train on) and `en-10k` (10,000), distinguished by the names of
 folders or of the archive.
 
 Of the folders of v1.2, `en` and `en-10k` hold train and test; `en-valid` and `en-valid-10k` hold the same stories as
@@ -92,7 +92,7 @@ class TaskFile:
 
 
 def task_files(source: str | Path) -> list[TaskFile]:
-    """The task files of a folder or archive. English ones alone: those in a folder `hn` or `shuffled` are not told.
+    """The task files of a folder or archive. English ones alone: those in a folder `hn` or `shuffled` are left out.
 
     Raises:
         DataError: there is no such source, or it is damaged, or it is no folder and no archive.
@@ -127,7 +127,7 @@ def _named_task(inside: PurePosixPath, name: str, read: Callable[[], bytes]) -> 
 
 
 def _archive(path: Path) -> Iterator[TaskFile]:
-    """The task files of an archive, unpacked in memory; names in it are only looked at, nothing goes to the disk."""
+    """The task files of an archive, unpacked in memory; its names are never used as paths: nothing goes to the disk."""
     try:
         unpacking = Unpacking(path, path.stat().st_size, IN_MEMORY)
         if zipfile.is_zipfile(path):

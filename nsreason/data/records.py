@@ -1,6 +1,6 @@
 """A JSON file cut into its records, none of them decoded yet, so that a bad one never costs the others.
 
-Four layouts, told apart by content: the official one (`{"info": ..., "scenes": [...]}`), a list, a single
+Four layouts, recognised by content: the official one (`{"info": ..., "scenes": [...]}`), a list, a single
 record, and lines of one record each. A folder is read as its .json files in the order of their names, one record
 each, as CLEVR's generators write scenes. Python's own `json` writes NaN and Infinity, which are not JSON: a file that
 holds them is cut all the same, and only the records with them are bad.
@@ -169,7 +169,7 @@ def read_records(path: str | Path, key: Literal["scenes", "questions"]) -> Recor
 
 
 def _folder(folder: Path) -> Records:
-    """The records of a folder of one-scene files. A file that is none is told as a bad record by who decodes it.
+    """The records of a folder of one-scene files. A file that is none becomes a bad record when it is decoded.
 
     Raises:
         DataError: it has no such file, by the first eight.

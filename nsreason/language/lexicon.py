@@ -245,7 +245,7 @@ def lexicon_for(domain: Domain, grammar: str) -> Lexicon:
 
 _RANK = {"ATTRIBUTE": 0, "NOISE": 2, "_SUFFIX": 2}
 
-# Terminals of the grammar file that the grammar knows as one, told apart by a value.
+# Terminals of the grammar file that are one in the grammar, each with its own value.
 _MERGED = {
     **{f"_{v.upper()}": ("DET", v) for v in ("a", "any", "all", "no", "most", "only")},
     "_ANOTHER": ("OTHER", "another"),

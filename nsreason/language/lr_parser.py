@@ -19,7 +19,7 @@ from .phrases import Phrases
 from .tables import END, maker, table_of
 from .tokens import QuestionItem
 
-MAX_READINGS = 256  # that are looked at
+MAX_READINGS = 256  # that are given
 MAX_STEPS = 10_000  # words taken by all walks of one question together; a plain question takes each of its words once
 
 _PHRASES = Phrases()
@@ -73,7 +73,7 @@ class LrTable:
         """The phrases of whole questions that the items make, best first.
 
         Without `every`, a stack of states that led nowhere is not walked again, so that a question without reading is
-        found out quickly; readings that end in the same states may then be left out.
+        found out quickly; readings that end in the same states may be missing.
 
         Raises:
             Stopped: there is none, or no more within MAX_STEPS.

@@ -88,7 +88,7 @@ class Phrases:
         return Node("nouns", (*(before.parts if type(before) is Node else (before,)), last))
 
     def core_either(self, children: Sequence[Any]) -> Core:
-        """'small cubes or balls', all of them small: the nouns are told like adjectives."""
+        """'small cubes or balls', all of them small: the nouns become adjectives."""
         mods, heads, *posts = children
         first, *rest = [Leaf("ADJECTIVE", several(head)[-1].value, several(head)[-1].start) for head in heads.parts]
         adjectives = [first, *(word._replace(terminal="OR") for word in rest)]

@@ -93,7 +93,7 @@ class Predicates(NounPhrases):
             raise self._unsayable("say 'neither ... nor', or 'not ..., and is ...'", second)
 
     def _spoken(self) -> Node:
-        """What 'the same color' without 'as' is told of: 'the same shape as the ball but not the same color'."""
+        """What 'the same color' without 'as' is said of: 'the same shape as the ball but not the same color'."""
         if self.compared is not None:
             return Node("np_known", (self.compared,))
         if self.it is None:
@@ -182,7 +182,7 @@ class Predicates(NounPhrases):
     # --- relations ---------------------------------------------------------------------------------------------------
 
     def _each(self, np: Node) -> list[Node]:
-        """The parts of 'the cube and the ball' as what a relation is told of. Both must be known things, or both not:
+        """The parts of 'the cube and the ball' as what a relation is said of. Both must be known things, or both not:
         'left of the ball and cubes' is no such phrase."""
         parts = [p for part in np.parts for p in (self._each(part) if part.rule == np.rule else [part])]
         if np.rule in ("obj_and", "obj_or"):

@@ -34,7 +34,7 @@ from .steps import Unsayable
 from .suggestions import expected_names, near_words, phrases_with
 from .tokens import QuestionItem, UnknownWord
 
-MOST_COMPOSED = 40_000  # words of all readings of a question that are looked at: of a long one, fewer readings
+MOST_COMPOSED = 40_000  # words of all readings that are tried: of a long question, fewer readings
 SHOWN = 40  # characters of a wrong word
 
 

@@ -46,7 +46,7 @@ class Steps:
         self.it: Antecedent | None = None
         self.before_it: Antecedent | None = None  # of two singular ones, which 'they' speaks of together
         self.last: int | None = None  # the last object that a definite noun phrase named
-        self.compared: int | None = None  # the object that the last 'the same ... as' was told of
+        self.compared: int | None = None  # the object of which the last 'the same ... as' was said
         # What the question speaks of first, which 'other' leaves out: a set, one object, or each of several things.
         self.named: int | None = None
         self.anchor: int | None = None

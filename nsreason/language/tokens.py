@@ -1,4 +1,4 @@
-"""The phrases of a question as the lexicon hands them on."""
+"""The phrases of a question, as the lexicon reads them."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Truths(Counting):
         return len(set(self._offered(pred))) == len(self.domain.file.attributes[attribute].values)
 
     def _one_of(self, np: Node, pred: Node) -> int | None:
-        """'Is the red box or the gray box larger?': the one of two known things that is so, told by what tells them
+        """'Is the red box or the gray box larger?': the one of two known things that is so, named by what tells them
         apart. None where this is no such choice."""
         mods: tuple[Leaf, ...] = ()
         if pred.rule == "pred_mods":
