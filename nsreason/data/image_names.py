@@ -2,8 +2,8 @@
 
 A name means the image of the same whole path; else, of those with the same bare name (without folders), the only one,
 or the only one of which one path is the tail of the other (`cam1/7.png` of `data/cam1/7.png`); else the name is
-ambiguous, and the error lists them. Where many names are looked up at once, two of different folders never mean one image.
-Both kinds of slash are the same.
+ambiguous, and the error lists them. Where many names are looked up at once, two of different folders never mean one
+image. Both kinds of slash are the same.
 """
 
 from __future__ import annotations
