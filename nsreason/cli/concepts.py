@@ -9,11 +9,10 @@ import typer
 from . import checks, options, output
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..dsl.domain import Domain
     from ..models.nscl.concepts_page import Knowledge
     from ..models.nscl.probes import Probes
+    from ..pages.tables import ReportTable
 
 EXAMPLES = (
     "nsreason generate clevr --scenes 40 --out taught",
@@ -113,42 +112,36 @@ def _record(known: Knowledge) -> dict[str, Any]:
     return record
 
 
-def _table(known: Knowledge) -> Table:
-    from rich.table import Table
+def _table(known: Knowledge) -> ReportTable:
+    from ..pages.tables import Heading, ReportTable, TableRow, text_columns
 
     others = any(known.others(c) is not None for c in known.belonging)
-    table = Table(title="concepts", title_justify="left", title_style="bold", header_style="dim")
-    for name in ("concept", "attribute", "nearest value"):
-        table.add_column(name)
-    for name in ("own space", *(["others"] if others else [])):
-        table.add_column(name, justify="right")
-    if known.deciding:
-        table.add_column("decided in")
-    if known.probes is not None:
-        table.add_column("counted", justify="right")
+    columns: list[Heading | str] = [*text_columns("attribute", "nearest value"), "own space"]
+    columns += ["others"] if others else []
+    columns += text_columns("decided in") if known.deciding else ()
+    columns += [] if known.probes is None else ["counted"]
+    rows = []
     for concept in known.domain.concepts:
         near, decided = known.nearest.get(concept), known.decided(concept)
-        cells = [concept, known.domain.attribute_of[concept], f"{near[0]} ({near[1]:+.2f})" if near else "-"]
+        cells = [known.domain.attribute_of[concept], f"{near[0]} ({near[1]:+.2f})" if near else "-"]
         cells.append(f"{known.own(concept):.2f}")
         cells += [f"{known.others(concept) or 0:.2f}"] if others else []
         if known.deciding:
             cells.append("-" if decided is None else f"{decided[0]} ({100 * decided[1]:.0f} %)")
-        table.add_row(*cells, *([] if known.probes is None else [f"{100 * known.probes.counts[concept]:.2f} %"]))
+        cells += [] if known.probes is None else [f"{100 * known.probes.counts[concept]:.2f} %"]
+        rows.append(TableRow(concept, tuple(cells)))
     legend = "own space, others: how much it belongs there, a weight"
     if known.deciding:
         legend += "; decided in: the space with the largest share of the score of objects that have the value"
-    table.caption, table.caption_justify = legend, "left"
-    return table
+    return ReportTable("concept", tuple(columns), tuple(rows), title="concepts", caption=legend)
 
 
-def _confusion(domain: Domain, attribute: str, probes: Probes) -> Table:
-    from rich.table import Table
+def _confusion(domain: Domain, attribute: str, probes: Probes) -> ReportTable:
+    from ..pages.tables import ReportTable, TableRow
 
     values = domain.values(attribute)
-    table = Table(title=f"{attribute}: value, and taken for", title_justify="left", header_style="dim", min_width=36)
-    table.add_column("")
-    for value in values:
-        table.add_column(value, justify="right")
-    for value, row in zip(values, probes.confusion[attribute], strict=True):
-        table.add_row(value, *(f"{n:,}" if n else "" for n in row))
-    return table
+    rows = tuple(
+        TableRow(value, tuple(f"{n:,}" if n else "" for n in counts))
+        for value, counts in zip(values, probes.confusion[attribute], strict=True)
+    )
+    return ReportTable("", tuple(values), rows, title=f"{attribute}: value, and taken for")

@@ -84,9 +84,8 @@ def clevr(
 ) -> int:
     """Make scenes and questions by CLEVR's rules, with programs and answers; with --images, pictures.
 
-    Writes scenes.json and questions.json in CLEVR's layout. Scenes are placed by CLEVR's rules; with --images they are
-    drawn in its look, and the folder gets images/*.png, the objects' masks and boxes in scenes.json, and instances.json
-    in COCO's layout.
+    Writes scenes.json and questions.json in CLEVR's layout; with --images also images/*.png, drawn in CLEVR's look, the
+    objects' masks and boxes in scenes.json, and instances.json in COCO's layout.
 
     Questions are drawn from families that cover all official templates; answers are balanced in each family; a question
     in which a word could be left out is not asked. A scene depends on the seed and its number alone, and the answers
@@ -94,6 +93,7 @@ def clevr(
 
     Prints how often each type of question has each answer.
     """
+    pixels = _size(size) if images else None
     if max_objects < min_objects:
         raise output.UsageError(f"--max-objects {max_objects} is less than --min-objects {min_objects}")
     if not images:
@@ -101,7 +101,6 @@ def clevr(
     if not questions_per_scene:
         options.refuse(context, ("family",), "is of questions, of which --questions-per-scene 0 makes none")
     checks.new_folder(out, "--out")
-    pixels = _size(size) if images else None
     from ..generators import write_dataset
 
     with progress.counted("making", "scenes", scenes) as count, output.step(f"wrote {out}"):
@@ -121,8 +120,8 @@ def clevr(
         )
     if as_json:
         output.put_json({"dataset": "clevr", "out": out, **summary.to_dict()})
-    else:
-        output.put_table(summary.table())
+        return 0
+    output.put_table(summary.table())
     return 0
 
 

@@ -24,7 +24,7 @@ from .matching import match
 from .rle import I64, mask_areas
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from ...pages.tables import ReportTable
 
 Kind = Literal["bbox", "segm"]
 Pair = tuple[Detections | None, Detections]  # the detections of an image, and its annotations
@@ -72,19 +72,21 @@ class CocoFigures:
         """Return the figures as plain data."""
         return asdict(self) | {"most": list(self.most)}
 
-    def table(self) -> Table:
+    def table(self) -> ReportTable:
         """Return a table for the terminal."""
-        from rich.table import Table
+        from ...pages.tables import Heading, ReportTable, TableRow
 
-        title = f"{self.kind}: {self.images:,} images, {self.objects:,} objects, {self.detections:,} detections"
-        table = Table(title=title, caption=f"{self.bad} bad records" if self.bad else None)
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        table.add_column("what", style="dim")
+        rows = []
         for name, what in _rows(self.most):
             value = getattr(self, name)
-            table.add_row(name.replace("_", " "), "-" if value is None else f"{value:.4f}", what)
-        return table
+            rows.append(TableRow(name.replace("_", " "), ("-" if value is None else f"{value:.4f}", what)))
+        return ReportTable(
+            "figure",
+            ("value", Heading("what", align="left")),
+            tuple(rows),
+            title=f"{self.kind}: {self.images:,} images, {self.objects:,} objects, {self.detections:,} detections",
+            caption=f"{self.bad} bad records" if self.bad else "",
+        )
 
 
 def _rows(most: tuple[int, int, int]) -> Iterable[tuple[str, str]]:

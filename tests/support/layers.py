@@ -38,11 +38,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "executors": ("errors", "registry", "dsl", "scenes", "programs", "traces"),
     "training": ("errors", "registry", "io"),
     "recipes": (),
-    "perception": ("errors", "registry", "io", "dsl", "scenes", "data", "training.model"),
+    "perception": ("errors", "registry", "io", "pages", "dsl", "scenes", "data", "training.model"),
     "models": (*CORE, "pages", "language", "traces", "queries", "data", "tasks", "training", "executors", "perception"),
     "agents": ("errors", "registry", "scenes", "training"),
     "tasks": (*CORE, "language", "queries", "data", "perception"),
-    "generators": (*CORE, "language", "data", "executors", "perception"),
+    "generators": (*CORE, "pages", "language", "data", "executors", "perception"),
     "reasoners": (*CORE, "language", "traces", "queries", "data", "training", "executors", "perception", "models"),
     "evaluation": (
         *(*CORE, "language", "traces", "queries", "data", "executors", "perception", "reasoners"),
@@ -54,7 +54,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__main__": ("*",),
 }
 """Room -> the rooms (or single modules of them) that it may import from, besides itself. A room is a folder of
-nsreason, or executors/ or perception/; a module that is in none of them fails tests/test_layers.py.
+nsreason, or executors/ or perception/; a module that is in none of them fails tests/test_layers.py. `pages` knows
+tables and templates, not what stands in them: rooms whose results are shown write them as its tables.
 """
 
 

@@ -40,7 +40,7 @@ from .questions import Balance, generate_questions
 from .scenes import generate_scenes, generate_scenes_with_cameras
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from ...pages.tables import ReportTable
 
 BLOCK = 64  # scenes whose answers are balanced together
 _AHEAD = 3  # blocks on their way for each process
@@ -113,20 +113,18 @@ class DatasetSummary:
             "seconds": round(self.seconds, 3),
         }
 
-    def table(self) -> RenderableType:
+    def table(self) -> ReportTable:
         """The answers by type of question, for a console."""
-        from rich.table import Table
+        from ...pages.tables import Heading, ReportTable, TableRow
 
         short = f" of {self.asked_for:,} asked for" if self.questions < self.asked_for else ""
-        table = Table(title=f"{self.scenes:,} scenes, {self.questions:,} questions{short}", title_justify="left")
-        table.add_column("type")
-        table.add_column("questions", justify="right")
-        table.add_column("answers")
+        rows = []
         for kind, given in sorted(self.answers.items()):
             total = given.total()
             shares = ", ".join(f"{answer} {100 * n / total:.0f}%" for answer, n in given.most_common())
-            table.add_row(kind, f"{total:,}", shares)
-        return table
+            rows.append(TableRow(kind, (f"{total:,}", shares)))
+        title = f"{self.scenes:,} scenes, {self.questions:,} questions{short}"
+        return ReportTable("type", ("questions", Heading("answers", align="left")), tuple(rows), title=title)
 
 
 @dataclass(slots=True)
