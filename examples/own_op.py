@@ -23,8 +23,8 @@ T = TypeVar("T")
 @op
 def between(k: Algebra[T], scene: View[T], a: Objects[T], b: Objects[T], relation: Relation) -> Objects[T]:
     """The objects that stand in the relation to a member of one set, and the other way to one of the other."""
-    beyond_a = k.reach(a, scene.relation(relation))
-    before_b = k.reach(b, scene.converse(relation))
+    beyond_a = k.reach(a, scene.table("relation", relation))
+    before_b = k.reach(b, scene.table("converse", relation))
     return k.both(beyond_a, before_b)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..dsl.domain import Domain
-from ..dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ..dsl.kinds import TRUTH, WORD, Kind
 from ..scenes.scene import members
 
 Answer = bool | int | str | tuple[int, ...]
@@ -16,9 +16,9 @@ def decode(value: int, kind: Kind, domain: Domain) -> Answer:
         return bool(value & 1)
     if kind is WORD:
         return domain.answer_words[value]
-    if kind is OBJECTS:
+    if kind.shape == "set":
         return members(value)
-    if kind is NUMBER or kind is OBJECT:
+    if kind.shape in ("number", "one"):
         return value
     raise ValueError(f"no answer is of kind {kind}")
 

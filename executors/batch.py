@@ -11,23 +11,26 @@ lowest bit, a word's concept number.
 
 from __future__ import annotations
 
+import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..dsl.domain import Domain
-from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..dsl.kinds import TRUTH, WORD
 from ..dsl.ops import OPS, Op
+from ..dsl.tables import SCENE, TABLES, Table
 from ..errors import ExecutionError, NsreasonError
 from ..programs.program import Program
-from ..scenes.scene import Scene
 from ..scenes.values import Column, OpenColumn
+from ..scenes.world import World, named
 from .answers import Answer, decode
-from .bitsets import BitTables, combines, tables_of
+from .bitsets import combines, tables_of
 from .interpreter import check_domain, execute
 
 U64 = npt.NDArray[np.uint64]
@@ -45,19 +48,21 @@ _ONE = np.uint64(1)
 
 
 class Rows:
-    """A table for K calls: row `base[k] + i` of `flat` is the entry at object i of call k's scene."""
+    """A table for K calls: row `base[k] + i` of `flat` is the entry at individual i (of `size`) of call k's world.
 
-    __slots__ = ("base", "flat")
+    Where `inner` is more than 0 the entry is a table again, of so many rows.
+    """
 
-    def __init__(self, flat: U64, base: I64) -> None:
-        self.flat, self.base = flat, base
+    __slots__ = ("base", "flat", "inner", "size")
+
+    def __init__(self, flat: U64, base: I64, size: int, inner: int = 0) -> None:
+        self.flat, self.base, self.size, self.inner = flat, base, size, inner
 
 
 class BatchBitSets:
     """The exact algebra on columns of 64-bit sets. `failed` collects the calls whose `the` met no single object."""
 
-    def __init__(self, n: int) -> None:
-        self.n = n
+    def __init__(self) -> None:
         self.failed: npt.NDArray[np.bool_] | None = None
 
     def both(self, a: Any, b: Any) -> Any:
@@ -88,11 +93,13 @@ class BatchBitSets:
         return _ONE << anchor
 
     def follow(self, anchor: Any, links: Any) -> Any:
+        if links.inner:
+            return Rows(links.flat, links.base + anchor.view(np.int64) * links.inner, links.inner)
         return links.flat[links.base + anchor.view(np.int64)]
 
     def reach(self, objects: Any, links: Any) -> Any:
         found = np.zeros_like(objects)
-        for i in range(self.n):
+        for i in range(links.size):
             member = (objects >> np.uint64(i)) & _ONE
             found |= links.flat[links.base + i] * member
         return found
@@ -127,88 +134,158 @@ class OpenBatchBitSets(BatchBitSets):
 
 
 class SceneBatch:
-    """Scenes of one domain as arrays, made once and used for any number of batches. Scenes of more than 64 objects
-    take part too: their questions go to the interpreter."""
+    """Worlds of one domain as arrays, made once and used for any number of batches.
 
-    def __init__(self, scenes: Sequence[Scene]) -> None:
-        """Raises ExecutionError when the scenes are not of one domain."""
+    A world with more than 64 individuals of a sort of which sets are made takes part too: its questions go to the
+    interpreter.
+
+    Attributes:
+        sizes: per sort, the most individuals of it in any of the worlds that fit, 1 at least.
+        fits: (S,) whether each world's sets fit 64 bits.
+    """
+
+    def __init__(self, scenes: Sequence[World]) -> None:
+        """Raises ExecutionError when the worlds are not of one domain."""
         self.scenes = list(scenes)
         self.domain = domain = self.scenes[0].domain if self.scenes else None
         if any(s.domain != domain for s in self.scenes):
             raise ExecutionError("the scenes are of several domains")
-        self.fits = np.array([len(s) <= MAX_OBJECTS for s in self.scenes], dtype=np.bool_)
-        self.small = [s if len(s) <= MAX_OBJECTS else None for s in self.scenes]
-        self.n = max((len(s) for s in self.small if s is not None), default=1) or 1
-        self.c = len(domain.concepts) if domain else 0
-        self.r = len(domain.relations) if domain else 0
-        self.a = len(domain.attributes) if domain else 0
-        self.full = np.array([(1 << len(s)) - 1 if s is not None else 0 for s in self.small], dtype=np.uint64)
-        self.open = domain is not None and bool(domain.open_attributes)
-        self.sparse = max(self.c, self.r, self.a) > MAX_DENSE
-        self._plain = domain is not None and not domain.open_attributes and not domain.above
-        self._tables: dict[str, U64] = {}
-        self._gathered = {name: _Gathered(self, name) for name in _ROWS}
+        kind = self.domain.world if self.domain else SCENE
+        sizes = {sort: np.array([s.size(sort) for s in self.scenes], dtype=np.int64) for sort in kind.sorts}
+        self.fits = np.ones(len(self.scenes), dtype=np.bool_)
+        for sort in kind.bounded:
+            self.fits &= sizes[sort] <= MAX_OBJECTS
+        self.sizes = {sort: max(1, int(n[self.fits].max(initial=1))) for sort, n in sizes.items()}
+        self._present = {
+            sort: np.array(
+                [(1 << n) - 1 if n <= MAX_OBJECTS else 0 for n in np.where(self.fits, all_, 0).tolist()], np.uint64
+            )
+            for sort, all_ in sizes.items()
+        }
+        self.open = self.domain is not None and bool(self.domain.open_attributes)
+        names = [self._literals(TABLES[name]) for name in kind.tables]
+        self.sparse = max(names, default=0) > MAX_DENSE
+        self._families: dict[str, _FlatTable] = {}
+        self._gathered = {name: _Gathered(self, TABLES[name]) for name in kind.tables}
+
+    @property
+    def n(self) -> int:
+        """The most objects in any of the worlds that fit."""
+        return self.sizes["object"]
+
+    def present(self, sort: str) -> U64:
+        """(S,) the individuals of a sort, as sets."""
+        return self._present[sort]
+
+    def family(self, name: str) -> _FlatTable:
+        """A table of all worlds in one piece, made when it is first read."""
+        family = self._families.get(name)
+        if family is None:
+            table = TABLES[name]
+            sizes = [self.sizes[sort] for sort in table.source]
+            literals = self._literals(table)
+            vectorised = table.derived is not None and not self.open
+            values = self._derived(table) if vectorised else self._read(table, literals, sizes)
+            size, inner = (*sizes, 0, 0)[:2]
+            flat = np.ascontiguousarray(values).reshape(-1)
+            family = self._families[name] = _FlatTable(flat, literals, size, inner)
+        return family
 
     def table(self, name: str) -> U64:
-        """A flat table by name, built at its first use: concepts (S*C,), relations, converse (S*R*N,), alike, repeats,
-        values (S*A*N,)."""
-        flat = self._tables.get(name)
-        if flat is None:
-            table = getattr(self, f"_make_{name}")()
-            flat = self._tables[name] = np.ascontiguousarray(table).reshape(-1)
-        return flat
+        """A table of all worlds as (S, literals, *rows)."""
+        family = self.family(name)
+        rows = [n for n in (family.size, family.inner) if n]
+        return family.flat.reshape(len(self.scenes), family.literals, *rows)
+
+    def _literals(self, table: Table) -> int:
+        if table.literal is None or self.domain is None:
+            return 1
+        return self.domain.numbered(table.literal)
+
+    def _numbers(self, table: Table) -> Sequence[int]:
+        if table.literal is None or self.domain is None:
+            return (0,)
+        return self.domain.numbers(table.literal)
 
     def gathered(self, name: str) -> _Gathered:
         """The rows of a table that programs have named, for a domain with too many of them to build all."""
         return self._gathered[name]
 
-    def _make_concepts(self) -> U64:
-        concepts = np.zeros((len(self.scenes), self.c), dtype=np.uint64)
-        for i, scene in enumerate(self.small):
-            if scene is not None and len(scene):
-                sets = scene.concepts
-                concepts[i] = sets if isinstance(sets, list) else [sets[c] for c in range(self.c)]
-        return concepts
-
-    def _make_values(self) -> U64:
-        values = np.zeros((len(self.scenes), self.a, self.n), dtype=np.uint64)
-        for i, scene in enumerate(self.small):
-            if scene is not None and len(scene):
-                values[i, :, : len(scene)] = [_words(column) for column in scene.values] if self.open else scene.values
+    def _read(self, table: Table, literals: int, sizes: list[int]) -> U64:
+        """(S, literals, *sizes) of what the worlds say."""
+        values = np.zeros((len(self.scenes), literals, *sizes), dtype=np.uint64)
+        numbers = list(self._numbers(table))
+        for i, world in enumerate(self.scenes):
+            if not self.fits[i]:
+                continue
+            rows = tables_of(world).family(table.name)
+            if table.is_set:
+                values[i, numbers] = [rows[k] for k in numbers]
+                continue
+            counts = [world.size(sort) for sort in table.source]
+            if not all(counts):
+                continue
+            place = tuple(map(slice, counts))
+            for k in numbers:
+                values[i, k][place] = _words(rows[k]) if table.of_words else rows[k]
         return values
 
-    def _make_relations(self) -> U64:
-        rows = np.zeros((len(self.scenes), self.r, self.n), dtype=np.uint64)
-        for i, scene in enumerate(self.small):
-            if scene is not None and len(scene):
-                relations = tables_of(scene).relations
-                for r in range(self.r):
-                    rows[i, r, : len(scene)] = relations[r]
+    def _derived(self, table: Table) -> U64:
+        assert table.derived is not None
+        how, base = table.derived
+        rows = _DERIVED[how](self.family(base), self.sizes[table.source[0]])
+        if how == "same":  # padding has a word too, that of number 0
+            rows = rows.reshape(len(self.scenes), -1) & self.present(table.target)[:, None]
         return rows
 
-    def _make_converse(self) -> U64:
-        rows = self.table("relations").reshape(-1, self.n)  # (S*R, N)
-        shifts = np.arange(self.n, dtype=np.uint64)
-        bits = (rows[:, :, None] >> shifts) & _ONE  # (S*R, N, N): bit j of row i
-        turned: U64 = (bits << shifts[:, None]).sum(axis=1, dtype=np.uint64)  # bit i of row j
-        return turned
 
-    def _make_alike(self) -> U64:
-        if self._plain:
-            concepts = self.table("concepts").reshape(-1, self.c)
-            values = self.table("values").reshape(-1, self.a, self.n)
-            mine = _ONE << np.arange(self.n, dtype=np.uint64)
-            return concepts[np.arange(len(self.scenes))[:, None, None], values.view(np.int64)] & ~mine
-        rows = np.zeros((len(self.scenes), self.a, self.n), dtype=np.uint64)
-        for i, scene in enumerate(self.small):
-            if scene is not None and len(scene):
-                rows[i, :, : len(scene)] = [tables_of(scene).alike(a) for a in range(self.a)]
-        return rows
+@dataclass(frozen=True, slots=True)
+class _FlatTable:
+    """A table of S worlds, its entries in one row: (S * literals * size * inner,)."""
 
-    def _make_repeats(self) -> U64:
-        later = ~((np.uint64(2) << np.arange(self.n, dtype=np.uint64)) - _ONE)
-        later[self.n - 1] = 0
-        return self.table("alike").reshape(-1, self.a, self.n) & later
+    flat: U64
+    literals: int
+    size: int
+    inner: int
+
+
+def _converse(base: _FlatTable, size: int) -> U64:
+    rows = base.flat.reshape(-1, base.size)  # (S*R, N)
+    bits = (rows[:, :, None] >> np.arange(size, dtype=np.uint64)) & _ONE  # (S*R, N, M): bit j of row i
+    shifts = np.arange(base.size, dtype=np.uint64)
+    turned: U64 = (bits << shifts[:, None]).sum(axis=1, dtype=np.uint64)  # (S*R, M): bit i of row j
+    return turned
+
+
+def _later(base: _FlatTable, size: int) -> U64:
+    behind = ~((np.uint64(2) << np.arange(size, dtype=np.uint64)) - _ONE)
+    behind[size - 1 :] = 0  # 2 << 63 is 0
+    return base.flat.reshape(-1, size) & behind
+
+
+def _same(base: _FlatTable, size: int) -> U64:
+    words = base.flat.reshape(-1, size)
+    equal = words[:, :, None] == words[:, None, :]  # (S*A, N, N)
+    own = np.arange(size)
+    equal[:, own, own] = False
+    shared: U64 = (equal.astype(np.uint64) << np.arange(size, dtype=np.uint64)).sum(axis=2, dtype=np.uint64)
+    return shared
+
+
+def _closure(base: _FlatTable, size: int) -> U64:
+    reached = base.flat.reshape(-1, size).copy()
+    for via in range(size):
+        bit = (reached >> np.uint64(via)) & _ONE
+        reached |= bit * reached[:, via : via + 1]
+    return reached
+
+
+_DERIVED: dict[str, Callable[[_FlatTable, int], U64]] = {
+    "converse": _converse,
+    "later": _later,
+    "same": _same,
+    "closure": _closure,
+}
 
 
 def _words(column: Column) -> Sequence[int]:
@@ -218,25 +295,18 @@ def _words(column: Column) -> Sequence[int]:
     return column
 
 
-_ROWS: dict[str, Callable[[BitTables, int], Sequence[int]]] = {
-    "concepts": lambda tables, concept: (tables.concepts[concept],),
-    "relations": lambda tables, relation: tables.relations[relation],
-    "converse": lambda tables, relation: tables.converse(relation),
-    "alike": lambda tables, attribute: tables.alike(attribute),
-    "repeats": lambda tables, attribute: tables.repeats(attribute),
-    "values": lambda tables, attribute: _words(tables.values[attribute]),
-}
-
-
 class _Gathered:
     """The rows of one table that were read so far, each once: those of the scenes and literals of the batches' calls.
 
     Memory and time grow with the calls, not with the names of the domain.
     """
 
-    def __init__(self, batch: SceneBatch, name: str) -> None:
-        self.batch, self.rows = batch, _ROWS[name]
-        self.width = 1 if name == "concepts" else batch.n
+    def __init__(self, batch: SceneBatch, table: Table) -> None:
+        self.batch, self.name, self.of_words, self.source = batch, table.name, table.of_words, table.source
+        sizes = [batch.sizes[sort] for sort in table.source]
+        self.size, self.inner = (*sizes, 0, 0)[:2] if sizes else (1, 0)
+        self.shape = tuple(sizes)
+        self.width = math.prod(sizes)
         self.place: dict[tuple[int, int], int] = {}
         self.flat: U64 = np.zeros(0, dtype=np.uint64)
         self._lock = threading.Lock()
@@ -249,7 +319,7 @@ class _Gathered:
         with self._lock:
             self._add([pair for pair in asked if pair not in self.place])
             places = np.array([self.place[pair] for pair in asked], dtype=np.int64)
-            return Rows(self.flat, places[which.reshape(-1)] * self.width)
+            return Rows(self.flat, places[which.reshape(-1)] * self.width, self.size, self.inner)
 
     def _add(self, pairs: Sequence[tuple[int, int]]) -> None:
         count = len(self.place)
@@ -259,49 +329,41 @@ class _Gathered:
             grown[: count * self.width] = self.flat[: count * self.width]
             self.flat = grown
         for scene, literal in pairs:
-            within = self.batch.small[scene]
-            row = self.rows(tables_of(within), literal) if within is not None and len(within) else ()
-            start = count * self.width
-            self.flat[start : start + len(row)] = row
+            entries = self.flat[count * self.width : (count + 1) * self.width]
+            world = self.batch.scenes[scene]
+            counts = [world.size(sort) for sort in self.source]
+            if self.batch.fits[scene] and all(counts):
+                rows = getattr(tables_of(world), self.name)[literal]
+                values = _words(rows) if self.of_words else rows
+                entries.reshape(self.shape)[tuple(map(slice, counts))] = values
             self.place[scene, literal] = count
             count += 1
 
 
 class BatchView:
-    """The View of K calls, each on its own scene."""
+    """The View of K calls, each on its own world."""
 
     def __init__(self, batch: SceneBatch, scene: I64) -> None:
         self.batch, self.scene = batch, scene
 
-    def _rows(self, name: str, per_scene: int, literal: Any) -> Any:
-        if self.batch.sparse:
-            return self.batch.gathered(name)(self.scene, literal)
-        base = (self.scene * per_scene + literal) * self.batch.n
-        return Rows(self.batch.table(name), base)
+    def universe(self, sort: str) -> Any:
+        return self.batch.present(sort)[self.scene]
 
-    def everything(self) -> Any:
-        return self.batch.full[self.scene]
-
-    def concept(self, concept: Any) -> Any:
-        if self.batch.sparse:
-            rows = self.batch.gathered("concepts")(self.scene, concept)
+    def members(self, name: str, literal: Any = None) -> Any:
+        if self.batch.sparse and literal is not None:
+            rows = self.batch.gathered(name)(self.scene, literal)
             return rows.flat[rows.base]
-        return self.batch.table("concepts")[self.scene * self.batch.c + concept]
+        family = self.batch.family(name)
+        return family.flat[self.scene if literal is None else self.scene * family.literals + literal]
 
-    def relation(self, relation: Any) -> Any:
-        return self._rows("relations", self.batch.r, relation)
-
-    def converse(self, relation: Any) -> Any:
-        return self._rows("converse", self.batch.r, relation)
-
-    def alike(self, attribute: Any) -> Any:
-        return self._rows("alike", self.batch.a, attribute)
-
-    def repeats(self, attribute: Any) -> Any:
-        return self._rows("repeats", self.batch.a, attribute)
-
-    def values(self, attribute: Any) -> Any:
-        return self._rows("values", self.batch.a, attribute)
+    def table(self, name: str, literal: Any = None) -> Any:
+        if self.batch.sparse and literal is not None:
+            return self.batch.gathered(name)(self.scene, literal)
+        family = self.batch.family(name)
+        row = self.scene if literal is None else self.scene * family.literals + literal
+        if not family.inner:
+            return Rows(family.flat, row * family.size, family.size)
+        return Rows(family.flat, row * (family.size * family.inner), family.size, family.inner)
 
 
 # --- programs as arrays ----------------------------------------------------------------------------------------------
@@ -363,7 +425,7 @@ def record_of(program: Program) -> bytes:
 
 
 def execute_batch(
-    programs: Sequence[Program], scenes: Sequence[Scene] | SceneBatch, which: Sequence[int] | None = None
+    programs: Sequence[Program], scenes: Sequence[World] | SceneBatch, which: Sequence[int] | None = None
 ) -> list[Answer | NsreasonError]:
     """The exact answers of many programs; program q runs on scene `which[q]` (by default on scene q).
 
@@ -419,6 +481,9 @@ def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> li
             asked = np.flatnonzero(lengths)
             told[asked] = _read(values, ops, programs[0].domain)
             failed = alone | broken
+            if programs[0].domain.world.sorts != ("object",):
+                for q in np.flatnonzero(~failed).tolist():
+                    told[q] = named(told[q], programs[q].kind, batch.scenes[which[q]])
     answers: list[Answer | NsreasonError] = told.tolist()
     for q in np.flatnonzero(failed).tolist():
         try:
@@ -458,7 +523,7 @@ def _schedule(
     ops = number[order[starts]].tolist()
     values = np.zeros(total, dtype=np.uint64)
     broken = np.zeros(len(lengths), dtype=np.bool_)
-    algebra = OpenBatchBitSets(batch.n) if batch.open else BatchBitSets(batch.n)
+    algebra = OpenBatchBitSets() if batch.open else BatchBitSets()
     none = np.zeros(int((stops - starts).max()), dtype=np.int64)
     for a, b, n in zip(starts.tolist(), stops.tolist(), ops, strict=True):
         op = _numbering.ops[n]
@@ -484,7 +549,7 @@ def _read(values: U64, ops: I32, domain: Domain) -> npt.NDArray[np.object_]:
         elif kind is WORD:
             words = np.array(domain.answer_words, dtype=object)
             told[mine] = words[np.minimum(column, np.uint64(len(words) - 1)).view(np.int64)]
-        elif kind is NUMBER or kind is OBJECT:
+        elif kind.shape in ("number", "one"):
             told[mine] = column.view(np.int64).astype(object)
         else:
             for i, value in zip(mine.tolist(), column.tolist(), strict=True):

@@ -11,15 +11,18 @@ compares them.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..dsl.kinds import OBJECTS
 from ..dsl.ops import Op
+from ..dsl.tables import TABLES, Table, WorldKind
 from ..errors import DomainError
-from ..scenes.scene import Scene, converse
+from ..scenes.relations import converse, members
+from ..scenes.values import Column, OpenColumn
+from ..scenes.world import World
 
 
 class Ambiguous(Exception):  # noqa: N818 - the interpreter catches it, and says the node to the user
@@ -46,63 +49,114 @@ def reach(objects: int, links: Sequence[int]) -> int:
 
 
 class BitTables:
-    """A scene as bit sets: what the exact View reads. Made once per scene, rare tables when asked for."""
+    """A world as bit sets: what the exact View reads. Made once per world, each table when it is first read.
 
-    __slots__ = ("_alike", "_converse", "_repeats", "concepts", "full", "relations", "scene", "values")
+    A universe is a set. A table is a family: literal (0 where it takes none) -> the set, or the rows. Each kind of
+    world has its own class with a fixed slot a name: an attribute that may be missing costs a tenth of execution.
+    """
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.full = (1 << len(scene)) - 1
-        self.concepts = scene.concepts
-        self.values = scene.values
-        self.relations = _Relations(scene)
-        self._alike: dict[int, list[int]] = {}
-        self._converse: dict[int, list[int]] = {}
-        self._repeats: dict[int, list[int]] = {}
+    __slots__ = ("world",)
 
-    def alike(self, attribute: int) -> list[int]:
-        rows = self._alike.get(attribute)
-        if rows is None:
-            rows = self._alike[attribute] = self.scene.sharing(attribute)
-        return rows
+    def __init__(self, world: World, kind: WorldKind) -> None:
+        self.world = world
+        for sort in kind.sorts:
+            setattr(self, sort, (1 << world.size(sort)) - 1)
+        ready = world.ready()
+        for name in kind.tables:
+            setattr(self, name, ready[name] if name in ready else _Family(self, TABLES[name]))
 
-    def converse(self, relation: int) -> list[int]:
-        rows = self._converse.get(relation)
-        if rows is None:
-            rows = self._converse[relation] = converse(self.relations[relation])
-        return rows
-
-    def repeats(self, attribute: int) -> list[int]:
-        if attribute in self.scene.domain.open_attributes:
-            name = self.scene.domain.attributes[attribute]
-            raise DomainError(f"an object may have several values of '{name}': what repeats a value is not defined")
-        rows = self._repeats.get(attribute)
-        if rows is None:
-            rows = [row & (-2 << i) for i, row in enumerate(self.alike(attribute))]
-            self._repeats[attribute] = rows
-        return rows
+    def family(self, name: str) -> Any:
+        """A table by its name: literal -> set or rows."""
+        return getattr(self, name)
 
 
-class _Relations(dict[int, list[int]]):
-    """Relation rows by number, asked of the scene when first needed."""
+class _Family(dict[int, Any]):
+    """A family of tables by literal, each asked of the world, or derived, when it is first read."""
 
-    __slots__ = ("scene",)
+    __slots__ = ("table", "tables")
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, tables: BitTables, table: Table) -> None:
         super().__init__()
-        self.scene = scene
+        self.tables, self.table = tables, table
 
-    def __missing__(self, number: int) -> list[int]:
-        rows = self[number] = self.scene.relation(number)
+    def __missing__(self, literal: int) -> Any:
+        if self.table.derived is None:
+            rows = self.tables.world.rows(self.table.name, literal)
+        else:
+            how, base = self.table.derived
+            if how == "later" and isinstance(_words_below(self.tables, base, literal), OpenColumn):
+                attribute = self.tables.world.domain.attributes[literal]
+                raise DomainError(
+                    f"an object may have several values of '{attribute}': what repeats a value is not defined"
+                )
+            rows = _DERIVED[how](self.tables.family(base)[literal], self.tables.world.size(self.table.source[0]))
+        self[literal] = rows
         return rows
 
 
-def tables_of(scene: Scene) -> BitTables:
-    """The scene's bit tables."""
-    tables = scene._tables
+def _words_below(tables: BitTables, name: str, literal: int) -> Any:
+    """The words that a table says who shares, or None."""
+    derived = TABLES[name].derived
+    return tables.family(derived[1])[literal] if derived is not None and derived[0] == "same" else None
+
+
+def _converse(rows: Sequence[int], size: int) -> list[int]:
+    if len(rows) == size:
+        return converse(rows)
+    turned = [0] * size
+    for i, row in enumerate(rows):
+        for j in members(row):
+            turned[j] |= 1 << i
+    return turned
+
+
+def _later(rows: Sequence[int], size: int) -> list[int]:
+    return [row & (-2 << i) for i, row in enumerate(rows)]
+
+
+def _same(words: Column, size: int) -> list[int]:
+    rows = words.rows if isinstance(words, OpenColumn) else [(word,) for word in words]
+    sharing: dict[int, int] = {}
+    for i, own in enumerate(rows):
+        for word in own:
+            sharing[word] = sharing.get(word, 0) | 1 << i
+    together = []
+    for i, own in enumerate(rows):
+        bits = 0
+        for word in own:
+            bits |= sharing[word]
+        together.append(bits & ~(1 << i))
+    return together
+
+
+def _closure(rows: Sequence[int], size: int) -> list[int]:
+    reached = list(rows)
+    for via in range(size):  # Warshall's order: what lies behind `via` is whole before it is used
+        bit, behind = 1 << via, reached[via]
+        if behind:
+            reached = [row | behind if row & bit else row for row in reached]
+    return reached
+
+
+_DERIVED: dict[str, Callable[[Any, int], list[int]]] = {
+    "converse": _converse,
+    "later": _later,
+    "same": _same,
+    "closure": _closure,
+}
+
+
+@functools.cache
+def _class_of(kind: WorldKind) -> type[BitTables]:
+    return type("BitTables", (BitTables,), {"__slots__": (*kind.sorts, *kind.tables)})
+
+
+def tables_of(world: World) -> Any:
+    """The world's bit tables: an object with an attribute for each universe and table of its kind."""
+    tables = world._tables
     if tables is None:
-        tables = scene._tables = BitTables(scene)
-    assert isinstance(tables, BitTables)
+        kind = world.domain.world
+        tables = world._tables = _class_of(kind)(world, kind)
     return tables
 
 
@@ -158,31 +212,18 @@ class BitSets:
 
 
 class BitView:
-    """The exact View of one scene, for the plain algebra."""
+    """The exact View of one world, for the plain algebra."""
 
-    def __init__(self, tables: BitTables) -> None:
+    def __init__(self, tables: Any) -> None:
         self.tables = tables
 
-    def everything(self) -> Any:
-        return self.tables.full
+    def universe(self, sort: str) -> Any:
+        return getattr(self.tables, sort)
 
-    def concept(self, concept: Any) -> Any:
-        return self.tables.concepts[concept]
+    def members(self, name: str, literal: Any = None) -> Any:
+        return getattr(self.tables, name)[0 if literal is None else literal]
 
-    def relation(self, relation: Any) -> Any:
-        return self.tables.relations[relation]
-
-    def converse(self, relation: Any) -> Any:
-        return self.tables.converse(relation)
-
-    def alike(self, attribute: Any) -> Any:
-        return self.tables.alike(attribute)
-
-    def repeats(self, attribute: Any) -> Any:
-        return self.tables.repeats(attribute)
-
-    def values(self, attribute: Any) -> Any:
-        return self.tables.values[attribute]
+    table = members
 
 
 class _Text:
@@ -214,7 +255,7 @@ def _bounded(value: _Text) -> _Text:
     """Refuse a bare complement where a set's members count."""
     if value.inverted:
         raise DomainError(
-            "a complement stands alone; intersect it: k.both(scene.everything(), k.negate(objects)), "
+            "a complement stands alone; intersect it: k.both(scene.universe('object'), k.negate(objects)), "
             "or k.negate(k.some(objects)) for a truth"
         )
     return value
@@ -278,28 +319,21 @@ def _refuse(n: object) -> str:
 
 
 class _SourceView:
-    """The same View, on source text."""
+    """The same View, on source text. Names are those of declarations, which are identifiers."""
 
-    def everything(self) -> _Text:
-        return _Text("s.full")
+    def universe(self, sort: str) -> _Text:
+        return _Text(f"s.{_identifier(sort)}")
 
-    def concept(self, concept: object) -> _Text:
-        return _Text(f"s.concepts[{concept}]")
+    def members(self, name: str, literal: object = None) -> _Text:
+        return _Text(f"s.{_identifier(name)}[{0 if literal is None else literal}]")
 
-    def relation(self, relation: object) -> _Text:
-        return _Text(f"s.relations[{relation}]")
+    table = members
 
-    def converse(self, relation: object) -> _Text:
-        return _Text(f"s.converse({relation})")
 
-    def alike(self, attribute: object) -> _Text:
-        return _Text(f"s.alike({attribute})")
-
-    def repeats(self, attribute: object) -> _Text:
-        return _Text(f"s.repeats({attribute})")
-
-    def values(self, attribute: object) -> _Text:
-        return _Text(f"s.values[{attribute}]")
+def _identifier(name: str) -> str:
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise DomainError(f"{name!r} is not the name of a sort or table")
+    return name
 
 
 Compiled = Callable[..., int]
@@ -348,7 +382,7 @@ def _expression(op: Op, literals: tuple[_Text, ...], inputs: tuple[_Text, ...]) 
         made: Any = op.apply(source, _SourceView(), literals, inputs)
         if not isinstance(made, _Text):
             return None
-        if op.result is OBJECTS:
+        if op.result.shape == "set":
             _bounded(made)
     except DomainError as error:
         raise DomainError(f"op '{op.name}': {error}") from None
@@ -363,10 +397,10 @@ def _plain(op: Op, wide: bool) -> Compiled:
     many = len(op.literals) != 1
     few = len(op.inputs)
 
-    def run_wide(s: BitTables, p: Any, v: Sequence[int]) -> int:
+    def run_wide(s: Any, p: Any, v: Sequence[int]) -> int:
         return checked(op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), tuple(v)))
 
-    def run(s: BitTables, p: Any, a: int, b: int) -> int:
+    def run(s: Any, p: Any, a: int, b: int) -> int:
         return checked(op.apply(PLAIN, BitView(s), tuple(p) if many else (p,), (a, b)[:few]))
 
     def checked(value: Any) -> int:
@@ -375,7 +409,7 @@ def _plain(op: Op, wide: bool) -> Compiled:
             number = operator.index(value)
         except TypeError:
             raise DomainError(f"op '{op.name}' returned {value!r}, not a value of the algebra") from None
-        if number < 0 and op.result is OBJECTS:
+        if number < 0 and op.result.shape == "set":
             raise DomainError(f"op '{op.name}' returned a complement for a set of objects")
         return number
 

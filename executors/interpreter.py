@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..dsl.kinds import NUMBER, OBJECT, TRUTH, WORD
+from ..dsl.kinds import TRUTH, WORD
+from ..dsl.op_summary import summary_of
 from ..dsl.ops import Op
 from ..errors import ExecutionError, NoSingleValue, NotUnique
 from ..programs.program import Program
-from ..scenes.scene import Scene, members
+from ..scenes.relations import members
+from ..scenes.world import World, named
 from .answers import Answer, decode
 from .bitsets import Ambiguous, Compiled, compiled, tables_of
 
@@ -26,7 +28,7 @@ def _function(op: Op) -> Compiled:
 class Code:
     """A program as the interpreter walks it: one tuple a call, and how to read the last value."""
 
-    __slots__ = ("finish", "narrow", "steps")
+    __slots__ = ("finish", "narrow", "sort", "steps")
 
     def __init__(self, program: Program) -> None:
         steps: list[tuple[Compiled, Any, Any, int]] = []
@@ -43,11 +45,12 @@ class Code:
                 steps.append((_function(step.op), literal, places[0], places[1]))
         self.steps = tuple(steps)
         self.finish = _finish(program)
+        self.sort = None if program.kind.sort == "object" else program.kind.sort
 
 
 def _finish(program: Program) -> Callable[[int], Answer]:
     kind, domain = program.kind, program.domain
-    if kind is NUMBER or kind is OBJECT:
+    if kind.shape in ("number", "one"):
         return int
     if kind is TRUTH:
         return lambda value: value & 1 == 1
@@ -65,11 +68,12 @@ def code_of(program: Program) -> Code:
     return code
 
 
-def execute(program: Program, scene: Scene) -> Answer:
+def execute(program: Program, scene: World) -> Answer:
     """The exact answer of a program on a scene.
 
     Returns:
-        bool for a truth, int for a number or an object's index, str for a word, a tuple of indices for a set.
+        bool for a truth, int for a number or an object's index, str for a word, a tuple of indices for a set. What is
+        no object is named as its world names it: a moment by its frame.
 
     Raises:
         NotUnique: `unique` met no object or several; it names the call and the objects.
@@ -96,7 +100,7 @@ def execute(program: Program, scene: Scene) -> Answer:
     except (Ambiguous, NoSingleValue) as error:
         raise located(program, scene, len(values) - 1, error) from None
     answer: Answer = code.finish(values[-1])
-    return answer
+    return answer if code.sort is None else named(answer, program.kind, scene)
 
 
 def _run_wide(code: Code, tables: Any, values: list[int]) -> None:
@@ -107,7 +111,7 @@ def _run_wide(code: Code, tables: Any, values: list[int]) -> None:
             values.append(function(tables, literal, values[a], values[b]))
 
 
-def execute_values(program: Program, scene: Scene) -> tuple[list[int], ExecutionError | None]:
+def execute_values(program: Program, scene: World) -> tuple[list[int], ExecutionError | None]:
     """Every call's encoded value up to the end, or up to the call that failed, with its error.
 
     Raises:
@@ -124,7 +128,7 @@ def execute_values(program: Program, scene: Scene) -> tuple[list[int], Execution
     return values[1:], None
 
 
-def check_domain(program: Program, scene: Scene) -> None:
+def check_domain(program: Program, scene: World) -> None:
     """Raise ExecutionError unless program and scene are of one domain."""
     if scene.domain != program.domain:
         raise ExecutionError(
@@ -132,7 +136,7 @@ def check_domain(program: Program, scene: Scene) -> None:
         )
 
 
-def located(program: Program, scene: Scene, node: int, error: Ambiguous | NoSingleValue) -> ExecutionError:
+def located(program: Program, scene: World, node: int, error: Ambiguous | NoSingleValue) -> ExecutionError:
     """The error of a call that has no value, with the call in it."""
     from ..programs.text_writer import format_node
 
@@ -142,12 +146,17 @@ def located(program: Program, scene: Scene, node: int, error: Ambiguous | NoSing
     return NoSingleValue(error.attribute, error.object, error.values, node=node, where=where)
 
 
-def not_unique(program: Program, scene: Scene, node: int, bits: int) -> NotUnique:
+def not_unique(program: Program, scene: World, node: int, bits: int) -> NotUnique:
     """The error of a call that met a set without exactly one member."""
     from ..programs.text_writer import format_node
+    from ..traces.wording import individual_name
 
     found = members(bits)
-    listed = ", ".join(f"{i} ({scene.describe(i)})" for i in found[:8])
+    op = program.steps[node].op
+    summary = summary_of(op)
+    sorts = summary.singles if summary is not None else ()
+    sort = next((s for s in (*sorts, op.result.sort, *(p.kind.sort for p in op.inputs)) if s is not None), "object")
+    listed = ", ".join(individual_name(i, scene, sort) for i in found[:8])
     listed += f" and {len(found) - 8} more" if len(found) > 8 else ""
-    what = f"{len(found)} objects: {listed}" if found else "no object"
-    return NotUnique(f"node {node}: {format_node(program, node)} met {what}", node=node, objects=found)
+    what = f"{len(found)} {sort}s: {listed}" if found else f"no {sort}"
+    return NotUnique(f"node {node}: {format_node(program, node)} met {what}", node=node, objects=found, sort=sort)

@@ -18,10 +18,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dsl.kinds import OBJECT, WORD
 from ..programs.program import Program
-from ..scenes.scene import Scene
 from ..scenes.values import OpenColumn
+from ..scenes.world import World
 from .answers import Answer, decode
 from .bitsets import BitSets, BitView, tables_of
 from .interpreter import check_domain
@@ -41,22 +40,33 @@ class FirstMember(BitSets):
     def only(self, anchor: int) -> int:
         return 0 if anchor == ABSENT else 1 << anchor
 
-    def follow(self, anchor: int, links: Any) -> int:
-        return 0 if anchor == ABSENT else links[anchor]
+    def follow(self, anchor: int, links: Any) -> Any:
+        if anchor == ABSENT or links is NO_ROWS:
+            return NO_ROWS if links and not isinstance(links[0], int) else 0
+        return links[anchor]
+
+    def reach(self, objects: int, links: Any) -> int:
+        return 0 if links is NO_ROWS else super().reach(objects, links)
 
     def choose(self, anchor: int, links: Any) -> int:
+        if anchor == ABSENT or links is NO_ROWS:
+            return ABSENT
         if isinstance(links, OpenColumn):
-            return next(iter(links.rows[anchor]), ABSENT) if anchor != ABSENT else ABSENT
-        return ABSENT if anchor == ABSENT else links[anchor]
+            return next(iter(links.rows[anchor]), ABSENT)
+        word: int = links[anchor]
+        return word
 
     def match(self, a: int, b: int) -> int:
         return 1 if a == b != ABSENT else 0
 
 
+NO_ROWS: tuple[int, ...] = ()
+"""The table at the absent individual, where tables are nested."""
+
 _LENIENT = FirstMember()
 
 
-def execute_leniently(program: Program, scene: Scene) -> Answer | None:
+def execute_leniently(program: Program, scene: World) -> Answer | None:
     """The answer where every `unique` finds an object or the absent one.
 
     It is None when it would be a value of the absent object, or that object itself.
@@ -73,6 +83,6 @@ def execute_leniently(program: Program, scene: Scene) -> Answer | None:
         inputs = tuple(values[i] for i in given)
         values.append(step.op.apply(_LENIENT, view, step.encoded, inputs))
     value, kind = values[-1], program.kind
-    if value == ABSENT and (kind is OBJECT or kind is WORD):
+    if value == ABSENT and kind.shape in ("one", "word"):
         return None
     return decode(value, kind, program.domain)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..programs.program import Program
-from ..scenes.scene import Scene
+from ..scenes.world import World
 from ..traces.trace import Trace
 from .answers import decode
 from .interpreter import execute_values
 
 
-def trace(program: Program, scene: Scene, question: str | None = None) -> Trace:
+def trace(program: Program, scene: World, question: str | None = None) -> Trace:
     """Run a program and keep what every call gave.
 
     A program that has no answer on the scene (`unique` met no object or several) does not raise: its trace

@@ -292,11 +292,16 @@ class ExecutionError(NsreasonError):
 
 
 class NotUnique(ExecutionError):  # noqa: N818 - it says what happened, as the base classes do not
-    """`unique` met no object, or more than one; `objects` are the indices that it met."""
+    """`unique` met no object, or more than one.
 
-    def __init__(self, message: str, *, node: int, objects: tuple[int, ...]) -> None:
+    Attributes:
+        objects: the indices of what it met.
+        sort: what it met: objects, or in a video events.
+    """
+
+    def __init__(self, message: str, *, node: int, objects: tuple[int, ...], sort: str = "object") -> None:
         super().__init__(message, node=node)
-        self.objects = objects
+        self.objects, self.sort = objects, sort
 
     def record(self) -> dict[str, object]:
         return super().record() | {"objects": list(self.objects)}

@@ -28,7 +28,7 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from ...dsl.kinds import NUMBER, OBJECT, WORD, Kind
+from ...dsl.kinds import NUMBER, Kind
 
 Quantisation = Literal["none", "standard", "everything"]
 
@@ -149,7 +149,9 @@ def _larger(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _weighted(weights: Tensor, rows: Tensor) -> Tensor:
-    """(K, N) weights on the rows of (K, N, M): (K, M)."""
+    """(K, N) weights on the rows of (K, N, M): (K, M); of nested tables (K, N, L, M): (K, L, M)."""
+    if rows.dim() > 3:
+        return (weights[:, :, None, None] * rows).sum(dim=1)
     if rows.shape[1] <= _FEW:  # many tiny matrices: their product costs more than the numbers in it
         return (weights.unsqueeze(-1) * rows).sum(dim=1)
     return torch.bmm(weights.unsqueeze(1), rows).squeeze(1)
@@ -197,7 +199,7 @@ class Logit(_Soft):
     def probability(self, x: Tensor, kind: Kind) -> Tensor:
         if kind is NUMBER:
             return x
-        return torch.softmax(x, dim=-1) if kind in (OBJECT, WORD) else torch.sigmoid(x)
+        return torch.softmax(x, dim=-1) if kind.shape in ("one", "word") else torch.sigmoid(x)
 
     def harden(self, x: Tensor) -> Tensor:
         return torch.where(x <= PAD / 2, x, self.degree(x > 0, x.dtype))

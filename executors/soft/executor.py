@@ -29,13 +29,13 @@ import torch
 from torch import Tensor
 
 from ...dsl.domain import Domain, Step
-from ...dsl.kinds import NUMBER, OBJECT, TRUTH, WORD, Kind
+from ...dsl.kinds import NUMBER, TRUTH, WORD, Kind
 from ...errors import ExecutionError, NoSingleValue
 from ...programs.program import Program
 from ..answers import Answer
 from .algebras import Goedel, Logit, Product, SoftAlgebra, hardened
 from .faults import faults_of
-from .grounding import Grounded, own_values
+from .grounding import SoftWorlds, own_values
 from .run import Run, on_device
 from .schedule import Schedule, schedule
 
@@ -82,7 +82,7 @@ class SoftAnswers:
     schedule: Schedule
     algebra: SoftAlgebra
     parts: tuple[SoftValues, ...]
-    grounded: Grounded = field(repr=False)
+    grounded: SoftWorlds = field(repr=False)
     scenes: Tensor = field(repr=False)
     unanswered: Tensor = field(repr=False)
     results: tuple[Tensor, ...] = field(default=(), repr=False)
@@ -140,7 +140,7 @@ class SoftAnswers:
             told = [round(v) if math.isfinite(v) else None for v in values.tolist()]
         elif part.kind is WORD:
             told = self._words(part, domain)
-        elif part.kind is OBJECT:
+        elif part.kind.shape == "one":
             told = part.likeliest(domain).tolist()
         else:
             told = [tuple(np.flatnonzero(row).tolist()) for row in (values > self.algebra.even).cpu().numpy()]
@@ -183,7 +183,7 @@ class QuasiSymbolic:
     def __call__(
         self,
         programs: Sequence[Program] | Schedule,
-        grounded: Grounded,
+        grounded: SoftWorlds,
         which: Sequence[int] | Tensor | None = None,
         *,
         keep: bool = False,
@@ -204,7 +204,7 @@ class QuasiSymbolic:
             raise ExecutionError(f"the tables hold {told}, the algebra '{self.algebra.name}' takes others")
         if grounded.n == 0:  # no object anywhere: an empty place lets every op run as it is
             grounded = grounded.padded(1)
-        index, scenes = on_device(plan, self._scenes(plan, grounded, which), grounded.concepts.device)
+        index, scenes = on_device(plan, self._scenes(plan, grounded, which), grounded.device)
         run = Run(self.algebra, plan, index, scenes, grounded)
         results: list[Tensor] = []
         for g, group in enumerate(plan.groups):
@@ -218,13 +218,15 @@ class QuasiSymbolic:
             )
             for a in plan.answers
         )
-        single = torch.zeros_like(scenes, dtype=torch.bool).index_fill(0, run.pieces[plan.singles], True)
-        unanswered = single & ~grounded.present.any(dim=1).index_select(0, scenes)
+        unanswered = torch.zeros_like(scenes, dtype=torch.bool)
+        for sort, piece in plan.singles:
+            asked = torch.zeros_like(unanswered).index_fill(0, run.pieces[piece], True)
+            unanswered |= asked & ~grounded.present_of(sort).any(dim=1).index_select(0, scenes)
         kept = tuple(results) if keep else ()
         return SoftAnswers(plan, self.algebra, parts, grounded, scenes, unanswered, kept)
 
     @staticmethod
-    def _scenes(plan: Schedule, grounded: Grounded, which: Sequence[int] | Tensor | None) -> Tensor:
+    def _scenes(plan: Schedule, grounded: SoftWorlds, which: Sequence[int] | Tensor | None) -> Tensor:
         try:
             scenes = torch.arange(plan.programs) if which is None else torch.as_tensor(which)
         except (TypeError, ValueError, RuntimeError) as error:  # none that torch has a number for

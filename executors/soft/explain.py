@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 
 from ...dsl.domain import Domain
-from ...dsl.kinds import OBJECT, OBJECTS
+from ...dsl.kinds import OBJECTS
 from ...errors import ExecutionError, NotUnique
 from ...programs.program import Program
-from ...scenes.scene import Scene
+from ...scenes.world import World
 from ...traces.trace import Trace
 from ..answers import Answer, spell
 from .executor import QuasiSymbolic, SoftValues, _unit
-from .grounding import Grounded
+from .grounding import Grounded, SoftWorlds
 
 
 def trace_soft(
     program: Program,
-    scene: Scene,
-    grounded: Grounded,
+    scene: World,
+    grounded: SoftWorlds,
     executor: QuasiSymbolic,
     question: str | None = None,
     *,
@@ -39,8 +39,8 @@ def trace_soft(
     Raises:
         ExecutionError: program, scene and tables do not fit together, or a table holds what is no degree.
     """
-    if len(scene) > grounded.n:
-        raise ExecutionError(f"a scene of {len(scene)} objects in tables of {grounded.n} places")
+    if scene.size("object") > grounded.n:
+        raise ExecutionError(f"a scene of {scene.size('object')} objects in tables of {grounded.n} places")
     with torch.no_grad():
         soft = executor([program], grounded, [which], keep=True)
     (told,) = soft.decode()
@@ -52,8 +52,8 @@ def trace_soft(
         if isinstance(told, NotUnique) and told.node == node:
             return Trace.of_values(program, scene, values, told, question=question, degrees=degrees)
         value = soft.value(0, node)
-        if step.gives in (OBJECTS, OBJECT):
-            value = value[: len(scene)]
+        if step.gives.sort is not None:
+            value = value[: scene.size(step.gives.sort)]
             shown = soft.algebra.probability(value, step.gives)
             degrees[node] = tuple(shown.float().clamp(0, 1).tolist())
         alone = SoftValues(step.gives, torch.tensor([0]), value.unsqueeze(0), _unit(step, program.domain))
@@ -93,11 +93,11 @@ class Influence:
             found += [(names[r], i, j, gradient) for (r, i, j), gradient in _strongest(table, most)]
         return sorted(found, key=lambda link: -abs(link[3]))[:most]
 
-    def to_text(self, scene: Scene | None = None, most: int = 5) -> str:
+    def to_text(self, scene: World | None = None, most: int = 5) -> str:
         """`yes, +0.83: object 2 red +0.41, object 1 left of object 0 -0.12`; with a scene, objects are described."""
 
         def name(i: int) -> str:
-            described = scene.describe(i) if scene is not None and i < len(scene) else ""
+            described = scene.label("object", i) if scene is not None and i < scene.size("object") else ""
             return f"object {i} ({described})" if described else f"object {i}"
 
         told = [(g, f"{name(i)} {concept}") for concept, i, g in self.strongest(most)]

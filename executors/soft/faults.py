@@ -16,16 +16,24 @@ import torch
 from torch import Tensor
 
 from ...dsl.domain import Domain
+from ...dsl.tables import TABLES
 from ...errors import ExecutionError, NotUnique
 from ...programs.program import Program
 from ...programs.text_writer import format_node
-from .grounding import TABLE_OF, Grounded
-from .schedule import Schedule, facts_of
+from .grounding import FIELD_OF, SoftWorlds
+from .schedule import Schedule, known_summary
 
 _ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..1
 
 
-def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor) -> dict[int, ExecutionError]:
+def _stored_as(table: str) -> str:
+    """The name of the stored table that a table, derived or not, is read from."""
+    while table in TABLES and (derived := TABLES[table].derived) is not None and derived[0] != "same":
+        table = derived[1]
+    return FIELD_OF.get(table, table)
+
+
+def faults_of(plan: Schedule, grounded: SoftWorlds, scenes: Tensor) -> dict[int, ExecutionError]:
     """The programs of a batch that have no answer, and why.
 
     Args:
@@ -33,9 +41,10 @@ def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor) -> dict[int, E
     """
     where = scenes.cpu().numpy()
     faults: dict[int, ExecutionError] = {}
-    empty = ~grounded.present.any(dim=1).cpu().numpy()
-    for q in np.flatnonzero(empty[where]).tolist():
-        error = no_object(plan.asked[q])
+    sorts = grounded.domain.world.sorts
+    empty = {sort: ~grounded.present_of(sort).any(dim=1).cpu().numpy() for sort in sorts}
+    for q in np.flatnonzero(np.logical_or.reduce([empty[sort][where] for sort in sorts])).tolist():
+        error = no_individual(plan.asked[q], frozenset(sort for sort in sorts if empty[sort][where[q]]))
         if error is not None:
             faults[q] = error
     for table, broken in _broken_tables(grounded, np.unique(where).tolist()).items():
@@ -45,7 +54,7 @@ def faults_of(plan: Schedule, grounded: Grounded, scenes: Tensor) -> dict[int, E
     return faults
 
 
-def check_tables(grounded: Grounded) -> None:
+def check_tables(grounded: SoftWorlds) -> None:
     """For readers of the tables themselves, such as the likeliest values of objects.
 
     Raises:
@@ -55,11 +64,14 @@ def check_tables(grounded: Grounded) -> None:
         raise ExecutionError(next(iter(broken.values())))
 
 
-def no_object(program: Program) -> NotUnique | None:
-    """The error of a program in a scene without objects: of its first call that takes the single object of a set."""
+def no_individual(program: Program, empty: frozenset[str]) -> NotUnique | None:
+    """The error of a program in a world that has none of some sorts: of its first call that takes a single one."""
     for node, step in enumerate(program.steps):
-        if facts_of(step.op).singles:
-            return NotUnique(f"node {node}: {format_node(program, node)} met no object", node=node, objects=())
+        sort = next((sort for sort in known_summary(step.op).singles if sort in empty), None)
+        if sort is not None:
+            return NotUnique(
+                f"node {node}: {format_node(program, node)} met no {sort}", node=node, objects=(), sort=sort
+            )
     return None
 
 
@@ -68,16 +80,16 @@ def _readers(plan: Schedule, table: str) -> list[int]:
     found: set[int] = set()
     calls = plan.index[: plan.sizes[0]].tolist()
     for group in plan.groups:
-        if any(TABLE_OF.get(name) == table for name in facts_of(group.op).tables):
+        if any(_stored_as(name) == table for name in known_summary(group.op).tables):
             found.update(calls[group.start : group.start + group.calls])
     return sorted(found)
 
 
-def _broken_tables(grounded: Grounded, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
+def _broken_tables(grounded: SoftWorlds, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
     """By table, the scenes among these where it holds what is no degree, and what that is."""
     found: dict[str, dict[int, str]] = {}
-    for name in dict.fromkeys(TABLE_OF.values()):
-        table: Tensor = getattr(grounded, name).detach()
+    for name in grounded.stored():
+        table = grounded.stored()[name].detach()
         good = _good(table, grounded.nothing < 0)
         whole = good.flatten(1).all(dim=1).tolist()
         broken = [s for s in scenes if not whole[s]]
@@ -92,9 +104,9 @@ def _good(table: Tensor, logits: bool) -> Tensor:
     return (table >= -_ROUNDING) & (table <= 1 + _ROUNDING)  # false of what is not a number
 
 
-def _told(grounded: Grounded, name: str, scene: int, good: Tensor) -> str:
+def _told(grounded: SoftWorlds, name: str, scene: int, good: Tensor) -> str:
     place = np.argwhere(~good.cpu().numpy())[0].tolist()
-    value = float(getattr(grounded, name).detach()[scene][tuple(place)])
+    value = float(grounded.stored()[name].detach()[scene][tuple(place)])
     wanted = "logits are finite numbers" if grounded.nothing < 0 else "degrees are numbers in 0..1"
     return f"grounded {name}: scene {scene} has {value:g} for {_entry(grounded.domain, name, place)}; {wanted}"
 
@@ -107,4 +119,6 @@ def _entry(domain: Domain, name: str, place: Sequence[int]) -> str:
         return f"'{domain.concepts[place[2]]}' as the {domain.attributes[place[0]]} of object {place[1]}"
     if name == "relations":
         return f"'{domain.relations[place[0]]}' of objects {place[1]} and {place[2]}"
+    if name != "alike":
+        return f"entry {list(place)}"
     return f"the {domain.attributes[place[0]]} that objects {place[1]} and {place[2]} share"

@@ -6,28 +6,64 @@ are those of one algebra. Padding has the algebra's `nothing`, so that no op can
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...dsl.domain import Domain
+from ...dsl.tables import TABLES
 from ...errors import ExecutionError
 from ...scenes.scene import Scene
+from ...scenes.world import World
 from ..batch import MAX_OBJECTS, U64, SceneBatch
 from .algebras import SoftAlgebra
 
-TABLE_OF = {
-    "concept": "concepts",
-    "relation": "relations",
-    "converse": "relations",
-    "alike": "alike",
-    "repeats": "alike",
-    "values": "words",
-}
-"""The table of `Grounded` that each set or table of a `View` is read from."""
+
+class SoftWorlds(Protocol):
+    """What soft execution reads of S worlds: present individuals, and tables of degrees."""
+
+    @property
+    def domain(self) -> Domain:
+        """Of all the worlds."""
+
+    @property
+    def nothing(self) -> float:
+        """The algebra's degree of what is not there."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all tables."""
+
+    @property
+    def device(self) -> torch.device:
+        """Of all tables."""
+
+    def present_of(self, sort: str) -> Tensor:
+        """(S, size) bool, true where there is an individual of the sort."""
+
+    @property
+    def n(self) -> int:
+        """Places for objects in each world."""
+
+    def __len__(self) -> int:
+        """S."""
+
+    def degrees(self, table: str) -> Tensor:
+        """(S, literals, *rows, members or C): a table that is not derived from another, `alike` apart."""
+
+    def stored(self) -> Mapping[str, Tensor]:
+        """All tables by the names that errors give them."""
+
+    def padded(self, places: int) -> SoftWorlds:
+        """The same with empty places behind the objects."""
+
+
+FIELD_OF = {"concept": "concepts", "relation": "relations", "alike": "alike", "values": "words"}
+"""The field of `Grounded` that holds each table of static scenes."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +137,29 @@ class Grounded:
             algebra.nothing,
         )
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all tables."""
+        return self.concepts.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of all tables."""
+        return self.concepts.device
+
+    def present_of(self, sort: str) -> Tensor:
+        """(S, N), see `SoftWorlds`; a scene has objects only."""
+        return self.present
+
+    def degrees(self, table: str) -> Tensor:
+        """See `SoftWorlds`."""
+        degrees: Tensor = getattr(self, FIELD_OF[table])
+        return degrees
+
+    def stored(self) -> Mapping[str, Tensor]:
+        """See `SoftWorlds`."""
+        return {name: getattr(self, name) for name in FIELD_OF.values()}
+
     def __len__(self) -> int:
         return self.present.shape[0]
 
@@ -131,6 +190,55 @@ class Grounded:
             more(self.words, (0, 0, 0, places), value=0.0),
             self.nothing,
         )
+
+
+@dataclass(frozen=True)
+class GroundedWorlds:
+    """Tables of degrees for S worlds of any kind.
+
+    present: per sort, (S, size) bool.
+    tables: per table, (S, literals, *rows, members), or (..., C) for a table of words; `literals` is 1 where the table
+        takes none. What is not there has the algebra's `nothing`.
+    """
+
+    domain: Domain
+    present: Mapping[str, Tensor]
+    tables: Mapping[str, Tensor]
+    nothing: float
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all tables."""
+        return next(iter(self.tables.values())).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of all tables."""
+        return next(iter(self.tables.values())).device
+
+    @property
+    def n(self) -> int:
+        """Places for objects in each world."""
+        return self.present["object"].shape[1]
+
+    def __len__(self) -> int:
+        return next(iter(self.present.values())).shape[0]
+
+    def present_of(self, sort: str) -> Tensor:
+        """See `SoftWorlds`."""
+        return self.present[sort]
+
+    def degrees(self, table: str) -> Tensor:
+        """See `SoftWorlds`."""
+        return self.tables[table]
+
+    def stored(self) -> Mapping[str, Tensor]:
+        """See `SoftWorlds`."""
+        return self.tables
+
+    def padded(self, places: int) -> GroundedWorlds:
+        """The same; a universe has one place at least already."""
+        return self
 
 
 def self_masked(table: Tensor, algebra: SoftAlgebra) -> Tensor:
@@ -168,7 +276,7 @@ def ground_crisp(
     batch = SceneBatch(scenes)
     domain = scenes[0].domain
     s, n = len(scenes), batch.n
-    concepts = _bits(batch.table("concepts").reshape(s, -1), n)  # (S, C, N)
+    concepts = _bits(batch.table("concept"), n)  # (S, C, N)
 
     def pairs(name: str, count: int) -> Tensor:
         return algebra.degree(_bits(batch.table(name).reshape(s, count, n), n), dtype)
@@ -177,9 +285,9 @@ def ground_crisp(
     words = stated.transpose(1, 2)[:, None] & own_values(domain)[None, :-1, None, :]  # (S, A, N, C)
     grounded = Grounded.of_model(
         domain,
-        _bits(batch.full, n),
+        _bits(batch.present("object"), n),
         algebra.degree(concepts, dtype),
-        pairs("relations", len(domain.relations)),
+        pairs("relation", len(domain.relations)),
         pairs("alike", len(domain.attributes)),
         algebra.degree(words, dtype),
         algebra,
@@ -191,6 +299,49 @@ def _stated(scenes: Sequence[Scene], n: int) -> Tensor:
     """(S, C, N) of the values that are stated: what stands above them is no answer."""
     numbers = range(len(scenes[0].domain.concepts))
     return _bits(np.array([[scene.stated[c] for c in numbers] for scene in scenes], dtype=np.uint64), n)
+
+
+def ground_worlds(
+    worlds: Sequence[World], algebra: SoftAlgebra, *, dtype: torch.dtype = torch.float32
+) -> GroundedWorlds:
+    """The tables of worlds of any kind, all of them known: each table that is not derived, and `same` ones.
+
+    Raises:
+        ExecutionError: there is no world, they are of several domains, or sets of one are larger than 64.
+        SceneError: a world does not know a table.
+    """
+    if not worlds:
+        raise ExecutionError("there is no world to ground")
+    batch = SceneBatch(worlds)
+    assert batch.domain is not None
+    if not batch.fits.all():
+        raise ExecutionError(f"a world has more than {MAX_OBJECTS} individuals of a sort")
+    kind = batch.domain.world
+    present = {}
+    for sort in kind.sorts:
+        counts = torch.tensor([world.size(sort) for world in worlds])
+        present[sort] = torch.arange(batch.sizes[sort])[None, :] < counts[:, None]
+    tables = {}
+    for name in kind.tables:
+        table = TABLES[name]
+        if table.derived is not None and table.derived[0] != "same":
+            continue
+        entries = batch.table(name)  # (S, literals, *rows)
+        if table.of_words:
+            words = torch.from_numpy(entries[..., None] == np.arange(len(batch.domain.concepts), dtype=np.uint64))
+            there, absent = words, 0.0
+        else:
+            there, absent = _bits(entries, batch.sizes[table.target]), algebra.nothing
+        degrees = algebra.degree(there, dtype)
+        if table.derived is not None:
+            degrees = self_masked(degrees, algebra)
+        sorts = table.source if table.of_words else (*table.source, table.target)
+        for place, sort in enumerate(sorts):
+            shape = [len(worlds), 1, *[1] * (degrees.dim() - 2)]
+            shape[2 + place] = batch.sizes[sort]
+            degrees = torch.where(present[sort].reshape(shape), degrees, degrees.new_tensor(absent))
+        tables[name] = degrees
+    return GroundedWorlds(batch.domain, present, tables, algebra.nothing)
 
 
 def _bits(sets: U64, n: int) -> Tensor:

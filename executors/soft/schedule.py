@@ -19,26 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...dsl.domain import Domain
-from ...dsl.kinds import NUMBER, OBJECT, OBJECTS, TRUTH, WORD, Kind
+from ...dsl.kinds import NUMBER, TRUTH, WORD, Kind
+from ...dsl.op_summary import OpSummary, Read, summary_of
 from ...dsl.ops import Op
+from ...dsl.tables import TABLES
 from ...errors import ExecutionError
 from ...programs.program import Program
 from ..batch import I64, MAX_LITERALS, numbered_op, record_of, record_width
-
-
-class Read(NamedTuple):
-    """What an op reads of the scene: a table, and the place of the literal that it looks up there (-1: none)."""
-
-    table: str
-    literal: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class Schedule:
     answers: tuple[Answered, ...]
     index: Tensor
     sizes: tuple[int, ...]
-    singles: int  # a piece of the index: the programs with a call that takes the single object of a set
+    singles: tuple[tuple[str, int], ...]  # sort, piece of the index: programs with a call that takes a single member
     places: I64  # (M, 2): group and row of every call, in program order
     starts: I64  # (Q,): where each program's calls begin in `places`
 
@@ -166,68 +160,21 @@ def _choose_turns(program: Program) -> list[int]:
 
 def _phase(op: Op) -> int:
     """Where in a cycle an op comes."""
-    takes = [p.kind for p in op.inputs]
-    if OBJECT in takes:
+    takes = [p.kind.shape for p in op.inputs]
+    if "one" in takes:
         return 5
-    if op.result is OBJECT:
+    if op.result.shape == "one":
         return 4
-    if op.result is OBJECTS and takes:
+    if op.result.shape == "set" and takes:
         return 3 if len(takes) == 1 else 2
     return 1 if takes else 0
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What running an op on values that stand for any shows of it.
-
-    reads: what it reads of the scene for its literals; tables: the names of all tables that it reads.
-    makes_set: whether its set comes from a table or an object, and may hold places that are no objects.
-    singles: whether it takes the single object of a set, and so has no value in a scene without objects.
-    """
-
-    reads: tuple[Read, ...]
-    tables: frozenset[str]
-    makes_set: bool
-    singles: bool
-
-
-@lru_cache(maxsize=4096)
-def facts_of(op: Op) -> Facts:
-    """The facts of an op that only combines primitives, as all that are scheduled do."""
-    probe = _Probe()
-    op.apply(probe, probe, tuple(map(_Literal, range(len(op.literals)))), (probe,) * len(op.inputs))
-    # A set that was combined with another by `both` holds no place that the other does not.
-    made = probe.used & {"only", "follow", "reach", "choose"} or ("concept" in probe.used and "both" not in probe.used)
-    tables = frozenset(probe.used & set(TABLES))
-    return Facts(tuple(dict.fromkeys(probe.reads)), tables, op.result is OBJECTS and bool(made), "the" in probe.used)
-
-
-class _Literal(NamedTuple):
-    place: int
-
-
-class _Probe:
-    """An algebra, a view and every value in one: whatever is done with it gives itself."""
-
-    def __init__(self) -> None:
-        self.reads: list[Read] = []
-        self.used: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        def primitive(*given: object) -> _Probe:
-            self.used.add(name)
-            literal = given[0] if given else None
-            if name in TABLES and (literal is None or isinstance(literal, _Literal)):
-                self.reads.append(Read(name, -1 if literal is None else literal.place))
-            return self
-
-        return primitive
-
-
-TABLES = ("everything", "concept", "relation", "converse", "alike", "repeats", "values")
+def known_summary(op: Op) -> OpSummary:
+    """The summary of an op that only combines primitives, as all that are scheduled do."""
+    summary = summary_of(op)
+    assert summary is not None
+    return summary
 
 
 # --- scheduling ------------------------------------------------------------------------------------------------------
@@ -278,12 +225,15 @@ def schedule(programs: Sequence[Program]) -> Schedule:
     lookups = _lookups(groups, literals, index)
     places = np.stack([group[place], place - starts[group[place]]], axis=1)
     answers = _answers(groups, places[ends - 1], programs, index)
-    singles = [question[g.start : g.start + g.calls] for g in groups if facts_of(g.op).singles]
-    single = index.add(np.unique(np.concatenate([np.empty(0, dtype=np.int64), *singles])))
+    single: dict[str, list[I64]] = {}
+    for g in groups:
+        for sort in known_summary(g.op).singles:
+            single.setdefault(sort, []).append(question[g.start : g.start + g.calls])
+    singles = tuple([(sort, index.add(np.unique(np.concatenate(asked)))) for sort, asked in single.items()])
     sizes = tuple([len(part) for part in index.parts])
     joined = torch.from_numpy(np.concatenate(index.parts))
     domain = programs[0].domain
-    return Schedule(domain, tuple(programs), groups, lookups, answers, joined, sizes, single, places, ends - lengths)
+    return Schedule(domain, tuple(programs), groups, lookups, answers, joined, sizes, singles, places, ends - lengths)
 
 
 def _stable_order(keys: I64) -> I64:
@@ -356,7 +306,7 @@ def _sources(
 def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Lookup, ...]:
     wanted: dict[str, list[tuple[int, Read]]] = {}
     for g, group in enumerate(groups):
-        for read in facts_of(group.op).reads:
+        for read in known_summary(group.op).reads:
             wanted.setdefault(read.table, []).append((g, read))
     lookups = []
     for table, reads in wanted.items():
@@ -364,7 +314,7 @@ def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Loo
         calls = index.parts[0]
         rows = index.add(np.concatenate([calls[span] for span in spans]))
         told = -1
-        if table != "everything":
+        if table in TABLES and TABLES[table].literal is not None:
             looked_up = [literals[read.literal, span] for span, (_, read) in zip(spans, reads, strict=True)]
             told = index.add(np.concatenate(looked_up))
         lookups.append(Lookup(table, rows, told, tuple(reads), tuple([groups[g].calls for g, _ in reads])))

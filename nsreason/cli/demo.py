@@ -82,7 +82,7 @@ def _record(traces: list[Trace], folder: Path, page: Path) -> dict[str, object]:
 
 
 def _told(traces: list[Trace], folder: Path, page: Path) -> str:
-    scene = traces[0].scene
+    scene = traces[0].drawn
     asked = 'nsreason ask "Is the big cube behind the metal ball?"'
     lines = [f"The scene {folder / 'scene.json'} has {len(scene)} objects:"]
     lines += [f"  {i}  {scene.describe(i)}" for i in range(len(scene))]

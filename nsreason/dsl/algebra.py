@@ -14,7 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Algebra(Protocol[T]):
-    """The primitives. Sets are elementwise over objects; truths behave as sets over a single point."""
+    """The primitives. Sets are elementwise over individuals; truths behave as sets over a single point."""
 
     def both(self, a: T, b: T) -> T:
         """Intersection of two sets, or conjunction of two truths."""
@@ -38,16 +38,16 @@ class Algebra(Protocol[T]):
         """The set whose only member is the object."""
 
     def follow(self, anchor: T, links: T) -> T:
-        """The row of a table at an object: the objects it is linked to."""
+        """The row of a table at an individual: those it is linked to, or where tables are nested a table."""
 
     def reach(self, objects: T, links: T) -> T:
         """The union of the rows of a table at the members of a set."""
 
     def choose(self, anchor: T, links: T) -> T:
-        """The entry of a table of values at an object."""
+        """The entry of a table of words at an individual."""
 
     def match(self, a: T, b: T) -> T:
-        """Whether two words, or two objects, are the same."""
+        """Whether two words, or two individuals, are the same."""
 
     def equal(self, a: T, b: T) -> T:
         """Whether two numbers are equal."""
@@ -63,25 +63,13 @@ class Algebra(Protocol[T]):
 
 
 class View(Protocol[T_co]):
-    """What a scene offers: its sets, and its tables, whose rows are sets (`links`) or words (`values`)."""
+    """What a world offers: named sets and tables, each declared once in `dsl/tables.py`."""
 
-    def everything(self) -> T_co:
-        """The set of all objects."""
+    def universe(self, sort: str) -> T_co:
+        """All individuals of a sort, as a set."""
 
-    def concept(self, concept: object) -> T_co:
-        """The objects that have the value."""
+    def members(self, name: str, literal: object = None) -> T_co:
+        """A declared set; of a family the one of the literal: `scene.members("concept", concept)`."""
 
-    def relation(self, relation: object) -> T_co:
-        """Table: row i holds the objects j for which *j is relation of i* ('j is left of i')."""
-
-    def converse(self, relation: object) -> T_co:
-        """Table: row i holds the objects j for which *i is relation of j*."""
-
-    def alike(self, attribute: object) -> T_co:
-        """Table: row i holds the other objects that share i's value."""
-
-    def repeats(self, attribute: object) -> T_co:
-        """Table: row i holds the later objects that share i's value (later in the scene's order)."""
-
-    def values(self, attribute: object) -> T_co:
-        """Table of words: entry i is object i's value."""
+    def table(self, name: str, literal: object = None) -> T_co:
+        """A declared table, whose row at an individual is a set, a word, or again a table."""

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -35,8 +35,10 @@ from .domain_file import (
     values_above,
     without_defaults,
 )
-from .kinds import ATTRIBUTE, CONCEPT, INTEGER, RELATION, WORD, Kind
+from .kinds import WORD, Kind
+from .op_summary import summary_of
 from .ops import OPS, Op
+from .tables import WORLD_KINDS, WorldKind
 
 __all__ = [
     "AttributeEntry",
@@ -72,6 +74,7 @@ class Domain:
 
     Attributes:
         concepts, attributes, relations: the names, in the order of the file.
+        world: the kind of world that programs of this domain are executed on.
         labels: per concept, its free text.
         answer_words: per concept, what a question for it is answered with.
         answer_index: the number of the concept that alone is answered with a word.
@@ -92,8 +95,11 @@ class Domain:
     concept_index: Mapping[str, int] = field(init=False)
     attribute_index: Mapping[str, int] = field(init=False)
     relation_index: Mapping[str, int] = field(init=False)
+    world: WorldKind = field(init=False)
     fingerprint: str = field(init=False)
     _steps: dict[tuple[str, tuple[str, ...]], Step] = field(init=False, repr=False)
+    _indices: dict[Kind, Mapping[str, int]] = field(init=False, repr=False)
+    _missing: dict[Op, list[str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         file = self.file
@@ -120,8 +126,11 @@ class Domain:
         put(self, "concept_index", concept_index)
         put(self, "attribute_index", {n: i for i, n in enumerate(file.attributes)})
         put(self, "relation_index", {n: i for i, n in enumerate(file.relations)})
+        put(self, "world", _world_kind(file))
         put(self, "fingerprint", hashlib.sha256(canonical_bytes(file)).hexdigest()[:16])
         put(self, "_steps", {})
+        put(self, "_indices", {})
+        put(self, "_missing", {})
 
     @property
     def name(self) -> str:
@@ -171,8 +180,20 @@ class Domain:
 
     @property
     def ops(self) -> tuple[str, ...]:
-        """Names of the admitted ops."""
-        return tuple(self.file.ops) if self.file.ops is not None else tuple(OPS)
+        """Names of the admitted ops: those that the file lists, or else all that read only what its worlds offer."""
+        if self.file.ops is not None:
+            return tuple(self.file.ops)
+        return tuple([name for name, op in OPS.items() if not self._foreign(op)])
+
+    def _foreign(self, op: Op) -> list[str]:
+        """The sorts and tables that an op needs and the domain's worlds do not have."""
+        foreign = self._missing.get(op)
+        if foreign is None:
+            summary = summary_of(op)
+            needed = {k.sort for k in (op.result, *(p.kind for p in op.inputs)) if k.sort is not None}
+            needed |= summary.tables if summary is not None else set()
+            foreign = self._missing[op] = sorted(needed - self.world.offers)
+        return foreign
 
     def answers(self) -> tuple[str, ...]:
         """Every answer a dataset of this domain may give, as strings: values, yes and no, counts."""
@@ -184,11 +205,11 @@ class Domain:
         Raises:
             DomainError: the domain has no such name; the message offers near ones.
         """
-        if kind is INTEGER:
+        if kind.shape == "integer":
             if not (name.isascii() and name.isdigit() and len(name) <= 9):
                 raise DomainError(f"'{name}' is not a whole number from 0 to 999999999")
             return int(name)
-        index = _INDEX[kind](self)
+        index = self._index(kind)
         try:
             return index[name]
         except KeyError:
@@ -197,9 +218,28 @@ class Domain:
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """The literals of a kind, in order; of whole numbers, which have no end, those that count: 0 to `max_count`."""
-        if kind is INTEGER:
+        if kind.shape == "integer":
             return tuple(map(str, range(self.file.max_count + 1)))
-        return tuple(_INDEX[kind](self))
+        return tuple(self._index(kind))
+
+    def numbers(self, kind: Kind) -> Sequence[int]:
+        """The encoded literals of a kind, ascending. Whole numbers have none: they choose no table."""
+        return () if kind.shape == "integer" else tuple(self._index(kind).values())
+
+    def numbered(self, kind: Kind) -> int:
+        """One more than the greatest number that a literal of a kind may have, whatever it is said of."""
+        return len(_INDEX[kind.shape](self))
+
+    def _index(self, kind: Kind) -> Mapping[str, int]:
+        """The literals of a kind, with their numbers: of concepts and attributes those said of its sort."""
+        index = self._indices.get(kind)
+        if index is None:
+            index = _INDEX[kind.shape](self)
+            if kind.sort is not None and any(entry.of != (kind.sort,) for entry in self.file.attributes.values()):
+                said = {a for a, entry in self.file.attributes.items() if entry.of == (kind.sort,)}
+                index = {name: i for name, i in index.items() if self.attribute_of.get(name, name) in said}
+            self._indices[kind] = index
+        return index
 
     def step(self, op_name: str, literals: tuple[str, ...]) -> Step:
         """The op with its literals encoded; looked up once, then remembered.
@@ -220,10 +260,16 @@ class Domain:
         if self.file.ops is not None and op_name not in self.file.ops:
             raise DomainError(f"domain '{self.name}' does not admit the op '{op_name}'")
         op = OPS[op_name]
+        foreign = self._foreign(op)
+        if foreign:
+            names = ", ".join(foreign)
+            raise DomainError(
+                f"domain '{self.name}' does not admit the op '{op_name}': a {self.world.name} has no {names}"
+            )
         if len(literals) != len(op.literals):
             raise DomainError(f"{op.signature} takes {len(op.literals)} literal(s), got {len(literals)}")
         encoded = tuple(self.literal(p.kind, name) for p, name in zip(op.literals, literals, strict=True))
-        unit = next((n for p, n in zip(op.literals, literals, strict=True) if p.kind is ATTRIBUTE), None)
+        unit = next((n for p, n in zip(op.literals, literals, strict=True) if p.kind.shape == "attribute"), None)
         takes = tuple(p.kind for p in op.inputs)
         step = Step(op, literals, encoded, takes, op.result, unit if op.result is WORD else None)
         if len(self._steps) < 100_000:  # numbers are literals too: keep the memory of them bounded
@@ -240,11 +286,23 @@ class Domain:
                 yield native, op_name, None
 
 
-_INDEX: dict[Kind, Callable[[Domain], Mapping[str, int]]] = {
-    CONCEPT: lambda d: d.concept_index,
-    ATTRIBUTE: lambda d: d.attribute_index,
-    RELATION: lambda d: d.relation_index,
+_INDEX: dict[str, Callable[[Domain], Mapping[str, int]]] = {
+    "concept": lambda d: d.concept_index,
+    "attribute": lambda d: d.attribute_index,
+    "relation": lambda d: d.relation_index,
 }
+
+
+def _world_kind(file: DomainFile) -> WorldKind:
+    if file.world not in WORLD_KINDS:
+        raise DomainError(f"world: no kind of world '{file.world}'{did_you_mean(file.world, WORLD_KINDS)}")
+    kind = WORLD_KINDS[file.world]
+    for attribute, entry in file.attributes.items():
+        foreign = [sort for sort in entry.of if sort not in kind.sorts]
+        if foreign or not entry.of:
+            what = f"of {list(entry.of)}, but a {kind.name} has the sorts {', '.join(kind.sorts)}"
+            raise DomainError(f"attribute '{attribute}': {what}")
+    return kind
 
 
 def _revive(data: bytes) -> Domain:

@@ -46,6 +46,8 @@ class AttributeEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What stands before the value: 'made of'."""
     suffixes: tuple[str, ...] = ()
     """What may follow the value: 'colored'."""
+    of: tuple[str, ...] = ("object",)
+    """The sorts of what has a value: an object; an event; an object at a frame."""
     open: bool = False
     """Whether an object may have no value or several; else each object has exactly one."""
 
@@ -88,11 +90,21 @@ class DomainFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The question grammar, in grammars/."""
     native: dict[str, str] = {}
     """Op name of a data set -> op."""
+    world: str = "scene"
+    """The kind of world that is talked about, see `dsl/tables.py`."""
     closed: bool = False
     """Whether what a scene does not state does not hold: a relation that it does not list has no pairs."""
 
 
-_LATER_KEYS: dict[str, object] = {"label": None, "answer": None, "isa": (), "open": False, "closed": False}
+_LATER_KEYS: dict[str, object] = {
+    "label": None,
+    "answer": None,
+    "isa": (),
+    "of": ("object",),
+    "open": False,
+    "closed": False,
+    "world": "scene",
+}
 """Keys that came to the layout later, and their defaults: a file without them keeps its fingerprint."""
 
 

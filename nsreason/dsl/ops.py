@@ -167,37 +167,37 @@ def read_signature(function: Callable[..., Any], *, name: str, commutes: bool = 
 @op
 def scene(k: Algebra[T], scene: View[T]) -> Objects[T]:
     """All objects of the scene."""
-    return scene.everything()
+    return scene.universe("object")
 
 
 @op
 def filter_(k: Algebra[T], scene: View[T], objects: Objects[T], concept: Concept) -> Objects[T]:
     """The objects of the set that have the value."""
-    return k.both(objects, scene.concept(concept))
+    return k.both(objects, scene.members("concept", concept))
 
 
 @op
 def relate(k: Algebra[T], scene: View[T], anchor: Object[T], relation: Relation) -> Objects[T]:
     """The objects that stand in the relation to the anchor ('left of it')."""
-    return k.follow(anchor, scene.relation(relation))
+    return k.follow(anchor, scene.table("relation", relation))
 
 
 @op
 def relate_any(k: Algebra[T], scene: View[T], objects: Objects[T], relation: Relation) -> Objects[T]:
     """The objects that stand in the relation to some member of the set ('left of a cube')."""
-    return k.reach(objects, scene.relation(relation))
+    return k.reach(objects, scene.table("relation", relation))
 
 
 @op
 def extreme(k: Algebra[T], scene: View[T], objects: Objects[T], relation: Relation) -> Objects[T]:
     """The members that lie furthest: no other member stands in the relation to them ('leftmost')."""
-    return k.both(objects, k.negate(k.reach(objects, scene.converse(relation))))
+    return k.both(objects, k.negate(k.reach(objects, scene.table("converse", relation))))
 
 
 @op
 def same(k: Algebra[T], scene: View[T], anchor: Object[T], attribute: Attribute) -> Objects[T]:
     """The other objects that share the anchor's value of the attribute."""
-    return k.follow(anchor, scene.alike(attribute))
+    return k.follow(anchor, scene.table("alike", attribute))
 
 
 @op(commutes=True)
@@ -236,7 +236,7 @@ def unique(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Object[T]:
 @op
 def query(k: Algebra[T], scene: View[T], anchor: Object[T], attribute: Attribute) -> Word[T]:
     """The object's value of the attribute."""
-    return k.choose(anchor, scene.values(attribute))
+    return k.choose(anchor, scene.table("values", attribute))
 
 
 # --- numbers ------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def count(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Number[T]:
 @op
 def distinct(k: Algebra[T], scene: View[T], objects: Objects[T], attribute: Attribute) -> Number[T]:
     """The number of different values of the attribute in the set."""
-    return k.how_many(k.both(objects, k.negate(k.reach(objects, scene.repeats(attribute)))))
+    return k.how_many(k.both(objects, k.negate(k.reach(objects, scene.table("repeats", attribute)))))
 
 
 @op

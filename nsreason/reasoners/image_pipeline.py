@@ -200,7 +200,7 @@ class ConceptPipeline:
     def trace(self, program: Program, detected: DetectedImage, question: str | None = None) -> Trace:
         """How a program is answered on an image, with places in the image's own pixels."""
         trace = self.learner.trace_image(program, (detected.image, detected.detections), question)
-        return replace(trace, scene=_outward(trace.scene, detected))
+        return replace(trace, scene=_outward(trace.drawn, detected))
 
     def scene(self, detected: DetectedImage) -> Scene:
         """See `ImagePipeline.scene`: each object with its likeliest values."""

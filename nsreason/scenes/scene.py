@@ -35,7 +35,8 @@ from .scene_record import (
     scene_error,
     value_reader,
 )
-from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, sharing_rows, stated_sets
+from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, stated_sets
+from .world import Parts
 
 Sets = list[int] | SparseSets
 MOST_RELATED = 3_000  # objects whose computed relations are written out: 18 million indices of CLEVR's four
@@ -128,6 +129,42 @@ class Scene:
         for name, vector in self.directions.items():
             if not all(map(math.isfinite, vector)):
                 raise SceneError("a direction is not finite", path=f"$.directions.{name}")
+
+    # --- as a world (see scenes/world.py) -----------------------------------------------------------------------
+
+    def size(self, sort: str) -> int:
+        """The number of objects."""
+        return len(self)
+
+    def rows(self, table: str, literal: int) -> Any:
+        """See `World.rows`: the tables `concept`, `values` and `relation`.
+
+        Raises:
+            SceneError: the scene knows neither the relation's pairs nor coordinates to compute them from.
+        """
+        if table == "relation":
+            return self.relation(literal)
+        return (self.concepts if table == "concept" else self.values)[literal]
+
+    def ready(self) -> Mapping[str, Any]:
+        """See `World.ready`."""
+        return {"concept": self.concepts, "values": self.values}
+
+    def label(self, sort: str, i: int) -> str:
+        """See `World.label`."""
+        return self.describe(i)
+
+    def answer(self, sort: str, i: int) -> int:
+        """An object's index."""
+        return i
+
+    def parts(self, sort: str, i: int) -> Parts:
+        """The object."""
+        return Parts((i,))
+
+    def as_scene(self) -> Scene:
+        """Itself."""
+        return self
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What was computed from the scene stays behind: a scene is the same before and after it was asked.
@@ -263,13 +300,6 @@ class Scene:
         labels = self.domain.labels
         words = [labels[concept] for column in self.values for concept in _row(column, i)]
         return " ".join(words) or self.domain.file.things[0]
-
-    def sharing(self, attribute: int) -> list[int]:
-        """The rows of `same`: row i is the bit set of the other objects that share a stated value with object i.
-
-        What stands above a value does not count: a car and a lorry have no name in common for being vehicles.
-        """
-        return sharing_rows(self.values[attribute], self.stated)
 
     def relation(self, number: int) -> list[int]:
         """The rows of a relation: row i is the bit set of the objects j for which *j is relation of i*.

@@ -148,19 +148,3 @@ def sets_with_above(above: Mapping[int, tuple[int, ...]], stated: list[int] | Sp
         for higher in above.get(concept, ()):
             sets[higher] |= stated[concept]
     return sets
-
-
-def sharing_rows(column: Column, stated: list[int] | SparseSets) -> list[int]:
-    """Row i: the other objects of which a value is stated that is stated of object i too.
-
-    What stands above a value does not count: two objects do not share a name because both are vehicles.
-    """
-    if not isinstance(column, OpenColumn):
-        return [stated[concept] & ~(1 << i) for i, concept in enumerate(column)]
-    rows = []
-    for i, concepts in enumerate(column.rows):
-        bits = 0
-        for concept in concepts:
-            bits |= stated[concept]
-        rows.append(bits & ~(1 << i))
-    return rows

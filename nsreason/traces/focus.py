@@ -65,25 +65,25 @@ def focus(trace: Trace, step: TraceStep) -> Focus:
     if step.state == "not reached":
         given = tuple(() for _ in given)
     failed = step.state == "failed"
-    bad = trace.error.objects if failed and isinstance(trace.error, NotUnique) else ()
+    bad = trace.unmet if failed else ()
     got = step.objects
     says = None
     if failed:
-        says = _met(bad) if isinstance(trace.error, NotUnique) else "failed"
-    elif step.state == "done" and got is None:
+        says = _met(trace.error) if isinstance(trace.error, NotUnique) else "failed"
+    elif step.state == "done" and (got is None or step.kind.sort != "object"):
         says = step.words
     about = got if got is not None else bad if failed else tuple(i for objects in given for i in objects)
     shade = _shade(trace, step)
     if shade is None:
         members = set(about)
-        shade = tuple(float(i in members) for i in range(len(trace.scene)))
+        shade = tuple(float(i in members) for i in range(len(trace.drawn)))
     kinds = [trace.steps[i].kind for i in step.inputs]
     return Focus(
         got=got,
         given=given,
         bad=bad,
         shade=shade,
-        degrees=step.degrees,
+        degrees=_object_degrees(step),
         arrows=step.kind is OBJECTS and kinds == [OBJECT] and step.state == "done",
         says=says,
         failed=failed,
@@ -101,14 +101,19 @@ def sources(trace: Trace, node: int) -> list[tuple[int, ...]]:
     return [trace.about[i] for i in trace.steps[node].inputs]
 
 
-def _met(objects: tuple[int, ...]) -> str:
-    return f"met {how_many(objects)}"
+def _met(error: NotUnique) -> str:
+    return f"met {how_many(error.objects, error.sort)}"
+
+
+def _object_degrees(step: TraceStep) -> tuple[float, ...] | None:
+    """Degrees of objects; those of events and moments have no place in a picture of objects."""
+    return step.degrees if step.kind.sort == "object" else None
 
 
 def _shade(trace: Trace, step: TraceStep) -> tuple[float, ...] | None:
     """The call's degrees; a count's or a word's are those of what it counted or asked."""
     if step.degrees is not None:
-        return step.degrees
+        return _object_degrees(step)
     if step.objects is None and step.state == "done" and len(step.inputs) == 1:
-        return trace.steps[step.inputs[0]].degrees
+        return _object_degrees(trace.steps[step.inputs[0]])
     return None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..dsl.kinds import OBJECT, OBJECTS
+from ..dsl.kinds import OBJECT
 from ..errors import DataError, NotUnique
 from ..programs.text_writer import format_program
 from .focus import Focus, focus, start
@@ -38,15 +38,15 @@ def page(trace: Trace, image: Path | None = None) -> str:
 
     for most, count, what in (
         (_MOST_CALLS, len(trace.steps), "calls"),
-        (_MOST_OBJECTS, len(trace.scene), "objects"),
-        (_MOST_MARKS, len(trace.steps) * len(trace.scene), "objects of all calls together"),
+        (_MOST_OBJECTS, len(trace.drawn), "objects"),
+        (_MOST_MARKS, len(trace.steps) * len(trace.drawn), "objects of all calls together"),
     ):
         if count > most:
             raise DataError(f"a page shows no more than {most:,} {what}, this trace has {count:,}; its text shows all")
     drawings = _drawings(trace, image)
     first = start(trace)
     shown = focus(trace, first)
-    appearances = [appearance(trace.scene.describe(i).split(" ")) for i in range(len(trace.scene))]
+    appearances = [appearance(trace.drawn.describe(i).split(" ")) for i in range(len(trace.drawn))]
     return render(
         "trace.html",
         title=trace.question or "Trace of a program",
@@ -89,7 +89,7 @@ def lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _about(trace: Trace) -> str:
-    scene = trace.scene
+    scene = trace.drawn
     number = "" if scene.index is None else f" {scene.index}"
     objects = "1 object" if len(scene) == 1 else f"{len(scene)} objects"
     calls = "1 call" if len(trace.steps) == 1 else f"{len(trace.steps)} calls"
@@ -108,8 +108,9 @@ def _failure(trace: Trace) -> str:
     node = next((s.node for s in trace.steps if s.state == "failed"), None)
     where = "" if node is None else f"call {node} "
     if isinstance(trace.error, NotUnique):
-        n = len(trace.error.objects)
-        return where + ("met no object" if n == 0 else f"met {n} objects") + " where one is needed"
+        count = len(trace.error.objects)
+        sort = trace.error.sort
+        return where + (f"met no {sort}" if count == 0 else f"met {count} {sort}s") + " where one is needed"
     return where + "failed"
 
 
@@ -119,12 +120,12 @@ def _failure(trace: Trace) -> str:
 def _drawings(trace: Trace, image: Path | None) -> dict[str, Drawing]:
     """The picture where there is one, and the plan where it says more: objects in rows add nothing to a picture."""
     if image is None:
-        return {"plan": plan(trace.scene)}
+        return {"plan": plan(trace.drawn)}
     from .image_overlay import picture
 
-    drawings = {"picture": picture(trace.scene, image)}
-    if from_above(trace.scene) is not None or None in drawings["picture"].spots:
-        drawings["plan"] = plan(trace.scene)
+    drawings = {"picture": picture(trace.drawn, image)}
+    if from_above(trace.drawn) is not None or None in drawings["picture"].spots:
+        drawings["plan"] = plan(trace.drawn)
     return drawings
 
 
@@ -176,7 +177,9 @@ def _gist(step: TraceStep) -> str:
     """The value in the fewest words."""
     if step.state != "done" or step.value is None:
         return step.state
-    return how_many(step.objects) if step.kind is OBJECTS and step.objects is not None else step.words
+    if step.kind.shape == "set" and step.individuals is not None:
+        return how_many(step.individuals, step.kind.sort or "object")
+    return step.words
 
 
 # --- one call -----------------------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ def _call(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) -> d
         "text": step.text,
         "state": _css(step),
         "kind": step.kind.name,
-        "gives": _KINDS.get(step.kind.name, step.kind.name),
+        "gives": _KINDS.get(step.kind.name, step.kind.meaning),
         "meaning": trace.program.steps[step.node].op.doc,
         "gist": _gist(step),
         "words": step.words or step.state,
@@ -220,7 +223,7 @@ def _call(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) -> d
 def _result(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) -> dict[str, Any]:
     """What a call gave, or why it gave nothing, with the objects to list."""
     if step.state == "failed":
-        objects = trace.error.objects if isinstance(trace.error, NotUnique) else ()
+        objects = trace.unmet
         reason = _failure(trace).partition(str(step.node))[2].strip()
         return _listed(trace, objects, appearances) | {"text": reason, "error": str(trace.error)}
     if step.state == "not reached":
@@ -228,20 +231,20 @@ def _result(trace: Trace, step: TraceStep, appearances: Sequence[Appearance]) ->
         reason = "Not reached." if node is None else f"Not reached: call {node} failed before it."
         return _listed(trace, (), appearances) | {"text": reason}
     text = "1 object" if step.kind is OBJECT and step.objects else _gist(step)
-    if step.degrees is not None:
+    if step.degrees is not None and step.kind.sort == "object":
         return _ranked(trace, step.degrees, step.objects or (), appearances) | {"text": text}
     return _listed(trace, step.objects or (), appearances) | {"text": text}
 
 
 def _object(trace: Trace, i: int, appearances: Sequence[Appearance]) -> dict[str, Any]:
-    return {"number": i, "colour": appearances[i].colour, "description": trace.scene.describe(i)}
+    return {"number": i, "colour": appearances[i].colour, "description": trace.drawn.describe(i)}
 
 
 def _listed(trace: Trace, objects: Sequence[int], appearances: Sequence[Appearance]) -> dict[str, Any]:
     """The first objects of a set, with the scores of their detections."""
     shown = []
     for i in objects[:_MOST]:
-        score = trace.scene.places[i].score
+        score = trace.drawn.places[i].score
         shown.append(_object(trace, i, appearances) | {"score": "" if score is None else f"{score:.2f}"})
     return {"error": "", "by_degree": False, "objects": shown, "rest": len(objects) - _MOST}
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..dsl.kinds import OBJECT
 from ..errors import DataError, NotUnique
 from ..programs.text_writer import format_program
 from .focus import focus
@@ -53,10 +52,10 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     if len(trace.steps) > _MOST_CALLS:
         message = f"a strip shows no more than {_MOST_CALLS} calls, the program has {len(trace.steps)}"
         raise DataError(f"{message}; the page shows them all")
-    if len(trace.steps) * len(trace.scene) > _MOST_MARKS:
-        message = f"{len(trace.steps):,} calls on {len(trace.scene):,} objects"
+    if len(trace.steps) * len(trace.drawn) > _MOST_MARKS:
+        message = f"{len(trace.steps):,} calls on {len(trace.drawn):,} objects"
         raise DataError(f"a strip draws no more than {_MOST_MARKS:,} objects in all its panels, here {message}")
-    ground = on_plan(trace.scene, PANEL) if image is None else on_photo(trace.scene, image, PANEL)
+    ground = on_plan(trace.drawn, PANEL) if image is None else on_photo(trace.drawn, image, PANEL)
     cells = [_Cell.of(trace, step, panel(ground, focus(trace, step))) for step in trace.steps]
     columns = columns_for(len(cells))
     rows = [cells[k : k + columns] for k in range(0, len(cells), columns)]
@@ -67,7 +66,7 @@ def strip(trace: Trace, image: Path | None = None) -> bytes:
     # A picture shows what its objects are; a plan has to say it.
     things = (
         None
-        if image is not None or not len(trace.scene)
+        if image is not None or not len(trace.drawn)
         else _Text(_things(trace), font(15), INK, width - 2 * MARGIN, most=12)
     )
     answer, why = _answer(trace, width - 2 * MARGIN)
@@ -106,7 +105,7 @@ def columns_for(n: int) -> int:
 
 
 def _about(trace: Trace) -> str:
-    scene = trace.scene
+    scene = trace.drawn
     objects = "1 object" if len(scene) == 1 else f"{len(scene)} objects"
     calls = "1 call" if len(trace.steps) == 1 else f"{len(trace.steps)} calls"
     number = "" if scene.index is None else f" {scene.index}"
@@ -115,7 +114,7 @@ def _about(trace: Trace) -> str:
 
 def _things(trace: Trace) -> str:
     """`0 large red metal cube, 1 small blue rubber sphere`."""
-    scene = trace.scene
+    scene = trace.drawn
     names = [f"{i} {scene.describe(i)}".strip().replace(" ", _KEEPS) for i in range(min(len(scene), _MOST_NAMED))]
     return ", ".join(names) + (f" and {len(scene) - _MOST_NAMED} more" if len(scene) > _MOST_NAMED else "")
 
@@ -131,7 +130,7 @@ def _answer(trace: Trace, room: int) -> tuple[_Text, _Text | None]:
     node = next((s.node for s in trace.steps if s.state == "failed"), None)
     where = "the program failed" if node is None else f"call {node} failed"
     if isinstance(trace.error, NotUnique):
-        where = f"call {node} met {how_many(trace.error.objects)} where one is needed"
+        where = f"call {node} met {how_many(trace.error.objects, trace.error.sort)} where one is needed"
     return _Text(where, font(26), ON_PLAN.bad, room), _Text(str(trace.error), font(15), SOFT, room, most=4)
 
 
@@ -239,12 +238,12 @@ def _result(trace: Trace, step: TraceStep) -> str:
     if step.state == "failed":
         bad = trace.error.objects if isinstance(trace.error, NotUnique) else ()
         if isinstance(trace.error, NotUnique):
-            return f"failed: met {how_many(bad)}" + (f": {', '.join(map(str, bad))}" if bad else "")
+            return f"failed: met {how_many(bad, trace.error.sort)}" + (f": {', '.join(map(str, bad))}" if bad else "")
         return "failed"
     if step.state == "not reached":
         return "not reached"
     objects = step.objects
-    if objects is None or step.kind is OBJECT:
+    if objects is None or step.kind.sort != "object" or step.kind.shape == "one":
         return step.words
     return how_many(objects) + (f": {', '.join(map(str, objects))}" if objects else "")
 

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..dsl.kinds import OBJECT, OBJECTS, Kind
+from ..dsl.kinds import Kind
 from ..errors import ExecutionError, NotUnique
 from ..programs.program import Program
 from ..programs.text_writer import format_program
-from ..scenes.scene import Scene
-from .wording import Value, cut, degree_forms, how_many, in_words, object_forms, object_name
+from ..scenes.world import World, named
+from .wording import Value, cut, degree_forms, how_many, in_words, individual_name, object_forms
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from ..scenes.scene import Scene
 
 State = Literal["done", "failed", "not reached"]
 
@@ -45,7 +47,9 @@ class TraceStep:
             a set; None for a call that failed or was not reached.
         words: the value in words, `2 objects: 0 (large red metal cube), 3 (small red metal cube)`; for a
             failed call the error, for a call not reached the empty string.
-        degrees: per object of the scene, how much it belongs to the result, 0 to 1; None for exact execution.
+        degrees: per individual of its sort, how much it belongs to the result, 0 to 1; None for exact execution.
+        objects: those that a drawing lights up: the members of a set of objects, those that take part in events; None
+            for other kinds and for a call without a value.
     """
 
     node: int
@@ -58,13 +62,14 @@ class TraceStep:
     value: Value | None
     words: str
     degrees: tuple[float, ...] | None = None
+    objects: tuple[int, ...] | None = None
 
     @property
-    def objects(self) -> tuple[int, ...] | None:
-        """The members of a set, or the one object; None for other kinds and for a call without a value."""
-        if self.kind is OBJECTS and isinstance(self.value, tuple):
+    def individuals(self) -> tuple[int, ...] | None:
+        """The members of a set, or the one; None for other kinds and for a call without a value."""
+        if self.kind.shape == "set" and isinstance(self.value, tuple):
             return self.value
-        if self.kind is OBJECT and isinstance(self.value, int):
+        if self.kind.shape == "one" and isinstance(self.value, int):
             return (self.value,)
         return None
 
@@ -77,7 +82,7 @@ class Trace:
     """
 
     program: Program
-    scene: Scene
+    scene: World
     steps: tuple[TraceStep, ...]
     error: ExecutionError | None = None
     question: str | None = None
@@ -88,8 +93,9 @@ class Trace:
         for step in self.steps:
             if step.degrees is None:
                 continue
-            if len(step.degrees) != len(self.scene):
-                message = f"{len(step.degrees)} degrees for a scene of {len(self.scene)} objects"
+            sort = step.kind.sort or "object"
+            if len(step.degrees) != self.scene.size(sort):
+                message = f"{len(step.degrees)} degrees for a scene of {self.scene.size(sort)} {sort}s"
                 raise ExecutionError(message, node=step.node)
             wrong = next((d for d in step.degrees if not 0.0 <= d <= 1.0), None)
             if wrong is not None:
@@ -99,7 +105,7 @@ class Trace:
     def of_values(
         cls,
         program: Program,
-        scene: Scene,
+        scene: World,
         values: Sequence[Value],
         error: ExecutionError | None = None,
         question: str | None = None,
@@ -144,7 +150,19 @@ class Trace:
                     degrees=None if given is None else tuple(map(float, given)),
                 )
             )
-        return cls(program, scene, tuple(steps), error, question)
+        return cls(program, scene, tuple(_lit(step, scene) for step in steps), error, question)
+
+    @cached_property
+    def drawn(self) -> Scene:
+        """The scene of the world's objects: what pages and pictures draw."""
+        return self.scene.as_scene()
+
+    @cached_property
+    def unmet(self) -> tuple[int, ...]:
+        """The objects at which the program failed, where a set did not have exactly one member; or those of events."""
+        if not isinstance(self.error, NotUnique):
+            return ()
+        return _lit_objects(self.scene, self.error.sort, self.error.objects)
 
     @cached_property
     def about(self) -> tuple[tuple[int, ...], ...]:
@@ -161,7 +179,8 @@ class Trace:
     @property
     def answer(self) -> Value | None:
         """The value of the last call; None when there is no answer."""
-        return self.steps[-1].value
+        last = self.steps[-1]
+        return None if last.value is None else named(last.value, last.kind, self.scene)
 
     @property
     def answer_words(self) -> str:
@@ -201,9 +220,10 @@ class Trace:
         `scene`: `index` and `image` (or null), `objects`, each with its attributes by name (lists where open).
         A step: `node`, `op`, `text`, `literals`, `inputs`, `kind`, `state` (`done`, `failed`, `not reached`),
         `value` (true or false, a number, an object's index, a word, a list of indices, or null), `words`, and
-        `degrees` (a number in 0..1 per object of the scene, or null).
+        `degrees` (a number in 0..1 per object of the scene, or null). Where a step gives what is no object (events,
+        moments), numbers are of its sort, and `parts` has the `objects` and `frames` that stand for them.
         """
-        scene = self.scene
+        scene = self.drawn
         attributes = scene.domain.attributes
         return {
             "version": VERSION,
@@ -230,9 +250,17 @@ class Trace:
                     "words": step.words,
                     "degrees": None if step.degrees is None else list(step.degrees),
                 }
+                | self._parts(step)
                 for step in self.steps
             ],
         }
+
+    def _parts(self, step: TraceStep) -> dict[str, Any]:
+        sort = step.kind.sort
+        if sort in (None, "object") or step.individuals is None:
+            return {}
+        frames = dict.fromkeys(f for i in step.individuals for f in self.scene.parts(sort or "", i).frames)
+        return {"parts": {"objects": list(step.objects or ()), "frames": list(frames)}}
 
     def to_html(self, image: Path | None = None) -> str:
         """One self-contained page that steps through the program beside a drawing of the scene.
@@ -276,25 +304,36 @@ class Trace:
     def _fitted(self, step: TraceStep, room: int) -> str:
         if step.state == "not reached":
             return step.state
-        objects, lead = step.objects, ""
+        objects, lead, sort = step.individuals, "", step.kind.sort or "object"
         if step.state == "failed":
             if not isinstance(self.error, NotUnique):
                 return cut(f"failed: {step.words}", room)
-            objects, lead = self.error.objects, "failed: met "
+            objects, lead, sort = self.error.objects, "failed: met ", self.error.sort
         exact = step.degrees is None
-        if objects is None or (step.kind is OBJECT and step.state == "done" and exact):
+        if objects is None or (step.kind.shape == "one" and step.state == "done" and exact):
             return cut(step.words, room)
-        told = degree_forms(objects, step.degrees) if step.degrees is not None else ()
-        forms = (lead + form for form in (*told, *object_forms(objects, self.scene)))
-        return next((form for form in forms if len(form) <= room), lead + how_many(objects))
+        told = degree_forms(objects, step.degrees, sort) if step.degrees is not None else ()
+        forms = (lead + form for form in (*told, *object_forms(objects, self.scene, sort=sort)))
+        return next((form for form in forms if len(form) <= room), lead + how_many(objects, sort))
 
     def _tail(self, objects: bool) -> Iterator[tuple[str, str]]:
         if objects:
-            for i in range(len(self.scene)):
-                yield "objects" if i == 0 else "", object_name(i, self.scene)
+            for i in range(self.scene.size("object")):
+                yield "objects" if i == 0 else "", individual_name(i, self.scene)
         if self.question is not None:
             yield "question", self.question
         yield ("answer", self.answer_words) if self.error is None else ("no answer", str(self.error))
+
+
+def _lit(step: TraceStep, world: World) -> TraceStep:
+    """The step with the objects that stand for what it gave: the members themselves, or those of events."""
+    if step.individuals is None:
+        return step
+    return replace(step, objects=_lit_objects(world, step.kind.sort or "object", step.individuals))
+
+
+def _lit_objects(world: World, sort: str, individuals: Sequence[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(o for i in individuals for o in world.parts(sort, i).objects))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from ..dsl.kinds import OBJECT, TRUTH, Kind
-from ..scenes.scene import Scene
-
-if TYPE_CHECKING:
-    pass
-
+from ..dsl.kinds import TRUTH, Kind
+from ..scenes.world import World
 
 Value = bool | int | str | tuple[int, ...]
 
 
-def in_words(value: Value, kind: Kind, scene: Scene, *, most: int = 8) -> str:
+def in_words(value: Value, kind: Kind, scene: World, *, most: int = 8) -> str:
     """A value as people read it: `yes`, `3`, `red`, `4 (small blue rubber cube)`, `2 objects: 0 (...), 4
     (...)`.
 
@@ -23,38 +18,40 @@ def in_words(value: Value, kind: Kind, scene: Scene, *, most: int = 8) -> str:
     """
     if kind is TRUTH:
         return "yes" if value else "no"
-    if kind is OBJECT and isinstance(value, int):
-        return object_name(value, scene)
+    sort = kind.sort or "object"
+    if kind.shape == "one" and isinstance(value, int):
+        return individual_name(value, scene, sort)
     if isinstance(value, tuple):
-        return next(object_forms(value, scene, most))
+        return next(object_forms(value, scene, most, sort))
     return str(value)
 
 
-def object_name(i: int, scene: Scene) -> str:
-    told = scene.describe(i)
-    return f"{i} ({told})" if told else str(i)
+def individual_name(i: int, world: World, sort: str = "object") -> str:
+    """An individual by its number and, where it has one, its label: `4 (small blue rubber cube)`."""
+    label = world.label(sort, i)
+    return f"{world.answer(sort, i)} ({label})" if label else str(world.answer(sort, i))
 
 
-def how_many(objects: Sequence[int]) -> str:
+def how_many(individuals: Sequence[int], sort: str = "object") -> str:
     """`no object`, `1 object`, `3 objects`."""
-    return {0: "no object", 1: "1 object"}.get(len(objects), f"{len(objects)} objects")
+    return {0: f"no {sort}", 1: f"1 {sort}"}.get(len(individuals), f"{len(individuals)} {sort}s")
 
 
-def degree_forms(objects: Sequence[int], degrees: Sequence[float]) -> Iterator[str]:
+def degree_forms(objects: Sequence[int], degrees: Sequence[float], sort: str = "object") -> Iterator[str]:
     """What was decided, and how much each object of the scene belongs to it."""
-    yield f"{how_many(objects)}: {'  '.join(f'{i} {d:.2f}' for i, d in enumerate(degrees))}"
+    yield f"{how_many(objects, sort)}: {'  '.join(f'{i} {d:.2f}' for i, d in enumerate(degrees))}"
     sure = sorted(range(len(degrees)), key=lambda i: (-degrees[i], i))[:4]
-    yield f"{how_many(objects)}: {'  '.join(f'{i} {degrees[i]:.2f}' for i in sure)} ..."
+    yield f"{how_many(objects, sort)}: {'  '.join(f'{i} {degrees[i]:.2f}' for i in sure)} ..."
 
 
-def object_forms(objects: Sequence[int], scene: Scene, most: int = 8) -> Iterator[str]:
+def object_forms(objects: Sequence[int], scene: World, most: int = 8, sort: str = "object") -> Iterator[str]:
     """The set in words, longest first: with descriptions, with all indices, with ever fewer indices."""
-    head = how_many(objects)
+    head = how_many(objects, sort)
     if not objects:
         yield head
         return
     rest = len(objects) - most
-    listed = ", ".join(object_name(i, scene) for i in objects[:most])
+    listed = ", ".join(individual_name(i, scene, sort) for i in objects[:most])
     yield f"{head}: {listed}" + (f" and {rest} more" if rest > 0 else "")
     yield f"{head}: {', '.join(map(str, objects))}"
     for shown in (16, 8, 4, 2):

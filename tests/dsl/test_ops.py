@@ -198,7 +198,7 @@ def test_an_op_of_two_literals_in_any_order_of_its_parameters(own_ops: OpTable) 
         k: Algebra[T], scene: View[T], relation: Relation, anchor: Object[T], concept: Concept
     ) -> Objects[T]:
         """The objects with the value that stand in the relation to the anchor."""
-        return k.both(k.follow(anchor, scene.relation(relation)), scene.concept(concept))
+        return k.both(k.follow(anchor, scene.table("relation", relation)), scene.members("concept", concept))
 
     assert own_ops["related_and"].signature == "related_and[relation, concept](object) -> objects"
     blue = Call("scene"), Call("filter", ("blue",), (0,)), Call("unique", (), (1,))
@@ -221,7 +221,9 @@ def test_ops_with_more_inputs_and_literals_than_the_schedule_holds(own_ops: OpTa
     @op
     def neither(k: Algebra[T], scene: View[T], objects: Objects[T], a: Concept, b: Concept, c: Concept) -> Objects[T]:
         """The objects of the set that have none of three values."""
-        wrong = k.either(scene.concept(a), k.either(scene.concept(b), scene.concept(c)))
+        wrong = k.either(
+            scene.members("concept", a), k.either(scene.members("concept", b), scene.members("concept", c))
+        )
         return k.both(objects, k.negate(wrong))
 
     sets = [Call("scene")] + [Call("filter", (c,), (0,)) for c in ("blue", "metal", "green", "yellow")]
@@ -261,7 +263,7 @@ def test_a_unique_inside_an_op_reports_the_call(own_ops: OpTable) -> None:
     @op
     def left_of_it(k: Algebra[T], scene: View[T], objects: Objects[T], relation: Relation) -> Objects[T]:
         """What stands in the relation to the only member."""
-        return k.follow(k.the(objects), scene.relation(relation))
+        return k.follow(k.the(objects), scene.table("relation", relation))
 
     @op
     def needs_one(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Number[T]:
@@ -298,7 +300,7 @@ def test_a_bare_complement_is_refused(own_ops: OpTable) -> None:
     @op
     def rest(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Objects[T]:
         """Right."""
-        return k.both(scene.everything(), k.negate(objects))
+        return k.both(scene.universe("object"), k.negate(objects))
 
     @op
     def sneaky(k: Any, scene: Any, objects: Objects[T]) -> Objects[T]:
@@ -344,7 +346,7 @@ def test_a_deep_expression_falls_back(own_ops: OpTable) -> None:
         """Negated an even number of times."""
         for _ in range(400):
             objects = k.negate(objects)
-        return k.both(scene.everything(), objects)
+        return k.both(scene.universe("object"), objects)
 
     assert both_ways(Call("scene"), Call("filter", ("red",), (0,)), Call("deep", (), (1,))) == (0, 1)
 

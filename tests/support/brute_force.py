@@ -35,7 +35,7 @@ class NotOneValue(Exception):  # noqa: N818
         super().__init__(node, index, values)
 
 
-def evaluate(program: Program, record: Record) -> Any:
+def evaluate(program: Program, record: Record, meanings: type[Meaning] | None = None) -> Any:
     """The answer: a tuple of indices, an index, a word, a number or a truth.
 
     Raises:
@@ -43,12 +43,12 @@ def evaluate(program: Program, record: Record) -> Any:
         NotOneValue: or the first `query` of an object without a value of an open attribute, or with several.
     """
     values: list[Any] = []
-    world = Meaning(record, program)
+    world = (meanings or Meaning)(record, program)
     for node, call in enumerate(program.calls):
         meaning: Callable[..., Any] = getattr(world, call.op)
         try:
             values.append(meaning(*[values[i] for i in call.inputs], *call.literals))
-        except _NotOne as met:
+        except NotSingle as met:
             raise NotOne(node, met.objects) from None
         except _NotOneValue as met:
             raise NotOneValue(node, met.index, met.values) from None
@@ -56,7 +56,7 @@ def evaluate(program: Program, record: Record) -> Any:
     return tuple(sorted(answer)) if isinstance(answer, frozenset) else answer
 
 
-class _NotOne(Exception):  # noqa: N818
+class NotSingle(Exception):  # noqa: N818 - `evaluate` says at which call
     def __init__(self, objects: tuple[int, ...]) -> None:
         self.objects = objects
         super().__init__(objects)
@@ -152,7 +152,7 @@ class Meaning:
 
     def unique(self, objects: frozenset[int]) -> int:
         if len(objects) != 1:
-            raise _NotOne(tuple(sorted(objects)))
+            raise NotSingle(tuple(sorted(objects)))
         return next(iter(objects))
 
     def query(self, anchor: int, attribute: str) -> str:

@@ -23,6 +23,7 @@ from nsreason.errors import NsreasonError
 from nsreason.executors.bitsets import PLAIN, Ambiguous, BitView, tables_of
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene, members
+from nsreason.scenes.world import World as AnyWorld
 
 Record = dict[str, Any]
 ANSWERS: tuple[Kind, ...] = (OBJECTS, OBJECT, WORD, NUMBER, TRUTH)
@@ -123,22 +124,25 @@ def scenes(domain: Domain, *, max_objects: int = 10) -> st.SearchStrategy[Scene]
 
 
 class _Grower:
-    """Grows one program from its answer down. With a scene, it runs the calls as they come, and narrows the
-    set before an op that wants a single object: by filters of one member's values, or by another try.
+    """Grows one program from its answer down. With a world, it runs the calls as they come, and narrows the
+    set before an op that wants a single member: by filters of one object's values, or by another try.
     """
 
-    def __init__(self, rng: Random, domain: Domain, scene: Scene | None) -> None:
-        self.rng, self.domain, self.scene = rng, domain, scene
-        self.view = BitView(tables_of(scene)) if scene is not None else None
+    def __init__(self, rng: Random, domain: Domain, world: AnyWorld | None) -> None:
+        self.rng, self.domain, self.world = rng, domain, world
+        self.scene = world if isinstance(world, Scene) else None
+        self.view = BitView(tables_of(world)) if world is not None else None
+        self.attributes = domain.names(ATTRIBUTE)
         self.calls: list[Call] = []
         self.kinds: list[tuple[Kind, str | None]] = []
-        self.values: list[int | None] = []  # None: the call has no value on the scene, or there is no scene
+        self.values: list[int | None] = []  # None: the call has no value on the world, or there is no world
         # What repeats a value is defined of attributes of one value only.
-        self.single = [a for i, a in enumerate(domain.attributes) if i not in domain.open_attributes]
+        self.single = [a for a in self.attributes if domain.attribute_index[a] not in domain.open_attributes]
+        admitted = frozenset(domain.ops)
         self.ops = [
             op
             for op in OPS.values()
-            if op.name in domain.ops and self._has_literals(op) and (op.name != "distinct" or self.single)
+            if op.name in admitted and self._has_literals(op) and (op.name != "distinct" or self.single)
         ]
         self.cost = self._costs()
         self.broken = False
@@ -182,14 +186,14 @@ class _Grower:
         literals = tuple(self._literal(p.kind, unit) for p in op.literals)
         spare = max(0, budget - self._price(op))
         inputs = []
-        units = rng.choice(self.domain.attributes)  # two words of one call are values of one attribute
+        units = rng.choice(self.attributes)  # two words of one call are values of one attribute
         for left, param in zip(reversed(range(len(op.inputs))), op.inputs, strict=True):
             share = rng.randint(0, spare) if left else spare
             spare -= share
             of = units if param.kind is WORD else None
             wants = self.cost[param.kind] + share
-            if param.kind is OBJECTS and op.result is OBJECT:
-                inputs.append(self._single(wants))
+            if param.kind.shape == "set" and op.result.shape == "one":
+                inputs.append(self._single(param.kind, wants))
             else:
                 inputs.append(self.grow(param.kind, wants, of))
         return self.add(op, literals, tuple(inputs), unit)
@@ -198,7 +202,7 @@ class _Grower:
         """One call, and its value on the scene."""
         value = None
         given = [self.values[i] for i in inputs]
-        if self.scene is not None and None not in given:
+        if self.world is not None and None not in given:
             step = self.domain.step(op.name, literals)
             try:
                 value = op.apply(PLAIN, self.view, step.encoded, tuple(given))  # type: ignore[arg-type]
@@ -210,30 +214,31 @@ class _Grower:
         self.values.append(value)
         return len(self.calls) - 1
 
-    def _single(self, budget: int) -> int:
-        """A set that has one member, if the scene has one to offer; else any set."""
-        if self.scene is None or self.broken or not len(self.scene):
-            return self.grow(OBJECTS, budget)
+    def _single(self, kind: Kind, budget: int) -> int:
+        """A set that has one member, if the world has one to offer; else any set."""
+        if self.world is None or (kind is OBJECTS and self.broken) or not self.world.size(kind.sort or "object"):
+            return self.grow(kind, budget)
         start = len(self.calls)
         for _ in range(4):
-            found = self._narrowed(self.grow(OBJECTS, budget))
+            found = self.grow(kind, budget)
+            if kind is OBJECTS:
+                found = self._narrowed(found)
             if (self.values[found] or 0).bit_count() == 1:
                 return found
             del self.calls[start:], self.kinds[start:], self.values[start:]
-        if "scene" in self.domain.ops:
+        if kind is OBJECTS and "scene" in self.domain.ops:
             found = self._narrowed(self.add(OPS["scene"], (), ()))
             if (self.values[found] or 0).bit_count() != 1:
                 self.broken = True  # alike objects only: nothing would help, so waste no more time on it
             return found
-        return self.grow(OBJECTS, budget)
+        return self.grow(kind, budget)
 
     def _narrowed(self, node: int) -> int:
         """Filters behind a set that tell the easiest of its members from the others, as far as values can."""
         value = self.values[node]
-        if value is None or value.bit_count() < 2 or "filter" not in self.domain.ops:
-            return node
         scene = self.scene
-        assert scene is not None
+        if scene is None or value is None or value.bit_count() < 2 or "filter" not in self.domain.ops:
+            return node
         several = members(value)[:20]
         target = min(self.rng.sample(several, len(several)), key=lambda i: self._alike(value, i).bit_count())
         for attribute in self.rng.sample(self.domain.attributes, len(self.domain.attributes)):
@@ -282,26 +287,22 @@ class _Grower:
             there = self._names_in_scene(kind)
             if there:
                 return rng.choice(there)
-        if kind is CONCEPT:
-            return rng.choice(domain.concepts)
-        if kind is ATTRIBUTE:
-            return rng.choice(domain.attributes)
-        if kind is RELATION:
-            return rng.choice(domain.relations)
-        assert kind is INTEGER
+        if kind is not INTEGER:
+            return rng.choice(domain.names(kind))
         return str(rng.choice([0, 1, 2, 3, 10, 999_999_999]))
 
 
 def random_program(
-    rng: Random, domain: Domain, *, kind: Kind | None = None, max_calls: int = 20, scene: Scene | None = None
+    rng: Random, domain: Domain, *, kind: Kind | None = None, max_calls: int = 20, scene: AnyWorld | None = None
 ) -> Program:
-    """A well-typed program with shared calls; with a scene, one that mostly has an answer there.
+    """A well-typed program with shared calls; with a world, one that mostly has an answer there.
 
     `max_calls` is what the growth aims at; the filters that narrow a set may go beyond it.
     """
     grower = _Grower(rng, domain, scene)
     # Half the ops make truths, and few of them stand inside other calls: draw them more often as answers.
     kinds = [k for k in (*ANSWERS, TRUTH, TRUTH, TRUTH) if k in grower.cost]
+    kinds += [k for k in grower.cost if k not in ANSWERS]
     grower.grow(kind or rng.choice(kinds), rng.randint(1, max_calls))
     return Program(grower.calls, domain)
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ...dsl.domain import Step
 from ...dsl.kinds import OBJECTS
 from ...dsl.ops import Op
-from ...executors.bitsets import Ambiguous, BitTables, Compiled, compiled, tables_of
+from ...executors.bitsets import Ambiguous, Compiled, compiled, tables_of
 from ...executors.interpreter import check_domain, not_unique
 from ...programs.program import Program
 from ...scenes.scene import Scene
@@ -51,7 +51,7 @@ def _function(op: Op) -> Compiled:
     return compiled(op)
 
 
-def meaning(tables: BitTables, node: int, step: Step, inputs: Sequence[Meaning]) -> Meaning:
+def meaning(tables: Any, node: int, step: Step, inputs: Sequence[Meaning]) -> Meaning:
     """The meaning of call number `node`, of at most two inputs.
 
     Raises:
@@ -71,7 +71,7 @@ def meaning(tables: BitTables, node: int, step: Step, inputs: Sequence[Meaning])
             without.append((left_out, function(tables, literal, changed[0], changed[1])))
     without += [(node, values[place]) for place in _INPUT_INSTEAD.get(step.op.name, ())]
     if step.op.name in _ALL_INSTEAD:
-        without.append((node, tables.full))
+        without.append((node, tables.object))
     return Meaning(value, tuple(without))
 
 

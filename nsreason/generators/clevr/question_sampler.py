@@ -158,7 +158,7 @@ class _Walk:
     def _narrow(self, values: tuple[str, ...]) -> None:
         """One filter for the noun phrase on top, of these values."""
         phrase_meaning, index = self.stack[-1].meaning, self.domain.concept_index
-        fits = [(value, self.tables.concepts[index[value]]) for value in values]
+        fits = [(value, self.tables.concept[index[value]]) for value in values]
         base, without = phrase_meaning.value, [other for _, other in phrase_meaning.without]
         good = [v for v, fit in fits if base & fit != base and all(o & fit != base & fit for o in without)]
         if not good:
@@ -170,7 +170,7 @@ class _Walk:
         anchor, relations = self.stack[-1], self.domain.relations
         if len(following) > 1 and following[1].op == "unique":
             free = ~anchor.named
-            relations = tuple([r for i, r in enumerate(relations) if self.tables.relations[i][anchor.anchor] & free])
+            relations = tuple([r for i, r in enumerate(relations) if self.tables.relation[i][anchor.anchor] & free])
             if not relations:
                 raise _Refused
         self._call("relate", (self.rng.choice(relations),))
@@ -215,7 +215,7 @@ class _Walk:
         """
         here = members(self.stack[-1].meaning.value)
         if self._empty(last) or not here:
-            outside = members(self.tables.full & ~self.stack[-1].meaning.value)
+            outside = members(self.tables.object & ~self.stack[-1].meaning.value)
             row = list(self.rows[self.rng.choice(outside or range(len(self.rows)))])
             # Or the looks of something that the scene does not have.
             if attributes and (not outside or self.rng.random() < 0.5):
@@ -233,8 +233,8 @@ class _Walk:
 
     def _choices(self, row: list[int], wanted: int | None) -> Iterator[int]:
         """The subsets of the concepts in `row`, as bit masks, that leave `wanted` (None: any), none of them idle."""
-        concepts, phrase_meaning = self.tables.concepts, self.stack[-1].meaning
-        fits = [self.tables.full]  # per mask, the objects of the scene that have all its concepts
+        concepts, phrase_meaning = self.tables.concept, self.stack[-1].meaning
+        fits = [self.tables.object]  # per mask, the objects of the scene that have all its concepts
         for concept in row:
             fits += [f & concepts[concept] for f in fits]
         base, without = phrase_meaning.value, [other for _, other in phrase_meaning.without]

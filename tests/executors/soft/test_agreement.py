@@ -229,8 +229,14 @@ class PlainView:
     def __init__(self, k: Semantics, grounded: Grounded) -> None:
         self.k, self.g = k, grounded
 
-    def everything(self) -> Tensor:
+    def universe(self, sort: str) -> Tensor:
         return self.k.degree(self.g.present[:1], torch.float64)
+
+    def members(self, name: str, literal: Any = None) -> Tensor:
+        value: Tensor = getattr(self, name)(literal)
+        return value
+
+    table = members
 
     def concept(self, concept: Any) -> Tensor:
         return self.g.concepts[:1, concept]
@@ -364,11 +370,11 @@ def test_ops_of_ones_own_run_softly(own_ops: OpTable) -> None:
 
     @op
     def of_either(k: Any, scene: Any, a: Concept, b: Concept, objects: Objects[Any]) -> Objects[Any]:
-        return k.both(objects, k.either(scene.concept(a), scene.concept(b)))
+        return k.both(objects, k.either(scene.members("concept", a), scene.members("concept", b)))
 
     @op
     def first_value(k: Any, scene: Any) -> Objects[Any]:
-        return scene.concept(0)
+        return scene.members("concept", 0)
 
     @op
     def always(k: Any, scene: Any) -> Truth[Any]:
