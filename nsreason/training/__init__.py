@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe, bundled_recipes, load_recipe, new_model, parse_recipe
     from .runner import TrainingRun, run
     from .settings import Training
+    from .source import MappedExamples, Source
     from .trainer import TrainingResult, train
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "Curriculum",
     "Lesson",
     "LossOut",
+    "MappedExamples",
     "Model",
     "Recipe",
+    "Source",
     "Training",
     "TrainingResult",
     "TrainingRun",
@@ -86,6 +89,10 @@ __getattr__ = lazy_names(
             "run",
         ),
         ".settings": ("Training",),
+        ".source": (
+            "MappedExamples",
+            "Source",
+        ),
         ".trainer": (
             "TrainingResult",
             "train",
