@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Answering:
+class SceneAnswers:
     """How to answer on one scene: with a trace, with a page, with a picture, in how many words."""
 
     scene: Scene
@@ -40,7 +40,7 @@ class Answering:
         return trace(program, self.scene, question)
 
 
-def shown(trace: Trace, how: Answering, program: Program, question: str | None) -> Outcome:
+def shown(trace: Trace, how: SceneAnswers, program: Program, question: str | None) -> Outcome:
     """A trace as the answer, as JSON and as a page, as the options ask for."""
     from ..executors import spell
 

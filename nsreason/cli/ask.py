@@ -86,7 +86,7 @@ class Request:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The settings of `answers.Answering`."""
+        """The settings of `answers.SceneAnswers`."""
         return {"trace": self.trace, "html": self.html, "png": self.png, "quiet": self.quiet}
 
 
@@ -182,7 +182,7 @@ def _of_scene(request: Request, scene_file: str) -> int:
     parser = parser_of(request.parser, domain)
     scene = inputs.the_scene(scene_file, domain, request.index, request.image)
     lines = request.lines
-    answer = answers.Answering(scene, image_file=request.image_file, **request.shown)
+    answer = answers.SceneAnswers(scene, image_file=request.image_file, **request.shown)
     if checkpoint is not None and not _no_question(lines, parser):
         from . import concept_learners
 

@@ -106,7 +106,7 @@ def examples_of(learner: ConceptLearner, folder: str, part: str, split: str, pro
 
 
 @dataclass(kw_only=True)
-class Learned(answers.Answering):
+class Learned(answers.SceneAnswers):
     """How `ask` answers with a checkpoint: by what the learner sees."""
 
     learner: ConceptLearner

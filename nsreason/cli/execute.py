@@ -39,6 +39,6 @@ def execute(
     answers.check_page(html, image_file, png)
     inputs.one_stdin(scene, program)
     known = load_domain(domain)
-    answer = answers.Answering(inputs.the_scene(scene, known, index, image), trace, html, image_file, png=png)
+    answer = answers.SceneAnswers(inputs.the_scene(scene, known, index, image), trace, html, image_file, png=png)
     texts = answers.one_page(inputs.program_lines(program, lines), html, png)
     return inputs.each(texts, lambda p: answer(read_program(p, source, known)), as_json=as_json, what="program")

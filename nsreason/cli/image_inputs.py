@@ -197,7 +197,7 @@ def perceive(path: str, perceived: PerceivedImages) -> tuple[dict[str, Any], Det
     return inputs, image
 
 
-class Pictured(answers.Answering):
+class Pictured(answers.SceneAnswers):
     """How `ask` answers on an image: as a reasoner over images does."""
 
     def __init__(self, *, perceived: PerceivedImages, path: str, **how: Any) -> None:

@@ -125,8 +125,7 @@ class Figures:
         counted = [queries[i] for i in scored]
         bins = {f: bins_of(counted, f, comparison.trained.get(f)) for f in facts_of(counted)}
         runs = tuple(_figures(comparison, run, scored, bins) for run in comparison.runs)
-        by_run = {id(r.run): r for r in runs}
-        best = tuple(by_run[id(run)] for run in comparison.best())
+        best = tuple(next(r for r in runs if r.run is run) for run in comparison.best())
         working = [r.run for r in best if r.run.failure is None]
         return cls(comparison, scored, types_of(counted), bins, runs, best, _agreements(comparison, working, scored))
 
