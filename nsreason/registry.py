@@ -89,16 +89,16 @@ def named(kind: str, name: str, table: Mapping[str, str], *, classes: bool = Tru
         raise RecipeError(f"no {kind} '{name}'{did_you_mean(name, table)}; or give your own as 'module:Class'")
     try:
         with contextlib.nullcontext() if name in table else _working_directory():
-            found = getattr(importlib.import_module(module), attribute, None)
+            value = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
         raise RecipeError(f"{kind} '{name}': cannot import {module}: {error}") from None
     except NsreasonError:
         raise
     except Exception as error:  # one's own code may fail in any way
         raise RecipeError(f"{kind} '{name}': importing {module} failed: {type(error).__name__}: {error}") from error
-    if found is None or (classes and not isinstance(found, type)):
+    if value is None or (classes and not isinstance(value, type)):
         raise RecipeError(f"{kind} '{name}': {module} has no class {attribute}")
-    return found
+    return value
 
 
 @contextlib.contextmanager

@@ -25,13 +25,13 @@ def models(as_json: options.AsJson = False) -> int:
     Sizes, scores and times are those of the recipe in the command; `nsreason recipes` has all. The weights of models
     marked * come with the package, so that images can be asked about at once.
     """
-    found = [_record(name) for name in train.ABOUT]
+    records = [_record(name) for name in train.ABOUT]
     if as_json:
-        output.put_json({"models": found})
+        output.put_json({"models": records})
         return 0
-    for told in found:
-        what = f"{told['what']}; {recipes.amount(told['parameters'])} weights"
-        output.put(output.headed(f"{told['name']}{' *' if told['bundled'] else ''}", recipes.entry(told, what)))
+    for record in records:
+        what = f"{record['what']}; {recipes.amount(record['parameters'])} weights"
+        output.put(output.headed(f"{record['name']}{' *' if record['bundled'] else ''}", recipes.entry(record, what)))
     return 0
 
 

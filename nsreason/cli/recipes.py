@@ -43,22 +43,24 @@ def recipes(
         else:
             output.put(text.rstrip("\n"))
         return 0
-    found = [head(n) | {"parameters": parameters(n)} for n in bundled_recipes()]
+    records = [head(n) | {"parameters": parameters(n)} for n in bundled_recipes()]
     if as_json:
-        output.put_json({"recipes": found})
+        output.put_json({"recipes": records})
         return 0
-    for told in found:
-        output.put(output.headed(told["name"], entry(told, f"{told['model']}, {amount(told['parameters'])} weights")))
+    for record in records:
+        output.put(
+            output.headed(record["name"], entry(record, f"{record['model']}, {amount(record['parameters'])} weights"))
+        )
     output.put("The file of one: nsreason recipes RECIPE")
     return 0
 
 
-def entry(told: Mapping[str, Any], what: str) -> list[str]:
+def entry(record: Mapping[str, Any], what: str) -> list[str]:
     """The lines of a list that say what a model or recipe is, learns from and reached, and how it is trained."""
-    lines = [f"  {what}", f"  data   {told['data']}"]
-    if told["score"]:
-        lines += [f"  score  {told['score']}", f"  time   {told['time']}"]
-    return [*lines, f"  {told['command']}"]
+    lines = [f"  {what}", f"  data   {record['data']}"]
+    if record["score"]:
+        lines += [f"  score  {record['score']}", f"  time   {record['time']}"]
+    return [*lines, f"  {record['command']}"]
 
 
 def head(name: str) -> dict[str, Any]:
@@ -71,17 +73,17 @@ def head(name: str) -> dict[str, Any]:
 
     text, source = recipe_text(name)
     opening = text.partition("\nmodel = ")[0]
-    told: dict[str, Any] = {"name": name, "model": read_table(name)[0].get("model")}
-    told["summary"] = opening.partition("\n")[0].removeprefix("# ")
+    record: dict[str, Any] = {"name": name, "model": read_table(name)[0].get("model")}
+    record["summary"] = opening.partition("\n")[0].removeprefix("# ")
     for key in HEAD:
         line = re.search(rf"^# {key.title()}: (.+)$", opening, re.MULTILINE)
-        told[key] = line[1] if line else None
+        record[key] = line[1] if line else None
     command = re.search(r"^#     (nsreason train .+?)(?:  +#.*)?$", opening, re.MULTILINE)
-    told["command"] = command[1] if command else None
-    if ".toml" not in name and None in told.values():
-        missing = ", ".join(key for key, value in told.items() if value is None)
+    record["command"] = command[1] if command else None
+    if ".toml" not in name and None in record.values():
+        missing = ", ".join(key for key, value in record.items() if value is None)
         raise RecipeError(f"{source}: its opening comment does not say: {missing}")
-    return told
+    return record
 
 
 def amount(number: int) -> str:

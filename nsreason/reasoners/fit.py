@@ -79,29 +79,29 @@ def learn(
     if not train_data:
         raise DataError("there is no question to learn from")
     record = request.folder / "fit.json"
-    told = {
+    asked = {
         "model": recipe.model,
         "budget": {k: v for k, v in asdict(request.budget).items() if v is not None},
         "train": {"examples": len(train_data), "checksum": digest(request.train)},
         "valid": {"examples": len(valid_data), "checksum": digest(request.valid)},
         "recipe": recipe.to_dict(),
     }
-    begun = _begun(record, told)
+    begun = _begun(record, asked)
     if begun is None:
         recipe = replace(recipe, training=resolved(recipe.training))  # once, for what is timed and what is trained
         planned = within_budget(recipe, request.budget, train_data, len(valid_data))
         if valid_data:
             planned = replace(planned, training=replace(planned.training, monitor="accuracy", mode="max"))
         request.folder.mkdir(parents=True, exist_ok=True)
-        begun = _Record(told, planned.to_dict())
+        begun = _Record(asked, planned.to_dict())
         _write(record, begun)
     planned = read_recipe(begun.planned)
     model, plan = new_model(planned), EpochPlan(train_data, planned)
     if begun.result is not None:
         result = begun.result.of(request.folder)
         if result.epochs > planned.training.epochs or result.steps > plan.steps:
-            found = f"{result.epochs} epochs in {result.steps} steps"
-            raise CheckpointError(f"{record}: damaged: {found} of a run of {plan.steps}; {_REMEDY}")
+            counted = f"{result.epochs} epochs in {result.steps} steps"
+            raise CheckpointError(f"{record}: damaged: {counted} of a run of {plan.steps}; {_REMEDY}")
     else:
         if planned.training.precision != "auto":
             resolved(planned.training, recorded=planned.training.precision)  # on another machine, perhaps
@@ -144,32 +144,32 @@ class _Record(msgspec.Struct, omit_defaults=True):
         check_plain(self.request, "request")
 
 
-def _begun(record: Path, told: dict[str, Any]) -> _Record | None:
+def _begun(record: Path, request: dict[str, Any]) -> _Record | None:
     """What was begun in the folder, if it is this request; None where nothing was."""
     if not record.exists():
         if (record.parent / "last.safetensors").exists():
             raise CheckpointError(f"{record.parent} holds a training run that was no request; give another folder")
         return None
     begun = decode_file(record, _Record, what="the record of a request", remedy=_REMEDY, error=CheckpointError)
-    found = differences(begun.request, msgspec.to_builtins(told))
+    differing = differences(begun.request, msgspec.to_builtins(request))
     # A budget changes how long is trained. What is trained, and so which module is imported, is the caller's.
-    asked = msgspec.to_builtins(told["recipe"])
+    recipe = msgspec.to_builtins(request["recipe"])
     for key in ("model", "model_config", "data"):
-        found += differences(begun.planned.get(key), asked[key], f"planned.{key}")
-    for (kind, _, name), (_, _, own) in zip(named_in(begun.planned), named_in(asked), strict=True):
-        found += differences(name, own, f"planned {kind}")
+        differing += differences(begun.planned.get(key), recipe[key], f"planned.{key}")
+    for (kind, _, name), (_, _, own) in zip(named_in(begun.planned), named_in(recipe), strict=True):
+        differing += differences(name, own, f"planned {kind}")
     try:
-        if not found:
+        if not differing:
             read_recipe(begun.planned)
     except RecipeError as error:
         raise CheckpointError(f"{record}: damaged ({error}); {_REMEDY}") from None
-    if found:
-        raise CheckpointError(f"{record.parent} was begun with another request: {found[0]}; give another folder")
+    if differing:
+        raise CheckpointError(f"{record.parent} was begun with another request: {differing[0]}; give another folder")
     return begun
 
 
-def _write(path: Path, told: Any) -> None:
-    write_json(path, told)
+def _write(path: Path, value: Any) -> None:
+    write_json(path, value)
 
 
 def _seen(plan: EpochPlan, result: TrainingResult, recipe: Recipe) -> int:
@@ -250,13 +250,13 @@ def _filled(
         lessons = [s for s in curriculum.scaled(epochs, planned).lessons if number[replace(s, from_epoch=1)]]
         if not lessons:
             return float(epochs * len(data)), None
-        found = Curriculum((replace(lessons[0], from_epoch=1), *lessons[1:]))
-        ends = [*(s.from_epoch for s in found.lessons[1:]), epochs + 1]
+        fitting = Curriculum((replace(lessons[0], from_epoch=1), *lessons[1:]))
+        ends = [*(s.from_epoch for s in fitting.lessons[1:]), epochs + 1]
         cost = 0.0
-        for request, end in zip(found.lessons, ends, strict=True):
+        for request, end in zip(fitting.lessons, ends, strict=True):
             n = number[replace(request, from_epoch=1)]
             cost += (end - request.from_epoch) * max(n, size / 2 * math.ceil(n / max(1, size)))
-        return cost, found
+        return cost, fitting
 
     most = _LONGER * epochs
     while epochs < most:

@@ -55,8 +55,8 @@ class Lesson:
         )
 
     def __str__(self) -> str:
-        told = (f"{f.name} = {getattr(self, f.name)!r}" for f in fields(self) if f.name not in ("name", "freeze"))
-        limits = ", ".join(t for t in told if not t.endswith("= None"))
+        settings = (f"{f.name} = {getattr(self, f.name)!r}" for f in fields(self) if f.name not in ("name", "freeze"))
+        limits = ", ".join(t for t in settings if not t.endswith("= None"))
         return f"'{self.name}' ({limits})" if self.name else f"({limits})"
 
 
