@@ -102,21 +102,10 @@ def check_relationships(
                 message = f"no relation '{name}' in domain '{domain.name}'{did_you_mean(name, domain.relations)}"
                 faults[name] = SceneError(message, path=f"$.relationships.{name}")
             continue
-        if len(rows) != n:
-            faults[name] = SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")
-            continue
-        table = []
-        for i, row in enumerate(rows):
-            bits = 0
-            if row and min(row) >= 0 and max(row) < n:
-                for j in row:
-                    bits |= single[j]
-            if bits.bit_count() != len(row) or bits >> i & 1:
-                faults[name] = SceneError(_fault(row, i, n), path=f"$.relationships.{name}[{i}]")
-                break
-            table.append(bits)
-        else:
-            given[name] = table
+        try:
+            given[name] = _table(rows, name, single)
+        except SceneError as error:
+            faults[name] = error
     for name, inverse in _pairs(domain):
         if name in given and inverse in given and not _agree(relationships[name], given[inverse]):
             fault = _contradiction(name, inverse, given[name], converse(given[inverse]))
@@ -124,6 +113,23 @@ def check_relationships(
                 faults[one] = fault
                 del given[one]
     return given, faults
+
+
+def _table(rows: Sequence[Sequence[int]], name: str, single: Sequence[int]) -> list[int]:
+    """A relation's lists as bit sets; `single` is the set of each object alone."""
+    n = len(single)
+    if len(rows) != n:
+        raise SceneError(f"{len(rows)} rows for {n} objects", path=f"$.relationships.{name}")
+    table = []
+    for i, row in enumerate(rows):
+        bits = 0
+        if row and min(row) >= 0 and max(row) < n:
+            for j in row:
+                bits |= single[j]
+        if bits.bit_count() != len(row) or bits >> i & 1:
+            raise SceneError(_fault(row, i, n), path=f"$.relationships.{name}[{i}]")
+        table.append(bits)
+    return table
 
 
 def _fault(row: Sequence[int], i: int, n: int) -> str:

@@ -367,6 +367,17 @@ class Scene:
             fields |= fields.pop("(other)") or {}
             record |= {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items() if v is not None}
             objects.append(record)
+        out: dict[str, Any] = {"objects": objects, "relationships": self._relationships()}
+        if self.directions:
+            out["directions"] = {k: list(v) for k, v in self.directions.items()}
+        if self.index is not None:
+            out["image_index"] = self.index
+        if self.image is not None:
+            out["image_filename"] = self.image
+        return out
+
+    def _relationships(self) -> dict[str, list[list[int]]]:
+        """The lists of the relations that `to_dict` writes."""
         relationships: dict[str, list[list[int]]] = {}
         for number, name in enumerate(self.domain.relations):
             stated = name in self._given or self.domain.inverse(name) in self._given
@@ -376,14 +387,7 @@ class Scene:
                 rows = self.relation(number)
                 if stated or any(rows) or not self.domain.file.closed:
                     relationships[name] = listed(rows)
-        out: dict[str, Any] = {"objects": objects, "relationships": relationships}
-        if self.directions:
-            out["directions"] = {k: list(v) for k, v in self.directions.items()}
-        if self.index is not None:
-            out["image_index"] = self.index
-        if self.image is not None:
-            out["image_filename"] = self.image
-        return out
+        return relationships
 
 
 def _row(column: Column, i: int) -> Sequence[int]:
