@@ -64,9 +64,9 @@ class DirectionsData:
             for i, j in permutations(range(len(scene)), 2):
                 if (here := places[i]) is None or (there := places[j]) is None:
                     continue
-                held = [name for k, name in enumerate(scene.domain.relations) if scene.relation(k)[j] >> i & 1]
+                relations = [name for k, name in enumerate(scene.domain.relations) if scene.relation(k)[j] >> i & 1]
                 offset = (here[0] - there[0], here[1] - there[1])
-                pairs.append(Pair(scene.index or 0, offset, tuple(held)))
+                pairs.append(Pair(scene.index or 0, offset, tuple(relations)))
         if not pairs:
             raise DataError(f"{folder}: no two things of a scene have coordinates")
         rule = HoldOut(self.held_out)

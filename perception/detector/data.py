@@ -87,8 +87,8 @@ def unreadable(examples: Sequence[DetectionExample]) -> dict[Path, NsreasonError
 
     once = list({e.path: e for e in examples}.values())
     with ThreadPoolExecutor(READERS, thread_name_prefix="images") as pool:
-        found = zip(once, pool.map(fault, once), strict=True)
-        return {e.path: error for e, error in found if error is not None}
+        faults = zip(once, pool.map(fault, once), strict=True)
+        return {e.path: error for e, error in faults if error is not None}
 
 
 def load_detection_data(
@@ -108,8 +108,8 @@ def load_detection_data(
     rule = HoldOut(config.held_out, config.fraction)
     split: Split[list[DetectionExample]] = Split([], [], source=str(folder), unit="images", rule=rule)
     for number, one in enumerate(folders):
-        found, bad = read_folder(one, categories, cache)
-        train, valid = rule.split(found)
+        examples, bad = read_folder(one, categories, cache)
+        train, valid = rule.split(examples)
         times = config.repeat[number] if number < len(config.repeat) else 1
         split.train.extend(train * times)
         split.valid.extend(valid)
@@ -137,38 +137,38 @@ def read_folder(
     if not file.annotated:
         raise DataError(f"{path}: lists images and has no annotations to learn from")
     bad: list[NsreasonError] = [record.error for record in file.bad]
-    found: list[DetectionExample] = []
-    for told, image in zip(file.detections, images.paths(d.image for d in file.detections), strict=True):
+    examples: list[DetectionExample] = []
+    for detections, image in zip(file.detections, images.paths(d.image for d in file.detections), strict=True):
         try:
             if isinstance(image, DataError):
                 raise image
-            if told.size is None:
+            if detections.size is None:
                 header = read_header(image)
-                told = replace(told, size=(header.width, header.height))
-            found.append(DetectionExample(image, labelled(told, file.categories, categories), cache))
+                detections = replace(detections, size=(header.width, header.height))
+            examples.append(DetectionExample(image, labelled(detections, file.categories, categories), cache))
         except NsreasonError as error:
             bad.append(error)
-    if not found:
+    if not examples:
         why = f"; the first: {bad[0]}" if bad else ""
         raise DataError(f"{path}: none of {len(file.detections)} images can be used{why}")
-    return found, bad
+    return examples, bad
 
 
-def labelled(told: Detections, names: Mapping[int, str], categories: Sequence[str]) -> Detections:
+def labelled(detections: Detections, names: Mapping[int, str], categories: Sequence[str]) -> Detections:
     """Annotations under the labels of a detector; groups annotated as one are left out.
 
     Raises:
         DataError: an object has no mask, or a category that is none of the detector's.
     """
-    if told.crowd is not None:
-        told = told.where(~told.crowd)
-    if told.masks is None and len(told):
-        raise DataError(f"{told.image}: its objects have boxes and no masks; a detector learns from masks")
+    if detections.crowd is not None:
+        detections = detections.where(~detections.crowd)
+    if detections.masks is None and len(detections):
+        raise DataError(f"{detections.image}: its objects have boxes and no masks; a detector learns from masks")
     single = tuple(categories) == ("object",)
     labels = []
-    for label in told.labels.tolist():
+    for label in detections.labels.tolist():
         name = names.get(label, str(label))
         if not single and name not in categories:
-            raise DataError(f"{told.image}: no class '{name}'{did_you_mean(name, categories)}")
+            raise DataError(f"{detections.image}: no class '{name}'{did_you_mean(name, categories)}")
         labels.append(1 if single else categories.index(name) + 1)
-    return replace(told, labels=np.array(labels, dtype=np.int64))
+    return replace(detections, labels=np.array(labels, dtype=np.int64))

@@ -131,13 +131,13 @@ def scenes_of(folder: Path, domain: str | Domain, split: str = "") -> tuple[list
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    found = sorted(p for p in folder.iterdir() if p.name.endswith(_SCENES) and split in p.name)
-    if not found and (folder / "scenes").is_dir():  # of files of one scene each
-        found = [folder / "scenes"]
-    if len(found) != 1:
-        names = f": {', '.join(p.name for p in found)}; set data.split to tell them apart" if found else ""
-        raise DataError(f"{folder}: {'several files' if found else 'no file'} of scenes{names}")
-    file = load_scenes(found[0], domain)
+    files = sorted(p for p in folder.iterdir() if p.name.endswith(_SCENES) and split in p.name)
+    if not files and (folder / "scenes").is_dir():  # of files of one scene each
+        files = [folder / "scenes"]
+    if len(files) != 1:
+        names = f": {', '.join(p.name for p in files)}; set data.split to tell them apart" if files else ""
+        raise DataError(f"{folder}: {'several files' if files else 'no file'} of scenes{names}")
+    file = load_scenes(files[0], domain)
     return file.scenes, [b.error for b in file.bad]
 
 
@@ -161,13 +161,18 @@ def annotated(folder: Path, scenes: Sequence[Scene], *, least_iou: float = 0.5) 
             if detected is None:
                 yield Annotated(path, scene, truth, tuple(range(len(truth))))
                 continue
-            found = detected.by_image(scene.image)
-            by: By = "mask" if found.masks is not None and truth.masks is not None else "box"
-            pairs = match(found, truth, least_iou=least_iou, by=by)
+            detections = detected.by_image(scene.image)
+            by: By = "mask" if detections.masks is not None and truth.masks is not None else "box"
+            pairs = match(detections, truth, least_iou=least_iou, by=by)
             kept = np.array([i for i, _ in pairs], dtype=np.int64)
-            masks = None if found.masks is None else [found.masks[i] for i in kept]
+            masks = None if detections.masks is None else [detections.masks[i] for i in kept]
             regions = Detections(
-                found.image, found.size, found.boxes[kept], found.scores[kept], found.labels[kept], masks
+                detections.image,
+                detections.size,
+                detections.boxes[kept],
+                detections.scores[kept],
+                detections.labels[kept],
+                masks,
             )
             yield Annotated(path, scene, regions, tuple(j for _, j in pairs))
         except NsreasonError as error:
@@ -203,14 +208,14 @@ _NO_BOX = "; its bbox is not left, top, right, bottom in pixels"
 
 def _rle(mask: object, scene: Scene, i: int, size: tuple[int, int]) -> Rle:
     try:
-        found = msgspec.convert(mask, Rle)
+        rle = msgspec.convert(mask, Rle)
     except msgspec.ValidationError as error:
         raise DataError(f"scene {scene.index}, object {i}: its mask is no run-length encoding: {error}") from None
-    if found["size"] != [size[1], size[0]]:
-        height, width = found["size"]
-        told = f"its mask is of {width} x {height} pixels, the image of {size[0]} x {size[1]}"
-        raise DataError(f"scene {scene.index}, object {i}: {told}")
-    return found
+    if rle["size"] != [size[1], size[0]]:
+        height, width = rle["size"]
+        sizes = f"its mask is of {width} x {height} pixels, the image of {size[0]} x {size[1]}"
+        raise DataError(f"scene {scene.index}, object {i}: {sizes}")
+    return rle
 
 
 def example(image: Annotated, config: SceneParserConfig) -> ParserExample:
@@ -249,9 +254,9 @@ def check_directions(scene: Scene, known: Mapping[str, Iterable[float]]) -> None
         DataError: the message has both.
     """
     for name, vector in scene.directions.items():
-        told = tuple(known.get(name, vector))
-        if max(abs(a - b) for a, b in zip(told, vector, strict=True)) > _ALIKE:
-            here, there = (", ".join(f"{x:.3f}" for x in v) for v in (told, vector))
+        given = tuple(known.get(name, vector))
+        if max(abs(a - b) for a, b in zip(given, vector, strict=True)) > _ALIKE:
+            here, there = (", ".join(f"{x:.3f}" for x in v) for v in (given, vector))
             hint = "set model_config.camera.location to the camera's"
             raise DataError(f"scene {scene.index}: '{name}' is ({there}) there, ({here}) for the parser; {hint}")
 

@@ -59,8 +59,14 @@ class ImageWithDetections:
 
     def digest(self) -> bytes:
         """Return a digest of the image's file and of its detections."""
-        found = self.detections
-        parts = [found.image, found.size, found.boxes.tobytes(), found.scores.tobytes(), found.masks]
+        detections = self.detections
+        parts = [
+            detections.image,
+            detections.size,
+            detections.boxes.tobytes(),
+            detections.scores.tobytes(),
+            detections.masks,
+        ]
         digest = hashlib.sha256(repr(parts).encode(errors="backslashreplace"))
         if isinstance(self.path, Path):
             try:
@@ -152,11 +158,13 @@ def mapped_views(
 
 
 def _view(file: ArrayFile, number: int, image: ImageWithDetections, masked: bool) -> MappedFrame | NsreasonError:
-    found, arrays = image.detections, file.read(number, "size", "fault")
+    detections, arrays = image.detections, file.read(number, "size", "fault")
     if len(arrays["fault"]):
         return DataError(arrays["fault"].tobytes().decode(errors="replace"))
     size = int(arrays["size"][0]), int(arrays["size"][1])
-    return MappedFrame(file, number, found if found.size is not None else replace(found, size=size), masked)
+    return MappedFrame(
+        file, number, detections if detections.size is not None else replace(detections, size=size), masked
+    )
 
 
 def _encoded(view: Viewed | NsreasonError, height: int, width: int) -> dict[str, NDArray[Any]]:
