@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import DataError, did_you_mean
+from ..io.files import missing
 from . import output
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def file(path: str) -> None:
     if place.is_dir():
         raise DataError(f"{path}: cannot be read: it is a folder")
     if not place.exists():
-        near = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
-        raise DataError(f"{path}: no such file{did_you_mean(place.name, near)}")
+        raise missing(place)
 
 
 def scenes(path: str) -> None:

@@ -51,13 +51,18 @@ def read_bytes(path: str | Path) -> Buffer:
             file.seek(0)
             return _unpacked(file, str(path)) if start == _GZIP else _mapped(file)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file{_near(Path(path))}") from None
+        raise missing(Path(path)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def missing(path: Path) -> DataError:
+    """The error of a file that is not there, with the names like it in its folder."""
+    return DataError(f"{path}: no such file{_near(path)}")
 
 
 def _near(path: Path) -> str:

@@ -316,7 +316,7 @@ def test_evaluate_reports_for_people_programs_and_files(demo: Path, tmp_path: Pa
     files = ("--questions", str(demo / "questions.json"), "--scenes", str(demo / "scene.json"))
     table = run("evaluate", *files)
     assert table.exit_code == 0 and table.stderr == ""
-    assert re.search(r"all\s+│\s+5 │\s+5 │ 100.00 %", table.stdout)
+    assert re.search(r"all\s+5\s+5\s+100.00 %", table.stdout)
     out, report = tmp_path / "predictions.jsonl", tmp_path / "report.md"
     told = run("evaluate", *files, "--programs", "parsed", "--out", str(out), "--markdown", str(report), "--json")
     record = json.loads(told.stdout)
