@@ -23,6 +23,7 @@ from nsreason.programs.program import Call, Program
 from nsreason.programs.program_space import ProgramSpace, space_of
 from nsreason.programs.text_reader import parse_program
 from tests.support.strategies import domains, random_program
+from tests.support.toy_video import registered
 
 CLEVR = load_domain("clevr")
 
@@ -141,6 +142,18 @@ def test_the_moves_of_any_program_are_admissible(domain: Domain, seed: int) -> N
         assert move in partial.admissible()
         partial = partial.push(move)
     assert partial.done and partial.program() == program
+
+
+@pytest.mark.parametrize("share", [False, True], ids=["trees", "graphs"])
+def test_programs_of_several_sorts(share: bool) -> None:
+    with registered() as domain:
+        space = ProgramSpace(domain, calls=14, share=share)
+        walks = [walk(space, random.Random(seed)) for seed in range(600)]
+        programs = [partial.program() for partial in walks]
+        assert all(program == Program(program.calls, domain) for program in programs)
+        assert all(moves_of(partial.program()) == partial.moves for partial in walks)
+        used = {step.op.name for program in programs for step in program.steps}
+        assert len(used) > 0.8 * len(domain.ops) and {"events", "frames", "causes"} <= used
 
 
 def test_at_the_limit_only_what_closes_the_program_comes() -> None:
