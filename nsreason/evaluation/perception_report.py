@@ -35,7 +35,7 @@ class PerceptionReport:
     """Counts over images.
 
     Attributes:
-        found: annotated objects that were found. extra: objects that were seen and are not annotated.
+        recall: annotated objects that were detected. extra: objects that were seen and are not annotated.
         attributes: right values of found objects, by attribute. objects: found objects with all values right.
         confusions: by attribute, how often a value was taken for another.
         relations: right ordered pairs of found objects, by relation.
@@ -47,7 +47,7 @@ class PerceptionReport:
     key: ClassVar[str] = "perception"
 
     domain: Domain
-    found: Score = field(default_factory=Score)
+    recall: Score = field(default_factory=Score)
     extra: int = 0
     attributes: dict[str, Score] = field(default_factory=dict)
     objects: Score = field(default_factory=Score)
@@ -67,7 +67,7 @@ class PerceptionReport:
         if pairs is None:
             pairs = match_places(seen, truth, size)
         faults = len(truth) - len(pairs) + len(seen) - len(pairs)
-        self.found.add(Score(len(pairs), len(truth)))
+        self.recall.add(Score(len(pairs), len(truth)))
         self.extra += len(seen) - len(pairs)
         for i, j in pairs:
             faults += self._object(seen, i, truth, j)
@@ -115,7 +115,7 @@ class PerceptionReport:
         """The report as JSON data."""
         return {
             "images": self.scenes.total,
-            "objects_found": self.found.to_dict(),
+            "objects_found": self.recall.to_dict(),
             "objects_extra": self.extra,
             "objects_right": self.objects.to_dict(),
             "attributes": {a: s.to_dict() for a, s in self.attributes.items()},
@@ -133,7 +133,7 @@ class PerceptionReport:
         return sorted(self.confusions[attribute].items(), key=lambda kv: (-kv[1], kv[0]))[:most]
 
     def _rows(self) -> list[tuple[str, Score, str]]:
-        rows = [("objects found", self.found, f"{self.extra:,} more seen that are not annotated")]
+        rows = [("objects found", self.recall, f"{self.extra:,} more seen that are not annotated")]
         for attribute, score in self.attributes.items():
             confused = self._most(attribute, _SHOWN) if attribute in self.confusions else []
             rows.append((attribute, score, ", ".join(f"{a} for {b} {n}" for (b, a), n in confused)))

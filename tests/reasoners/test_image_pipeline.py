@@ -186,7 +186,7 @@ def test_who_sees_what_is_there_is_right(kind: type[Oracle], folder: Path, scene
     assert len(out.read_text(encoding="utf-8").splitlines()) == 40
     [seen] = report.sections
     assert isinstance(seen, PerceptionReport)
-    assert seen.scenes.accuracy == 1.0 and seen.found.accuracy == 1.0 and seen.distance == 0
+    assert seen.scenes.accuracy == 1.0 and seen.recall.accuracy == 1.0 and seen.distance == 0
     assert set(seen.to_dict()["attributes"]) == {"size", "color", "material", "shape"}
     assert "| whole scenes | 10 | 10 |" in seen.to_markdown()
 
@@ -236,7 +236,7 @@ def test_mistakes_are_counted_where_they_are_made(scenes: list[Scene]) -> None:
     report = PerceptionReport(truth.domain)
     report.add(seen, truth, (WIDTH, HEIGHT))
     n = len(truth)
-    assert (report.found.right, report.found.total, report.extra) == (n - 1, n, 0)
+    assert (report.recall.right, report.found.total, report.extra) == (n - 1, n, 0)
     assert (report.attributes["color"].right, report.attributes["shape"].right) == (n - 2, n - 1)
     assert report.confusions == {"color": {(was, told["objects"][0]["color"]): 1}}
     assert report.scenes.right == 0 and report.relations["left"].accuracy == 1.0

@@ -17,7 +17,7 @@ from tests.support.layers import PARTS, ROOT
 RETIRED = frozenset(
     (
         *("told", "found", "held", "made", "looked", "sees", "rivals", "surfaces", "computed_again"),
-        *("Looked", "Made", "Neural", "NeuralConfig", "NeuralData", "ReadScenes", "Executed", "SceneAnswers"),
+        *("Looked", "Made", "Neural", "NeuralConfig", "NeuralData", "ReadScenes", "Executed", "Answering"),
         *("Told", "Facts", "Held", "Portion", "Picture"),
     )
 )
