@@ -9,11 +9,14 @@ columns. Narrowed first, a batch is grounded in memory and time that grow with i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 from ...dsl.domain import Domain
 from ...dsl.domain_part import domain_part
 from ...dsl.kinds import ATTRIBUTE, CONCEPT, RELATION
+from ...dsl.ops import Op
 from ...errors import ExecutionError
 from ...programs.program import Program
 from ...scenes.scene import Scene
@@ -27,7 +30,8 @@ def narrowed(programs: Sequence[Program], scenes: Sequence[Scene]) -> tuple[list
     have. Answers and errors are the same; object descriptions are not, as values that no program names are left out.
 
     Raises:
-        ExecutionError: there is no scene, or programs and scenes are of several domains.
+        ExecutionError: there is no scene, programs and scenes are of several domains, or an op names a concept,
+            attribute or relation by its number, which is another one in the part.
         SceneError: a scene does not know a relation that a program names.
     """
     if not scenes:
@@ -35,6 +39,9 @@ def narrowed(programs: Sequence[Program], scenes: Sequence[Scene]) -> tuple[list
     domain = scenes[0].domain
     if any(s.domain != domain for s in scenes) or any(p.domain != domain for p in programs):
         raise ExecutionError("programs and scenes are of several domains")
+    for op in {step.op for program in programs for step in program.steps}:
+        if names_numbers(op):
+            raise ExecutionError(f"op '{op.name}' names something by its number, so its programs cannot be narrowed")
     attributes = _named(programs, ATTRIBUTE)
     concepts = _named(programs, CONCEPT)
     for attribute in attributes:
@@ -42,6 +49,35 @@ def narrowed(programs: Sequence[Program], scenes: Sequence[Scene]) -> tuple[list
     part = domain_part(domain, concepts, attributes, _named(programs, RELATION))
     asked = set(attributes)
     return [Program(p.calls, part) for p in programs], [_part_of_scene(s, part, asked) for s in scenes]
+
+
+@functools.lru_cache(maxsize=4096)
+def names_numbers(op: Op) -> bool:
+    """Whether an op reads the scene by a number of its own, or cannot be looked into."""
+    probe = _Probe()
+    count = len(op.literals) + len(op.inputs)
+    try:
+        op.function(probe, probe, *[probe] * count)
+    except Exception:  # whatever a user's function raises on a value that is no value
+        return True
+    return probe.own_number
+
+
+class _Probe:
+    """An algebra, a view and every value in one: whatever is done with it gives itself."""
+
+    def __init__(self) -> None:
+        self.own_number = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def primitive(*given: object) -> _Probe:
+            self.own_number |= name != "number" and any(isinstance(value, int) for value in given)
+            return self
+
+        return primitive
 
 
 def _named(programs: Sequence[Program], kind: object) -> set[str]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
 from nsreason.dsl.domain_part import domain_part
+from nsreason.dsl.kinds import Objects
+from nsreason.dsl.ops import OPS, read_signature
 from nsreason.errors import ExecutionError, NoSingleValue, NotUnique
 from nsreason.executors import execute
 from nsreason.executors.answers import Answer
 from nsreason.executors.soft.algebras import Goedel
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import ground_crisp
-from nsreason.executors.soft.narrowing import narrowed
+from nsreason.executors.soft.narrowing import names_numbers, narrowed
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program
 from nsreason.scenes.scene import Scene
@@ -110,3 +113,11 @@ def test_what_cannot_be_narrowed() -> None:
     other = graph_domain(50)
     with pytest.raises(ExecutionError, match="several domains"):
         narrowed([parse_program("scene()", other)], [Scene.of(LARGE, [{"name": "name-0"}])])
+
+
+def test_ops_that_name_something_by_number_are_not_narrowed() -> None:
+    def third(k: Any, scene: Any, objects: Objects[Any]) -> Objects[Any]:
+        return k.both(objects, scene.members("concept", 3))
+
+    assert names_numbers(read_signature(third, name="third"))
+    assert not any(names_numbers(OPS[name]) for name in LARGE.ops)
