@@ -18,6 +18,7 @@ from ..data.predictions import Prediction
 from ..data.questions import QuestionRecord, read_questions
 from ..data.records import BadRecord
 from ..data.scenes import SceneFile, load_scenes
+from ..data.splits import HoldOut
 from ..dsl.domain import Domain
 from ..errors import DataError, NsreasonError
 from ..io.image_tensors import read_image
@@ -273,7 +274,7 @@ def evaluate_parser(
     folder = Path(folder)
     scenes, bad = scenes_of(folder, parser.domain, split)
     if part == "held-out":
-        scenes = scenes[len(scenes) - round(SceneParserData().held_out * len(scenes)) :]
+        scenes = HoldOut(SceneParserData().held_out).split(scenes)[1]
     report = PerceptionReport(parser.domain, bad=list(bad))
     for example in annotated(folder, scenes[:limit]):
         try:
