@@ -287,11 +287,11 @@ def test_ask_and_evaluate_warn(folder: Path) -> None:
 
 
 def test_what_weights_of_ones_own_have_learned_is_not_known(folder: Path, familiarity: Familiarity) -> None:
-    from nsreason.cli.image_inputs import load_reasoner
+    from nsreason.cli.image_inputs import load_pipeline
 
     own = str(bundled("scene-parser"))
-    assert load_reasoner(None, own, str(bundled("detector")))[0].familiarity is None  # type: ignore[attr-defined]
+    assert load_pipeline(None, own, str(bundled("detector")))[0].familiarity is None  # type: ignore[attr-defined]
     for given in ((None, None), (own, None)):
-        reasoner, _ = load_reasoner(None, *given)
+        reasoner, _ = load_pipeline(None, *given)
         assert reasoner.familiarity is not None  # type: ignore[attr-defined]
     assert replace(reasoner, familiarity=None).perceive([("a", tensor(np.asarray(landscape())))])[0].warnings == ()  # type: ignore[type-var]
