@@ -236,7 +236,7 @@ def test_mistakes_are_counted_where_they_are_made(scenes: list[Scene]) -> None:
     report = PerceptionReport(truth.domain)
     report.add(seen, truth, (WIDTH, HEIGHT))
     n = len(truth)
-    assert (report.recall.right, report.found.total, report.extra) == (n - 1, n, 0)
+    assert (report.recall.right, report.recall.total, report.extra) == (n - 1, n, 0)
     assert (report.attributes["color"].right, report.attributes["shape"].right) == (n - 2, n - 1)
     assert report.confusions == {"color": {(was, told["objects"][0]["color"]): 1}}
     assert report.scenes.right == 0 and report.relations["left"].accuracy == 1.0
