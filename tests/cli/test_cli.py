@@ -75,8 +75,8 @@ def scene(demo: Path) -> str:
 
 
 def test_parse_prints_the_program() -> None:
-    found = run("parse", RED_CUBES)
-    assert (found.exit_code, found.stdout, found.stderr) == (0, RED_CUBES_PROGRAM + "\n", "")
+    result = run("parse", RED_CUBES)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, RED_CUBES_PROGRAM + "\n", "")
 
 
 def test_words_without_quotes_are_one_question() -> None:
@@ -87,8 +87,8 @@ def test_words_without_quotes_are_one_question() -> None:
 def test_parse_writes_every_dialect(dialect: str) -> None:
     plain = run("parse", RED_CUBES, "--to", dialect).stdout
     assert read_program(plain, dialect) == parse_question(RED_CUBES)
-    told = json.loads(run("parse", RED_CUBES, "--to", dialect, "--json").stdout)["program"]
-    assert (told == json.loads(plain)) if dialect in JSON_DIALECTS else (told == plain.rstrip("\n"))
+    written = json.loads(run("parse", RED_CUBES, "--to", dialect, "--json").stdout)["program"]
+    assert (written == json.loads(plain)) if dialect in JSON_DIALECTS else (written == plain.rstrip("\n"))
 
 
 def test_parse_draws_trees_and_graphs() -> None:
@@ -125,41 +125,42 @@ def test_all_parses_lists_every_reading_the_chosen_one_first() -> None:
 
 def test_a_bad_line_is_reported_and_the_others_go_on() -> None:
     text = b"\xef\xbb\xbfIs there a ball?\n\nHow many cubse?\n\xff\xfe\nCount the cubes"
-    found = run("parse", stdin=text)
-    assert found.exit_code == 2
-    assert found.stdout == "exist(filter[sphere](scene()))\ncount(filter[cube](scene()))\n"
-    assert "error in line 3: column 10: the word 'cubse'" in found.stderr
-    assert "did you mean 'cube'" in found.stderr and "\n    How many cubse?\n             ^\n" in found.stderr
-    assert "error in line 4: not UTF-8: byte 0xff at column 1" in found.stderr
-    told = lines(run("parse", "-", "--json", stdin=text).stdout)
-    assert [t["line"] for t in told] == [1, 3, 4, 5]
-    assert [t.get("error", {}).get("kind") for t in told] == [None, "QuestionError", "DataError", None]
-    assert told[1]["error"]["position"] == 9 and "cubes" in told[1]["error"]["near"]
+    result = run("parse", stdin=text)
+    assert result.exit_code == 2
+    assert result.stdout == "exist(filter[sphere](scene()))\ncount(filter[cube](scene()))\n"
+    assert "error in line 3: column 10: the word 'cubse'" in result.stderr
+    assert "did you mean 'cube'" in result.stderr and "\n    How many cubse?\n             ^\n" in result.stderr
+    assert "error in line 4: not UTF-8: byte 0xff at column 1" in result.stderr
+    records = lines(run("parse", "-", "--json", stdin=text).stdout)
+    assert [t["line"] for t in records] == [1, 3, 4, 5]
+    assert [t.get("error", {}).get("kind") for t in records] == [None, "QuestionError", "DataError", None]
+    assert records[1]["error"]["position"] == 9 and "cubes" in records[1]["error"]["near"]
 
 
 def test_no_question_at_all_is_an_error() -> None:
-    found = run("parse", stdin="\n \n")
-    assert found.exit_code == 2 and "no question on standard input" in found.stderr
+    result = run("parse", stdin="\n \n")
+    assert result.exit_code == 2 and "no question on standard input" in result.stderr
 
 
 # --- ask and execute ------------------------------------------------------------------------------------------
 
 
 def test_ask_prints_question_program_and_answer(scene: str) -> None:
-    found = run("ask", RED_CUBES, "--scene", scene)
-    assert found.exit_code == 0 and found.stderr == ""
-    assert found.stdout == f"question  {RED_CUBES}\nprogram   {RED_CUBES_PROGRAM}\nanswer    2\n"
+    result = run("ask", RED_CUBES, "--scene", scene)
+    assert result.exit_code == 0 and result.stderr == ""
+    assert result.stdout == f"question  {RED_CUBES}\nprogram   {RED_CUBES_PROGRAM}\nanswer    2\n"
     assert run("ask", RED_CUBES, "--scene", scene, "-q").stdout == "2\n"
-    told = json.loads(run("ask", RED_CUBES, "--scene", scene, "--json").stdout)
-    assert told == {"question": RED_CUBES, "program": RED_CUBES_PROGRAM, "answer": "2", "value": 2, "scene": 0}
+    record = json.loads(run("ask", RED_CUBES, "--scene", scene, "--json").stdout)
+    assert record == {"question": RED_CUBES, "program": RED_CUBES_PROGRAM, "answer": "2", "value": 2, "scene": 0}
 
 
 def test_a_sound_question_without_an_answer_exits_with_1(scene: str) -> None:
-    found = run("ask", THE_BALL, "--scene", scene)
-    assert found.exit_code == 1 and "answer    " not in found.stdout
-    assert found.stderr.startswith("no answer: node 2: unique(filter[sphere](scene())) met 3 objects")
-    told = json.loads(run("ask", THE_BALL, "--scene", scene, "--json").stdout)
-    assert told["answer"] is None and told["error"]["kind"] == "NotUnique" and told["error"]["objects"] == [1, 5, 6]
+    result = run("ask", THE_BALL, "--scene", scene)
+    assert result.exit_code == 1 and "answer    " not in result.stdout
+    assert result.stderr.startswith("no answer: node 2: unique(filter[sphere](scene())) met 3 objects")
+    record = json.loads(run("ask", THE_BALL, "--scene", scene, "--json").stdout)
+    assert record["answer"] is None and record["error"]["kind"] == "NotUnique"
+    assert record["error"]["objects"] == [1, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -167,24 +168,24 @@ def test_a_sound_question_without_an_answer_exits_with_1(scene: str) -> None:
     [("Is there a ball?\n", 0), (f"Is there a ball?\n{THE_BALL}\n", 1), (f"{THE_BALL}\nnope\nIs there a ball?\n", 2)],
 )
 def test_the_exit_code_of_several_questions_is_the_worst(scene: str, text: str, code: int) -> None:
-    found = run("ask", "--scene", scene, "-q", stdin=text)
-    assert found.exit_code == code and found.stdout == "yes\n"
+    result = run("ask", "--scene", scene, "-q", stdin=text)
+    assert result.exit_code == code and result.stdout == "yes\n"
 
 
 def test_a_trace_says_the_answer_or_why_there_is_none(scene: str) -> None:
-    found = run("ask", RED_CUBES, "--scene", scene, "--trace")
-    assert "2 objects: 0 (large red metal cube), 3 (small red rubber cube)" in found.stdout
-    assert found.stdout.endswith("answer     2\n")
+    result = run("ask", RED_CUBES, "--scene", scene, "--trace")
+    assert "2 objects: 0 (large red metal cube), 3 (small red rubber cube)" in result.stdout
+    assert result.stdout.endswith("answer     2\n")
     failed = run("ask", THE_BALL, "--scene", scene, "--trace")
     assert failed.exit_code == 1 and "failed: met 3 objects" in failed.stdout and failed.stderr == ""
-    told = json.loads(run("ask", RED_CUBES, "--scene", scene, "--trace", "--json").stdout)
-    assert [s["op"] for s in told["trace"]["steps"]] == ["scene", "filter", "filter", "count"]
+    record = json.loads(run("ask", RED_CUBES, "--scene", scene, "--trace", "--json").stdout)
+    assert [s["op"] for s in record["trace"]["steps"]] == ["scene", "filter", "filter", "count"]
 
 
 def test_the_page_is_written_and_named(scene: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    found = run("ask", RED_CUBES, "--scene", scene, "--html", str(page))
-    assert found.exit_code == 0 and found.stderr == f"wrote {page}\n"
+    result = run("ask", RED_CUBES, "--scene", scene, "--html", str(page))
+    assert result.exit_code == 0 and result.stderr == f"wrote {page}\n"
     assert page.read_text(encoding="utf-8").startswith("<!") and RED_CUBES in page.read_text(encoding="utf-8")
     two = run("ask", RED_CUBES, "Is there a ball?", "--scene", scene, "--html", str(page))
     assert two.exit_code == 2 and "the page of one answer, and 2 are asked for" in two.stderr
@@ -216,10 +217,10 @@ def test_programs_come_from_files_and_lines(scene: str, tmp_path: Path) -> None:
     file.write_text("a = filter[red](scene());\ncount(a)\n", encoding="utf-8")
     assert run("execute", f"@{file}", "--scene", scene).stdout == "2\n"
     several = "exist(scene())\ncuont(scene())\nunique(scene())\n"
-    found = run("execute", "-", "--lines", "--scene", scene, stdin=several)
-    assert found.exit_code == 2 and found.stdout == "yes\n"
-    assert "error in line 2: column 1: no op 'cuont'; did you mean 'count'?\n    cuont(scene())\n    ^" in found.stderr
-    assert "no answer in line 3: node 1: unique(scene()) met 7 objects" in found.stderr
+    result = run("execute", "-", "--lines", "--scene", scene, stdin=several)
+    assert result.exit_code == 2 and result.stdout == "yes\n"
+    assert "error in line 2: column 1: no op 'cuont'; did you mean 'count'?\n    cuont(scene())\n    ^" in result.stderr
+    assert "no answer in line 3: node 1: unique(scene()) met 7 objects" in result.stderr
     file.write_bytes(b"count(\xff)")
     assert "not UTF-8: byte 0xff at 6" in run("execute", f"@{file}", "--scene", scene).stderr
 
@@ -279,12 +280,12 @@ BAD: list[tuple[Sequence[str], str, str]] = [
 def test_bad_input_exits_with_2_and_says_what_would_do(args: list[str], kind: str, says: str, demo: Path) -> None:
     names = {"SCENE": demo / "scene.json", "QUESTIONS": demo / "questions.json", "FOLDER": demo}
     args = [str(names.get(a, a)) for a in args]
-    found = run(*args)
-    assert found.exit_code == 2 and found.stdout == ""
-    assert found.stderr.startswith("error: ") and says in found.stderr and "Traceback" not in found.output
-    told = run(*args, "--json")
-    assert told.exit_code == 2 and told.stderr == ""
-    record = json.loads(told.stdout)["error"]
+    result = run(*args)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and says in result.stderr and "Traceback" not in result.output
+    as_json = run(*args, "--json")
+    assert as_json.exit_code == 2 and as_json.stderr == ""
+    record = json.loads(as_json.stdout)["error"]
     assert record["kind"] == kind and record["message"]
 
 
@@ -292,11 +293,11 @@ def test_a_scene_that_does_not_know_a_relation_is_bad_input(tmp_path: Path) -> N
     file = tmp_path / "scene.json"
     cube = {"size": "small", "color": "red", "material": "metal", "shape": "cube"}
     file.write_text(json.dumps({"objects": [cube]}), encoding="utf-8")
-    found = run("ask", "Is there a ball left of the cube?", "--scene", str(file))
-    assert found.exit_code == 2 and "says nothing of 'left'" in found.stderr
+    result = run("ask", "Is there a ball left of the cube?", "--scene", str(file))
+    assert result.exit_code == 2 and "says nothing of 'left'" in result.stderr
     file.write_text(json.dumps({"objects": [cube | {"color": "rde"}]}), encoding="utf-8")
-    found = run("ask", "Is there a ball?", "--scene", str(file))
-    assert found.exit_code == 2 and "no color 'rde'" in found.stderr and "did you mean 'red'" in found.stderr
+    result = run("ask", "Is there a ball?", "--scene", str(file))
+    assert result.exit_code == 2 and "no color 'rde'" in result.stderr and "did you mean 'red'" in result.stderr
 
 
 def test_a_caret_stays_under_its_word_on_a_narrow_terminal() -> None:
@@ -318,8 +319,8 @@ def test_evaluate_reports_for_people_programs_and_files(demo: Path, tmp_path: Pa
     assert table.exit_code == 0 and table.stderr == ""
     assert re.search(r"all\s+5\s+5\s+100.00 %", table.stdout)
     out, report = tmp_path / "predictions.jsonl", tmp_path / "report.md"
-    told = run("evaluate", *files, "--programs", "parsed", "--out", str(out), "--markdown", str(report), "--json")
-    record = json.loads(told.stdout)
+    result = run("evaluate", *files, "--programs", "parsed", "--out", str(out), "--markdown", str(report), "--json")
+    record = json.loads(result.stdout)
     assert record["overall"]["right"] == record["program_match"]["right"] == 5
     assert [p["status"] for p in lines(out.read_text(encoding="utf-8"))] == ["right"] * 5
     assert "| **all** | 5 | 5 | 100.00 % |" in report.read_text(encoding="utf-8")
@@ -352,17 +353,17 @@ def test_describe_says_the_program() -> None:
 def test_convert_goes_round_through_every_dialect() -> None:
     text, source = RED_CUBES_PROGRAM, "nested"
     for to in [*DIALECTS, "nested"]:
-        found = run("convert", text, "--from", source, "--to", to)
-        assert found.exit_code == 0
-        text, source = found.stdout.rstrip("\n"), to
+        result = run("convert", text, "--from", source, "--to", to)
+        assert result.exit_code == 0
+        text, source = result.stdout.rstrip("\n"), to
     assert text == RED_CUBES_PROGRAM
 
 
 def test_ops_lists_what_a_domain_admits() -> None:
     listed = run("ops").stdout
     assert all(name in listed for name in OPS)
-    told = json.loads(run("ops", "--json").stdout)["ops"]
-    assert [t["signature"] for t in told] == [op.signature for op in OPS.values()]
+    records = json.loads(run("ops", "--json").stdout)["ops"]
+    assert [t["signature"] for t in records] == [op.signature for op in OPS.values()]
     one = run("ops", "filter").stdout
     assert OPS["filter"].signature in one and "filter_color" in one and OPS["filter"].doc in one
 
@@ -370,8 +371,8 @@ def test_ops_lists_what_a_domain_admits() -> None:
 @pytest.mark.parametrize("domain", bundled_domains())
 @pytest.mark.parametrize("name", list(OPS))
 def test_the_example_of_an_op_is_a_program_with_it(name: str, domain: str) -> None:
-    told = load_domain(domain)
-    assert name in {call.op for call in parse_program(example(OPS[name], told), told).calls}
+    loaded = load_domain(domain)
+    assert name in {call.op for call in parse_program(example(OPS[name], loaded), loaded).calls}
 
 
 @pytest.mark.parametrize("name", bundled_domains())
@@ -380,20 +381,20 @@ def test_domains_shows_what_is_in_one(name: str) -> None:
     assert name in run("domains").stdout
     shown = run("domains", name).stdout
     assert all(word in shown for word in (*domain.concepts, *domain.attributes, *domain.relations, *domain.ops))
-    told = json.loads(run("domains", name, "--json").stdout)
-    assert [v for a in told["attributes"].values() for v in a["values"]] == list(domain.concepts)
+    record = json.loads(run("domains", name, "--json").stdout)
+    assert [v for a in record["attributes"].values() for v in a["values"]] == list(domain.concepts)
     assert [s["name"] for s in json.loads(run("domains", "--json").stdout)["domains"]] == list(bundled_domains())
 
 
 def test_the_demo_answers_as_its_file_says_and_spares_other_files(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     for _ in range(2):  # again into the same folder
-        found = run("demo", "--out", str(folder))
-        assert found.exit_code == 0 and str(folder / "trace.html") in found.stdout.replace("\n", "")
+        result = run("demo", "--out", str(folder))
+        assert result.exit_code == 0 and str(folder / "trace.html") in result.stdout.replace("\n", "")
     asked = json.loads((folder / "questions.json").read_text(encoding="utf-8"))["questions"]
-    told = json.loads(run("demo", "--out", str(folder), "--json").stdout)
-    assert [t["answer"] for t in told["asked"]] == [q["answer"] for q in asked] and len(asked) == 5
-    assert all(Path(told[key]).is_file() for key in ("scene", "questions", "html"))
+    record = json.loads(run("demo", "--out", str(folder), "--json").stdout)
+    assert [t["answer"] for t in record["asked"]] == [q["answer"] for q in asked] and len(asked) == 5
+    assert all(Path(record[key]).is_file() for key in ("scene", "questions", "html"))
     (folder / "scene.json").write_text("mine", encoding="utf-8")
     refused = run("demo", "--out", str(folder))
     assert refused.exit_code == 2 and "is not the demo's" in refused.stderr
@@ -411,9 +412,9 @@ def examples_of(help_text: str) -> list[str]:
 
 
 def test_the_help_lists_the_commands_and_exit_codes() -> None:
-    found = run("--help")
-    assert found.exit_code == 0 and all(f" {name} " in found.stdout for name in COMMANDS)
-    assert "Exit codes" in found.stdout and "130  interrupted" in found.stdout
+    result = run("--help")
+    assert result.exit_code == 0 and all(f" {name} " in result.stdout for name in COMMANDS)
+    assert "Exit codes" in result.stdout and "130  interrupted" in result.stdout
     assert run("--version").stdout == f"nsreason {nsreason.__version__}\n"
     assert run().exit_code == 2 and "Usage: nsreason" in run().stdout
 
@@ -428,11 +429,11 @@ def needs_weights(line: str) -> bool:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_example_of_the_help_runs(command: str, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo.parent)
-    found = run(command, "--help")
-    told = examples_of(found.stdout)
-    assert found.exit_code == 0 and any(f"nsreason {command}" in line for line in told)
-    assert max(map(len, found.stdout.partition("\n Examples\n")[2].splitlines())) <= 80
-    for line in told:
+    result = run(command, "--help")
+    examples = examples_of(result.stdout)
+    assert result.exit_code == 0 and any(f"nsreason {command}" in line for line in examples)
+    assert max(map(len, result.stdout.partition("\n Examples\n")[2].splitlines())) <= 80
+    for line in examples:
         if needs_weights(line) and not (ROOT / "perception" / "weights" / "detector.safetensors").exists():
             pytest.skip("no weights are bundled with this copy")
         words = shlex.split(line, comments=True)

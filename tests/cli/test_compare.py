@@ -17,14 +17,14 @@ TASK = f"{TOYS}:Sums"
 
 def run(folder: Path, *args: str, who: str = "Knows,AlwaysYes", task: str = TASK) -> Result:
     names = ",".join(f"{TOYS}:{name}" for name in who.split(","))
-    told = ["compare", "--task", task, "--data", str(folder), "--out", str(folder / "out"), "--reasoners", names]
-    return CliRunner().invoke(app, [*told, *args], env={"COLUMNS": "120"})
+    command = ["compare", "--task", task, "--data", str(folder), "--out", str(folder / "out"), "--reasoners", names]
+    return CliRunner().invoke(app, [*command, *args], env={"COLUMNS": "120"})
 
 
 def test_a_report_is_printed_and_written(tmp_path: Path) -> None:
-    found = run(tmp_path)
-    assert found.exit_code == 0, found.output
-    assert f"{TOYS}:Knows" in found.stdout and "100.0" in found.stdout and "25.0" in found.stdout
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert f"{TOYS}:Knows" in result.stdout and "100.0" in result.stdout and "25.0" in result.stdout
     out = tmp_path / "out"
     assert {p.name for p in out.iterdir() if p.is_file()} == {
         *("plan.json", "comparison.json", "figures.json", "report.md", "report.html")
@@ -34,24 +34,25 @@ def test_a_report_is_printed_and_written(tmp_path: Path) -> None:
 
 
 def test_json_is_one_object(tmp_path: Path) -> None:
-    told = json.loads(run(tmp_path, "--json").stdout)
-    assert told["folder"] == str(tmp_path / "out")
-    assert told == {"folder": told["folder"], **json.loads((tmp_path / "out" / "figures.json").read_text())}
+    record = json.loads(run(tmp_path, "--json").stdout)
+    assert record["folder"] == str(tmp_path / "out")
+    assert record == {"folder": record["folder"], **json.loads((tmp_path / "out" / "figures.json").read_text())}
 
 
 def test_options_reach_the_comparison(tmp_path: Path) -> None:
-    found = run(
+    result = run(
         tmp_path,
         *("--with", "test=3", "--with", "train=14", "--train", "--sizes", "15,20", "--budget", "500q", "--seed", "4"),
         *("--limit", "4", "--train-within", "digits=1"),
         who="Learner",
     )
-    assert found.exit_code == 0, found.output
-    held = Comparison.from_dict(json.loads((tmp_path / "out" / "comparison.json").read_text()))
-    assert held.failed == ()
-    assert [r.size for r in held.runs] == [15, 20] and len(held.queries) == 4
-    assert held.settings["task_settings"] == {"test": 3, "train": 14} and held.settings["budget"] == "500 questions"
-    assert held.settings["seed"] == 4 and held.trained == {"digits": (1, 1)}
+    assert result.exit_code == 0, result.output
+    comparison = Comparison.from_dict(json.loads((tmp_path / "out" / "comparison.json").read_text()))
+    assert comparison.failed == ()
+    assert [r.size for r in comparison.runs] == [15, 20] and len(comparison.queries) == 4
+    assert comparison.settings["task_settings"] == {"test": 3, "train": 14}
+    assert comparison.settings["budget"] == "500 questions" and comparison.settings["seed"] == 4
+    assert comparison.trained == {"digits": (1, 1)}
 
 
 def test_a_failure_is_a_row_and_an_exit_code(tmp_path: Path) -> None:
@@ -65,24 +66,24 @@ def test_a_failure_is_a_row_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_a_failure_is_the_headline_of_all_reports(tmp_path: Path) -> None:
     """And costs no report: the others' answers are in it."""
-    found = run(tmp_path, who="Knows,Mute,AlwaysYes")
+    result = run(tmp_path, who="Knows,Mute,AlwaysYes")
     heading = f"Reasoners compared on {TASK}: 1 of 3 failed"
     why = f"Failed, without answers: {TOYS}:Mute (it answers none of 24 questions; the first: no idea)."
-    assert found.exit_code == 1
-    assert found.stdout.startswith(heading) and why in " ".join(found.stdout.split())
-    assert why in " ".join(found.stderr.split())
+    assert result.exit_code == 1
+    assert result.stdout.startswith(heading) and why in " ".join(result.stdout.split())
+    assert why in " ".join(result.stderr.split())
     markdown, page = ((tmp_path / "out" / name).read_text() for name in ("report.md", "report.html"))
     plain = markdown.replace("\\", "")
     assert plain.startswith(f"# {heading}\n\n{why} Best") and "100.0" in plain
     assert f"<h1>{heading}</h1>" in page and f'<p class="lead">{why} Best' in page
-    told = run(tmp_path, "--json", who="Knows,Mute,AlwaysYes")
-    assert told.exit_code == 1
-    assert [r["failure"] is None for r in json.loads(told.stdout)["runs"]] == [True, False, True]
+    as_json = run(tmp_path, "--json", who="Knows,Mute,AlwaysYes")
+    assert as_json.exit_code == 1
+    assert [r["failure"] is None for r in json.loads(as_json.stdout)["runs"]] == [True, False, True]
 
 
 def test_without_train_nothing_learns(tmp_path: Path) -> None:
-    found = run(tmp_path, who="Learner,Knows")
-    assert found.exit_code == 1 and "--train" in found.stdout
+    result = run(tmp_path, who="Learner,Knows")
+    assert result.exit_code == 1 and "--train" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,8 @@ def test_without_train_nothing_learns(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, args: list[str], says: str) -> None:
-    found = run(tmp_path, *args)
-    assert found.exit_code == 2 and says in " ".join(found.stderr.split())
+    result = run(tmp_path, *args)
+    assert result.exit_code == 2 and says in " ".join(result.stderr.split())
     assert not (tmp_path / "out" / "comparison.json").exists()
 
 

@@ -32,24 +32,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     out = tmp_path_factory.mktemp("runs") / "first"
-    found = train(data, out)
-    return out, found
+    result = train(data, out)
+    return out, result
 
 
 def train(data: Path, out: Path, *more: str) -> Result:
     return run("train", "concept-learner", "--recipe", RECIPE, "--data", str(data), "--out", str(out), *SMALL, *more)
 
 
-def ok(found: Result) -> Result:
-    assert found.exit_code == 0, found.output
-    return found
+def ok(result: Result) -> Result:
+    assert result.exit_code == 0, result.output
+    return result
 
 
 def test_training_leaves_a_run(trained: tuple[Path, Result]) -> None:
-    out, found = trained
-    ok(found)
-    assert "360 to learn from, 40 held out, 0 not usable" in found.stdout and "2 epochs" in found.stdout
-    assert "accuracy/query" in found.stdout
+    out, result = trained
+    ok(result)
+    assert "360 to learn from, 40 held out, 0 not usable" in result.stdout and "2 epochs" in result.stdout
+    assert "accuracy/query" in result.stdout
     assert {"last.safetensors", "best.safetensors", "metrics.csv", "recipe.toml"} <= {p.name for p in out.iterdir()}
 
 
@@ -59,16 +59,16 @@ def test_a_precision_that_is_chosen_is_told_in_one_line(
 ) -> None:
     monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     more = ("--set", "training.epochs=1", "--set", "training.accelerator=cpu")
-    told = ok(train(data, tmp_path / "a", *more, "--set", "training.precision=auto"))
-    assert [line for line in told.stderr.splitlines() if "precision" in line] == [
+    result = ok(train(data, tmp_path / "a", *more, "--set", "training.precision=auto"))
+    assert [line for line in result.stderr.splitlines() if "precision" in line] == [
         f"precision: {precision}, as this machine's cpu has {'' if bf16 else 'no '}native bfloat16"
     ]
-    told = ok(train(data, tmp_path / "b", *more, "--set", "training.precision=32"))
-    assert "precision" not in told.stderr
-    told = train(data, tmp_path / "c", *more, "--set", "training.precision=bf16-mixed")
-    assert told.exit_code == (0 if bf16 else 2)
+    result = ok(train(data, tmp_path / "b", *more, "--set", "training.precision=32"))
+    assert "precision" not in result.stderr
+    result = train(data, tmp_path / "c", *more, "--set", "training.precision=bf16-mixed")
+    assert result.exit_code == (0 if bf16 else 2)
     if not bf16:
-        assert told.stderr == (
+        assert result.stderr == (
             "error: training.precision: bf16-mixed: this machine's cpu has no native bfloat16; give 'auto', or 32\n"
         )
 
@@ -77,8 +77,8 @@ def test_a_run_is_resumed_and_not_overwritten(trained: tuple[Path, Result], data
     out, _ = trained
     again = train(data, out)
     assert again.exit_code == 2 and "resume it" in again.stderr
-    told = json.loads(ok(train(data, out, "--resume", "--json")).stdout)
-    assert (told["epochs"], told["stopped"], told["questions"]["held_out"]) == (2, "finished", 40)
+    record = json.loads(ok(train(data, out, "--resume", "--json")).stdout)
+    assert (record["epochs"], record["stopped"], record["questions"]["held_out"]) == (2, "finished", 40)
 
 
 def test_a_run_begins_with_the_weights_of_another(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_weights_that_do_not_fit_are_refused(trained: tuple[Path, Result], data:
 
 def test_a_checkpoint_is_evaluated(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
     checkpoint = str(trained[0] / "last.safetensors")
-    found = ok(run("evaluate", checkpoint, "--data", str(data), "--markdown", str(tmp_path / "report.md")))
-    assert "400 questions, 40 scenes" in found.stdout and "calibration error" in found.stdout
+    result = ok(run("evaluate", checkpoint, "--data", str(data), "--markdown", str(tmp_path / "report.md")))
+    assert "400 questions, 40 scenes" in result.stdout and "calibration error" in result.stdout
     assert "| **all** | 400 |" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    told = json.loads(ok(run("evaluate", checkpoint, "--data", str(data), "--part", "held-out", "--json")).stdout)
-    assert told["questions"] == 40 and told["probes"]["scenes"] == 4
-    assert set(told["probes"]["count_probes"]) == {"all", "size", "color", "material", "shape"}
+    record = json.loads(ok(run("evaluate", checkpoint, "--data", str(data), "--part", "held-out", "--json")).stdout)
+    assert record["questions"] == 40 and record["probes"]["scenes"] == 4
+    assert set(record["probes"]["count_probes"]) == {"all", "size", "color", "material", "shape"}
 
 
 def test_a_checkpoint_answers_with_degrees(trained: tuple[Path, Result], data: Path, tmp_path: Path) -> None:
@@ -117,26 +117,26 @@ def test_a_checkpoint_answers_with_degrees(trained: tuple[Path, Result], data: P
     assert ok(run(*ask, "--quiet")).stdout.strip().isdecimal()
     assert "1.00" in ok(run(*ask, "--trace")).stdout
     page = tmp_path / "page.html"
-    told = json.loads(ok(run(*ask, "--trace", "--json", "--html", str(page))).stdout)
-    degrees = told["trace"]["steps"][1]["degrees"]
-    assert all(0 <= d <= 1 for d in degrees) and told["value"] == sum(d > 0.5 for d in degrees)
+    record = json.loads(ok(run(*ask, "--trace", "--json", "--html", str(page))).stdout)
+    degrees = record["trace"]["steps"][1]["degrees"]
+    assert all(0 <= d <= 1 for d in degrees) and record["value"] == sum(d > 0.5 for d in degrees)
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("ending", ["png", "html"])
 def test_concepts_are_shown_and_drawn(trained: tuple[Path, Result], data: Path, tmp_path: Path, ending: str) -> None:
     plot, checkpoint = tmp_path / f"plot.{ending}", str(trained[0] / "last.safetensors")
-    found = ok(run("concepts", checkpoint, "--data", str(data), "--plot", str(plot)))
-    assert "nearest value" in found.stdout and "color: value, and taken for" in found.stdout
+    result = ok(run("concepts", checkpoint, "--data", str(data), "--plot", str(plot)))
+    assert "nearest value" in result.stdout and "color: value, and taken for" in result.stdout
     written = plot.read_bytes()
     if ending == "png":
         assert written.startswith(b"\x89PNG")
     else:
         assert written.count(b"<svg") == 4 and b">purple</text>" in written
         assert b"http:" not in written and b"https:" not in written
-    told = json.loads(ok(run("concepts", checkpoint, "--json")).stdout)
-    assert set(told["nearest"]) == set(told["belongs"]) and len(told["nearest"]) == 15
-    assert all(sum(w.values()) == pytest.approx(1, abs=1e-4) for w in told["belongs"].values())
+    record = json.loads(ok(run("concepts", checkpoint, "--json")).stdout)
+    assert set(record["nearest"]) == set(record["belongs"]) and len(record["nearest"]) == 15
+    assert all(sum(w.values()) == pytest.approx(1, abs=1e-4) for w in record["belongs"].values())
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,6 @@ def test_concepts_are_shown_and_drawn(trained: tuple[Path, Result], data: Path, 
 )
 def test_misuse_is_told(args: Sequence[str], message: str, trained: tuple[Path, Result], data: Path) -> None:
     names = {"D": str(data), "C": str(trained[0] / "last.safetensors"), "S": str(data / "scenes.json")}
-    found = run(*(names.get(a, a) for a in args))
-    assert found.exit_code == 2 and message in found.stderr
-    assert "Traceback" not in found.output
+    result = run(*(names.get(a, a) for a in args))
+    assert result.exit_code == 2 and message in result.stderr
+    assert "Traceback" not in result.output

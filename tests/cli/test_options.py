@@ -152,9 +152,9 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("args", "names"), IDLE, ids=[" ".join(a)[:90] for a, _ in IDLE])
 def test_an_option_that_would_change_nothing_is_refused(args: list[str], names: tuple[str, ...]) -> None:
-    told = run(*args, *([] if "--json" in args else ["--json"]))
-    error = json.loads(told.stdout)["error"]
-    assert told.exit_code == 2 and error["kind"] == "UsageError", told.output
+    result = run(*args, *([] if "--json" in args else ["--json"]))
+    error = json.loads(result.stdout)["error"]
+    assert result.exit_code == 2 and error["kind"] == "UsageError", result.output
     assert all(name in error["message"] for name in names), error
     if "--json" not in args:
         plain = run(*args)
@@ -200,8 +200,8 @@ def test_a_comparison_is_taken_up_by_what_it_began_with(place: Path) -> None:
 
 
 def test_a_domain_is_heeded_with_an_image_where_it_is_that_of_the_weights(tmp_path: Path) -> None:
-    found = run("ask", "How many things are bal?", *IMAGE, "--domain", "clevr")
-    assert found.exit_code == 2 and "is not in the lexicon" in found.stderr
+    result = run("ask", "How many things are bal?", *IMAGE, "--domain", "clevr")
+    assert result.exit_code == 2 and "is not in the lexicon" in result.stderr
     own = tmp_path / "own.toml"
     own.write_bytes((ROOT / "examples" / "own_domain.toml").read_bytes())
     refused = run("ask", "How many cars are there?", *IMAGE, "--domain", str(own))
@@ -369,19 +369,19 @@ def test_the_words_of_a_domain_are_checked(tmp_path: Path) -> None:
 
 def test_a_word_with_two_meanings_is_an_error(tmp_path: Path) -> None:
     twice = own_domain(tmp_path, 'adjectives = ["red"]', 'adjectives = ["red", "white"]')
-    found = run("domains", twice)
-    assert found.exit_code == 2 and "'white' means both" in found.stderr, found.output
+    result = run("domains", twice)
+    assert result.exit_code == 2 and "'white' means both" in result.stderr, result.output
 
 
 def test_a_word_that_no_question_can_use_is_told(tmp_path: Path) -> None:
     lost = own_domain(tmp_path, 'adjectives = ["red"]', "adjectives = []")
-    found = run("domains", lost)
-    assert "the color 'red' has no word: no question can name it" in found.stderr, found.output
-    told = json.loads(run("domains", lost, "--json").stdout)["unread"]
-    assert told == ["the color 'red' has no word: no question can name it"]
+    result = run("domains", lost)
+    assert "the color 'red' has no word: no question can name it" in result.stderr, result.output
+    unread = json.loads(run("domains", lost, "--json").stdout)["unread"]
+    assert unread == ["the color 'red' has no word: no question can name it"]
     hides = own_domain(tmp_path, 'adjectives = ["red"]', 'adjectives = ["red", "is there a"]')
-    told = json.loads(run("domains", hides, "--json").stdout)["unread"]
-    assert any("the word 'car' of the kind 'car' cannot be used: 'Is there a car?'" in line for line in told)
+    unread = json.loads(run("domains", hides, "--json").stdout)["unread"]
+    assert any("the word 'car' of the kind 'car' cannot be used: 'Is there a car?'" in line for line in unread)
 
 
 # --- progress -------------------------------------------------------------------------------------------------
@@ -390,9 +390,9 @@ def test_a_word_that_no_question_can_use_is_told(tmp_path: Path) -> None:
 def test_training_tells_an_epoch_a_line_where_nobody_looks() -> None:
     args = ["train", "concept-learner", "--recipe", "clevr-state-tenth", "--data", "data", "--set", "data.fraction=1.0"]
     args += ["--set", "training.epochs=2", "--set", "training.batch_size=10"]
-    told = run(*args, "--out", "told")
-    assert told.exit_code == 0, told.output
-    lines = [line for line in told.stderr.splitlines() if line.startswith("epoch ")]
+    result = run(*args, "--out", "told")
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("epoch ")]
     assert [line.split(",")[0] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert all(", loss " in line and " s" in line for line in lines)
     for silent in (["--quiet"], ["--json"]):
@@ -402,22 +402,22 @@ def test_training_tells_an_epoch_a_line_where_nobody_looks() -> None:
 def test_progress_counts_from_none_to_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.0)
     monkeypatch.setattr(output.level, "quiet", False)
-    with progress.counted("making", "scenes", 2_000) as told:
-        assert told is not None
-        told(1_000, None)
-        told(2_000, 2_000)
+    with progress.counted("making", "scenes", 2_000) as advance:
+        assert advance is not None
+        advance(1_000, None)
+        advance(2_000, 2_000)
     assert capsys.readouterr().err == "making: 1,000 of 2,000 scenes\nmaking: 2,000 of 2,000 scenes\n"
     monkeypatch.setattr(output.level, "quiet", True)
-    with progress.counted("making", "scenes", 2_000) as told:
-        assert told is None
+    with progress.counted("making", "scenes", 2_000) as advance:
+        assert advance is None
 
 
 def test_detect_prints_each_image_when_it_was_looked_at(tmp_path: Path) -> None:
     picture = Path("demo/picture.png").read_bytes()
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(picture)
-    found = run("detect", str(tmp_path), "--batch-size", "1")
-    assert [line.split()[0] for line in found.stdout.splitlines()[:2]] == ["a.png", "b.png"], found.output
+    result = run("detect", str(tmp_path), "--batch-size", "1")
+    assert [line.split()[0] for line in result.stdout.splitlines()[:2]] == ["a.png", "b.png"], result.output
 
 
 def test_one_process_of_several_tells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ from nsreason.registry import MODELS
 from nsreason.training.recipe import bundled_recipes, load_recipe, new_model, recipe_text
 
 
-def told(*args: str) -> str:
-    found = CliRunner().invoke(app, list(args), env={"COLUMNS": "140"})
-    assert found.exit_code == 0, found.output
-    return found.stdout
+def output_of(*args: str) -> str:
+    result = CliRunner().invoke(app, list(args), env={"COLUMNS": "140"})
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @pytest.mark.parametrize("name", bundled_recipes())
@@ -37,8 +37,8 @@ def test_a_recipe_that_does_not_say_so_is_told(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("name", ["clevr-state-quick", "clevr-state", "scene-parser", "detector-small"])
 def test_sizes_are_those_of_the_models(name: str) -> None:
-    made = new_model(load_recipe(name))
-    assert recipes.parameters(name) == sum(p.numel() for p in made.parameters())
+    model = new_model(load_recipe(name))
+    assert recipes.parameters(name) == sum(p.numel() for p in model.parameters())
 
 
 # As `config_from_data` made them of the tasks' own data: CLEVR's questions, Sort-of-CLEVR, bAbI's 20 tasks, springs.
@@ -63,20 +63,20 @@ def test_sizes_of_networks_are_those_with_the_words_and_answers_of_their_data(na
 
 
 def test_recipes_are_listed_and_shown() -> None:
-    listed = told("recipes")
+    listed = output_of("recipes")
     assert all(name in listed for name in bundled_recipes())
-    record = json.loads(told("recipes", "--json"))["recipes"]
+    record = json.loads(output_of("recipes", "--json"))["recipes"]
     assert [r["name"] for r in record] == list(bundled_recipes()) and all(r["parameters"] for r in record)
-    assert told("recipes", "rn-babi").rstrip("\n") == recipe_text("rn-babi")[0].rstrip("\n")
+    assert output_of("recipes", "rn-babi").rstrip("\n") == recipe_text("rn-babi")[0].rstrip("\n")
     assert CliRunner().invoke(app, ["recipes", "rn-bbai"]).exit_code == 2
 
 
 def test_models_are_listed_with_a_command_that_trains_them() -> None:
-    record = json.loads(told("models", "--json"))["models"]
+    record = json.loads(output_of("models", "--json"))["models"]
     assert [r["name"] for r in record] == list(MODELS) == list(train.ABOUT)
     for r in record:
         words = shlex.split(r["command"])
         assert words[2] == r["name"] and words[4] == r["recipe"] and r["recipe"] in bundled_recipes()
         assert r["parameters"] > 0 or r["name"] == "question-type"
     assert set(models.SHOWN) < set(MODELS)
-    assert all(name in told("models") for name in MODELS)
+    assert all(name in output_of("models") for name in MODELS)

@@ -23,9 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *args: str) -> str:
-    found = CliRunner().invoke(app, list(args), env={"COLUMNS": "100"})
-    assert found.exit_code == 0, (args, found.output, found.exception)
-    return found.stdout
+    result = CliRunner().invoke(app, list(args), env={"COLUMNS": "100"})
+    assert result.exit_code == 0, (args, result.output, result.exception)
+    return result.stdout
 
 
 @pytest.mark.parametrize(

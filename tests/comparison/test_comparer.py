@@ -32,37 +32,37 @@ def build(folder: Path) -> int:
 
 def run(folder: Path, *names: str, failing: Sequence[str] = (), **plan: Any) -> Comparison:
     """Without examples, for whose traces reasoners are made again; those that fail are those that are to."""
-    found = compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
-    assert [(r.reasoner, r.failure) for r in found.failed if r.reasoner not in toy(*failing)] == []
-    assert {r.reasoner for r in found.failed} == set(toy(*failing))
-    return found
+    comparison = compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
+    assert [(r.reasoner, r.failure) for r in comparison.failed if r.reasoner not in toy(*failing)] == []
+    assert {r.reasoner for r in comparison.failed} == set(toy(*failing))
+    return comparison
 
 
 def test_all_answer_the_same_questions(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Knows", "AlwaysYes")
-    knows, yes = found.runs
-    assert all(found.right(knows)) and len(knows.answers) == len(found.queries) == 24
-    assert sum(found.right(yes)) == 6  # of the twelve numbers from 20 on, half are even
-    assert [q.text for q in found.queries[:2]] == ["Is 20 even?", "20 and 21?"]
+    comparison = run(tmp_path / "out", "Knows", "AlwaysYes")
+    knows, yes = comparison.runs
+    assert all(comparison.right(knows)) and len(knows.answers) == len(comparison.queries) == 24
+    assert sum(comparison.right(yes)) == 6  # of the twelve numbers from 20 on, half are even
+    assert [q.text for q in comparison.queries[:2]] == ["Is 20 even?", "20 and 21?"]
     assert (knows.size, knows.kind, yes.kind, knows.scores[0]) == (None, "symbolic", "neural", 0.5)
-    assert (found.bad, found.bad_first) == (1, "a bad record")
-    assert found.trained == {"digits": (1, 2)}
-    assert found.settings["task"] == TASK and found.settings["reasoners"] == toy("Knows", "AlwaysYes")
+    assert (comparison.bad, comparison.bad_first) == (1, "a bad record")
+    assert comparison.trained == {"digits": (1, 2)}
+    assert comparison.settings["task"] == TASK and comparison.settings["reasoners"] == toy("Knows", "AlwaysYes")
 
 
 def test_those_that_learn_do_so_at_each_size_and_from_the_first_questions(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Knows", "Learner", sizes=[30, 25, 10**6])
-    assert [(r.reasoner.partition(":")[2], r.size) for r in found.runs] == [
+    comparison = run(tmp_path / "out", "Knows", "Learner", sizes=[30, 25, 10**6])
+    assert [(r.reasoner.partition(":")[2], r.size) for r in comparison.runs] == [
         ("Knows", None),
         ("Learner", 25),
         ("Learner", 30),
         ("Learner", 36),  # all there are: 40 without four to validate on
     ]
-    right = [sum(found.right(r)) for r in found.runs]
+    right = [sum(comparison.right(r)) for r in comparison.runs]
     assert right == [24, 2 * 6, 2 * 11, 24]
-    few = found.runs[1]
+    few = comparison.runs[1]
     assert few.answers[-1] is None and few.errors[23] == "no idea" and few.scores[-1] is None
-    assert [r.size for r in found.best()] == [None, 36]
+    assert [r.size for r in comparison.best()] == [None, 36]
 
 
 def test_what_is_there_is_not_done_again_and_more_may_be_added(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_what_is_there_is_not_done_again_and_more_may_be_added(tmp_path: Path) -
     assert build(folder) == 2 and again.runs == first.runs and again.settings == first.settings
     more = run(folder, "Knows", "Learner", "AlwaysYes", sizes=[25, 30])
     assert build(folder) == 4 and len(more.runs) == 4
-    told = json.loads((folder / "comparison.json").read_text())
-    assert Comparison.from_dict(told) == more
+    record = json.loads((folder / "comparison.json").read_text())
+    assert Comparison.from_dict(record) == more
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    found = run(folder, "Broken", "Mute", "Short", "Knows", failing=["Broken", "Mute", "Short"])
-    failures = [r.failure for r in found.runs]
+    comparison = run(folder, "Broken", "Mute", "Short", "Knows", failing=["Broken", "Mute", "Short"])
+    failures = [r.failure for r in comparison.runs]
     kept = f"failures/{TOYS.replace('.', '-')}-Broken.txt"
     assert failures[0] == f"it broke off with an unexpected ZeroDivisionError: by zero; {kept} has the traceback"
     assert "in build" in (folder / kept).read_text() and "ZeroDivisionError: by zero" in (folder / kept).read_text()
@@ -100,8 +100,8 @@ def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     ]  # the others have words
     assert failures[1] == "it answers none of 24 questions; the first: no idea"
     assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
-    assert failures[3] is None and all(found.right(found.runs[3]))
-    assert found.runs[0].answers == () and found.right(found.runs[0]) == []
+    assert failures[3] is None and all(comparison.right(comparison.runs[3]))
+    assert comparison.runs[0].answers == () and comparison.right(comparison.runs[0]) == []
     before = build(folder)
     run(folder, "Broken", "Mute", "Knows", failing=["Broken", "Mute"])  # they are tried again
     assert build(folder) == before + 1
@@ -117,26 +117,26 @@ def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_nothing_learns_unless_it_may(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Learner", "Knows", train=False, failing=["Learner"])
-    assert found.runs[0].failure is not None and "let it learn (--train)" in found.runs[0].failure
-    assert found.runs[1].failure is None
+    comparison = run(tmp_path / "out", "Learner", "Knows", train=False, failing=["Learner"])
+    assert comparison.runs[0].failure is not None and "let it learn (--train)" in comparison.runs[0].failure
+    assert comparison.runs[1].failure is None
 
 
 def test_training_within_limits_tests_beyond_them(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Learner", within={"digits": 1})
-    assert found.runs[0].size == 20 and found.trained == {"digits": (1, 1)}
-    assert {q.facts["digits"] for q in found.queries} == {2}
+    comparison = run(tmp_path / "out", "Learner", within={"digits": 1})
+    assert comparison.runs[0].size == 20 and comparison.trained == {"digits": (1, 1)}
+    assert {q.facts["digits"] for q in comparison.queries} == {2}
     with pytest.raises(DataError, match="no question has the fact 'digit'; did you mean 'digits'"):
         run(tmp_path / "other", "Learner", within={"digit": 1})
 
 
 def test_questions_that_reasoners_differ_on_are_told(tmp_path: Path) -> None:
-    found = run(tmp_path / "out", "Knows", "AlwaysYes", examples=3)
-    assert len(found.examples) == 3
-    for example in found.examples:
-        told = {r.answers[example.place] for r in found.runs}
-        assert len(told) > 1
-    assert [found.queries[e.place].type for e in found.examples] == ["even", "sum", "even"]  # by turns
+    comparison = run(tmp_path / "out", "Knows", "AlwaysYes", examples=3)
+    assert len(comparison.examples) == 3
+    for example in comparison.examples:
+        answers = {r.answers[example.place] for r in comparison.runs}
+        assert len(answers) > 1
+    assert [comparison.queries[e.place].type for e in comparison.examples] == ["even", "sum", "even"]  # by turns
     assert run(tmp_path / "none", "Knows", "AlwaysYes").examples == ()
 
 
@@ -184,8 +184,8 @@ def test_a_folder_whose_name_is_no_unicode_is_taken_up_again(tmp_path: Path) -> 
     data = tmp_path / "caf\udce9"
     data.mkdir()
     for _ in range(2):
-        found = compare(TASK, data, toy("Knows"), tmp_path / "out", examples=0)
-        assert found.settings["source"].endswith(r"caf\udce9")
+        comparison = compare(TASK, data, toy("Knows"), tmp_path / "out", examples=0)
+        assert comparison.settings["source"].endswith(r"caf\udce9")
 
 
 DAMAGE: dict[str, tuple[Any, str]] = {
@@ -280,7 +280,7 @@ def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
     from nsreason.generators import write_dataset
 
     write_dataset(tmp_path / "data", scenes=12, questions_per_scene=5, seed=3)
-    found = compare(
+    comparison = compare(
         "clevr",
         tmp_path / "data",
         ["exact", "exact-parsed", "question-type"],
@@ -289,12 +289,12 @@ def test_clevr_by_exact_and_parsed_programs_and_by_type(tmp_path: Path) -> None:
         budget=Budget(examples=30),
         sizes=[20],
     )
-    exact, parsed, mode = found.runs
-    assert found.failed == () and all(found.right(exact)) and all(found.right(parsed))
+    exact, parsed, mode = comparison.runs
+    assert comparison.failed == () and all(comparison.right(exact)) and all(comparison.right(parsed))
     assert mode.learned and mode.examples == 20 and mode.epochs == 1
-    assert 0 < sum(found.right(mode)) < len(found.queries)
-    assert found.trained["objects"][1] <= 10 and "program length" in found.trained
-    first = found.examples[0]
+    assert 0 < sum(comparison.right(mode)) < len(comparison.queries)
+    assert comparison.trained["objects"][1] <= 10 and "program length" in comparison.trained
+    first = comparison.examples[0]
     assert first.of == "exact" and first.trace is not None and "scene" in first.trace
     assert first.scene is not None and first.scene.startswith("<svg")
 
@@ -306,9 +306,13 @@ def test_trained_models_are_taken_instead_of_training(tmp_path: Path) -> None:
     plan: dict[str, Any] = {"task_settings": {"test": 0.5}, "budget": Budget(examples=30)}
     learned = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "first", **plan)
     assert learned.failed == () and learned.runs[0].learned
-    [held] = (tmp_path / "first" / "runs").iterdir()
+    [run_folder] = (tmp_path / "first" / "runs").iterdir()
     taken = {
-        "lstm": str(held / "best.safetensors" if (held / "best.safetensors").exists() else held / "last.safetensors")
+        "lstm": str(
+            run_folder / "best.safetensors"
+            if (run_folder / "best.safetensors").exists()
+            else run_folder / "last.safetensors"
+        )
     }
     again = compare("clevr", tmp_path / "data", ["lstm"], tmp_path / "again", checkpoints=taken, train=False, **plan)
     assert again.failed == ()
@@ -328,8 +332,8 @@ def test_memory_that_ran_out_is_told_in_words(
         raise error
 
     monkeypatch.setattr(f"{TOYS}.Toy.answer", answer)
-    [told] = [r.failure for r in run(tmp_path / "out", "Knows", failing=["Knows"]).runs]
-    assert told is not None and told.startswith("it ran out of memory; a smaller training.batch_size needs less")
+    [failure] = [r.failure for r in run(tmp_path / "out", "Knows", failing=["Knows"]).runs]
+    assert failure is not None and failure.startswith("it ran out of memory; a smaller training.batch_size needs less")
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -341,7 +345,7 @@ def test_networks_that_read_learn_on_machines_of_either_kind(
     monkeypatch.setattr("nsreason.training.devices.native_bf16", lambda kind: bf16)
     caplog.set_level("INFO", "nsreason")
     write_dataset(tmp_path / "data", scenes=8, questions_per_scene=5, seed=3)
-    found = compare(
+    comparison = compare(
         "clevr",
         tmp_path / "data",
         ["lstm", "relation-network"],
@@ -349,11 +353,12 @@ def test_networks_that_read_learn_on_machines_of_either_kind(
         task_settings={"test": 0.5},
         budget=Budget(examples=20),
     )
-    assert found.failed == ()
+    assert comparison.failed == ()
     precision = "bf16-mixed" if bf16 else "32"
-    assert [r.settings["precision"] for r in found.runs] == [precision] * 2
-    told = [r.getMessage() for r in caplog.records if r.name.startswith("nsreason")]
-    assert len(told) == 2 and all(t.startswith(f"precision: {precision}, ") for t in told)  # once for each that learns
+    assert [r.settings["precision"] for r in comparison.runs] == [precision] * 2
+    messages = [r.getMessage() for r in caplog.records if r.name.startswith("nsreason")]
+    assert len(messages) == 2  # once for each that learns
+    assert all(t.startswith(f"precision: {precision}, ") for t in messages)
 
 
 def test_settings_of_recipes_for_all_or_for_one() -> None:

@@ -28,19 +28,19 @@ class Dom(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[tuple[str, dict[str, str], list[str]]] = []
-        self.found: list[tuple[str, dict[str, str], list[str]]] = []
+        self.elements: list[tuple[str, dict[str, str], list[str]]] = []
         self.feed(text)
         self.close()
         assert not self.open, f"never ended: {self.open}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         element = (tag, {k: v or "" for k, v in attrs}, [""])
-        self.found.append(element)
+        self.elements.append(element)
         if tag not in VOID:
             self.open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, {k: v or "" for k, v in attrs}, [""]))
+        self.elements.append((tag, {k: v or "" for k, v in attrs}, [""]))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open and self.open.pop()[0] == tag, f"</{tag}> ends something else"
@@ -51,73 +51,77 @@ class Dom(HTMLParser):
 
     def of(self, tag: str, css: str = "") -> list[str]:
         return [
-            t[0] for name, given, t in self.found if name == tag and (not css or css in given.get("class", "").split())
+            t[0]
+            for name, given, t in self.elements
+            if name == tag and (not css or css in given.get("class", "").split())
         ]
 
 
 @pytest.fixture(scope="module", params=list(comparisons.ALL))
-def made(request: pytest.FixtureRequest) -> tuple[Comparison, str]:
-    found = comparisons.ALL[request.param]()
-    return found, page(found)
+def comparison_and_page(request: pytest.FixtureRequest) -> tuple[Comparison, str]:
+    comparison = comparisons.ALL[request.param]()
+    return comparison, page(comparison)
 
 
-def test_elements_end_where_they_should_and_ids_are_unique(made: tuple[Comparison, str]) -> None:
-    dom = Dom(made[1])
-    ids = [given["id"] for _, given, _ in dom.found if "id" in given]
+def test_elements_end_where_they_should_and_ids_are_unique(comparison_and_page: tuple[Comparison, str]) -> None:
+    dom = Dom(comparison_and_page[1])
+    ids = [given["id"] for _, given, _ in dom.elements if "id" in given]
     assert len(ids) == len(set(ids)) and dom.of("h1")
 
 
-def test_nothing_is_loaded_and_nothing_runs(made: tuple[Comparison, str]) -> None:
-    text = made[1]
+def test_nothing_is_loaded_and_nothing_runs(comparison_and_page: tuple[Comparison, str]) -> None:
+    text = comparison_and_page[1]
     assert "http:" not in text and "https:" not in text and "//" not in re.sub(r"/\*.*?\*/", "", text)
     dom = Dom(text)
-    assert not {tag for tag, _, _ in dom.found} & {"script", "link", "iframe", "object", "embed", "base", "form"}
-    for _, given, _ in dom.found:
+    assert not {tag for tag, _, _ in dom.elements} & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    for _, given, _ in dom.elements:
         assert not [k for k in given if k.startswith("on") or k in ("src", "href", "xlink:href")]
-    (policy,) = [g["content"] for t, g, _ in dom.found if t == "meta" and "http-equiv" in g]
+    (policy,) = [g["content"] for t, g, _ in dom.elements if t == "meta" and "http-equiv" in g]
     assert policy.startswith("default-src 'none'") and "script-src" not in policy
 
 
-def test_every_run_and_type_is_there(made: tuple[Comparison, str]) -> None:
-    found, text = made
+def test_every_run_and_type_is_there(comparison_and_page: tuple[Comparison, str]) -> None:
+    comparison, text = comparison_and_page
     dom = Dom(text)
     cells = dom.of("th")
-    for run in found.runs:
+    for run in comparison.runs:
         assert any(c.startswith(run.reasoner) for c in cells)
         assert run.failure is None or f"failed: {run.failure}" in dom.of("td", "error")
-    figures = Figures.of(found)
+    figures = Figures.of(comparison)
     for kinds in figures.types.values():
         for kind in kinds if figures.working else ():
             assert any(kind.strip() in c for c in cells)
 
 
-def test_scores_stand_with_their_intervals(made: tuple[Comparison, str]) -> None:
-    found, text = made
-    told = {t.replace("best without exact programs", "").replace(" ", "") for t in Dom(text).of("td")}
-    for r in Figures.of(found).working:
+def test_scores_stand_with_their_intervals(comparison_and_page: tuple[Comparison, str]) -> None:
+    comparison, text = comparison_and_page
+    cells = {t.replace("best without exact programs", "").replace(" ", "") for t in Dom(text).of("td")}
+    for r in Figures.of(comparison).working:
         for score in (r.overall, *r.types.values(), *r.groups.values(), *r.within.values()):
-            assert f"{percent(score.accuracy)}{interval(score)}" in told
+            assert f"{percent(score.accuracy)}{interval(score)}" in cells
 
 
 def test_numbers_of_all_runs_are_on_the_page() -> None:
     figures = Figures.of(comparisons.clevr())
-    told = {
+    cells = {
         t.replace("best without exact programs", "").replace(" ", "") for t in Dom(page(figures.comparison)).of("td")
     }
     for r in figures.runs:
-        assert r.run.failure is not None or f"{percent(r.overall.accuracy)}{interval(r.overall)}" in told
+        assert r.run.failure is not None or f"{percent(r.overall.accuracy)}{interval(r.overall)}" in cells
     for r in figures.working:
         for score in (*r.types.values(), *(s for part in r.facts.values() for s in part), *r.within.values()):
-            assert f"{percent(score.accuracy)}{interval(score)}" in told
+            assert f"{percent(score.accuracy)}{interval(score)}" in cells
 
 
 def test_plots_come_for_wide_and_for_narrow_windows() -> None:
     dom = Dom(page(comparisons.clevr()))
-    plots = [g["aria-label"] for t, g, _ in dom.found if t == "svg" and g.get("role") == "img" and g["class"] == "plot"]
+    plots = [
+        g["aria-label"] for t, g, _ in dom.elements if t == "svg" and g.get("role") == "img" and g["class"] == "plot"
+    ]
     expected = ["Accuracy against training-set size", "Accuracy against objects", "Accuracy against program length"]
     assert plots == [name for name in expected for _ in range(2)]
     assert "trained on 3–6" in dom.of("text", "shaded")
-    one = [g for t, g, _ in Dom(page(comparisons.babi())).found if t == "svg" and g.get("role") == "img"]
+    one = [g for t, g, _ in Dom(page(comparisons.babi())).elements if t == "svg" and g.get("role") == "img"]
     assert one == []  # one size and no fact: nothing to draw
 
 
@@ -134,8 +138,8 @@ def test_what_was_read_is_text() -> None:
     )
     settings = {"task": EVIL, "source": EVIL, EVIL: {EVIL: EVIL}, "budget": {EVIL: EVIL}}
     examples = (ComparedExample(0, EVIL, EVIL, None, EVIL), ComparedExample(1))
-    found = Comparison(settings, (query, other), runs, examples, {EVIL: (3, 4)}, EVIL, EVIL, 3, EVIL)
-    text = page(found)
+    comparison = Comparison(settings, (query, other), runs, examples, {EVIL: (3, 4)}, EVIL, EVIL, 3, EVIL)
+    text = page(comparison)
     assert "<script" not in text and '"&amp; <' not in text
     assert text.count("{{ title }}") > 50 and text.count("{% block main %}") > 50  # as they are: nothing fills them
     dom = Dom(text)
@@ -143,39 +147,39 @@ def test_what_was_read_is_text() -> None:
 
 
 def test_an_example_shows_answers_trace_and_drawing() -> None:
-    found = comparisons.clevr()
-    dom = Dom(page(found))
-    first = found.examples[0]
-    question = found.queries[first.place]
+    comparison = comparisons.clevr()
+    dom = Dom(page(comparison))
+    first = comparison.examples[0]
+    question = comparison.queries[first.place]
     assert (
         dom.of("h3")[0] == question.text and dom.of("pre")[0] == first.trace and "how exact answers it" in dom.of("p")
     )
-    assert page(found).count(comparisons.SCENE) == 2  # as it is
+    assert page(comparison).count(comparisons.SCENE) == 2  # as it is
     rows = [t for t in dom.of("tr") if t.startswith(("lstm✓", "lstm✗"))]
-    right = found.right(next(r for r in found.best() if r.reasoner == "lstm"))
-    for row, example in zip(rows, found.examples, strict=True):
+    right = comparison.right(next(r for r in comparison.best() if r.reasoner == "lstm"))
+    for row, example in zip(rows, comparison.examples, strict=True):
         assert row.startswith("lstm✓right: " if right[example.place] else "lstm✗wrong: ") and row.endswith(" %")
 
 
 def test_plans_of_scenes_find_their_shades() -> None:
     thing = {"size": "large", "color": "red", "material": "metal", "shape": "cube"}
     scene = Scene.of("clevr", [thing])
-    found = replace(comparisons.small(), examples=(ComparedExample(1, scene=plan(scene).svg),))
-    text = page(found)
+    comparison = replace(comparisons.small(), examples=(ComparedExample(1, scene=plan(scene).svg),))
+    text = page(comparison)
     refers = set(re.findall(r"url\(#([\w-]+)\)", text))
-    assert refers and refers <= {g.get("id") for _, g, _ in Dom(text).found}
+    assert refers and refers <= {g.get("id") for _, g, _ in Dom(text).elements}
     assert 'class="defs"' not in page(comparisons.babi())  # where nothing refers to them
 
 
 def test_stories_are_told_and_long_answers_cut() -> None:
     assert "mary went to the garden.\njohn <slept>." in Dom(page(comparisons.babi())).of("pre", "story")
-    found = comparisons.springs()
-    long = found.queries[29].answer
+    comparison = comparisons.springs()
+    long = comparison.queries[29].answer
     assert long is not None
-    dom = Dom(page(found))
-    (told,) = dom.of("p", "truth")
-    assert told.endswith("…") and len(told) < 90 and "Question 29" in dom.of("h3")
-    assert long in [g.get("title") for _, g, _ in dom.found]  # whole, to whoever points at it
+    dom = Dom(page(comparison))
+    (truth,) = dom.of("p", "truth")
+    assert truth.endswith("…") and len(truth) < 90 and "Question 29" in dom.of("h3")
+    assert long in [g.get("title") for _, g, _ in dom.elements]  # whole, to whoever points at it
 
 
 @pytest.mark.parametrize(("name", "long"), [("relation-network", False), ("my.package:AReasonerOfMyOwn", True)])
@@ -183,7 +187,7 @@ def test_only_long_names_are_broken(name: str, long: bool) -> None:
     run = replace(comparisons.small().runs[0], reasoner=name)
     whos = [
         g["class"]
-        for t, g, _ in Dom(page(replace(comparisons.small(), runs=(run,)))).found
+        for t, g, _ in Dom(page(replace(comparisons.small(), runs=(run,)))).elements
         if "who" in g.get("class", "")
     ]
     assert whos and all(("long" in css.split()) == long for css in whos)
@@ -233,5 +237,5 @@ def test_no_window_has_to_be_scrolled_sideways(tmp_path: Path, width: int) -> No
         "<script>onmessage = e => document.body.dataset.wide = e.data</script>"
     )
     text = browse(f"<body>{outer}</body>", "", tmp_path, "--window-size=1400,900", "--dump-dom").decode()
-    told = re.search(r'data-wide="(\d+)"', text)
-    assert told is not None and int(told[1]) <= width
+    wide = re.search(r'data-wide="(\d+)"', text)
+    assert wide is not None and int(wide[1]) <= width

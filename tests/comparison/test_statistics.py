@@ -38,12 +38,12 @@ def test_parts_add_up_to_all(name: str) -> None:
 
 
 def test_a_type_is_scored_over_its_questions() -> None:
-    found = comparisons.clevr(400)
-    figures = Figures.of(found)
+    comparison = comparisons.clevr(400)
+    figures = Figures.of(comparison)
     for r in figures.working:
-        right = found.right(r.run)
+        right = comparison.right(r.run)
         for kind, score in r.types.items():
-            mine = [ok for ok, q in zip(right, found.queries, strict=True) if q.type == kind]
+            mine = [ok for ok, q in zip(right, comparison.queries, strict=True) if q.type == kind]
             assert (score.right, score.total) == (sum(mine), len(mine))
 
 
@@ -71,16 +71,16 @@ def test_types_stand_as_reports_have_them_and_numbers_in_order() -> None:
 
 
 def test_questions_without_a_known_answer_are_not_scored() -> None:
-    found = comparisons.small()
-    first = replace(found.queries[0], answer=None)
-    figures = Figures.of(replace(found, queries=(first, *found.queries[1:])))
+    comparison = comparisons.small()
+    first = replace(comparison.queries[0], answer=None)
+    figures = Figures.of(replace(comparison, queries=(first, *comparison.queries[1:])))
     assert figures.scored == (1, 2, 3) and figures.best[0].overall == Score(3, 3)
 
 
 def test_missing_answers_are_wrong() -> None:
-    found = comparisons.small()
-    short = replace(found.runs[0], answers=("yes",))
-    r = Figures.of(replace(found, runs=(short,))).best[0]
+    comparison = comparisons.small()
+    short = replace(comparison.runs[0], answers=("yes",))
+    r = Figures.of(replace(comparison, runs=(short,))).best[0]
     assert r.overall == Score(1, 4) and r.unanswered == 3
 
 
@@ -97,12 +97,12 @@ def test_types_that_count_as_mastered() -> None:
 
 
 def test_curves_run_over_the_sizes_that_worked() -> None:
-    found = comparisons.clevr(200)
-    curves = {c.reasoner: c for c in Figures.of(found).curves}
+    comparison = comparisons.clevr(200)
+    curves = {c.reasoner: c for c in Figures.of(comparison).curves}
     assert curves["exact"].points == () and curves["exact"].level == Score(200, 200)
     assert [size for size, _ in curves["cnn-mlp"].points] == [10_000, 100_000]
-    run = next(r for r in found.runs if r.reasoner == "lstm" and r.size == 10_000)
-    assert dict(curves["lstm"].points)[10_000].right == sum(found.right(run))
+    run = next(r for r in comparison.runs if r.reasoner == "lstm" and r.size == 10_000)
+    assert dict(curves["lstm"].points)[10_000].right == sum(comparison.right(run))
     assert Figures.of(comparisons.nothing()).curves == []
 
 
@@ -132,12 +132,12 @@ def test_few_values_have_a_bin_each() -> None:
 
 
 def test_the_trained_range_counts_only_where_it_is_narrower() -> None:
-    found = comparisons.small()  # objects 3 to 6, trained on 3 and 4
-    figures = Figures.of(found)
+    comparison = comparisons.small()  # objects 3 to 6, trained on 3 and 4
+    figures = Figures.of(comparison)
     assert figures.trained("objects") == (3, 4)
     lstm = figures.best[1]
     assert lstm.within["objects"] == Score(1, 2) and lstm.beyond["objects"] == Score(1, 2)
-    wide = Figures.of(replace(found, trained={"objects": (1, 9), "links": (1, 2)}))
+    wide = Figures.of(replace(comparison, trained={"objects": (1, 9), "links": (1, 2)}))
     assert wide.trained("objects") is None and wide.trained("links") is None and wide.best[1].within == {}
 
 
@@ -160,21 +160,21 @@ def test_agreement_adds_up(rows: list[tuple[str | None, str | None, str | None]]
 
 @pytest.mark.parametrize("name", comparisons.ALL)
 def test_json_has_every_run_and_wilson_intervals(name: str) -> None:
-    found = comparisons.ALL[name]()
-    told = json.loads(json.dumps(figures_json(found)))
-    assert [(r["reasoner"], r["size"]) for r in told["runs"]] == [(r.reasoner, r.size) for r in found.runs]
-    kinds = {q.type for q in found.queries if q.answer is not None}
-    for r in told["runs"]:
+    comparison = comparisons.ALL[name]()
+    record = json.loads(json.dumps(figures_json(comparison)))
+    assert [(r["reasoner"], r["size"]) for r in record["runs"]] == [(r.reasoner, r.size) for r in comparison.runs]
+    kinds = {q.type for q in comparison.queries if q.answer is not None}
+    for r in record["runs"]:
         assert set(r["by_type"]) == (kinds if r["failure"] is None else set())
         for score in (r["overall"], *r["by_type"].values(), *(s for part in r["by_fact"].values() for s in part)):
             if score["total"]:
                 assert score["interval"] == list(wilson(score["right"], score["total"]))
-    assert len(told["agreement"]) == len(Figures.of(found).agreement)
+    assert len(record["agreement"]) == len(Figures.of(comparison).agreement)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-320])
 def test_a_time_that_no_clock_measures_is_no_rate(seconds: float) -> None:
-    found = comparisons.small()
-    told = replace(found, runs=(replace(found.runs[0], answering=seconds),))
-    assert Figures.of(told).runs[0].rate is None
-    json.dumps(figures_json(told), allow_nan=False)
+    comparison = comparisons.small()
+    timed = replace(comparison, runs=(replace(comparison.runs[0], answering=seconds),))
+    assert Figures.of(timed).runs[0].rate is None
+    json.dumps(figures_json(timed), allow_nan=False)

@@ -18,23 +18,23 @@ from nsreason.queries.scores import Score, wilson
 from tests.support import comparisons
 
 
-def printed(found: Comparison, width: int) -> str:
-    held = io.StringIO()
-    Console(file=held, width=width).print(ComparisonTable(found))
-    return held.getvalue()
+def printed(comparison: Comparison, width: int) -> str:
+    output = io.StringIO()
+    Console(file=output, width=width).print(ComparisonTable(comparison))
+    return output.getvalue()
 
 
 @pytest.mark.parametrize("name", comparisons.ALL)
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_the_terminal_has_every_run_in_its_width(name: str, width: int) -> None:
-    found = comparisons.ALL[name]()
-    text = printed(found, width)
+    comparison = comparisons.ALL[name]()
+    text = printed(comparison, width)
     assert max(map(len, text.splitlines())) <= width
-    for run in found.runs:
+    for run in comparison.runs:
         assert run.reasoner in text
         assert run.failure is None or run.failure.split()[0] in text
-    for query in found.queries:
-        if query.answer is not None and any(r.failure is None for r in found.runs):
+    for query in comparison.queries:
+        if query.answer is not None and any(r.failure is None for r in comparison.runs):
             assert all(word in text for word in query.type.split())
 
 
@@ -60,23 +60,27 @@ def test_markdown_tables_are_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", comparisons.ALL)
 def test_markdown_has_every_run_type_and_setting(name: str) -> None:
-    found = comparisons.ALL[name]()
-    text = to_markdown(found)
-    for run in found.runs:
+    comparison = comparisons.ALL[name]()
+    text = to_markdown(comparison)
+    for run in comparison.runs:
         assert re.search(rf"^\| {run.reasoner} ", text, re.MULTILINE) or f"{run.reasoner} (" in text
-    if any(r.failure is None for r in found.runs):
-        for query in found.queries:
+    if any(r.failure is None for r in comparison.runs):
+        for query in comparison.queries:
             assert query.answer is None or query.type.strip() in text
-    for key in found.settings:
+    for key in comparison.settings:
         assert f"- {key.replace('_', chr(92) + '_')}: " in text
 
 
 def test_text_stays_text_in_markdown() -> None:
-    found = comparisons.small()
-    first = replace(found.queries[1], text="# <script> | `a` *b* &lt;\n- c", answer="<b>")
+    comparison = comparisons.small()
+    first = replace(comparison.queries[1], text="# <script> | `a` *b* &lt;\n- c", answer="<b>")
     trace = "a ``` b\n```"
-    found = replace(found, queries=(found.queries[0], first, *found.queries[2:]), examples=(ComparedExample(1, trace),))
-    text = to_markdown(found)
+    comparison = replace(
+        comparison,
+        queries=(comparison.queries[0], first, *comparison.queries[2:]),
+        examples=(ComparedExample(1, trace),),
+    )
+    text = to_markdown(comparison)
     assert r"\# \<script\> \| \`a\` \*b\* &amp;lt; - c" in text and "<script>" not in text
     assert "\n````\na ``` b\n```\n````\n" in text
 
@@ -136,9 +140,9 @@ def test_where_there_is_one_size_runs_are_told_once() -> None:
 
 
 def test_a_comparison_without_runs_is_told() -> None:
-    found = replace(comparisons.small(), runs=())
-    assert "No reasoner has answers" in to_markdown(found) and "No reasoner has answers" in printed(found, 80)
-    empty = replace(found, queries=(), examples=found.examples, trained={})
+    comparison = replace(comparisons.small(), runs=())
+    assert "No reasoner has answers" in to_markdown(comparison) and "No reasoner has answers" in printed(comparison, 80)
+    empty = replace(comparison, queries=(), examples=comparison.examples, trained={})
     assert "questions: 0" in to_markdown(empty)
 
 
@@ -166,11 +170,11 @@ def test_golden() -> None:
 def test_the_headline_names_three_failures_briefly_and_counts_the_rest() -> None:
     reasons = ("one\n  line.", "x" * 500, "", "three", "four")
     runs = tuple(ReasonerRun(f"r{k}", "neural", failure=why) for k, why in enumerate(reasons))
-    found = replace(comparisons.small(), runs=runs)
-    told = failures(found)
-    assert told.startswith("Failed, without answers: r0 (one line); r1 (xxx") and len(told) < 300
-    assert told.endswith("…); r2 (no reason given); 2 more.")
-    assert failures(replace(found, runs=())) == ""
+    comparison = replace(comparisons.small(), runs=runs)
+    headline = failures(comparison)
+    assert headline.startswith("Failed, without answers: r0 (one line); r1 (xxx") and len(headline) < 300
+    assert headline.endswith("…); r2 (no reason given); 2 more.")
+    assert failures(replace(comparison, runs=())) == ""
 
 
 GOLDEN = r"""# Reasoners compared on clevr: 1 of 4 failed

@@ -38,11 +38,11 @@ SCENES = [
 
 def nodes(*calls: str) -> list[dict[str, Any]]:
     """A chain of calls: `filter_color red`, `count`."""
-    made = []
+    functions = []
     for i, call in enumerate(calls):
         name, *values = call.split()
-        made.append({"function": name, "inputs": [i - 1] if i else [], "value_inputs": values})
-    return made
+        functions.append({"function": name, "inputs": [i - 1] if i else [], "value_inputs": values})
+    return functions
 
 
 COUNT = nodes("scene", "filter_color red", "count")
@@ -79,16 +79,16 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def counts(report: Report) -> dict[str, Any]:
     """All but what a clock or the number of processes changes."""
-    told = report.to_dict()
+    record = report.to_dict()
     for name in ("seconds", "questions_per_second", "settings", "resumed"):
-        del told[name]
-    return told
+        del record[name]
+    return record
 
 
 def test_everything_is_counted_once(files: tuple[Path, Path], tmp_path: Path) -> None:
     report = evaluate_files(*files, out=tmp_path / "p.jsonl")
-    found = [(p["status"], p["prediction"]) for p in lines(tmp_path / "p.jsonl")]
-    assert found == [
+    predictions = [(p["status"], p["prediction"]) for p in lines(tmp_path / "p.jsonl")]
+    assert predictions == [
         ("right", "1"),
         ("wrong", "1"),
         ("right", "red"),
@@ -115,11 +115,11 @@ def test_everything_is_counted_once(files: tuple[Path, Path], tmp_path: Path) ->
 
 def test_messages_say_where(files: tuple[Path, Path], tmp_path: Path) -> None:
     evaluate_files(*files, out=tmp_path / "p.jsonl")
-    told = [(p["error"] or {}).get("message", "") for p in lines(tmp_path / "p.jsonl")]
-    assert "2 objects: 0 (large red metal cube)" in told[3]
-    assert "no scene has the image_index 2" in told[6] and "1 more are not valid" in told[6]
-    assert "`$.questions[6]`" in told[6]
-    assert "`$.questions[9].image_index`" in told[9]
+    messages = [(p["error"] or {}).get("message", "") for p in lines(tmp_path / "p.jsonl")]
+    assert "2 objects: 0 (large red metal cube)" in messages[3]
+    assert "no scene has the image_index 2" in messages[6] and "1 more are not valid" in messages[6]
+    assert "`$.questions[6]`" in messages[6]
+    assert "`$.questions[9].image_index`" in messages[9]
 
 
 def test_skipped_questions_are_not_scored(files: tuple[Path, Path]) -> None:
@@ -290,8 +290,8 @@ def test_a_file_whose_name_is_no_unicode_is_named_in_predictions(files: tuple[Pa
     scenes, out = tmp_path / "caf\udce9.json", tmp_path / "p.jsonl"
     scenes.write_text(json.dumps(SCENES[:1]))
     evaluate_files(files[0], scenes, out=out)
-    told = [line["error"]["message"] for line in lines(out) if line["status"] == "bad"]
-    assert any(r"caf\udce9.json" in message for message in told)
+    messages = [line["error"]["message"] for line in lines(out) if line["status"] == "bad"]
+    assert any(r"caf\udce9.json" in message for message in messages)
 
 
 def test_standard_output(files: tuple[Path, Path], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -305,8 +305,8 @@ def test_standard_output(files: tuple[Path, Path], capfdbinary: pytest.CaptureFi
 
 def test_the_report_in_three_forms(files: tuple[Path, Path]) -> None:
     report = evaluate_files(*files, programs="parsed")
-    told = json.loads(json.dumps(report.to_dict()))
-    assert told["overall"]["total"] == 8 and told["by_op"]["query_color"]["type"] == "query"
+    record = json.loads(json.dumps(report.to_dict()))
+    assert record["overall"]["total"] == 8 and record["by_op"]["query_color"]["type"] == "query"
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
     console.print(report.table())
     console.file.close()

@@ -36,7 +36,7 @@ def colours(path: Path) -> None:
 def test_no_other_module_opens_an_image() -> None:
     """One place lists the formats; a second one would forget them."""
     opening = {"Image.open", "PIL.Image.open", "torchvision.io.read_image", "io.read_image", "imread", "imageio"}
-    found = []
+    modules = []
     for folder in ("nsreason", "perception", "executors", "examples", "benchmarks"):
         for path in (ROOT / folder).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -45,8 +45,8 @@ def test_no_other_module_opens_an_image() -> None:
             names = {f"{n.module}.{a.name}" for n in froms for a in n.names}
             calls += ["Image.open"] if "PIL.Image.open" in names else []
             if any(c in opening or c.endswith((".imread", "Image.open")) for c in calls):
-                found.append(path.relative_to(ROOT).as_posix())
-    assert sorted(found) == ["nsreason/io/images.py"]
+                modules.append(path.relative_to(ROOT).as_posix())
+    assert sorted(modules) == ["nsreason/io/images.py"]
 
 
 @pytest.mark.parametrize("reader", readers())
@@ -193,21 +193,23 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
 
 def damaged(data: bytes, draw: random.Random) -> bytes:
     """A file with bytes changed, cut out, doubled, or taken for others, more often near its start."""
-    made = bytearray(data)
+    changed = bytearray(data)
     for _ in range(draw.randint(1, 6)):
-        at = min(int(draw.expovariate(1 / max(1, len(made) // 6))), max(0, len(made) - 1))
+        at = min(int(draw.expovariate(1 / max(1, len(changed) // 6))), max(0, len(changed) - 1))
         kind = draw.randrange(5)
-        if kind == 0 and made:
-            made[at] = draw.randrange(256)
-        elif kind == 1 and made:
-            made[at] ^= 1 << draw.randrange(8)
+        if kind == 0 and changed:
+            changed[at] = draw.randrange(256)
+        elif kind == 1 and changed:
+            changed[at] ^= 1 << draw.randrange(8)
         elif kind == 2:
-            del made[at : at + draw.randint(1, 40)]
+            del changed[at : at + draw.randint(1, 40)]
         elif kind == 3:
-            made[at:at] = made[at : at + draw.randint(1, 40)]
+            changed[at:at] = changed[at : at + draw.randint(1, 40)]
         else:
-            made[at : at + 4] = draw.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", bytes(4), b"\x00\x00\x00\x01"])
-    return bytes(made)
+            changed[at : at + 4] = draw.choice(
+                [b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", bytes(4), b"\x00\x00\x00\x01"]
+            )
+    return bytes(changed)
 
 
 def fuzz(folder: Path, number: int, seed: int) -> dict[str, int]:

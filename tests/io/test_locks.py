@@ -56,8 +56,8 @@ def test_the_second_process_is_told_who_the_first_is(tmp_path: Path) -> None:
         ("file", locked_file, tmp_path / "out.jsonl"),
     ):
         with holder(kind, path) as first:
-            told = rf"{path.name}: process {first.pid} on \S+ \(since 20\S+\) is writing to this {kind}; wait until"
-            with pytest.raises(LockError, match=told), lock(path):
+            message = rf"{path.name}: process {first.pid} on \S+ \(since 20\S+\) is writing to this {kind}; wait until"
+            with pytest.raises(LockError, match=message), lock(path):
                 pass
             assert first.stdin is not None
             first.stdin.write("\n")
@@ -84,23 +84,23 @@ def test_a_lock_ends_with_its_process(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_thread_may_lock_again_and_another_may_not(tmp_path: Path) -> None:
-    found: list[BaseException | None] = []
+    outcomes: list[BaseException | None] = []
 
     def other() -> None:
         try:
             with locked_folder(tmp_path):
-                found.append(None)
+                outcomes.append(None)
         except NsreasonError as error:
-            found.append(error)
+            outcomes.append(error)
 
     with locked_folder(tmp_path), locked_folder(tmp_path / "." / "sub" / ".."):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
         assert (tmp_path / ".lock").exists()
-    assert isinstance(found[0], LockError) and f"process {os.getpid()}" in str(found[0])
+    assert isinstance(outcomes[0], LockError) and f"process {os.getpid()}" in str(outcomes[0])
     other()
-    assert found[1] is None
+    assert outcomes[1] is None
 
 
 def test_a_link_and_its_target_have_one_lock(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def refused(*command: str) -> str:
 
     from nsreason.cli.app import app
 
-    told = CliRunner().invoke(app, list(command))
-    assert told.exit_code == 2, told.output
-    return told.stderr
+    result = CliRunner().invoke(app, list(command))
+    assert result.exit_code == 2, result.output
+    return result.stderr
 
 
 def test_evaluations_to_one_file(data: Path, tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_evaluations_at_once_leave_whole_predictions(data: Path, tmp_path: Path)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with holder("file", tmp_path / "out.jsonl") as first:
         runs = [subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        told = [run.communicate(timeout=300)[1] for run in runs]
-        assert [run.returncode for run in runs] == [2, 2] and all(f"process {first.pid}" in t for t in told)
+        errors = [run.communicate(timeout=300)[1] for run in runs]
+        assert [run.returncode for run in runs] == [2, 2] and all(f"process {first.pid}" in t for t in errors)
     done = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 12 and left(tmp_path) == ["out.jsonl"]
@@ -273,7 +273,8 @@ def test_on_the_command_line_a_lock_that_cannot_be_is_a_warning(
     files = ("--questions", str(data / "questions.json"), "--scenes", str(data / "scenes.json"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        told = CliRunner().invoke(app, ["evaluate", *files, "--out", str(tmp_path / "out.jsonl")])
-    assert told.exit_code == 0 and "warning: " in told.stderr and "cannot be locked (No locks available)" in told.stderr
-    assert "site-packages" not in told.stderr and ".py:" not in told.stderr
+        result = CliRunner().invoke(app, ["evaluate", *files, "--out", str(tmp_path / "out.jsonl")])
+    assert result.exit_code == 0 and "warning: " in result.stderr
+    assert "cannot be locked (No locks available)" in result.stderr
+    assert "site-packages" not in result.stderr and ".py:" not in result.stderr
     assert left(tmp_path) == ["out.jsonl"]

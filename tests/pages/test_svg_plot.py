@@ -124,8 +124,8 @@ def test_text_is_escaped_and_readers_are_told() -> None:
 def test_ticks_do_not_run_into_each_other() -> None:
     ticks = tuple((float(v), f"{v:,}") for v in range(1000, 1100))
     line = series("a", {1000: 0.5, 1099: 0.5})
-    told = [t for t in texts(parsed(Plot("p", "x", (line,), ticks=ticks), width=350)) if "," in t and t[0] == "1"]
-    assert 2 < len(told) < 12
+    labels = [t for t in texts(parsed(Plot("p", "x", (line,), ticks=ticks), width=350)) if "," in t and t[0] == "1"]
+    assert 2 < len(labels) < 12
 
 
 @pytest.mark.parametrize(("low", "high"), [(3, 10), (0, 0), (1, 2), (0, 100_000)])

@@ -91,9 +91,9 @@ class Dom(HTMLParser):
 
 
 def data_of(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
-    assert found
-    loaded: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert match
+    loaded: dict[str, Any] = json.loads(match[1])
     return loaded
 
 
@@ -107,8 +107,8 @@ def marked(page: str) -> dict[int, set[str]]:
 
 
 def test_masks_before_boxes_before_rings(masked: Scene, photo: Path) -> None:
-    found, remarks = regions(masked, WIDE, HIGH)
-    assert [region.kind for region in found if region] == ["mask", "mask", "mask", "box"] and not remarks
+    outlined, remarks = regions(masked, WIDE, HIGH)
+    assert [region.kind for region in outlined if region] == ["mask", "mask", "mask", "box"] and not remarks
     svg = picture(masked, photo).svg
     assert len(re.findall(r'<path fill-rule="evenodd" clip-rule="evenodd" d="M[^"]*z" id="outline-[012]"', svg)) == 3
     assert '<rect x="100" y="20" width="20" height="40" id="outline-3" class="outline"/>' in svg
@@ -127,9 +127,9 @@ def test_masks_of_another_size_are_fitted(photo: Path) -> None:
 
 @pytest.mark.parametrize("counts", ["nonsense", [1, 2], "", 7])
 def test_a_damaged_mask_costs_its_outline_only(masked: Scene, photo: Path, counts: object) -> None:
-    told = masked.to_dict()
-    told["objects"][1]["mask"]["counts"] = counts
-    drawing = picture(Scene.from_dict(told, "clevr"), photo)
+    record = masked.to_dict()
+    record["objects"][1]["mask"]["counts"] = counts
+    drawing = picture(Scene.from_dict(record, "clevr"), photo)
     assert "the mask of object 1 cannot be drawn" in drawing.note
     assert '<rect x="40" y="20" width="20" height="40" id="outline-1"' in drawing.svg
     assert drawing.spots[1] is not None and drawing.svg.count("<path fill-rule") == 2
@@ -161,13 +161,13 @@ def test_scores_are_shown(masked: Scene, photo: Path) -> None:
 def test_the_plan_stands_beside_the_picture_where_it_says_more(masked: Scene, photo: Path) -> None:
     program = chain("scene", "count")
     assert list(data_of(trace(program, masked).to_html(photo))["spots"]) == ["picture"]
-    told = masked.to_dict()
-    for k, o in enumerate(told["objects"]):
+    record = masked.to_dict()
+    for k, o in enumerate(record["objects"]):
         o["3d_coords"] = [k, 0, 0]
-    placed = Scene.from_dict(told, "clevr")
+    placed = Scene.from_dict(record, "clevr")
     assert list(data_of(trace(program, placed).to_html(photo))["spots"]) == ["picture", "plan"]
-    del told["objects"][3]["bbox"], told["objects"][3]["3d_coords"]
-    unseen = trace(program, Scene.from_dict(told, "clevr")).to_html(photo)
+    del record["objects"][3]["bbox"], record["objects"][3]["3d_coords"]
+    unseen = trace(program, Scene.from_dict(record, "clevr")).to_html(photo)
     assert list(data_of(unseen)["spots"]) == ["picture", "plan"] and "where 1 of the objects are is not known" in unseen
 
 
@@ -175,8 +175,8 @@ def test_the_plan_stands_beside_the_picture_where_it_says_more(masked: Scene, ph
 
 
 def test_each_call_says_what_it_is_about(masked: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter blue", "unique", "relate right", "filter red", "count"), masked)
-    steps = data_of(found.to_html(photo))["steps"]
+    traced = trace(chain("scene", "filter blue", "unique", "relate right", "filter red", "count"), masked)
+    steps = data_of(traced.to_html(photo))["steps"]
     assert [s["got"] for s in steps] == [[0, 1, 2, 3], [1], [1], [0], [0], None]
     assert [s["shade"] for s in steps[3:]] == [[1, 0, 0, 0]] * 3
     assert [s["links"] for s in steps] == [False, False, False, True, False, False]
@@ -195,8 +195,8 @@ def test_the_page_says_its_last_call_without_a_script(masked: Scene, photo: Path
 
 
 def test_too_many_objects_are_outlined(masked: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter red", "unique", "query shape"), masked)
-    page = found.to_html(photo)
+    traced = trace(chain("scene", "filter red", "unique", "query shape"), masked)
+    page = traced.to_html(photo)
     steps = data_of(page)["steps"]
     assert [s["bad"] for s in steps] == [[], [], [0, 2], []] and steps[2]["says"] == "met 2 objects"
     assert {i for i, css in marked(page).items() if "in-bad" in css} == {0, 2}
@@ -207,17 +207,17 @@ def test_too_many_objects_are_outlined(masked: Scene, photo: Path) -> None:
 
 def test_degrees_shade_what_they_belong_to(masked: Scene, photo: Path) -> None:
     degrees: list[list[float] | None] = [[1, 1, 1, 1], [0.9, 0.1, 0.65, 0.0], None]
-    found = Trace.of_values(chain("scene", "filter red", "count"), masked, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
-    steps = data_of(found.to_html(photo))["steps"]
+    traced = Trace.of_values(chain("scene", "filter red", "count"), masked, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
+    steps = data_of(traced.to_html(photo))["steps"]
     assert steps[1]["shade"] == steps[2]["shade"] == [0.9, 0.1, 0.65, 0.0]  # a count's are those of what it counted
     assert steps[2]["degrees"] is None
-    assert "--shade:0.650" in found.to_html(photo)
+    assert "--shade:0.650" in traced.to_html(photo)
 
 
 def test_a_number_that_is_written_down_is_about_nothing(masked: Scene) -> None:
-    found = trace(Program([Call("number", ("3",))], "clevr"), masked)
-    told = focus(found, found.steps[0])
-    assert told.quiet and told.says == "3" and all(told.classes(i) == [] for i in range(4))
+    traced = trace(Program([Call("number", ("3",))], "clevr"), masked)
+    about = focus(traced, traced.steps[0])
+    assert about.quiet and about.says == "3" and all(about.classes(i) == [] for i in range(4))
 
 
 # --- image files --------------------------------------------------------------------------------------------
@@ -251,17 +251,20 @@ def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
 def test_other_formats_become_part_of_the_page(masked: Scene, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
     Image.new("RGB", (WIDE, HIGH), "#405060").save(path)
-    told = embedded(path)
-    assert told.href.startswith("data:image/jpeg;base64,") and (told.width, told.height) == (WIDE, HIGH)
+    photograph = embedded(path)
+    assert photograph.href.startswith("data:image/jpeg;base64,") and (photograph.width, photograph.height) == (
+        WIDE,
+        HIGH,
+    )
 
 
 def test_heavy_photographs_are_made_lighter(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     noise = np.random.default_rng(0).integers(0, 255, (900, 2000, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
-    told = embedded(path)
-    assert (told.width, told.height) == (2000, 900)  # coordinates are the file's
-    assert len(told.href) < path.stat().st_size / 2 and SCREEN == 1600
+    photograph = embedded(path)
+    assert (photograph.width, photograph.height) == (2000, 900)  # coordinates are the file's
+    assert len(photograph.href) < path.stat().st_size / 2 and SCREEN == 1600
 
 
 def test_damaged_images_are_refused(tmp_path: Path) -> None:
@@ -289,10 +292,10 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
     page = page.replace("</style>", f"{alone}</style>")
     shot = tmp_path / "shot.png"
     browse(page, "#step=1", tmp_path, "--window-size=600,700", f"--screenshot={shot}")
-    found = read_rgb(shot)
+    pixels = read_rgb(shot)
 
     def grey(x: float, y: float) -> float:
-        return float(np.asarray(found)[round(y * 600 / WIDE), round(x * 600 / WIDE)].mean())
+        return float(np.asarray(pixels)[round(y * 600 / WIDE), round(x * 600 / WIDE)].mean())
 
     red, blue, ground = grey(15, 27), grey(45, 27), grey(5, 70)
     assert red > 110 and red > blue + 25 > ground + 20
@@ -305,8 +308,8 @@ def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_pat
 def test_the_script_says_what_a_call_gave(
     masked: Scene, photo: Path, tmp_path: Path, step: int, says: tuple[str, bool]
 ) -> None:
-    found = trace(chain("scene", "filter blue", "unique", "query shape"), masked)
-    page = browse(found.to_html(photo), f"#step={step + 1}", tmp_path, "--dump-dom").decode()
+    traced = trace(chain("scene", "filter blue", "unique", "query shape"), masked)
+    page = browse(traced.to_html(photo), f"#step={step + 1}", tmp_path, "--dump-dom").decode()
     ((given, _),) = Dom(page).having("says")
     assert given["class"].split()[0] == "says" and ("hidden" in given) == says[1]
     assert f"<b>{says[0]}</b>" in page
@@ -338,11 +341,11 @@ def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_
     ]
     directions = {"left": [-1, 0, 0], "right": [1, 0, 0], "front": [0, -1, 0], "behind": [0, 1, 0]}
     scene = Scene.of("clevr", objects, directions=directions)
-    found = trace(chain("scene", "filter blue", "unique", "query shape"), scene)
+    traced = trace(chain("scene", "filter blue", "unique", "query shape"), scene)
     for image in (photo, None):
-        page = found.to_html(image).replace("</body>", f"{MEASURE}</body>")
-        told = browse(page, "#step=3", tmp_path, f"--window-size={width},1200", "--dump-dom").decode()
-        title = re.search(r"<title>says (\d) labels (\d+) covered (\d+) plan ([\d.]+) of (\S+)</title>", told)
+        page = traced.to_html(image).replace("</body>", f"{MEASURE}</body>")
+        dumped = browse(page, "#step=3", tmp_path, f"--window-size={width},1200", "--dump-dom").decode()
+        title = re.search(r"<title>says (\d) labels (\d+) covered (\d+) plan ([\d.]+) of (\S+)</title>", dumped)
         assert title is not None and int(title[1]) == 1 and int(title[2]) >= 9 and int(title[3]) == 0
         assert float(title[4]) >= 9  # pixels: as high as small print
         assert image is None or float(title[5]) == pytest.approx(1, abs=0.02)
@@ -354,8 +357,8 @@ def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_
 def number(pattern: str) -> float:
     """The one number of the style sheet behind a pattern."""
     sheet = style("trace.css")
-    (found,) = re.findall(pattern + r"([\d.]+)", sheet)
-    return float(found)
+    (value,) = re.findall(pattern + r"([\d.]+)", sheet)
+    return float(value)
 
 
 def test_what_a_call_is_not_about_can_be_told_from_its_ground() -> None:

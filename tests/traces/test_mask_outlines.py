@@ -27,8 +27,8 @@ masks = sizes.flatmap(lambda size: arrays(np.bool_, size))
 
 
 def encoded(mask: Bools) -> dict[str, Any]:
-    told = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": list(told["size"]), "counts": told["counts"].decode("ascii")}
+    code = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": list(code["size"]), "counts": code["counts"].decode("ascii")}
 
 
 def disc(height: int, width: int, x: float, y: float, radius: float) -> Bools:
@@ -62,9 +62,9 @@ def distance(point: F64, ring: F64) -> float:
 
 @given(masks)
 def test_the_encoding_of_coco_is_read(mask: Bools) -> None:
-    told = encoded(mask)
-    assert (read_mask(told) == mask).all()
-    assert (read_mask(told | {"counts": told["counts"].encode()}) == mask).all()
+    code = encoded(mask)
+    assert (read_mask(code) == mask).all()
+    assert (read_mask(code | {"counts": code["counts"].encode()}) == mask).all()
 
 
 @given(masks)
@@ -139,22 +139,22 @@ def test_rings_hold_the_filled_pixels_and_no_others(mask: Bools) -> None:
 
 def test_parts_and_holes_are_rings() -> None:
     mask = disc(60, 90, 30, 30, 25) & ~disc(60, 90, 30, 30, 10) | disc(60, 90, 77, 30, 9)
-    found = outline(encoded(mask))
-    assert found.size == (90, 60) and found.area == mask.sum()
-    assert [round(float(ring[:, 0].mean()), -1) for ring in found.rings] == [30, 30, 80]  # the largest first
-    again = filled(list(found.rings), 60, 90)
+    outlined = outline(encoded(mask))
+    assert outlined.size == (90, 60) and outlined.area == mask.sum()
+    assert [round(float(ring[:, 0].mean()), -1) for ring in outlined.rings] == [30, 30, 80]  # the largest first
+    again = filled(list(outlined.rings), 60, 90)
     assert (again & mask).sum() / (again | mask).sum() > 0.98
-    assert mask[int(found.inside[1]), int(found.inside[0])]  # not in the hole, where the middle is
+    assert mask[int(outlined.inside[1]), int(outlined.inside[0])]  # not in the hole, where the middle is
 
 
 @pytest.mark.parametrize("radius", [3, 8, 25, 90])
 def test_an_outline_is_close_and_short(radius: int) -> None:
     mask = disc(200, 200, 100.3, 99.8, radius)
-    found = outline(encoded(mask))
-    again = filled(list(found.rings), 200, 200)
+    outlined = outline(encoded(mask))
+    again = filled(list(outlined.rings), 200, 200)
     assert (again & mask).sum() / (again | mask).sum() > (0.9 if radius < 5 else 0.97)
-    assert len(svg_path(found.rings)) < 600
-    assert found.inside == pytest.approx((100.3, 99.8), abs=0.5)
+    assert len(svg_path(outlined.rings)) < 600
+    assert outlined.inside == pytest.approx((100.3, 99.8), abs=0.5)
 
 
 @given(arrays(np.float64, st.tuples(st.integers(4, 30), st.just(2)), elements=st.floats(0, 20)), st.floats(0.1, 4))
@@ -177,23 +177,23 @@ def test_thin_and_tiny_parts_stay() -> None:
 def test_specks_do_not_fill_the_page() -> None:
     rng = np.random.default_rng(0)
     mask = disc(320, 480, 200, 150, 70) | (rng.random((320, 480)) < 0.02)
-    found = outline(encoded(mask))
-    assert len(found.rings) <= 40 and len(svg_path(found.rings)) < 6000
-    assert round(float(found.rings[0][:, 0].mean())) in range(190, 210)
+    outlined = outline(encoded(mask))
+    assert len(outlined.rings) <= 40 and len(svg_path(outlined.rings)) < 6000
+    assert round(float(outlined.rings[0][:, 0].mean())) in range(190, 210)
 
 
 def test_outlines_are_fitted_to_another_size() -> None:
-    found = outline(encoded(disc(50, 100, 50, 25, 20)))
-    twice = found.fitted(200, 50)
+    outlined = outline(encoded(disc(50, 100, 50, 25, 20)))
+    twice = outlined.fitted(200, 50)
     assert twice.size == (200, 50) and twice.inside == pytest.approx((100, 25), abs=0.5)
-    assert np.allclose(twice.rings[0], found.rings[0] * (2, 1)) and twice.area == 2 * found.area
+    assert np.allclose(twice.rings[0], outlined.rings[0] * (2, 1)) and twice.area == 2 * outlined.area
 
 
 def test_paths_say_the_points() -> None:
     rings = [np.array([[1.0, 2.0], [3.5, 2.0], [3.5, 4.26], [0.96, 4.0]]), np.array([[10, 10], [11, 10], [10.5, 9.5]])]
-    told = svg_path(rings)
-    assert told == "M1 2l2.5 0 0 2.3-2.5-.3zM10 10l1 0-.5-.5z"
-    numbers = [[float(n) for n in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", part)] for part in told.split("z")[:-1]]
+    path = svg_path(rings)
+    assert path == "M1 2l2.5 0 0 2.3-2.5-.3zM10 10l1 0-.5-.5z"
+    numbers = [[float(n) for n in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", part)] for part in path.split("z")[:-1]]
     for ring, told_ring in zip(rings, numbers, strict=True):
         steps = np.array(told_ring).reshape(-1, 2)
         assert np.allclose(np.cumsum(steps, axis=0), ring, atol=0.051)

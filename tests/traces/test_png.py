@@ -71,9 +71,9 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-def drawn(ground: Ground, found: Trace, node: int) -> NDArray[np.uint8]:
+def drawn(ground: Ground, traced: Trace, node: int) -> NDArray[np.uint8]:
     """(H, W, 3), a panel."""
-    return np.asarray(panel(ground, focus(found, found.steps[node])))
+    return np.asarray(panel(ground, focus(traced, traced.steps[node])))
 
 
 def pixels_of(image: NDArray[np.uint8], colour: str) -> int:
@@ -89,21 +89,21 @@ def light(image: NDArray[np.uint8], k: int) -> float:
 
 
 def test_what_a_call_gave_is_lit_and_its_input_half(scene: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter red", "filter metal", "count"), scene)
+    traced = trace(chain("scene", "filter red", "filter metal", "count"), scene)
     ground = on_photo(scene, photo, 400)
-    narrowed = drawn(ground, found, 1)
+    narrowed = drawn(ground, traced, 1)
     assert light(narrowed, 0) == light(narrowed, 2) == pytest.approx(140, abs=8)
     assert light(narrowed, 1) == light(narrowed, 3) < 110  # inputs that were not taken
     assert narrowed[180:].mean() < light(narrowed, 1) - 20  # what no call is about
-    assert light(drawn(ground, found, 2), 1) < light(narrowed, 1) - 20  # no longer an input
-    counted = drawn(ground, found, 3)
+    assert light(drawn(ground, traced, 2), 1) < light(narrowed, 1) - 20  # no longer an input
+    counted = drawn(ground, traced, 3)
     assert pixels_of(counted, ON_PHOTO.got) == 0 and pixels_of(counted, ON_PHOTO.a) > 100
     assert (counted[10:40, 12:28] > 200).all(-1).mean() > 0.5  # the number stands in the corner
 
 
 def test_outlines_are_solid_for_results_and_dashed_for_inputs(scene: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter blue", "unique", "relate right"), scene)
-    related = drawn(on_photo(scene, photo, 400), found, 3)
+    traced = trace(chain("scene", "filter blue", "unique", "relate right"), scene)
+    related = drawn(on_photo(scene, photo, 400), traced, 3)
     solid = (related[59:61, 230:270] == list(bytes.fromhex(ON_PHOTO.got[1:]))).all(-1).any(0)
     dashed = (related[59:61, 125:175] == list(bytes.fromhex(ON_PHOTO.a[1:]))).all(-1).any(0)
     assert solid.all() and 0.4 < dashed.mean() < 0.9
@@ -114,18 +114,18 @@ def test_outlines_are_solid_for_results_and_dashed_for_inputs(scene: Scene, phot
 
 
 def test_objects_where_one_is_needed_are_outlined(scene: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter red", "unique", "query shape"), scene)
+    traced = trace(chain("scene", "filter red", "unique", "query shape"), scene)
     ground = on_photo(scene, photo, 400)
-    failed, unreached = drawn(ground, found, 2), drawn(ground, found, 3)
+    failed, unreached = drawn(ground, traced, 2), drawn(ground, traced, 3)
     assert pixels_of(failed[:, :90], ON_PHOTO.bad) > 100 and pixels_of(failed[:, 110:190], ON_PHOTO.bad) == 0
     assert not any(pixels_of(unreached, colour) for colour in (ON_PHOTO.bad, ON_PHOTO.got, ON_PHOTO.a))
 
 
 def test_degrees_are_light(scene: Scene, photo: Path) -> None:
     degrees: list[list[float] | None] = [[1, 1, 1, 1], [0.9, 0.1, 0.55, 0.0], None]
-    found = Trace.of_values(chain("scene", "filter red", "count"), scene, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
+    traced = Trace.of_values(chain("scene", "filter red", "count"), scene, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
     ground = on_photo(scene, photo, 400)
-    lights = [light(drawn(ground, found, 1), k) for k in range(4)]
+    lights = [light(drawn(ground, traced, 1), k) for k in range(4)]
     assert lights[0] > lights[2] + 10 > lights[1] + 30 and lights[1] >= lights[3]
 
 
@@ -136,8 +136,8 @@ def test_holes_stay_dark(photo: Path) -> None:
     ends = np.flatnonzero(np.diff(mask.T.reshape(-1).astype(int), prepend=0)).tolist()
     rle = {"size": [200, 400], "counts": np.diff([0, *ends, mask.size]).tolist()}
     ring = Scene.of("clevr", [thing(0, "red") | {"mask": rle}])
-    found = trace(chain("scene"), ring)
-    image = drawn(on_photo(ring, photo, 400), found, 0)
+    traced = trace(chain("scene"), ring)
+    image = drawn(on_photo(ring, photo, 400), traced, 0)
     assert image[45:60, 210:290].mean() > image[80:120, 210:240].mean() + 40
 
 
@@ -153,8 +153,8 @@ def test_a_photograph_is_fitted(scene: Scene, tmp_path: Path) -> None:
 def test_the_plan_is_drawn_where_there_is_no_image(scene: Scene) -> None:
     ground = on_plan(scene, 400)
     assert ground.full.size == (400, 313) and not ground.remarks
-    found = trace(chain("scene", "filter red"), scene)
-    image = drawn(ground, found, 1)
+    traced = trace(chain("scene", "filter red"), scene)
+    image = drawn(ground, traced, 1)
     left, other = ground.spots[0], ground.spots[1]
     assert left is not None and other is not None and left.x < other.x
     around = image[:, : round((left.x + other.x) / 2)]
@@ -167,8 +167,8 @@ def test_the_plan_is_drawn_where_there_is_no_image(scene: Scene) -> None:
 
 def test_a_panel_per_call_and_the_answer_at_the_end(scene: Scene, photo: Path) -> None:
     question = "How many red things are right of the blue thing?"
-    found = trace(chain("scene", "filter blue", "unique", "relate right", "filter red", "count"), scene, question)
-    image = opened(found.to_png(photo))
+    traced = trace(chain("scene", "filter blue", "unique", "relate right", "filter red", "count"), scene, question)
+    image = opened(traced.to_png(photo))
     assert image.width == 2 * MARGIN + 3 * PANEL + 2 * GAP
     assert image.info["Title"] == question and image.info["Description"].endswith(": 1")
     pixels = np.asarray(image)
@@ -186,13 +186,13 @@ def test_a_panel_per_call_and_the_answer_at_the_end(scene: Scene, photo: Path) -
 
 
 def test_degrees_are_bars(scene: Scene, photo: Path) -> None:
-    def made(degree: float) -> Counter[tuple[int, ...]]:
+    def bars(degree: float) -> Counter[tuple[int, ...]]:
         degrees: list[list[float] | None] = [[1, 1, 1, 1], [degree, 0.0, 0.0, 0.0]]
-        found = Trace.of_values(chain("scene", "filter red"), scene, [(0, 1, 2, 3), (0,)], degrees=degrees)
-        pixels = np.asarray(opened(found.to_png(photo))).reshape(-1, 3)
+        traced = Trace.of_values(chain("scene", "filter red"), scene, [(0, 1, 2, 3), (0,)], degrees=degrees)
+        pixels = np.asarray(opened(traced.to_png(photo))).reshape(-1, 3)
         return Counter(map(tuple, pixels[(pixels == [0x0B, 0x6B, 0x62]).all(1)].tolist()))
 
-    few, many = made(0.2).total(), made(0.8).total()
+    few, many = bars(0.2).total(), bars(0.8).total()
     assert many - few == pytest.approx(0.6 * 58 * 25, rel=0.15)
     exact = trace(chain("scene", "filter red"), scene)
     soft = Trace.of_values(exact.program, scene, [(0, 1, 2, 3), (0,)], degrees=[[1] * 4, [1, 0, 0, 0]])
@@ -203,8 +203,8 @@ def test_strips_of_any_domain_and_size() -> None:
     kitchen = load_domain("kitchen")
     values = {"fill": "full", "state": "dirty", "color": "orange", "material": "ceramic", "kind": "cup"}
     shelf = Scene.of(kitchen, [values, values | {"kind": "tray"}], relationships={"on": [[1], []]})
-    found = trace(chain("scene", "filter dirty", "relate_any on", "distinct color", domain="kitchen"), shelf)
-    assert opened(found.to_png()).width == 2 * MARGIN + 4 * PANEL + 3 * GAP
+    traced = trace(chain("scene", "filter dirty", "relate_any on", "distinct color", domain="kitchen"), shelf)
+    assert opened(traced.to_png()).width == 2 * MARGIN + 4 * PANEL + 3 * GAP
     for n in (0, 1, 150):
         objects = [thing(k % 4, "red") | {"3d_coords": [k % 13, k // 13, 0]} for k in range(n)]
         crowd = Scene.of("clevr", objects, directions=DIRECTIONS)
@@ -234,17 +234,17 @@ def test_text_fits() -> None:
 
 
 def test_the_same_trace_is_the_same_file(scene: Scene, photo: Path) -> None:
-    found = trace(chain("scene", "filter red", "count"), scene, "How many red things?")
-    assert found.to_png(photo) == found.to_png(photo)
+    traced = trace(chain("scene", "filter red", "count"), scene, "How many red things?")
+    assert traced.to_png(photo) == traced.to_png(photo)
 
 
 def test_bad_images_are_refused(scene: Scene, tmp_path: Path) -> None:
-    found = trace(chain("scene", "count"), scene)
+    traced = trace(chain("scene", "count"), scene)
     with pytest.raises(DataError, match="no such file"):
-        found.to_png(tmp_path / "absent.png")
+        traced.to_png(tmp_path / "absent.png")
     (tmp_path / "a.png").write_bytes(b"text")
     with pytest.raises(DataError, match="not an image; PNG, JPEG"):
-        found.to_png(tmp_path / "a.png")
+        traced.to_png(tmp_path / "a.png")
 
 
 # --- the command --------------------------------------------------------------------------------------------
@@ -264,12 +264,12 @@ def scene_file(scene: Scene, tmp_path: Path) -> str:
 def test_the_command_writes_the_picture(scene_file: str, photo: Path, tmp_path: Path) -> None:
     out, page = tmp_path / "strip.png", tmp_path / "page.html"
     asked = ("ask", "How many red cubes are there?", "--scene", scene_file)
-    found = run(*asked, "--png", str(out), "--html", str(page), "--image-file", str(photo))
-    assert found.exit_code == 0 and found.stderr == f"wrote {page}\nwrote {out}\n" and page.is_file()
+    result = run(*asked, "--png", str(out), "--html", str(page), "--image-file", str(photo))
+    assert result.exit_code == 0 and result.stderr == f"wrote {page}\nwrote {out}\n" and page.is_file()
     assert opened(out.read_bytes()).info["Title"] == "How many red cubes are there?"
     plan = tmp_path / "plan.png"
-    told = json.loads(run("execute", "unique(scene())", "--scene", scene_file, "--png", str(plan), "--json").stdout)
-    assert told["png"] == str(plan) and told["error"]["kind"] == "NotUnique" and opened(plan.read_bytes())
+    record = json.loads(run("execute", "unique(scene())", "--scene", scene_file, "--png", str(plan), "--json").stdout)
+    assert record["png"] == str(plan) and record["error"]["kind"] == "NotUnique" and opened(plan.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,8 @@ def test_the_command_writes_the_picture(scene_file: str, photo: Path, tmp_path: 
 )
 def test_what_cannot_be_written_is_said(scene_file: str, tmp_path: Path, options: list[str], match: str) -> None:
     names = {"OUT": str(tmp_path / "out.png"), "SCENE": scene_file, "NOWHERE": str(tmp_path / "no" / "out.png")}
-    found = run("ask", "How many red cubes are there?", "--scene", scene_file, *(names.get(o, o) for o in options))
-    assert found.exit_code == 2 and match in found.stderr.replace("\n", " ")
+    result = run("ask", "How many red cubes are there?", "--scene", scene_file, *(names.get(o, o) for o in options))
+    assert result.exit_code == 2 and match in result.stderr.replace("\n", " ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scene.json"]  # nothing half written is left
 
 
@@ -331,14 +331,14 @@ def test_a_pill_stands_beside_its_object_where_there_is_room(scene: Scene, photo
 
 def test_a_strip_without_a_picture_names_its_objects(scene: Scene, photo: Path) -> None:
     """In words below the head; a picture shows them, so a strip with one is as high as before."""
-    found = trace(chain("scene", "count"), scene)
-    assert _things(found).replace("\u00a0", " ") == (
+    traced = trace(chain("scene", "count"), scene)
+    assert _things(traced).replace("\u00a0", " ") == (
         "0 small red metal cube, 1 small blue metal cube, 2 small red metal cube, 3 small green metal cube"
     )
-    assert fitted(_things(found), font(15), 320, 12)[0] == "0 small red metal cube,"  # no name is broken
+    assert fitted(_things(traced), font(15), 320, 12)[0] == "0 small red metal cube,"  # no name is broken
     crowd = Scene.of("clevr", [thing(k, "red") for k in range(60)], directions=DIRECTIONS)
     assert _things(trace(chain("scene", "count"), crowd)).endswith(" and 20 more")
-    sheet = np.asarray(opened(found.to_png()).convert("L")).astype(int)
+    sheet = np.asarray(opened(traced.to_png()).convert("L")).astype(int)
     one = np.asarray(opened(trace(chain("scene", "count"), of_none()).to_png()).convert("L")).astype(int)
     assert sheet.shape[0] > one.shape[0]  # nothing to name, no line
 

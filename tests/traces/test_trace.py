@@ -82,12 +82,12 @@ def compares() -> Program:
 
 
 def test_a_trace_holds_every_value_and_the_answer(scene: Scene, right_of_the_blue: Program) -> None:
-    found = trace(right_of_the_blue, scene, "Is a sphere right of the blue thing?")
-    assert [step.value for step in found.steps] == [(0, 1, 2, 3), (1,), 1, (2, 3), (3,), True]
-    assert found.answer is execute(right_of_the_blue, scene)
-    assert found.answer_words == spell(execute(right_of_the_blue, scene)) == "yes"
-    assert found.steps[2].objects == (1,) and found.steps[5].objects is None
-    assert found.steps[4].words == "1 object: 3 (large gray metal sphere)"
+    traced = trace(right_of_the_blue, scene, "Is a sphere right of the blue thing?")
+    assert [step.value for step in traced.steps] == [(0, 1, 2, 3), (1,), 1, (2, 3), (3,), True]
+    assert traced.answer is execute(right_of_the_blue, scene)
+    assert traced.answer_words == spell(execute(right_of_the_blue, scene)) == "yes"
+    assert traced.steps[2].objects == (1,) and traced.steps[5].objects is None
+    assert traced.steps[4].words == "1 object: 3 (large gray metal sphere)"
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_trace_holds_every_value_and_the_answer(scene: Scene, right_of_the_blu
 def test_a_failing_program_is_traced_up_to_its_call(
     scene: Scene, colour: str, met: tuple[int, ...], words: str
 ) -> None:
-    found = trace(chain("scene", f"filter {colour}", "unique", "query shape"), scene)
-    assert isinstance(found.error, NotUnique) and found.error.node == 2 and found.error.objects == met
-    assert [step.state for step in found.steps] == ["done", "done", "failed", "not reached"]
-    assert found.answer is None and found.answer_words == "no answer"
-    text = found.to_text(width=60)
-    assert f"failed: {words}" in text and "not reached" in text and str(found.error)[:20] in text
-    record = found.to_json()
+    traced = trace(chain("scene", f"filter {colour}", "unique", "query shape"), scene)
+    assert isinstance(traced.error, NotUnique) and traced.error.node == 2 and traced.error.objects == met
+    assert [step.state for step in traced.steps] == ["done", "done", "failed", "not reached"]
+    assert traced.answer is None and traced.answer_words == "no answer"
+    text = traced.to_text(width=60)
+    assert f"failed: {words}" in text and "not reached" in text and str(traced.error)[:20] in text
+    record = traced.to_json()
     assert record["answer"] is None and record["error"]["objects"] == list(met)
 
 
@@ -142,8 +142,8 @@ def test_in_words(scene: Scene) -> None:
 
 
 def test_text(scene: Scene, compares: Program) -> None:
-    found = trace(compares, scene, "Are there more red things than small red things?")
-    assert found.to_text() == "\n".join(
+    traced = trace(compares, scene, "Are there more red things than small red things?")
+    assert traced.to_text() == "\n".join(
         [
             "greater                   yes",
             "├── count                 2",
@@ -162,9 +162,9 @@ def test_text(scene: Scene, compares: Program) -> None:
 def test_text_stays_within_its_width(scene: Scene) -> None:
     deep = chain("scene", *["filter red"] * 22, "count")
     for width in (60, 80, 100, 140):
-        found = trace(deep, scene, "word " * 60)
+        traced = trace(deep, scene, "word " * 60)
         tree = [len(line) for line in deep.to_tree().split("\n")]
-        for k, line in enumerate(found.to_text(width=width).split("\n")):
+        for k, line in enumerate(traced.to_text(width=width).split("\n")):
             # Where the tree itself is too wide, no more than the shortest value stands behind it.
             assert len(line) <= max(width, (tree[k] if k < len(tree) else 0) + len("  2 objects"))
 
@@ -175,16 +175,16 @@ def test_text_lists_objects_on_request(scene: Scene) -> None:
 
 
 def test_rich_says_the_same(scene: Scene, compares: Program) -> None:
-    found = trace(compares, scene, "Are there more?")
-    lines = [line.rstrip() for line in found.to_rich().plain.split("\n")]
-    assert lines == found.to_text().split("\n")
+    traced = trace(compares, scene, "Are there more?")
+    lines = [line.rstrip() for line in traced.to_rich().plain.split("\n")]
+    assert lines == traced.to_text().split("\n")
     failing = trace(chain("scene", "unique"), scene).to_rich()
     assert any("red" in str(span.style) for span in failing.spans)
 
 
 def test_json_layout(scene: Scene, right_of_the_blue: Program) -> None:
-    found = trace(right_of_the_blue, scene, NASTY)
-    record = found.to_json()
+    traced = trace(right_of_the_blue, scene, NASTY)
+    record = traced.to_json()
     assert json.loads(json.dumps(record)) == record
     assert list(record) == [
         "version", "domain", "question", "program", "answer", "error", "scene", "steps"
@@ -253,12 +253,12 @@ class Page(HTMLParser):
     def data(self) -> dict[str, object]:
         start = next(k for k, (tag, given) in enumerate(self.tags) if given.get("id") == "data")
         assert self.tags[start][0] == "script"
-        found = next(text for tag, text in self.texts if tag == "script")
-        loaded: dict[str, object] = json.loads(found)
+        script = next(text for tag, text in self.texts if tag == "script")
+        loaded: dict[str, object] = json.loads(script)
         return loaded
 
 
-def check_page(text: str, found: Trace) -> Page:
+def check_page(text: str, traced: Trace) -> Page:
     """What holds for every page."""
     page = Page(text)
     assert "http:" not in text and "https:" not in text and "<!--@" not in text.replace(NASTY, "")
@@ -267,18 +267,18 @@ def check_page(text: str, found: Trace) -> Page:
             assert re.match(r"#|data:image/(png|jpeg);base64,|$", given.get(name, "")), given
         assert not any(name.startswith("on") for name in given)
     assert sum("Content-Security-Policy" in given.values() for _, given in page.tags) == 1
-    assert page.having("dot") and len(page.having("row")) == len(page.having("panel")) == len(found.steps)
+    assert page.having("dot") and len(page.having("row")) == len(page.having("panel")) == len(traced.steps)
     ids = [given["id"] for _, given in page.tags if "id" in given]
     assert len(ids) == len(set(ids))
     drawn = sorted(int(g["data-object"]) for g in page.having("thing"))
-    assert set(drawn) == set(range(len(found.scene)))
+    assert set(drawn) == set(range(len(traced.scene)))
     assert not re.search(r'="[^"]*\b(nan|inf)\b', text)
     return page
 
 
 def test_page(scene: Scene, right_of_the_blue: Program) -> None:
-    found = trace(right_of_the_blue, scene, "Is a sphere right of the blue thing?")
-    page = check_page(found.to_html(), found)
+    traced = trace(right_of_the_blue, scene, "Is a sphere right of the blue thing?")
+    page = check_page(traced.to_html(), traced)
     assert page.text_of("h1") == page.title == "Is a sphere right of the blue thing?"
     assert page.text_of("strong") == "yes"
     steps = page.data["steps"]
@@ -290,26 +290,26 @@ def test_page(scene: Scene, right_of_the_blue: Program) -> None:
 
 
 def test_a_number_points_at_the_objects_it_came_from(scene: Scene, compares: Program) -> None:
-    found = trace(compares, scene)
-    steps = check_page(found.to_html(), found).data["steps"]
+    traced = trace(compares, scene)
+    steps = check_page(traced.to_html(), traced).data["steps"]
     assert isinstance(steps, list) and steps[5]["from"] == [[0, 2], [2]]
 
 
 def test_text_is_escaped(scene: Scene, compares: Program) -> None:
-    found = trace(compares, scene, NASTY)
-    text = found.to_html()
-    page = check_page(text, found)
+    traced = trace(compares, scene, NASTY)
+    text = traced.to_html()
+    page = check_page(text, traced)
     assert page.text_of("h1") == page.title == NASTY
     assert len(re.findall("<script", text)) == 2 and len(re.findall("</script", text)) == 2
 
 
 def test_page_of_a_failing_program(scene: Scene) -> None:
-    found = trace(chain("scene", "filter red", "unique", "query shape"), scene)
-    page = check_page(found.to_html(), found)
+    traced = trace(chain("scene", "filter red", "unique", "query shape"), scene)
+    page = check_page(traced.to_html(), traced)
     assert page.data["start"] == 2
     assert "call 2 met 2 objects where one is needed" in page.text_of("em")
     assert [given["data-panel"] for given in page.having("failed") if "data-panel" in given] == ["2"]
-    assert str(found.error) in page.text_of("p") and "call 2 failed before it" in page.text_of("p")
+    assert str(traced.error) in page.text_of("p") and "call 2 failed before it" in page.text_of("p")
 
 
 def test_page_of_another_domain_without_coordinates() -> None:
@@ -319,23 +319,23 @@ def test_page_of_another_domain_without_coordinates() -> None:
     objects = [values, values | {"kind": "tray"}, values | {"state": "clean"}, values | {"fill": "empty"}]
     kitchen_scene = Scene.of(kitchen, objects, relationships={"on": rows})
     calls = chain("scene", "filter dirty", "relate_any on", "distinct color", domain="kitchen")
-    found = trace(calls, kitchen_scene, "How many colours?")
-    page = check_page(found.to_html(), found)
+    traced = trace(calls, kitchen_scene, "How many colours?")
+    page = check_page(traced.to_html(), traced)
     assert "No coordinates" in page.text_of("figcaption")
-    assert found.answer == 1 and "1 (full dirty orange ceramic tray)" in found.to_text()
+    assert traced.answer == 1 and "1 (full dirty orange ceramic tray)" in traced.to_text()
     assert not page.having("side") and len(page.having("name")) == 4
 
 
 def test_degrees_are_drawn(scene: Scene) -> None:
     degrees = [[1, 1, 1, 1], [0.9, 0.1, 0.65, 0.0], None]
     program = chain("scene", "filter red", "count")
-    found = Trace.of_values(program, scene, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
-    page = check_page(found.to_html(), found)
+    traced = Trace.of_values(program, scene, [(0, 1, 2, 3), (0, 2), 2], degrees=degrees)
+    page = check_page(traced.to_html(), traced)
     assert [given["style"] for given in page.having("bar")][4:] == [f"--degree:{d:.4f}" for d in (0.9, 0.1, 0.65, 0.0)]
     assert "0.65" in page.text_of("span") and len(page.having("spark")) == 2
     steps = page.data["steps"]
     assert isinstance(steps, list) and steps[1]["degrees"] == [0.9, 0.1, 0.65, 0.0]
-    assert found.to_json()["steps"][1]["degrees"] == [0.9, 0.1, 0.65, 0.0]
+    assert traced.to_json()["steps"][1]["degrees"] == [0.9, 0.1, 0.65, 0.0]
     exact = trace(program, scene)
     assert not check_page(exact.to_html(), exact).having("bar")
 
@@ -344,8 +344,8 @@ def test_degrees_are_drawn(scene: Scene) -> None:
 def test_pages_of_small_and_large_scenes(n: int) -> None:
     objects = [thing("small", "red", "metal", "cube", (i * 37 % 101) / 10, (i * 53 % 97) / 10) for i in range(n)]
     crowd = Scene.of("clevr", objects, directions=DIRECTIONS)
-    found = trace(chain("scene", "filter red", "count"), crowd)
-    page = check_page(found.to_html(), found)
+    traced = trace(chain("scene", "filter red", "count"), crowd)
+    page = check_page(traced.to_html(), traced)
     assert page.text_of("strong") == str(n)
     spots = page.data["spots"]
     assert isinstance(spots, dict) and all(0 < x < 600 and 0 < y < 470 for x, y, _ in spots["plan"])
@@ -405,8 +405,8 @@ def test_image_is_part_of_the_page(
 ) -> None:
     path = tmp_path / "picture.dat"  # the format is read from the bytes, not from the name
     path.write_bytes(make(480, 320))
-    found = trace(compares, scene)
-    page = check_page(found.to_html(path), found)
+    traced = trace(compares, scene)
+    page = check_page(traced.to_html(path), traced)
     images = [given for tag, given in page.tags if tag == "image"]
     assert [(i["width"], i["height"]) for i in images] == [("480", "320")]
     assert images[0]["href"].startswith(f"data:image/{kind};base64,")
