@@ -50,9 +50,9 @@ def test_every_name_can_be_said(domain: Domain) -> None:
     """
     for attribute, entry in domain.file.attributes.items():
         assert entry.words, attribute
-        for value, told in entry.values.items():
-            assert told.adjectives or told.nouns, value
-            assert all(word == word.strip().lower() != "" for word in (*told.adjectives, *told.nouns)), value
+        for value, words in entry.values.items():
+            assert words.adjectives or words.nouns, value
+            assert all(word == word.strip().lower() != "" for word in (*words.adjectives, *words.nouns)), value
     for relation, spoken in domain.file.relations.items():
         assert spoken.words, relation
     assert domain.file.things and domain.file.asks in domain.attributes
@@ -95,8 +95,8 @@ def test_scenes_of_a_domain_go_round_and_a_value_counts_for_all_above_it(domain:
 def test_no_word_names_two_values(domain: Domain) -> None:
     seen: dict[str, str] = {}
     for entry in domain.file.attributes.values():
-        for value, told in entry.values.items():
-            for word in {*told.adjectives, *told.nouns}:
+        for value, words in entry.values.items():
+            for word in {*words.adjectives, *words.nouns}:
                 assert seen.setdefault(word, value) == value, word
 
 

@@ -132,8 +132,8 @@ STORY = "1 Mary moved to the bathroom.\n2 John went to the hallway.\n3 Where is 
 
 
 def invoke(*args: str) -> None:
-    found = CliRunner().invoke(app, list(args), env={"COLUMNS": "100"})
-    assert found.exit_code == 0, (args, found.output, found.exception)
+    result = CliRunner().invoke(app, list(args), env={"COLUMNS": "100"})
+    assert result.exit_code == 0, (args, result.output, result.exception)
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +156,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(drawn / f"{name}.json", place / f"{name}.json")
         shutil.copy(drawn / f"{name}.json", place / f"CLEVR_val_{name}.json")
     shutil.copy(drawn / "instances.json", place / "instances_val.json")
-    found = json.loads((drawn / "instances.json").read_text(encoding="utf-8"))
+    instances = json.loads((drawn / "instances.json").read_text(encoding="utf-8"))
     keys = ("image_id", "category_id", "bbox", "segmentation")
-    results = [{**{k: a[k] for k in keys if k in a}, "score": 0.9} for a in found["annotations"]]
+    results = [{**{k: a[k] for k in keys if k in a}, "score": 0.9} for a in instances["annotations"]]
     (place / "results.json").write_text(json.dumps(results), encoding="utf-8")
     invoke("generate", "sort-of-clevr", "--scenes", "10", "--validation", "2", "--out", str(place / "sort"))
     for size in ("en", "en-10k"):
@@ -215,8 +215,8 @@ def run_command(line: str, place: str, expected: tuple[int, ...] = (0,)) -> None
             assert done.stdout.count("to learn from") == 1, f"{place}: every process prints\n{done.stdout}"
         return
     may = (*expected, 1) if words[1] in ("ask", "execute") else expected
-    found = CliRunner().invoke(app, words[1:], input=piped, env={"COLUMNS": "100"})
-    assert found.exit_code in may, f"{place}: {line}\n{found.output}{found.exception!r}"
+    result = CliRunner().invoke(app, words[1:], input=piped, env={"COLUMNS": "100"})
+    assert result.exit_code in may, f"{place}: {line}\n{result.output}{result.exception!r}"
 
 
 def run_python(block: Block, names: dict[str, Any]) -> None:

@@ -138,8 +138,8 @@ LONG = "x" * 200_000
     ids=lambda e: type(e).__name__,
 )
 def test_messages_echo_no_more_than_fits(error: NsreasonError) -> None:
-    told = str(error).split("\n")
-    assert len(told) <= 41 and max(map(len, told)) <= 400
+    lines = str(error).split("\n")
+    assert len(lines) <= 41 and max(map(len, lines)) <= 400
     assert len(str(error)) < 2_000
     assert len(str(error.record()["message"])) <= 300
     assert len(str(pickle.loads(pickle.dumps(error)))) < 2_000

@@ -27,20 +27,20 @@ def run(name: str) -> str:
 
 
 def test_quickstart() -> None:
-    told = run("quickstart.py")
-    answers = [line.split(":", 1)[1].strip() for line in told.split("\n") if line.startswith("  answer:")]
+    output = run("quickstart.py")
+    answers = [line.split(":", 1)[1].strip() for line in output.split("\n") if line.startswith("  answer:")]
     assert answers == ["2", "green", "False"]
-    assert "count(filter[red](scene()))" in told
-    assert "unique" in told.rpartition("answer:")[2], "the trace shows every call"
+    assert "count(filter[red](scene()))" in output
+    assert "unique" in output.rpartition("answer:")[2], "the trace shows every call"
 
 
 def test_own_op() -> None:
-    told = run("own_op.py").strip().split("\n")
-    assert told[:2] == [
+    lines = run("own_op.py").strip().split("\n")
+    assert lines[:2] == [
         "between[relation](objects, objects) -> objects",
         "at_least(objects, number) -> truth",
     ]
-    assert [line.rpartition(" = ")[2] for line in told[2:]] == ["(1, 2, 3)", "2", "True", "False"]
+    assert [line.rpartition(" = ")[2] for line in lines[2:]] == ["(1, 2, 3)", "2", "True", "False"]
 
 
 STREET = ROOT / "examples" / "own_domain.toml"
@@ -111,11 +111,11 @@ def test_the_margin_of_the_own_domain_holds() -> None:
 
 
 def test_own_reasoner() -> None:
-    told = run("own_reasoner.py").split("\n")
-    shares = {line.split()[0]: float(line.split()[1]) for line in told if line.endswith(" %")}
+    lines = run("own_reasoner.py").split("\n")
+    shares = {line.split()[0]: float(line.split()[1]) for line in lines if line.endswith(" %")}
     assert shares["exact-parsed"] == 100 and 0 < shares["__main__:AlwaysYes"] < 50
     assert 0 < shares["__main__:LargeOnly"] < 100
-    assert any("unique" in line for line in told), "why one of its answers is a guess"
+    assert any("unique" in line for line in lines), "why one of its answers is a guess"
 
 
 def test_own_parser() -> None:

@@ -203,8 +203,8 @@ def mutated_data(rng: Random, data: Any) -> Any:
 
 
 def report(what: str, counts: Counter[str]) -> None:
-    told = ", ".join(f"{name} {n}" for name, n in counts.most_common())
-    print(f"\n{what}: {sum(counts.values())} inputs: {told}")
+    figures = ", ".join(f"{name} {n}" for name, n in counts.most_common())
+    print(f"\n{what}: {sum(counts.values())} inputs: {figures}")
     assert counts["answer"] and len(counts) > 1, "the changes should break some inputs and spare some"
 
 
@@ -214,9 +214,9 @@ DOMAINS = [load_domain(name) for name in bundled_domains()]
 def use(scene: Scene, rng: Random) -> None:
     """Use a scene that was accepted: it must serve any program."""
     program = random_program(rng, scene.domain, max_calls=12, scene=scene if len(scene) < 50 else None)
-    found = execute_batch([program], [scene])[0]
-    if not isinstance(found, NsreasonError):
-        assert execute(program, scene) == found
+    answer = execute_batch([program], [scene])[0]
+    if not isinstance(answer, NsreasonError):
+        assert execute(program, scene) == answer
     scene.to_dict()
 
 
@@ -299,9 +299,9 @@ def test_question_text() -> None:
             case 1:
                 text = " ".join(rng.choice(words) for _ in range(rng.randint(1, 25)))
             case _:
-                told = text.split()
-                told[rng.randrange(len(told))] = rng.choice(words)
-                text = " ".join(told)
+                pieces = text.split()
+                pieces[rng.randrange(len(pieces))] = rng.choice(words)
+                text = " ".join(pieces)
         counts[outcome(lambda t, s: execute(parse_question(t, "clevr"), s), text, scene)] += 1
     report("questions", counts)
 

@@ -34,6 +34,6 @@ def test_many_damaged_files_are_read_or_refused(family: str, capsys: pytest.Capt
 def test_an_input_follows_from_its_number() -> None:
     data = {"a": [1, 2, {"b": "c"}], "d": None}
     for change in (lambda r: changed_bytes(b"abcdefgh", r), lambda r: repr(changed_data(data, r))):
-        found = [change(Random(f"1/x/{k}")) for k in range(60)]
-        assert found == [change(Random(f"1/x/{k}")) for k in range(60)] and len(set(map(str, found))) > 40
+        inputs = [change(Random(f"1/x/{k}")) for k in range(60)]
+        assert inputs == [change(Random(f"1/x/{k}")) for k in range(60)] and len(set(map(str, inputs))) > 40
     assert data == {"a": [1, 2, {"b": "c"}], "d": None} and [] in ODD

@@ -55,8 +55,8 @@ def _concepts(folder: Path) -> Given:
     write_painted(folder, scenes=6)
     state = StateConfig(width=16, pairs=8, hidden=8)
     config = ConceptLearnerConfig(state=state, concepts=ConceptConfig(space=8))
-    found = load_concept_data(folder, load_domain("clevr"), state, ConceptData(held_out=0.0))
-    return Given(config, found.train[:6])
+    data = load_concept_data(folder, load_domain("clevr"), state, ConceptData(held_out=0.0))
+    return Given(config, data.train[:6])
 
 
 def _detector(folder: Path) -> Given:
@@ -98,22 +98,22 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Given]:
-    made: dict[Callable[[Path], Given], Given] = {}
+    cases: dict[Callable[[Path], Given], Given] = {}
 
     def find(name: str) -> Given:
         if name not in (known := EXAMPLES | TOYS):
             pytest.fail(f"the model '{name}' of MODELS has no line in EXAMPLES of {Path(__file__).name}")
         maker = known[name]
-        if maker not in made:
-            made[maker] = maker(tmp_path_factory.mktemp(maker.__name__))
-        return made[maker]
+        if maker not in cases:
+            cases[maker] = maker(tmp_path_factory.mktemp(maker.__name__))
+        return cases[maker]
 
     return find
 
 
-def build(name: str, found: Given, seed: int = 0) -> Any:
+def build(name: str, case: Given, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    return model_class(name)(found.config)
+    return model_class(name)(case.config)
 
 
 def plain(value: Any) -> Any:
@@ -125,9 +125,9 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
-        return {key: plain(held) for key, held in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(held) for held in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -141,20 +141,20 @@ def test_every_model_has_examples_and_every_line_a_model() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_a_frozen_dataclass_that_the_class_names(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
+    case = given(name)
     kind = config_class(name)
-    assert type(found.config) is kind and kind.__dataclass_params__.frozen
-    model = build(name, found)
-    assert isinstance(model, nn.Module) and model.config == found.config
+    assert type(case.config) is kind and kind.__dataclass_params__.frozen
+    model = build(name, case)
+    assert isinstance(model, nn.Module) and model.config == case.config
     assert any(p.requires_grad for p in model.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_move_and_draw_no_random_numbers(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
-    model = build(name, found).train()
+    case = given(name)
+    model = build(name, case).train()
     before = random_numbers()
-    batch = model.collate(found.examples)
+    batch = model.collate(case.examples)
     assert random_numbers() == before
     moved = batch.to(torch.device("cpu")) if hasattr(batch, "to") else move_data_to_device(batch, "cpu")
     assert type(moved) is type(batch)
@@ -165,10 +165,10 @@ def test_batches_move_and_draw_no_random_numbers(name: str, given: Callable[[str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_a_scalar_over_all_examples_with_gradients(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
-    model = build(name, found).train()
-    out = model.loss(model.collate(found.examples))
-    assert out.loss.shape == () and torch.isfinite(out.loss) and out.count == len(found.examples)
+    case = given(name)
+    model = build(name, case).train()
+    out = model.loss(model.collate(case.examples))
+    assert out.loss.shape == () and torch.isfinite(out.loss) and out.count == len(case.examples)
     out.loss.backward()
     grads = [p.grad for p in model.parameters() if p.grad is not None]
     assert grads and all(grad.isfinite().all() for grad in grads)
@@ -179,40 +179,40 @@ def test_a_loss_is_a_scalar_over_all_examples_with_gradients(name: str, given: C
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_evaluation_nothing_changes_and_nothing_is_drawn(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
-    model = build(name, found).eval()
-    batch = model.collate(found.examples)
-    held = {key: value.clone() for key, value in model.state_dict().items()}
+    case = given(name)
+    model = build(name, case).eval()
+    batch = model.collate(case.examples)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
     before = random_numbers()
     with torch.no_grad():
         first, second = model.loss(batch), model.loss(batch)
     assert torch.equal(first.loss, second.loss) and plain(dict(first.metrics)) == plain(dict(second.metrics))
     assert plain(model.predict(batch)) == plain(model.predict(batch))
     assert random_numbers() == before
-    assert all(torch.equal(value, held[key]) for key, value in model.state_dict().items())
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_example_gets_a_prediction(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
-    model = build(name, found).eval()
-    for examples in (found.examples, found.examples[:1]):
+    case = given(name)
+    model = build(name, case).eval()
+    for examples in (case.examples, case.examples[:1]):
         assert len(model.predict(model.collate(examples))) == len(examples)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_checkpoint_answers_as_the_model(name: str, given: Callable[[str], Given], tmp_path: Path) -> None:
-    found = given(name)
-    model = build(name, found).train()
-    model.loss(model.collate(found.examples))  # what learns by counting has counted, norms have seen something
+    case = given(name)
+    model = build(name, case).train()
+    model.loss(model.collate(case.examples))  # what learns by counting has counted, norms have seen something
     path = save_checkpoint(tmp_path, "last", model_name=name, model=model.eval(), step=1)
     torch.manual_seed(99)
     again = load_model(path, name)
     assert type(again) is type(model) and again.config == model.config and not again.training
     one, other = model.state_dict(), again.state_dict()
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-    batch = model.collate(found.examples)
-    assert plain(again.predict(again.collate(found.examples))) == plain(model.predict(batch))
+    batch = model.collate(case.examples)
+    assert plain(again.predict(again.collate(case.examples))) == plain(model.predict(batch))
 
 
 # --- data ------------------------------------------------------------------------------------------------------
@@ -231,27 +231,27 @@ OF_QUERIES = [name for name in NAMES if hasattr(model_class(name), "config_from_
 
 @pytest.mark.parametrize("name", OF_QUERIES)
 def test_settings_are_completed_by_queries_once_and_for_all(name: str, given: Callable[[str], Given]) -> None:
-    cls, found = model_class(name), given(name)
-    config = cls.config_from_data(found.config, found.examples)
-    assert cls.config_from_data(config, found.examples) == config and type(config) is cls.Config
+    cls, case = model_class(name), given(name)
+    config = cls.config_from_data(case.config, case.examples)
+    assert cls.config_from_data(config, case.examples) == config and type(config) is cls.Config
     assert cls(config).config == config  # the model can be built
-    unanswered = [replace(query, answer=None) for query in found.examples]
+    unanswered = [replace(query, answer=None) for query in case.examples]
     with pytest.raises(DataError):
-        cls.config_from_data(found.config, unanswered)
+        cls.config_from_data(case.config, unanswered)
 
 
 @pytest.mark.parametrize("name", OF_QUERIES)
 def test_a_model_of_queries_reads_its_inputs_and_no_others(name: str, given: Callable[[str], Given]) -> None:
-    found = given(name)
-    model = build(name, found).eval()
+    case = given(name)
+    model = build(name, case).eval()
     assert isinstance(model.inputs, frozenset) and all(isinstance(kind, str) for kind in model.inputs)
-    own = [replace(q, inputs={k: q.inputs[k] for k in model.inputs}) for q in found.examples]
-    more = [replace(q, inputs={**q.inputs, "none of its own": object()}) for q in found.examples]
-    expected = plain(model.predict(model.collate(found.examples)))
+    own = [replace(q, inputs={k: q.inputs[k] for k in model.inputs}) for q in case.examples]
+    more = [replace(q, inputs={**q.inputs, "none of its own": object()}) for q in case.examples]
+    expected = plain(model.predict(model.collate(case.examples)))
     assert all(isinstance(reply, Reply) for reply in model.predict(model.collate(own)))
     assert plain(model.predict(model.collate(own))) == plain(model.predict(model.collate(more))) == expected
     for kind in model.inputs:
-        lacking = [replace(q, inputs={k: v for k, v in q.inputs.items() if k != kind}) for q in found.examples]
+        lacking = [replace(q, inputs={k: v for k, v in q.inputs.items() if k != kind}) for q in case.examples]
         with pytest.raises(DataError, match=f"has no '{kind}'"):
             model.collate(lacking)
 
@@ -268,8 +268,8 @@ def test_mixed_precision_trains_every_model_and_spares_recurrent_layers(
     name: str, given: Callable[[str], Given]
 ) -> None:
     """Processors without bfloat16 have no recurrent layers in it."""
-    found = given(name)
-    model = build(name, found).train()
+    case = given(name)
+    model = build(name, case).train()
     called = []
 
     def exact(_: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -279,7 +279,7 @@ def test_mixed_precision_trains_every_model_and_spares_recurrent_layers(
     for layer in recurrent(model):
         layer.register_forward_pre_hook(exact)
     with torch.autocast("cpu", torch.bfloat16):
-        out = model.loss(model.collate(found.examples))
+        out = model.loss(model.collate(case.examples))
     out.loss.backward()
     grads = [p.grad for p in model.parameters() if p.grad is not None]
     assert out.loss.isfinite() and grads and all(g.isfinite().all() for g in grads)
@@ -312,7 +312,7 @@ def defaults(config: Any) -> list[Any]:
         return [replace(config, preset=preset) for preset in get_args(get_type_hints(DetectorConfig)["preset"])]
     if isinstance(config, AnswerNetworkConfig):
         kinds = get_args(get_type_hints(AnswerNetworkConfig)["input"])
-        return [config_from_data(replace(config, input=kind), told(config)) for kind in kinds]
+        return [config_from_data(replace(config, input=kind), queries_of(config)) for kind in kinds]
     return [config]
 
 
@@ -335,7 +335,7 @@ def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
     recipe = load_recipe(name)
     config = recipe.model_config
     if isinstance(config, AnswerNetworkConfig):
-        config = config_from_data(config, told(config))
+        config = config_from_data(config, queries_of(config))
         recipe = replace(recipe, model_config=config)
     if name.endswith(("cpu", "quick", "small", "state")) and name != "rn-clevr-state":
         model = new_model(recipe)
@@ -345,7 +345,7 @@ def test_the_model_of_a_bundled_recipe_is_built(name: str) -> None:
     assert isinstance(model, nn.Module) and model.config == config
 
 
-def told(config: AnswerNetworkConfig) -> list[Any]:
+def queries_of(config: AnswerNetworkConfig) -> list[Any]:
     """Queries as the recipe's task has them, as far as settings depend on them."""
     from nsreason.queries.query import Query
 
@@ -378,7 +378,7 @@ def test_recipes_of_the_paper_have_its_sizes_and_rates(name: str) -> None:
     assert (training.optimizer, training.lr) == ("adam", RATES.get(name, 1e-4))
     assert training.batch_size == BATCHES[recipe.data["task"]]
     with torch.device("meta"):
-        model = model_class(recipe.model)(config_from_data(recipe.model_config, told(recipe.model_config)))
+        model = model_class(recipe.model)(config_from_data(recipe.model_config, queries_of(recipe.model_config)))
     assert sum(p.numel() for p in model.head.parameters()) == PAPER[name]
     words = len(model.vocabulary)
     if model.question is not None:

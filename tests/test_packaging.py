@@ -24,16 +24,16 @@ WEIGHTS = ROOT / "perception" / "weights"  # data of the package `perception`, n
 
 def folder_of(package: str) -> Path:
     """Where package-dir puts a package: its own entry, or the folder below that of its parent."""
-    told: dict[str, str] = TOOL["package-dir"]
-    if package in told:
-        return ROOT / told[package]
+    folders: dict[str, str] = TOOL["package-dir"]
+    if package in folders:
+        return ROOT / folders[package]
     parent, _, name = package.rpartition(".")
     return folder_of(parent) / name
 
 
 def package_files() -> dict[str, list[Path]]:
     """Every package folder of the tree, with the files that are not Python."""
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for part in PARTS:
         for init in (ROOT / part).rglob("__init__.py"):
             folder = init.parent
@@ -41,10 +41,10 @@ def package_files() -> dict[str, list[Path]]:
                 continue
             below = ".".join(folder.relative_to(ROOT).parts)
             package = below if part == "nsreason" else f"nsreason.{below}"
-            found[package] = [
+            files[package] = [
                 f for f in folder.iterdir() if f.is_file() and f.suffix not in (".py", ".pyc") and f.name[0] != "."
             ]
-    return found
+    return files
 
 
 def test_every_package_folder_is_listed_and_every_listed_package_exists() -> None:
@@ -123,7 +123,7 @@ def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("nsreason/")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("nsreason/")}
     expected = {
         f"{package.replace('.', '/')}/{path.name}"
         for package in TOOL["packages"]
@@ -132,4 +132,4 @@ def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
     }
     weights = [path for path in WEIGHTS.glob("*") if path.is_file() and path.name[0] != "."]
     expected |= {f"nsreason/perception/weights/{path.name}" for path in weights}
-    assert held == expected
+    assert packed == expected

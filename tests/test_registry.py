@@ -129,12 +129,12 @@ def test_the_console_script_finds_a_module_beside_it(tmp_path: Path) -> None:
         command = [sys.executable, str(script), *arguments]
         return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False, timeout=300)
 
-    made = run("generate", "clevr", "--scenes", "4", "--questions-per-scene", "3", "--out", "data")
-    assert made.returncode == 0, made.stderr
+    generated = run("generate", "clevr", "--scenes", "4", "--questions-per-scene", "3", "--out", "data")
+    assert generated.returncode == 0, generated.stderr
     command = ["compare", "--task", "clevr", "--data", "data", "--out", "report", "--json"]
-    found = run(*command, "--reasoners", "exact,my_pkg.answers:Mine")
-    assert found.returncode == 0, found.stderr
-    assert "my_pkg.answers:Mine" in found.stdout and '"failure": "' not in found.stdout
+    result = run(*command, "--reasoners", "exact,my_pkg.answers:Mine")
+    assert result.returncode == 0, result.stderr
+    assert "my_pkg.answers:Mine" in result.stdout and '"failure": "' not in result.stdout
 
 
 # --- what a file names --------------------------------------------------------------------------------------
@@ -232,12 +232,14 @@ def test_no_command_imports_what_a_checkpoint_names(hostile: Path, tmp_path: Pat
     arguments = [given.get(a, a) for a in COMMANDS[name]]
     if name in ("ask", "describe-image", "detect", "evaluate", "concepts", "train"):
         arguments = [name, *arguments]
-    told = CliRunner().invoke(app, [*arguments, *(["--trust"] if trust else [])])
-    assert (told.exit_code == 2 and told.exception is None) or isinstance(told.exception, SystemExit), told.output
+    result = CliRunner().invoke(app, [*arguments, *(["--trust"] if trust else [])])
+    assert (result.exit_code == 2 and result.exception is None) or isinstance(result.exception, SystemExit), (
+        result.output
+    )
     if trust and name != "train from":
-        assert hostile.exists() and "warning: " in told.output and "its code runs" in told.output
+        assert hostile.exists() and "warning: " in result.output and "its code runs" in result.output
     else:
-        assert not hostile.exists() and ("--trust" in told.output or name == "train from"), told.output
+        assert not hostile.exists() and ("--trust" in result.output or name == "train from"), result.output
 
 
 def test_the_recipe_of_a_run_is_a_file_that_was_handed_on(hostile: Path, tmp_path: Path) -> None:
@@ -274,8 +276,8 @@ def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Pat
     from tests.support.toy_recipes import toy
 
     queries = [Query(i, None, None, "", {}) for i in range(4)]
-    told = FitRequest("toy", queries, queries, tmp_path / "own", Budget(examples=20))
-    learn(toy(), told, points(20), points(10, 1))
+    fit_request = FitRequest("toy", queries, queries, tmp_path / "own", Budget(examples=20))
+    learn(toy(), fit_request, points(20), points(10, 1))
     record = tmp_path / "own" / "fit.json"
     begun: dict[str, Any] = json.loads(record.read_text())
     training = begun["planned"]["training"]
@@ -287,10 +289,10 @@ def test_what_was_begun_in_a_folder_imports_nothing(hostile: Path, tmp_path: Pat
     ):
         record.write_text(json.dumps({**begun, "planned": begun["planned"] | change}))
         with pytest.raises(CheckpointError, match="was begun with another request: planned"):
-            learn(toy(), told, points(20), points(10, 1))
+            learn(toy(), fit_request, points(20), points(10, 1))
         assert not hostile.exists()
     record.write_text(json.dumps(begun))
-    learn(toy(), told, points(20), points(10, 1))
+    learn(toy(), fit_request, points(20), points(10, 1))
 
 
 def test_a_comparison_that_was_handed_on_imports_nothing(hostile: Path, tmp_path: Path) -> None:
@@ -331,15 +333,15 @@ IMPORTING = {
 
 def test_no_other_module_imports_by_name() -> None:
     importing = {"import_module", "_import_module", "__import__", "run_module", "run_path", "exec_module"}
-    found, running = set(), set()
+    modules, running = set(), set()
     for folder in ("nsreason", "perception", "executors"):
         for path in (ROOT / folder).rglob("*.py"):
             calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
             if importing & {c.id if isinstance(c, ast.Name) else getattr(c, "attr", "") for c in calls}:
-                found.add(path.relative_to(ROOT).as_posix())
+                modules.add(path.relative_to(ROOT).as_posix())
             if any(isinstance(c, ast.Name) and c.id in ("eval", "exec") for c in calls):
                 running.add(path.relative_to(ROOT).as_posix())
-    assert found == IMPORTING
+    assert modules == IMPORTING
     assert running <= {"executors/interpreter.py", "executors/bitsets.py"}  # which compile ops, not what files say
 
 

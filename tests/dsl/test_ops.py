@@ -173,8 +173,8 @@ def test_an_op_joins_text_programs_and_both_executors(own_ops: OpTable) -> None:
 
     assert "alone" in load_domain("clevr").ops
     for concept, answer in (("blue", True), ("red", False), ("green", False)):
-        found = both_ways(Call("scene"), Call("filter", (concept,), (0,)), Call("alone", (), (1,)))
-        assert found is answer
+        result = both_ways(Call("scene"), Call("filter", (concept,), (0,)), Call("alone", (), (1,)))
+        assert result is answer
 
 
 def test_an_op_of_three_inputs(own_ops: OpTable) -> None:

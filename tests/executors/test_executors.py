@@ -33,11 +33,11 @@ SCENE = Scene.of(
 
 def program(*calls: tuple[Any, ...], domain: str = "clevr") -> Program:
     """`("filter", "red", 0)`: an op, its literals as text, its inputs as numbers."""
-    made = []
+    parts = []
     for name, *rest in calls:
         literals = tuple(x for x in rest if isinstance(x, str))
-        made.append(Call(name, literals, tuple(x for x in rest if isinstance(x, int))))
-    return Program(made, domain)
+        parts.append(Call(name, literals, tuple(x for x in rest if isinstance(x, int))))
+    return Program(parts, domain)
 
 
 BLUE = ("scene",), ("filter", "blue", 0), ("unique", 1)
@@ -89,9 +89,9 @@ GOLDEN: list[tuple[Any, tuple[tuple[Any, ...], ...]]] = [
 @pytest.mark.parametrize(("answer", "calls"), GOLDEN, ids=[" ".join(c[0] for c in calls) for _, calls in GOLDEN])
 def test_golden_answers(answer: Any, calls: tuple[tuple[Any, ...], ...]) -> None:
     asked = program(*calls)
-    for found in (execute(asked, SCENE), execute_batch([asked], [SCENE])[0], trace(asked, SCENE).answer):
-        assert found == answer
-        assert type(found) is type(answer)
+    for result in (execute(asked, SCENE), execute_batch([asked], [SCENE])[0], trace(asked, SCENE).answer):
+        assert result == answer
+        assert type(result) is type(answer)
 
 
 def test_answers_are_spelt_as_in_the_release() -> None:
@@ -111,26 +111,26 @@ def test_answers_are_spelt_as_in_the_release() -> None:
 
 def test_several_objects_are_not_one() -> None:
     asked = program(("scene",), ("filter", "red", 0), ("unique", 1), ("query", "shape", 2))
-    with pytest.raises(NotUnique) as found:
+    with pytest.raises(NotUnique) as caught:
         execute(asked, SCENE)
-    assert str(found.value) == (
+    assert str(caught.value) == (
         "node 2: unique(filter[red](scene())) met 2 objects: 0 (large red metal cube), 1 (small red rubber sphere)"
     )
-    assert (found.value.node, found.value.objects) == (2, (0, 1))
-    assert found.value.record()["objects"] == [0, 1]
+    assert (caught.value.node, caught.value.objects) == (2, (0, 1))
+    assert caught.value.record()["objects"] == [0, 1]
 
 
 def test_no_object_is_not_one() -> None:
-    with pytest.raises(NotUnique, match=r"^node 2: unique\(filter\[green\]\(scene\(\)\)\) met no object$") as found:
+    with pytest.raises(NotUnique, match=r"^node 2: unique\(filter\[green\]\(scene\(\)\)\) met no object$") as caught:
         execute(program(("scene",), ("filter", "green", 0), ("unique", 1)), SCENE)
-    assert found.value.objects == ()
+    assert caught.value.objects == ()
 
 
 def test_a_long_list_of_objects_is_cut_short() -> None:
     many = Scene.of("clevr", [BLUE_BALL] * 70)
-    with pytest.raises(NotUnique, match=r"met 70 objects: 0 \(.*\), 7 \(small.*\) and 62 more$") as found:
+    with pytest.raises(NotUnique, match=r"met 70 objects: 0 \(.*\), 7 \(small.*\) and 62 more$") as caught:
         execute(program(("scene",), ("unique", 0)), many)
-    assert found.value.objects == tuple(range(70))
+    assert caught.value.objects == tuple(range(70))
 
 
 def test_the_first_failing_call_is_reported_even_where_the_answer_does_not_need_it() -> None:
@@ -143,17 +143,17 @@ def test_the_first_failing_call_is_reported_even_where_the_answer_does_not_need_
         ("union", 0, 3),
         ("count", 4),
     )
-    with pytest.raises(NotUnique) as found:
+    with pytest.raises(NotUnique) as caught:
         execute(asked, SCENE)
-    assert found.value.node == 2
+    assert caught.value.node == 2
 
 
 def test_a_message_about_a_shared_program_stays_short() -> None:
     """Written out as a tree, this program would have 2**60 calls."""
     calls = [Call("scene"), *(Call("union", (), (i, i)) for i in range(60)), Call("unique", (), (60,))]
-    with pytest.raises(NotUnique, match="met 3 objects") as found:
+    with pytest.raises(NotUnique, match="met 3 objects") as caught:
         execute(Program(calls), SCENE)
-    assert len(str(found.value)) < 10_000
+    assert len(str(caught.value)) < 10_000
 
 
 def test_a_long_chain_of_calls() -> None:
@@ -233,12 +233,12 @@ def test_errors_of_a_batch_are_those_of_the_interpreter() -> None:
     worlds = [random_world(rng, domain, rng.choice([0, 3, 64, 65])) for _ in range(30)]
     asked = [random_program(rng, domain, max_calls=20) for _ in worlds]
     failures = 0
-    for one, world, found in zip(asked, worlds, execute_batch(asked, [w.scene for w in worlds]), strict=True):
+    for one, world, result in zip(asked, worlds, execute_batch(asked, [w.scene for w in worlds]), strict=True):
         try:
-            assert execute(one, world.scene) == found
+            assert execute(one, world.scene) == result
         except NsreasonError as error:
             failures += 1
-            assert isinstance(found, NsreasonError) and found.record() == error.record()
+            assert isinstance(result, NsreasonError) and result.record() == error.record()
     assert failures > 5
 
 
@@ -261,14 +261,14 @@ def test_execution_changes_neither_program_nor_scene() -> None:
         domain = random_domain(rng, 3, 3)
         world = random_world(rng, domain, 5)
         asked = random_program(rng, domain, scene=world.scene)
-        told = world.scene.to_dict()
+        record = world.scene.to_dict()
         before = pickle.dumps((asked, world.scene))
         text, calls = str(asked), asked.calls
         for run in (execute, execute_values, trace, lambda p, s: execute_batch([p], [s])):
             with contextlib.suppress(NotUnique):
                 run(asked, world.scene)
         assert pickle.dumps((asked, world.scene)) == before
-        assert (world.scene.to_dict(), str(asked), asked.calls) == (told, text, calls)
+        assert (world.scene.to_dict(), str(asked), asked.calls) == (record, text, calls)
 
 
 def test_tables_are_made_once_per_scene() -> None:
@@ -294,7 +294,7 @@ def test_threads_share_programs_and_scenes() -> None:
             ]
 
         with ThreadPoolExecutor(8) as pool:
-            assert all(found == expected * 2 for found in pool.map(run, range(8)))
+            assert all(answers == expected * 2 for answers in pool.map(run, range(8)))
 
 
 def _answer(asked: Program, scene: Scene) -> Any:

@@ -83,10 +83,10 @@ def test_the_order_of_the_objects_does_not_matter(data: st.DataObject) -> None:
     try:
         before = execute(program, world.scene)
     except NotUnique as error:
-        with pytest.raises(NotUnique) as found:
+        with pytest.raises(NotUnique) as caught:
             execute(program, other)
-        assert found.value.node == error.node
-        assert found.value.objects == tuple(sorted(place[i] for i in error.objects))
+        assert caught.value.node == error.node
+        assert caught.value.objects == tuple(sorted(place[i] for i in error.objects))
         return
     after = execute(program, other)
     if program.kind is OBJECTS:
@@ -249,14 +249,14 @@ def test_relate_leaves_out_the_anchor_and_relate_any_joins_relates(
 
 def _single_sets(world: World) -> dict[int, Calls]:
     """A set for each object that its values tell from all others."""
-    found = {}
+    sets = {}
     for i in range(len(world.scene)):
         calls = SCENE
         for attribute in world.domain.attributes:
             calls = call("filter", calls, literals=(world.scene.value(i, attribute),))
         if ask(world, calls) == (i,):
-            found[i] = calls
-    return found
+            sets[i] = calls
+    return sets
 
 
 @given(st.data())

@@ -135,8 +135,8 @@ def test_every_algebra_gives_the_exact_answer(domain: Domain) -> None:
         programs, which = [p for p, _, _ in kept], [i for _, i, _ in kept]
         plan = schedule(programs)
         for k in SEMANTICS:
-            found = QuasiSymbolic(k)(plan, ground_worlds(videos, k, dtype=dtype), which).decode()
-            for (program, place, answer), got in zip(kept, found, strict=True):
+            decoded = QuasiSymbolic(k)(plan, ground_worlds(videos, k, dtype=dtype), which).decode()
+            for (program, place, answer), got in zip(kept, decoded, strict=True):
                 soft = typed(named(got, program.kind, videos[place]))
                 assert soft == answer, f"{label(k)}: {program}"
         drawn.update({call.op for program in programs for call in program.calls})

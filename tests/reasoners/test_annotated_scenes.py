@@ -82,19 +82,19 @@ def test_what_has_no_exact_answer_is_answered_leniently_beside_its_error() -> No
 def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
     """Neither exact execution nor the lenient rule can do anything for it."""
     asked = ask("count(relate[left](unique(filter[blue](scene()))))", SILENT)
-    found = Executing(AnnotatedScenes()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
-    assert [r.answer for r in found] == ["3", None, "2"]
-    assert isinstance(found[1].error, SceneError)
+    replies = Executing(AnnotatedScenes()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
+    assert [r.answer for r in replies] == ["3", None, "2"]
+    assert isinstance(replies[1].error, SceneError)
 
 
 def test_programs_and_scenes_of_another_domain() -> None:
     kitchen = ask("count(filter[cup](scene()))", TABLE, "kitchen")
     crossed = replace(kitchen, inputs={"scene": SCENE})
-    found = Executing(AnnotatedScenes()).answer(
+    replies = Executing(AnnotatedScenes()).answer(
         [ask("count(scene())"), crossed, kitchen, ask("count(filter[red](scene()))")]
     )
-    assert [r.answer for r in found] == ["3", None, "1", "2"]
-    assert isinstance(found[1].error, ExecutionError) and "'kitchen'" in str(found[1].error)
+    assert [r.answer for r in replies] == ["3", None, "1", "2"]
+    assert isinstance(replies[1].error, ExecutionError) and "'kitchen'" in str(replies[1].error)
 
 
 def test_a_lesson_of_another_domain() -> None:
@@ -102,8 +102,8 @@ def test_a_lesson_of_another_domain() -> None:
     text = "How many cups are clean?"
     [reply] = reasoner.answer([Query(0, text, "1", "count", {"scene": TABLE})])
     assert reply.answer == "1" and reply.error is None
-    found = reasoner.trace(Query(0, text, "1", "count", {"scene": TABLE}))
-    assert found is not None and found.answer == 1
+    traced = reasoner.trace(Query(0, text, "1", "count", {"scene": TABLE}))
+    assert traced is not None and traced.answer == 1
     with pytest.raises(NsreasonError, match="no domain 'kitchn'; did you mean 'kitchen'"):
         Exact.build("exact", request("kitchn"))
     with pytest.raises(DataError, match="know the domain 'clevr', the task is of 'kitchen'"):
@@ -165,8 +165,8 @@ def test_each_picture_is_looked_at_once() -> None:
     reasoner = image_reasoner(PerceivedImages(eye))
     queries = [bright(n) for n in range(20)]
     twice = [*queries, *(replace(q, text="Is there a red cube?") for q in queries)]
-    found = reasoner.answer(twice)
-    assert [r.answer for r in found] == [*map(str, range(20)), "no", *["yes"] * 19]
+    replies = reasoner.answer(twice)
+    assert [r.answer for r in replies] == [*map(str, range(20)), "no", *["yes"] * 19]
     assert [len(call) for call in eye.calls] == [16, 4]
     reasoner.answer(queries)
     assert len(eye.calls) == 2
@@ -183,16 +183,16 @@ def test_pictures_that_cannot_be_seen_do_not_cost_the_others(tmp_path: Path) -> 
     eye = Eye()
     missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
     queries = [bright(3), missing, bright(4, detections=boxes(2)), bright(5, detections=boxes(1, (9, 9)))]
-    found = image_reasoner(PerceivedImages(eye)).answer(queries)
-    assert [r.answer for r in found] == ["3", None, "2", None]  # given detections are taken, here two
-    assert "no.png" in str(found[1].error) and "another size" in str(found[3].error)
+    replies = image_reasoner(PerceivedImages(eye)).answer(queries)
+    assert [r.answer for r in replies] == ["3", None, "2", None]  # given detections are taken, here two
+    assert "no.png" in str(replies[1].error) and "another size" in str(replies[3].error)
 
 
 def test_the_same_picture_with_and_without_detections() -> None:
     reasoner = image_reasoner(PerceivedImages(Eye()))
     plain = bright(3)
-    told = replace(plain, inputs={**plain.inputs, "detections": boxes(1)})
-    assert [r.answer for r in reasoner.answer([plain, told, plain])] == ["3", "1", "3"]
+    detected = replace(plain, inputs={**plain.inputs, "detections": boxes(1)})
+    assert [r.answer for r in reasoner.answer([plain, detected, plain])] == ["3", "1", "3"]
 
 
 class SoftEye(Eye):
@@ -213,10 +213,10 @@ def test_programs_by_degrees_on_pictures(tmp_path: Path) -> None:
     missing = Query(1, "How many things are there?", None, "count", {"image": QueryImage(tmp_path / "no.png")})
     queries = [bright(n) for n in range(1, 20)]
     unread = replace(queries[0], text="Wherefore?")
-    found = reasoner.answer([*queries, unread, missing, *queries])
+    replies = reasoner.answer([*queries, unread, missing, *queries])
     answers = [str(n) for n in range(1, 20)]
-    assert [r.answer for r in found] == [*answers, None, None, *answers]
-    assert all(r.scores[r.answer] > 0.98 for r in found if r.answer is not None)
+    assert [r.answer for r in replies] == [*answers, None, None, *answers]
+    assert all(r.scores[r.answer] > 0.98 for r in replies if r.answer is not None)
     looks = len(eye.calls)
     assert reasoner.answer(queries)[3].answer == "4" and len(eye.calls) == looks  # kept
     many = [bright(n % 9) for n in range(100)]
@@ -252,8 +252,8 @@ def test_how_many_members(shares: list[float]) -> None:
     expected = [0.0] * (len(shares) + 1)
     for chosen in itertools.product((0, 1), repeat=len(shares)):
         expected[sum(chosen)] += math.prod(p if c else 1 - p for p, c in zip(shares, chosen, strict=True))
-    found = how_many(torch.tensor([shares], dtype=torch.float64))[0].tolist()
-    assert found == pytest.approx(expected, abs=1e-9)
+    degrees = how_many(torch.tensor([shares], dtype=torch.float64))[0].tolist()
+    assert degrees == pytest.approx(expected, abs=1e-9)
 
 
 PROGRAMS = [
@@ -270,8 +270,8 @@ PROGRAMS = [
 @pytest.mark.parametrize("k", SOFT, ids=label)
 def test_what_is_certain_scores_high(k: Any) -> None:
     programs = [parse_program(p) for p in PROGRAMS]
-    found = soft_replies(QuasiSymbolic(k), programs, ground_crisp([SCENE], k), [0] * len(programs))
-    for program, reply in zip(programs, found, strict=True):
+    replies = soft_replies(QuasiSymbolic(k), programs, ground_crisp([SCENE], k), [0] * len(programs))
+    for program, reply in zip(programs, replies, strict=True):
         assert reply.answer == spell(execute(program, SCENE))
         assert reply.scores[reply.answer] > 0.85 and reply.error is None
     assert soft_replies(QuasiSymbolic(k), [], ground_crisp([SCENE], k), []) == []
@@ -282,15 +282,15 @@ def test_what_is_uncertain_scores_less_and_the_answer_most(k: Any) -> None:
     programs = [parse_program(p) for p in PROGRAMS] * 20
     grounded = uncertain(Random(3), CLEVR, k, [3, 5] * 10, dtype=torch.float32)
     which = [i // len(PROGRAMS) for i in range(len(programs))]
-    found = soft_replies(QuasiSymbolic(k), programs, grounded, which)
+    replies = soft_replies(QuasiSymbolic(k), programs, grounded, which)
     decoded = QuasiSymbolic(k).evaluation()(programs, grounded, which).decode()
-    assert [r.answer for r in found] == [spell(a) for a in decoded]
-    for reply in found:
+    assert [r.answer for r in replies] == [spell(a) for a in decoded]
+    for reply in replies:
         assert reply.answer is not None and reply.scores[reply.answer] == max(reply.scores.values())
         assert all(0 <= p <= 1 for p in reply.scores.values())
-    own = [r.scores[r.answer] for r in found if r.answer is not None]
+    own = [r.scores[r.answer] for r in replies if r.answer is not None]
     assert min(own) < 0.6 and max(own) > 0.6
-    whole = [sum(r.scores.values()) for r in found if len(r.scores) > 1]
+    whole = [sum(r.scores.values()) for r in replies if len(r.scores) > 1]
     assert whole == pytest.approx([1.0] * len(whole), abs=1e-4)
 
 

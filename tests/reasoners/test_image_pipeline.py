@@ -84,9 +84,9 @@ class Softly(Oracle):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("painted")
-    write_painted(made, scenes=10, questions=4, seed=5)
-    return made
+    painted = tmp_path_factory.mktemp("painted")
+    write_painted(painted, scenes=10, questions=4, seed=5)
+    return painted
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +115,10 @@ def test_detections_go_into_the_frame_and_come_back(size: tuple[int, int]) -> No
     masks[0, height // 4 : height // 2, width // 4 : width // 2] = True
     box = np.array([[width // 4, height // 4, width // 2, height // 2]], dtype=np.float32)
     ones = np.ones(1, dtype=np.float32)
-    found = Detections("a.png", size, box, ones, ones.astype(np.int64), encode_masks(masks))
+    detections = Detections("a.png", size, box, ones, ones.astype(np.int64), encode_masks(masks))
     fit = Letterbox.of(size, (480, 320))
-    inside = fit.inward(found)
-    assert inside.size == (480, 320) and (fit.same or inside is not found)
+    inside = fit.inward(detections)
+    assert inside.size == (480, 320) and (fit.same or inside is not detections)
     back = fit.outward(inside)
     assert back.size == size and back.boxes == pytest.approx(box, abs=0.01)
     assert back.masks is not None
@@ -133,9 +133,9 @@ def test_detections_go_into_the_frame_and_come_back(size: tuple[int, int]) -> No
 def test_what_is_seen_is_told_in_the_images_own_pixels(scenes: list[Scene]) -> None:
     torch.manual_seed(0)
     reasoner = SceneParserPipeline(Finds(scenes), SceneParser(SMALL))
-    image, found = painted_image(scenes[0])
+    image, detections = painted_image(scenes[0])
     large = torch.nn.functional.interpolate(image[None].float(), scale_factor=2).to(torch.uint8)[0]
-    plain, doubled = reasoner.perceive([(found.image, image), (found.image, large)])
+    plain, doubled = reasoner.perceive([(detections.image, image), (detections.image, large)])
     assert doubled.image.shape == (3, HEIGHT, WIDTH)
     for a, b in zip(reasoner.scene(plain).places, reasoner.scene(doubled).places, strict=True):
         assert a.bbox is not None and b.bbox == pytest.approx([2 * edge for edge in a.bbox])
@@ -164,13 +164,13 @@ def test_an_image_without_a_scene(scenes: list[Scene]) -> None:
 
 
 def test_detections_stand_in_for_a_detector(scenes: list[Scene]) -> None:
-    image, found = painted_image(scenes[0])
-    held = fitted([("a.png", image)], [found], None, (WIDTH, HEIGHT))
-    assert held[0].detections is found
+    image, detections = painted_image(scenes[0])
+    prepared = fitted([("a.png", image)], [detections], None, (WIDTH, HEIGHT))
+    assert prepared[0].detections is detections
     with pytest.raises(DataError, match="no detector"):
         fitted([("a.png", image)], None, None, (WIDTH, HEIGHT))
     with pytest.raises(DataError, match=r"a.png: the detections are of 480 x 320 pixels, the image is of 479 x 320"):
-        fitted([("a.png", image[:, :, 1:])], [found], None, (WIDTH, HEIGHT))
+        fitted([("a.png", image[:, :, 1:])], [detections], None, (WIDTH, HEIGHT))
     with pytest.raises(DataError, match="of 0 images are given for 1"):
         fitted([("a.png", image)], [], None, (WIDTH, HEIGHT))
 
@@ -228,33 +228,33 @@ def replace_filename(record: Any) -> Any:
 
 def test_mistakes_are_counted_where_they_are_made(scenes: list[Scene]) -> None:
     truth = scenes[0]
-    told = truth.to_dict()
-    was = told["objects"][0]["color"]
-    told["objects"][0]["color"] = "red" if was != "red" else "blue"
-    del told["objects"][-1], told["relationships"]
-    seen = Scene.from_dict(told)
+    record = truth.to_dict()
+    was = record["objects"][0]["color"]
+    record["objects"][0]["color"] = "red" if was != "red" else "blue"
+    del record["objects"][-1], record["relationships"]
+    seen = Scene.from_dict(record)
     report = PerceptionReport(truth.domain)
     report.add(seen, truth, (WIDTH, HEIGHT))
     n = len(truth)
     assert (report.recall.right, report.recall.total, report.extra) == (n - 1, n, 0)
     assert (report.attributes["color"].right, report.attributes["shape"].right) == (n - 2, n - 1)
-    assert report.confusions == {"color": {(was, told["objects"][0]["color"]): 1}}
+    assert report.confusions == {"color": {(was, record["objects"][0]["color"]): 1}}
     assert report.scenes.right == 0 and report.relations["left"].accuracy == 1.0
-    assert f"{told['objects'][0]['color']} for {was} 1" in report.to_markdown()
+    assert f"{record['objects'][0]['color']} for {was} 1" in report.to_markdown()
 
 
 def test_objects_are_matched_by_centres_where_there_are_no_masks(scenes: list[Scene]) -> None:
-    told = scenes[1].to_dict()
-    for thing in told["objects"]:
+    record = scenes[1].to_dict()
+    for thing in record["objects"]:
         del thing["mask"], thing["bbox"]
-    truth = Scene.from_dict(told)
+    truth = Scene.from_dict(record)
     assert match_places(scenes[1], truth, (WIDTH, HEIGHT)) == [(i, i) for i in range(len(truth))]
-    for thing in told["objects"]:
+    for thing in record["objects"]:
         del thing["pixel_coords"]
     from nsreason.errors import SceneError
 
     with pytest.raises(SceneError, match="where it is seen"):
-        match_places(scenes[1], Scene.from_dict(told), (WIDTH, HEIGHT))
+        match_places(scenes[1], Scene.from_dict(record), (WIDTH, HEIGHT))
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -276,9 +276,9 @@ def run(*args: str) -> Result:
     return CliRunner().invoke(app, [*args], env={"COLUMNS": "120"})
 
 
-def ok(found: Result) -> Result:
-    assert found.exit_code == 0, found.output
-    return found
+def ok(result: Result) -> Result:
+    assert result.exit_code == 0, result.output
+    return result
 
 
 @pytest.mark.usefixtures("finds")
@@ -286,20 +286,21 @@ def test_ask_looks_at_a_picture(folder: Path, scenes: list[Scene], checkpoint: s
     picture, page = str(folder / "images" / str(scenes[0].image)), tmp_path / "page.html"
     ask = ("ask", "How many things are there?", "--image", picture, "--checkpoint", checkpoint)
     assert ok(run(*ask, "-q")).stdout == f"{len(scenes[0])}\n"
-    told = json.loads(ok(run(*ask, "--json", "--html", str(page), "--by", "scene-parser")).stdout)
-    assert (told["answer"], told["image"]) == (str(len(scenes[0])), scenes[0].image)
+    record = json.loads(ok(run(*ask, "--json", "--html", str(page), "--by", "scene-parser")).stdout)
+    assert (record["answer"], record["image"]) == (str(len(scenes[0])), scenes[0].image)
     assert "data:image/png;base64" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("finds")
 def test_images_become_a_scene_file(folder: Path, scenes: list[Scene], checkpoint: str, tmp_path: Path) -> None:
     out, images = tmp_path / "scenes.json", str(folder / "images")
-    found = ok(run("describe-image", images, "--checkpoint", checkpoint, "--out", str(out)))
-    assert f"{scenes[0].image}: {len(scenes[0])} objects" in found.stdout
+    result = ok(run("describe-image", images, "--checkpoint", checkpoint, "--out", str(out)))
+    assert f"{scenes[0].image}: {len(scenes[0])} objects" in result.stdout
     from nsreason.data.scenes import load_scenes
 
-    held = load_scenes(out, "clevr")
-    assert len(held) == 10 and not held.bad and held.by_image(str(scenes[3].image)).places[0].mask is not None
+    described = load_scenes(out, "clevr")
+    assert len(described) == 10 and not described.bad
+    assert described.by_image(str(scenes[3].image)).places[0].mask is not None
     asked = run("ask", "How many things are there?", "--scene", str(out), "--image", str(scenes[3].image), "-q")
     assert ok(asked).stdout == f"{len(scenes[3])}\n"
     (tmp_path / "bad.png").write_bytes(b"no image")
@@ -312,10 +313,10 @@ def test_evaluate_looks_at_images(folder: Path, scenes: list[Scene], checkpoint:
     evaluate = ("evaluate", "--questions", str(folder / "questions.json"), "--images", str(folder))
     more = ("--checkpoint", checkpoint, "--detections", str(tmp_path / "detections.json"))
     scenes_file = ("--scenes", str(folder / "scenes.json"))
-    told = json.loads(ok(run(*evaluate, *more, *scenes_file, "--json")).stdout)
-    assert told["questions"] == 40 and told["perception"]["objects_found"]["accuracy"] == 1.0
-    found = ok(run(*evaluate, *more, *scenes_file, "--markdown", str(tmp_path / "r.md")))
-    assert "objects found" in found.stdout and "objects found" in (tmp_path / "r.md").read_text(encoding="utf-8")
+    record = json.loads(ok(run(*evaluate, *more, *scenes_file, "--json")).stdout)
+    assert record["questions"] == 40 and record["perception"]["objects_found"]["accuracy"] == 1.0
+    result = ok(run(*evaluate, *more, *scenes_file, "--markdown", str(tmp_path / "r.md")))
+    assert "objects found" in result.stdout and "objects found" in (tmp_path / "r.md").read_text(encoding="utf-8")
     alone = json.loads(ok(run("evaluate", checkpoint, "--data", str(folder), "--json")).stdout)
     assert alone["images"] == 10 and alone["objects_found"]["accuracy"] == 1.0
 
@@ -333,8 +334,8 @@ def test_evaluate_looks_at_images(folder: Path, scenes: list[Scene], checkpoint:
     ],
 )
 def test_misuse_is_told(args: Sequence[str], message: str) -> None:
-    found = run(*args)
-    assert found.exit_code == 2 and message in found.stderr and "Traceback" not in found.output
+    result = run(*args)
+    assert result.exit_code == 2 and message in result.stderr and "Traceback" not in result.output
 
 
 @pytest.mark.usefixtures("finds")

@@ -106,11 +106,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Query]:
 
 def request(folder: Path, split: Split[list[Query]], own: Path, **changed: Any) -> FitRequest:
     recipes = {input: str(folder / f"{input}.toml") for input in ("rows", "image")}
-    told = FitRequest("clevr", split.train, split.valid, own, Budget(examples=2 * len(split.train)), recipes=recipes)
-    return replace(told, **changed)
+    fit_request = FitRequest(
+        "clevr", split.train, split.valid, own, Budget(examples=2 * len(split.train)), recipes=recipes
+    )
+    return replace(fit_request, **changed)
 
 
-made: dict[str, Reasoner] = {}
+built: dict[str, Reasoner] = {}
 
 
 @pytest.fixture(params=[*REASONERS, *TOYS])
@@ -120,9 +122,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def reasoner(name: str, folder: Path, split: Split[list[Query]], tmp_path: Path) -> Reasoner:
-    if name not in made:
-        made[name] = reasoner_class(name).build(name, request(folder, split, tmp_path / "own"))
-    return made[name]
+    if name not in built:
+        built[name] = reasoner_class(name).build(name, request(folder, split, tmp_path / "own"))
+    return built[name]
 
 
 @pytest.fixture
@@ -161,9 +163,9 @@ def test_every_name_of_the_table_says_what_it_needs() -> None:
 
 
 def test_what_makes_reasoners_says_how_to_read_their_results(name: str) -> None:
-    found = reasoner_class(name)
-    assert found.learns in (True, False) and found.kind in ("symbolic", "soft", "neural")
-    assert (name in WITHOUT_PROGRAMS) <= (found.kind == "neural" and found.learns)
+    factory = reasoner_class(name)
+    assert factory.learns in (True, False) and factory.kind in ("symbolic", "soft", "neural")
+    assert (name in WITHOUT_PROGRAMS) <= (factory.kind == "neural" and factory.learns)
 
 
 def test_there_is_a_reply_for_each_query(reasoner: Reasoner, queries: list[Query]) -> None:
@@ -208,9 +210,9 @@ def test_one_that_cannot_be_answered_does_not_cost_the_others(
     replies = reasoner.answer(queries)
     for need in {**NEEDS, **TOYS}[name]:
         bad = without(queries[1], need)
-        found = reasoner.answer([queries[0], bad, *queries[1:]])
-        assert found[1].answer is None and isinstance(found[1].error, NsreasonError)
-        assert same_all([found[0], *found[2:]], replies)
+        mixed = reasoner.answer([queries[0], bad, *queries[1:]])
+        assert mixed[1].answer is None and isinstance(mixed[1].error, NsreasonError)
+        assert same_all([mixed[0], *mixed[2:]], replies)
 
 
 def test_words_that_nobody_knows(name: str, reasoner: Reasoner, queries: list[Query]) -> None:
@@ -222,11 +224,11 @@ def test_words_that_nobody_knows(name: str, reasoner: Reasoner, queries: list[Qu
 
 
 def test_traces(reasoner: Reasoner, queries: list[Query]) -> None:
-    found = reasoner.trace(queries[0])
-    assert found is None or isinstance(found, Trace)
-    if found is not None and found.error is None:
+    traced = reasoner.trace(queries[0])
+    assert traced is None or isinstance(traced, Trace)
+    if traced is not None and traced.error is None:
         [reply] = reasoner.answer(queries[:1])
-        assert found.answer is not None and reply.answer is not None
+        assert traced.answer is not None and reply.answer is not None
         with pytest.raises(NsreasonError):
             reasoner.trace(replace(queries[0], program=None, text=None, inputs={}))
 
@@ -292,14 +294,14 @@ class ChoosingByReference:
     @classmethod
     def examples(cls) -> list[Query]:
         picture = QueryImage(None, pixels=np.zeros((4, 4, 3), np.uint8), name="scene.png")
-        found = []
+        asked = []
         for k in range(4):
             tagged = [["he", [i], "waits", "for", [3 - i]] for i in range(4)]
             seen = {"image": picture, "objects": ("person",) * 4, "question": ["why", "is", [k]], "responses": tagged}
             choices = tuple(Choice(tuple(w if isinstance(w, str) else tuple(w) for w in words)) for words in tagged)
             kinds = (("answer", choices[k].text), ("rationale", choices[3 - k].text))
-            found += [Query(k, f"why is [{k}]", right, kind, seen, choices=choices) for kind, right in kinds]
-        return found
+            asked += [Query(k, f"why is [{k}]", right, kind, seen, choices=choices) for kind, right in kinds]
+        return asked
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         return [self._one(q) for q in queries]
@@ -309,7 +311,7 @@ class ChoosingByReference:
             if not query.choices or "objects" not in query.inputs:
                 raise DataError(f"question {query.index} has no choices of objects")
             asked = {i for word in query.inputs["question"] if isinstance(word, list) for i in word}
-            fit = [2.0 * (told[1] == [*asked]) for told in query.inputs["responses"]]
+            fit = [2.0 * (response[1] == [*asked]) for response in query.inputs["responses"]]
             shares = torch.tensor(fit).softmax(0).tolist()
         except NsreasonError as error:
             return Reply(None, error=error)
@@ -345,15 +347,15 @@ class Watching:
     @classmethod
     def examples(cls) -> list[Query]:
         """A spot that moves by `step` pixels a frame."""
-        found = []
+        asked = []
         for step in range(5):
             frames = np.zeros((6, 4, 32), np.uint8)
             frames[range(6), 1, [step * t for t in range(6)]] = 255
             options = ("it moves", "it rests", "it is fast")
             right = " ".join(str(i) for i, holds in enumerate((step > 0, step == 0, step > 2)) if holds)
             seen = {"video": frames, "options": options}
-            found.append(Query(step, "which of these hold?", right, "explanatory", seen))
-        return found
+            asked.append(Query(step, "which of these hold?", right, "explanatory", seen))
+        return asked
 
     def answer(self, queries: Sequence[Query]) -> list[Reply]:
         return [self._one(q) for q in queries]
@@ -363,8 +365,8 @@ class Watching:
             return Reply(None, error=DataError(f"question {query.index} has no video"))
         where = query.inputs["video"].max(1).argmax(-1)  # (T,)
         step = int(np.diff(where).mean())
-        told = " ".join(str(i) for i, holds in enumerate((step > 0, step == 0, step > 2)) if holds)
-        return Reply(told, {told: 1.0})
+        answer = " ".join(str(i) for i, holds in enumerate((step > 0, step == 0, step > 2)) if holds)
+        return Reply(answer, {answer: 1.0})
 
     def trace(self, query: Query) -> Trace | None:
         return None
@@ -385,18 +387,18 @@ class DrawnGraphs:
     _kept: BoundedCache[Scene] = field(default_factory=lambda: BoundedCache(100))
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
-        found: list[Scene | NsreasonError] = []
+        graphs: list[Scene | NsreasonError] = []
         for query in queries:
             if "edges" not in query.inputs:
-                found.append(DataError(f"question {query.index} has no edges"))
+                graphs.append(DataError(f"question {query.index} has no edges"))
                 continue
             key = observation_key(query.inputs["nodes"]), observation_key(query.inputs["edges"])
             scene = self._kept.get(key)
             if scene is None:
                 scene = Scene.of("clevr", query.inputs["nodes"], relationships=query.inputs["edges"])
                 self._kept.put(key, scene)
-            found.append(scene)
-        return found
+            graphs.append(scene)
+        return graphs
 
 
 class Graphs:
@@ -427,8 +429,8 @@ def test_programs_run_on_graphs_that_a_model_draws() -> None:
     queries = Graphs.examples()
     reasoner = Executing(DrawnGraphs(), "parsed")
     assert accuracy(queries, reasoner.answer(queries)) == 1.0 and reasoner.parameters == 7
-    found = reasoner.trace(queries[0])
-    assert found is not None and found.answer == "blue"
+    traced = reasoner.trace(queries[0])
+    assert traced is not None and traced.answer == "blue"
     program = parse_program("exist(filter[cylinder](scene()))")
     scene = reasoner.builder.scenes(queries[:1])[0]
     assert isinstance(scene, Scene) and execute(program, scene) is False

@@ -33,8 +33,8 @@ DIRECTIONS = {
 
 
 def thing(color: str, *coords: float, **more: Any) -> dict[str, Any]:
-    told = {"size": "large", "color": color, "material": "metal", "shape": "cube"}
-    return told | {"3d_coords": list(coords), "pixel_coords": [1, 2, 3.5], "rotation": 30.0} | more
+    record = {"size": "large", "color": color, "material": "metal", "shape": "cube"}
+    return record | {"3d_coords": list(coords), "pixel_coords": [1, 2, 3.5], "rotation": 30.0} | more
 
 
 def official() -> dict[str, Any]:
@@ -81,9 +81,9 @@ def test_the_official_layout() -> None:
 def test_bytes_text_and_data_are_read_alike() -> None:
     data = official()
     text = json.dumps(data)
-    told = Scene.from_dict(data).to_dict()
-    assert Scene.from_json(text).to_dict() == told
-    assert Scene.from_json(text.encode()).to_dict() == told
+    record = Scene.from_dict(data).to_dict()
+    assert Scene.from_json(text).to_dict() == record
+    assert Scene.from_json(text.encode()).to_dict() == record
 
 
 def test_relations_are_computed_where_they_are_not_given() -> None:
@@ -329,10 +329,10 @@ def test_what_no_op_needs_is_carried_along_as_it_is(key: str, value: Any) -> Non
     plain = Scene.from_dict(official())
     assert scene.places[0] == plain.places[0] and scene.places[1].coords == plain.places[1].coords
     assert all(rows(scene, r) == rows(plain, r) for r in CLEVR.relations)
-    told = scene.to_dict()
-    assert told["objects"][1].get(key) == value
-    again = Scene.from_json(json.dumps(told))
-    assert again.places == scene.places and again.to_dict() == told
+    record = scene.to_dict()
+    assert record["objects"][1].get(key) == value
+    again = Scene.from_json(json.dumps(record))
+    assert again.places == scene.places and again.to_dict() == record
 
 
 @pytest.mark.parametrize("index", [7, 7.0, "7", " 7 "])
@@ -461,9 +461,9 @@ def test_ten_thousand_objects() -> None:
 @given(worlds())
 def test_a_scene_survives_to_dict_and_json(world: World) -> None:
     scene = world.scene
-    told = scene.to_dict()
-    again = Scene.from_json(json.dumps(told), scene.domain)
-    assert again.to_dict() == told
+    record = scene.to_dict()
+    again = Scene.from_json(json.dumps(record), scene.domain)
+    assert again.to_dict() == record
     assert again.values == scene.values and again.concepts == scene.concepts
     for number in range(len(scene.domain.relations)):
         assert again.relation(number) == scene.relation(number)
@@ -472,20 +472,20 @@ def test_a_scene_survives_to_dict_and_json(world: World) -> None:
 @given(worlds())
 def test_a_scene_survives_pickling_without_what_was_computed(world: World) -> None:
     fresh = pickle.dumps(Scene.from_dict(world.record, world.domain))
-    told = world.scene.to_dict()
+    record = world.scene.to_dict()
     execute(
         Program([Call("scene"), Call("distinct", (world.domain.attributes[0],), (0,))], world.domain),
         world.scene,
     )
     assert pickle.dumps(world.scene) == fresh
-    assert pickle.loads(fresh).to_dict() == told
+    assert pickle.loads(fresh).to_dict() == record
 
 
 def test_detections_keep_their_fields() -> None:
     """What a detector adds travels through a scene: boxes in pixels, scores in 0..1, masks in any JSON form."""
     mask = {"size": [320, 480], "counts": "abc"}
-    found = thing("red", 0, 0, 0, bbox=[1.0, 2.0, 30.5, 40.0], score=0.75, mask=mask)
-    scene = Scene.from_dict({"objects": [found]})
+    detection = thing("red", 0, 0, 0, bbox=[1.0, 2.0, 30.5, 40.0], score=0.75, mask=mask)
+    scene = Scene.from_dict({"objects": [detection]})
     assert scene.places[0].bbox == (1.0, 2.0, 30.5, 40.0)
     assert scene.places[0].score == 0.75
     assert scene.places[0].mask == mask

@@ -78,15 +78,15 @@ def test_no_record_raises_anything_but_our_errors(tmp_path_factory: pytest.TempP
     scenes, questions = folder / "s.json", folder / "q.json"
     scenes.write_text(json.dumps({"scenes": [changed(data, SCENE), SCENE | {"image_index": 5}]}))
     questions.write_text(json.dumps([changed(data, QUESTION), QUESTION | {"image_index": 5}]))
-    held = load_scenes(scenes)
-    for scene in held:
+    scene_file = load_scenes(scenes)
+    for scene in scene_file:
         scene.to_dict()
         for program in PROGRAMS:
             try:
                 execute(program, scene)
             except NsreasonError as error:
                 assert str(error)
-    assert any(s.index == 5 for s in held)
+    assert any(s.index == 5 for s in scene_file)
     for record in read_questions(questions):
         if isinstance(record, QuestionRecord):
             record.to_dict()

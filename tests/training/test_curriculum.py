@@ -63,8 +63,8 @@ def test_a_preset_is_fitted_to_the_epochs_of_a_run(name: str, epochs: int) -> No
         assert len(fitted.lessons) == len(whole.lessons)
 
 
-def example(**told: Any) -> Example:
-    return Example((0.0,), 0, **told)
+def example(**fields: Any) -> Example:
+    return Example((0.0,), 0, **fields)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def example(**told: Any) -> Example:
     ],
 )
 def test_what_a_lesson_admits(lesson: Lesson, admitted: list[int]) -> None:
-    found = [
+    examples = [
         example(n_objects=3, n_nodes=4),
         example(n_objects=4, n_nodes=5, family="rare"),
         example(n_objects=5, n_nodes=3, ops=("scene", "filter", "count")),
         example(n_objects=4, n_nodes=7, family="rare", ops=("scene", "relate")),
     ]
-    assert Curriculum((lesson,)).select(found, 9) == admitted
+    assert Curriculum((lesson,)).select(examples, 9) == admitted
 
 
 def test_an_empty_lesson_is_named_with_what_would_be_there() -> None:
@@ -114,14 +114,14 @@ def test_examples_that_do_not_say_how_hard_they_are() -> None:
 
 
 def test_lessons_are_read_by_their_first_epoch_or_by_their_length() -> None:
-    told = [{"epochs": 5, "max_objects": 3}, {"epochs": 2}, {"name": "last"}, {"from_epoch": 20, "ops": ["scene"]}]
-    found = read_lessons(told)
-    assert [lesson.from_epoch for lesson in found.lessons] == [1, 6, 8, 20]
-    assert found.lessons[3].ops == ("scene",) and found.lessons[2].name == "last"
+    records = [{"epochs": 5, "max_objects": 3}, {"epochs": 2}, {"name": "last"}, {"from_epoch": 20, "ops": ["scene"]}]
+    curriculum = read_lessons(records)
+    assert [lesson.from_epoch for lesson in curriculum.lessons] == [1, 6, 8, 20]
+    assert curriculum.lessons[3].ops == ("scene",) and curriculum.lessons[2].name == "last"
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("records", "message"),
     [
         ([{"max_object": 3}], r"curriculum.lesson\[1\]: no key 'max_object'; did you mean 'max_objects'"),
         ([{"max_nodes": "four"}], r"curriculum.lesson\[1\]: Expected `int \| null`, got `str` - at `\$.max_nodes`"),
@@ -133,9 +133,9 @@ def test_lessons_are_read_by_their_first_epoch_or_by_their_length() -> None:
         ([{"from_epoch": 1}, {"from_epoch": 1}], "lesson 2 begins at epoch 1, not after lesson 1 at 1"),
     ],
 )
-def test_lessons_that_are_not_valid(told: list[dict[str, Any]], message: str) -> None:
+def test_lessons_that_are_not_valid(records: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        read_lessons(told)
+        read_lessons(records)
 
 
 def test_a_preset_that_there_is_not() -> None:

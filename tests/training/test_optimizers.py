@@ -50,13 +50,14 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path, overrides: tuple[s
 
 def test_settings_reach_the_optimizer() -> None:
     model = Toy(ToyConfig())
-    made = make_optimizer(model, Training(optimizer=OWN[0].partition("=")[2], lr=0.3))
-    assert isinstance(made, SignDescent) and made.defaults == {"lr": 0.3, "keep": 0.9}
+    optimizer = make_optimizer(model, Training(optimizer=OWN[0].partition("=")[2], lr=0.3))
+    assert isinstance(optimizer, SignDescent) and optimizer.defaults == {"lr": 0.3, "keep": 0.9}
     settings = {"amsgrad": True}
-    made = make_optimizer(model, Training(optimizer="adam", weight_decay=0.1, optimizer_settings=settings))
-    assert type(made) is torch.optim.Adam and made.defaults["amsgrad"] and made.defaults["weight_decay"] == 0.1
-    made = make_optimizer(model, Training(optimizer="sgd", momentum=0.5))
-    assert type(made) is torch.optim.SGD and made.defaults["momentum"] == 0.5
+    optimizer = make_optimizer(model, Training(optimizer="adam", weight_decay=0.1, optimizer_settings=settings))
+    assert type(optimizer) is torch.optim.Adam
+    assert optimizer.defaults["amsgrad"] and optimizer.defaults["weight_decay"] == 0.1
+    optimizer = make_optimizer(model, Training(optimizer="sgd", momentum=0.5))
+    assert type(optimizer) is torch.optim.SGD and optimizer.defaults["momentum"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -279,20 +279,20 @@ def test_constant_and_warmup() -> None:
 
 
 def test_steps_drop_with_the_first_step_of_an_epoch() -> None:
-    found = rates(Schedule("step", at_epochs=(2, 4), factor=0.5), 40)
-    assert found == [1] * 10 + [0.5] * 20 + [0.25] * 10
+    factors = rates(Schedule("step", at_epochs=(2, 4), factor=0.5), 40)
+    assert factors == [1] * 10 + [0.5] * 20 + [0.25] * 10
 
 
 @given(st.integers(1, 50), st.integers(0, 60), st.floats(0, 1))
 def test_cosine_falls_from_one_to_the_minimum(steps: int, warm: int, minimum: float) -> None:
     schedule = Schedule("cosine", warmup_steps=warm, minimum=minimum)
-    found = rates(schedule, steps)
-    after = found[warm:]
+    factors = rates(schedule, steps)
+    after = factors[warm:]
     assert all(a >= b - 1e-12 for a, b in itertools.pairwise(after))
-    assert all(0 <= rate <= 1 for rate in found)
+    assert all(0 <= rate <= 1 for rate in factors)
     assert schedule.rate(max(steps, warm + 1), steps, 1) == pytest.approx(minimum)
     if warm == 0:
-        assert found[0] == 1
+        assert factors[0] == 1
 
 
 def test_defaults_are_said_once() -> None:

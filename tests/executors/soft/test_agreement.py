@@ -51,8 +51,8 @@ def exact(program: Program, scene: Scene) -> Any:
 
 def largest(program: Program) -> int:
     """The largest number written into the program."""
-    told = [s.literals[i] for s in program.steps for i, p in enumerate(s.op.literals) if p.kind is INTEGER]
-    return max(map(int, told), default=0)
+    numbers = [s.literals[i] for s in program.steps for i, p in enumerate(s.op.literals) if p.kind is INTEGER]
+    return max(map(int, numbers), default=0)
 
 
 def answered(
@@ -75,8 +75,8 @@ def answered(
 def check(
     k: Semantics, plan: Schedule | list[Program], which: list[int], answers: list[Any], grounded: Grounded
 ) -> None:
-    found = QuasiSymbolic(k)(plan, grounded, which).decode()
-    for q, (answer, got) in enumerate(zip(answers, found, strict=True)):
+    decoded = QuasiSymbolic(k)(plan, grounded, which).decode()
+    for q, (answer, got) in enumerate(zip(answers, decoded, strict=True)):
         assert typed(got) == typed(answer), f"{label(k)}: {plan if isinstance(plan, Schedule) else plan[q]}"
 
 
@@ -214,8 +214,8 @@ def test_each_call_of_a_batch_is_its_op_on_its_inputs(k: Semantics) -> None:
     for q, program in enumerate(programs):
         values: list[Tensor] = []
         for node, (step, inputs) in enumerate(zip(program.steps, program.inputs, strict=True)):
-            told = zip(step.op.literals, step.encoded, strict=True)
-            literals = [torch.tensor([e]) if p.kind is INTEGER else e for p, e in told]
+            encoded_literals = zip(step.op.literals, step.encoded, strict=True)
+            literals = [torch.tensor([e]) if p.kind is INTEGER else e for p, e in encoded_literals]
             value = step.op.apply(k, PlainView(k, grounded), tuple(literals), tuple(values[i] for i in inputs))
             if step.gives is OBJECTS and k.config.quantisation == "everything":
                 value = k.harden(value)
@@ -334,8 +334,8 @@ def test_objects_of_crisp_scenes_may_come_in_any_order(k: Semantics) -> None:
         }
         grounded = ground_crisp([world.scene, Scene.from_dict(record, domain)], k, dtype=torch.float64)
         programs, _, answers = answered(rng, domain, [world.scene], 40, torch.float64, max_calls=12)
-        found = QuasiSymbolic(k)(programs, grounded, [1] * len(programs)).decode()
-        for program, answer, got in zip(programs, answers, found, strict=True):
+        decoded = QuasiSymbolic(k)(programs, grounded, [1] * len(programs)).decode()
+        for program, answer, got in zip(programs, answers, decoded, strict=True):
             if program.kind is OBJECTS:
                 assert got == tuple(sorted(place[i] for i in answer))
             else:
@@ -381,7 +381,7 @@ def test_ops_of_ones_own_run_softly(own_ops: OpTable) -> None:
         return k.less(k.number(0), k.number(1))
 
     @op
-    def if_any(k: Any, scene: Any, told: Number[Any], anchor: Object[Any], objects: Objects[Any]) -> Objects[Any]:
+    def if_any(k: Any, scene: Any, number: Number[Any], anchor: Object[Any], objects: Objects[Any]) -> Objects[Any]:
         return k.both(objects, k.negate(k.only(anchor)))
 
     rng = Random(11)

@@ -31,8 +31,8 @@ def softmax(xs: list[float]) -> list[float]:
     return [math.exp(x) / total for x in xs]
 
 
-def close(found: Tensor, *expected: object) -> None:
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+def close(degrees: Tensor, *expected: object) -> None:
+    torch.testing.assert_close(degrees, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
 
 
 # --- Logit is NS-CL's table ---
@@ -110,8 +110,8 @@ def test_logit_words() -> None:
 
 
 def test_logit_reach() -> None:
-    found = Logit().reach(rows(SET), torch.tensor([LINKS], dtype=torch.float64))
-    close(found, [max(min(SET[i], LINKS[i][j]) for i in range(3)) for j in range(3)])
+    degrees = Logit().reach(rows(SET), torch.tensor([LINKS], dtype=torch.float64))
+    close(degrees, [max(min(SET[i], LINKS[i][j]) for i in range(3)) for j in range(3)])
 
 
 # --- degrees in [0, 1] ---
@@ -155,8 +155,8 @@ def test_degrees_share_the_rest(k: Goedel | Product) -> None:
     close(k.the(a), [p / total for p in P])
     close(k.only(k.the(a)), [p / total for p in P])
     one = k.the(a)
-    found = k.follow(one, torch.tensor([ROWS], dtype=torch.float64))
-    close(found, [sum(P[i] / total * ROWS[i][j] for i in range(3)) for j in range(3)])
+    degrees = k.follow(one, torch.tensor([ROWS], dtype=torch.float64))
+    close(degrees, [sum(P[i] / total * ROWS[i][j] for i in range(3)) for j in range(3)])
     two, three = torch.tensor([2.0], dtype=torch.float64), torch.tensor([2.75], dtype=torch.float64)
     close(k.equal(two, three), 0.25)
     close(k.less(two, three), 0.75)
@@ -201,12 +201,12 @@ def test_no_degree_is_too_extreme_for_any_precision(k: Semantics, dtype: torch.d
             links = torch.full((2, n, n), y, dtype=dtype)
             one = k.the(a)
             counts = k.how_many(a), k.how_many(b)
-            made = [
+            results = [
                 k.both(a, b), k.either(a, b), k.negate(a), k.some(a), one, k.only(one), k.follow(one, links),
                 k.reach(a, links), k.match(a, b), k.match(one, k.the(b)), k.equal(*counts), k.less(*counts),
                 k.minus(*counts), k.harden(a), *counts,
             ]  # fmt: skip
-            for value in made:
+            for value in results:
                 assert torch.isfinite(value).all()
             for value in counts:
                 assert value.dtype == torch.float32
@@ -223,11 +223,11 @@ def test_gradients_are_finite_at_the_extremes(k: Semantics, dtype: torch.dtype) 
         a = torch.full((2, 5), value, dtype=dtype, requires_grad=True)
         links = torch.full((2, 5, 5), value, dtype=dtype, requires_grad=True)
         one = k.the(a)
-        made = [
+        results = [
             k.both(a, a), k.either(a, a), k.some(a), one, k.only(one), k.follow(one, links), k.reach(a, links),
             k.how_many(a), k.match(a, a), k.match(one, one), k.equal(k.how_many(a), k.how_many(a)),
         ]  # fmt: skip
-        for result in made:
+        for result in results:
             for grad in torch.autograd.grad(result.sum(), [a, links], retain_graph=True, allow_unused=True):
                 assert grad is None or torch.isfinite(grad).all()
 
@@ -251,8 +251,8 @@ def test_counts_in_half_precision_are_whole() -> None:
 def test_comparisons_with_huge_numbers_are_finite() -> None:
     k = Logit()
     a, b = torch.tensor([3.0]), torch.tensor([999_999_999])
-    for told in (k.less(a, b), k.less(b, a), k.equal(a, b)):
-        assert torch.isfinite(told.to(torch.float16)).all()
+    for degree in (k.less(a, b), k.less(b, a), k.equal(a, b)):
+        assert torch.isfinite(degree.to(torch.float16)).all()
     assert k.less(a, b).item() == -PAD and k.equal(a, b).item() == PAD
 
 
@@ -261,9 +261,9 @@ def test_comparisons_with_huge_numbers_are_finite() -> None:
 
 def test_algebras_by_name() -> None:
     for name, cls in ALGEBRAS.items():
-        made = algebra(name, "everything")
-        assert isinstance(made, cls) and made.name == name and made.config.quantisation == "everything"
-        again = hardened(made)
+        instance = algebra(name, "everything")
+        assert isinstance(instance, cls) and instance.name == name and instance.config.quantisation == "everything"
+        again = hardened(instance)
         assert isinstance(again, cls) and again.config.quantisation == "standard"
     assert hardened(Logit(LogitConfig(present=7.0))).config == LogitConfig("standard", present=7.0)
     assert [k.hard for k in map(Logit, map(LogitConfig, ("none", "standard", "everything")))] == [False, True, True]  # type: ignore[arg-type]

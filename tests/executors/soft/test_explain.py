@@ -125,14 +125,14 @@ def test_what_moved_a_count(scene: Scene) -> None:
     grounded = ground_crisp([scene], k)
     red = scene.domain.concept_index["red"]
     grounded.concepts[0, red] = torch.tensor([0.9, 0.25, 0.5])
-    found = influence(chain("scene", "filter red", "filter small", "count"), grounded, QuasiSymbolic(k))
-    assert found.answer == round(0.75) and found.score == pytest.approx(0.75)
-    moved = {(concept, i): gradient for concept, i, gradient in found.strongest()}
+    explained = influence(chain("scene", "filter red", "filter small", "count"), grounded, QuasiSymbolic(k))
+    assert explained.answer == round(0.75) and explained.score == pytest.approx(0.75)
+    moved = {(concept, i): gradient for concept, i, gradient in explained.strongest()}
     red_of = {i: gradient for (concept, i), gradient in moved.items() if concept == "red"}
     small_of = {i: gradient for (concept, i), gradient in moved.items() if concept == "small"}
     assert red_of == pytest.approx({1: 1.0, 2: 1.0}) and small_of == pytest.approx({0: 0.9, 1: 0.25, 2: 0.5})
-    assert found.concepts[red].tolist() == [0.0, 1.0, 1.0]  # of the small ones
-    assert not found.relations.any() and not found.alike.any() and found.strongest_links() == []
+    assert explained.concepts[red].tolist() == [0.0, 1.0, 1.0]  # of the small ones
+    assert not explained.relations.any() and not explained.alike.any() and explained.strongest_links() == []
 
 
 def test_what_moved_a_no(scene: Scene) -> None:
@@ -141,20 +141,20 @@ def test_what_moved_a_no(scene: Scene) -> None:
     grounded = ground_crisp([scene], k)
     green = scene.domain.concept_index["green"]
     grounded.concepts[0, green] = torch.tensor([0.1, 0.3, 0.2])
-    found = influence(chain("scene", "filter green", "exist"), grounded, QuasiSymbolic(k))
-    assert found.answer is False and found.score == pytest.approx(0.7)
-    assert found.strongest() == [("green", 1, -1.0)]
-    assert found.to_text() == "no, +0.70: object 1 green -1.00"
-    assert found.to_text(scene) == "no, +0.70: object 1 (small blue rubber sphere) green -1.00"
+    explained = influence(chain("scene", "filter green", "exist"), grounded, QuasiSymbolic(k))
+    assert explained.answer is False and explained.score == pytest.approx(0.7)
+    assert explained.strongest() == [("green", 1, -1.0)]
+    assert explained.to_text() == "no, +0.70: object 1 green -1.00"
+    assert explained.to_text(scene) == "no, +0.70: object 1 (small blue rubber sphere) green -1.00"
 
 
 def test_what_moved_a_query_and_a_relation(scene: Scene) -> None:
     k = Logit()
     soft = QuasiSymbolic(k)
     grounded = ground_crisp([scene], k)
-    found = influence(chain("scene", "filter blue", "unique", "query shape"), grounded, soft)
-    assert found.answer == "sphere" and found.score == pytest.approx(10.0, abs=1e-3)
-    assert found.strongest(1)[0][:2] == ("sphere", 1)
+    explained = influence(chain("scene", "filter blue", "unique", "query shape"), grounded, soft)
+    assert explained.answer == "sphere" and explained.score == pytest.approx(10.0, abs=1e-3)
+    assert explained.strongest(1)[0][:2] == ("sphere", 1)
     related = influence(chain("scene", "filter blue", "unique", "relate left", "exist"), grounded, soft)
     assert related.answer is True
     assert related.strongest_links(1) == [("left", 1, 0, pytest.approx(1.0, abs=1e-3))]
@@ -176,31 +176,32 @@ def test_influence_is_the_derivative(k: Semantics) -> None:
         program = random_program(rng, domain, max_calls=10)
         if program.kind is OBJECTS:
             continue
-        found = influence(program, grounded, soft, scene=1)
+        explained = influence(program, grounded, soft, scene=1)
         (answer,) = soft([program], grounded, [1]).decode()
-        assert found.answer == answer
-        for link, i, j, gradient in found.strongest_links(2):
+        assert explained.answer == answer
+        for link, i, j, gradient in explained.strongest_links(2):
             if link not in domain.relation_index:
                 continue
             moved = grounded.relations.clone()
             moved[1, domain.relation_index[link], i, j] += 1e-6
             tables = grounded.concepts, moved, grounded.alike, grounded.words
             again = influence(program, Grounded(domain, grounded.present, *tables, k.nothing), soft, scene=1)
-            assert (again.score - found.score) / 1e-6 == pytest.approx(gradient, rel=1e-3, abs=1e-4)
+            assert (again.score - explained.score) / 1e-6 == pytest.approx(gradient, rel=1e-3, abs=1e-4)
             steps += 1
     assert steps > 10
 
 
 def test_nothing_moves_a_number_that_is_written_down(scene: Scene) -> None:
     for k in SEMANTICS:
-        found = influence(chain("number 3"), ground_crisp([scene], k), QuasiSymbolic(k))
-        assert found.answer == 3 and found.strongest() == [] and found.to_text() == "3, +3.00: nothing moves it"
+        explained = influence(chain("number 3"), ground_crisp([scene], k), QuasiSymbolic(k))
+        assert explained.answer == 3 and explained.strongest() == []
+        assert explained.to_text() == "3, +3.00: nothing moves it"
 
 
 def test_hard_counts_have_no_gradient(scene: Scene) -> None:
     k = algebra("logit", "standard")
-    found = influence(chain("scene", "filter red", "count"), ground_crisp([scene], k), QuasiSymbolic(k))
-    assert found.answer == 2 and found.strongest() == []
+    explained = influence(chain("scene", "filter red", "count"), ground_crisp([scene], k), QuasiSymbolic(k))
+    assert explained.answer == 2 and explained.strongest() == []
 
 
 def test_sets_have_no_one_score(scene: Scene) -> None:

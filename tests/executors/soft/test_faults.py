@@ -51,15 +51,15 @@ COLOR = parse_program("query[color](unique(filter[red](scene())))")
 
 def every_op(rng: Random, domain: Domain, count: int) -> list[Program]:
     """Programs whose last call is each op in turn, so that none is missing."""
-    made = []
+    programs = []
     for q in range(count):
         grower = _Grower(rng, domain, None)
         op = list(OPS.values())[q % len(OPS)]
         unit = rng.choice(domain.attributes)
         inputs = [grower.grow(p.kind, rng.randint(1, 4), unit if p.kind is WORD else None) for p in op.inputs]
         grower.add(op, tuple(grower._literal(p.kind, None) for p in op.literals), tuple(inputs))
-        made.append(Program(grower.calls, domain))
-    return made
+        programs.append(Program(grower.calls, domain))
+    return programs
 
 
 # --- no object --------------------------------------------------------------------------------------------------------
@@ -71,10 +71,10 @@ def test_an_empty_scene_has_no_object_to_ask_about(k: Semantics) -> None:
     for text in ("query[color](unique(filter[red](scene())))", "unique(scene())",
                  "exist(relate[left](unique(scene())))", "equal_object(unique(scene()), unique(scene()))"):  # fmt: skip
         program = parse_program(text)
-        (told,) = soft([program], grounded).decode()
+        (error,) = soft([program], grounded).decode()
         (want,) = execute_batch([program], [EMPTY])
-        assert isinstance(told, NotUnique) and isinstance(want, NotUnique)
-        assert (str(told), told.node, told.objects) == (str(want), want.node, want.objects)
+        assert isinstance(error, NotUnique) and isinstance(want, NotUnique)
+        assert (str(error), error.node, error.objects) == (str(want), want.node, want.objects)
         with pytest.raises(NotUnique, match="met no object"):
             influence(parse_program("query[color](unique(scene()))"), grounded, soft)
     for text, answer in (("count(scene())", 0), ("exist(scene())", False), ("distinct[color](scene())", 0),
@@ -93,9 +93,9 @@ def test_an_empty_scene_beside_others_is_answered_as_exactly_or_not_at_all(data:
     programs = [random_program(rng, domain, max_calls=12) for _ in range(24)]
     which = [rng.randrange(4) for _ in programs]
     note(f"{label(k)}: {list(zip(which, map(str, programs), strict=True))}")
-    found = QuasiSymbolic(k)(programs, ground_crisp(scenes, k, dtype=torch.float64, pad=rng.randint(0, 2)), which)
+    result = QuasiSymbolic(k)(programs, ground_crisp(scenes, k, dtype=torch.float64, pad=rng.randint(0, 2)), which)
     exact = execute_batch(programs, scenes, which)
-    for got, want, scene in zip(found.decode(), exact, which, strict=True):
+    for got, want, scene in zip(result.decode(), exact, which, strict=True):
         if not isinstance(want, NsreasonError):
             assert got == want and type(got) is type(want)
         elif not len(scenes[scene]):
@@ -116,8 +116,8 @@ def test_masked_objects_are_no_objects_whatever_their_tables_say(k: Semantics) -
     bare = random_world(rng, domain, 0).scene
     programs = every_op(rng, domain, 4 * len(OPS))
     assert set().union(*map(ops_of, programs)) == set(OPS)
-    found = QuasiSymbolic(k)(programs, grounded, [q % 2 for q in range(len(programs))]).decode()
-    for program, got in zip(programs, found, strict=True):
+    decoded = QuasiSymbolic(k)(programs, grounded, [q % 2 for q in range(len(programs))]).decode()
+    for program, got in zip(programs, decoded, strict=True):
         try:
             assert got == execute(program, bare), str(program)
         except NotUnique as error:
@@ -182,13 +182,15 @@ def test_what_is_no_degree_is_named(name: str, k: Semantics, value: float) -> No
 def test_readers_of_the_tables_refuse_what_is_no_degree(k: Semantics) -> None:
     """The likeliest values of objects, and what a learner is measured by: neither is read off NaN."""
     grounded = ground_crisp([SCENE], k)
-    found = Detections("a", (9, 9), np.zeros((2, 4), np.float32), np.ones(2, np.float32), np.ones(2, np.int64), None)
-    assert [likeliest_scene(grounded, found).value(i, "color") for i in range(2)] == ["red", "blue"]
+    detections = Detections(
+        "a", (9, 9), np.zeros((2, 4), np.float32), np.ones(2, np.float32), np.ones(2, np.int64), None
+    )
+    assert [likeliest_scene(grounded, detections).value(i, "color") for i in range(2)] == ["red", "blue"]
     assert probe(grounded, [SCENE]).classification["color"] == 1
     grounded.words[0, CLEVR.attribute_index["color"], 1, CLEVR.concept_index["red"]] = math.nan
     why = r"grounded words: scene 0 has nan for 'red' as the color of object 1"
     with pytest.raises(ExecutionError, match=why):
-        likeliest_scene(grounded, found)
+        likeliest_scene(grounded, detections)
     with pytest.raises(ExecutionError, match=why):
         probe(grounded, [SCENE])
 
@@ -246,8 +248,8 @@ def test_an_attribute_is_answered_by_one_of_its_values(k: Semantics) -> None:
         assert soft([program], grounded).decode() == [answer]
         assert soft.evaluation()([program], grounded).decode() == [answer]
         assert trace_soft(program, SCENE, grounded, soft).answer == answer
-        told = soft([program], grounded)
-        assert right_answers(told, torch.tensor([encode_answer(answer, WORD, CLEVR)])).all()
+        result = soft([program], grounded)
+        assert right_answers(result, torch.tensor([encode_answer(answer, WORD, CLEVR)])).all()
         (reply,) = soft_replies(soft, [program], grounded, [0])
         assert reply.answer == answer and set(reply.scores) <= set(CLEVR.values(attribute))
         assert sum(reply.scores.values()) == pytest.approx(1.0, abs=1e-6)
@@ -265,8 +267,8 @@ def test_a_word_is_a_value_of_what_is_asked_for(data: st.DataObject) -> None:
     k = data.draw(st.sampled_from(SEMANTICS))
     programs = [random_program(rng, domain, kind=WORD, max_calls=10) for _ in range(20)]
     grounded = uncertain(rng, domain, k, [5, 1], spread=5.0)
-    found = QuasiSymbolic(k)(programs, grounded, [q % 2 for q in range(20)]).decode()
-    for program, word in zip(programs, found, strict=True):
+    decoded = QuasiSymbolic(k)(programs, grounded, [q % 2 for q in range(20)]).decode()
+    for program, word in zip(programs, decoded, strict=True):
         assert domain.attribute_of[str(word)] == program.steps[-1].unit
 
 
@@ -278,14 +280,14 @@ def test_a_question_without_an_object_costs_a_constant(k: Semantics) -> None:
     programs = [COLOR, parse_program("count(scene())"), COLOR, parse_program("exist(scene())")]
     grounded = ground_crisp([EMPTY, SCENE], k)
     leaves = {name: table.clone().requires_grad_() for name, table in tables_of(grounded).items()}
-    told = QuasiSymbolic(k)(programs, Grounded(CLEVR, grounded.present, **leaves, nothing=k.nothing), [0, 0, 1, 0])
+    result = QuasiSymbolic(k)(programs, Grounded(CLEVR, grounded.present, **leaves, nothing=k.nothing), [0, 0, 1, 0])
     targets = torch.tensor([float(CLEVR.concept_index["red"]), 0.0, float(CLEVR.concept_index["red"]), 0.0])
-    losses = answer_losses(told, targets)
+    losses = answer_losses(result, targets)
     assert losses[0] == MISMATCH and losses.isfinite().all() and (losses[1:] < 2.5).all()
     losses.sum().backward()
     for leaf in leaves.values():
         assert leaf.grad is None or (leaf.grad.isfinite().all() and not leaf.grad[0].any())
-    assert right_answers(told, targets).tolist() == [False, True, True, True]
+    assert right_answers(result, targets).tolist() == [False, True, True, True]
 
 
 @pytest.mark.parametrize("name", ["logit", "goedel", "product"])
@@ -311,7 +313,7 @@ def test_learning_stays_finite_beside_empty_scenes(name: str) -> None:
         out.loss.backward()
         assert out.loss.isfinite()
         assert all(p.grad is None or p.grad.isfinite().all() for p in learner.parameters())
-    told = learner.predict(batch)
+    predictions = learner.predict(batch)
     singles = [any(s.gives is OBJECT for s in e.program.steps) for e in examples]
-    for q, (answer, single) in enumerate(zip(told, singles, strict=True)):
+    for q, (answer, single) in enumerate(zip(predictions, singles, strict=True)):
         assert isinstance(answer, NotUnique) is (single and not len(rows[q % 4].rows))

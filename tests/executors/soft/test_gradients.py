@@ -129,9 +129,9 @@ def test_tables_without_a_single_place(k: Semantics) -> None:
     answers = QuasiSymbolic(k)(programs, grounded, [0, 1] * 25)
     for part in answers.parts:
         assert torch.isfinite(part.values).all()
-    told = total(answers)
-    if told.requires_grad:
-        told.backward()
+    loss = total(answers)
+    if loss.requires_grad:
+        loss.backward()
 
 
 def test_gradients_reach_every_table_and_only_the_scenes_that_were_asked() -> None:
@@ -156,11 +156,11 @@ def test_the_gradient_of_a_batch_is_the_sum_of_those_of_its_programs(k: Semantic
 
     def gradient(asked: list[Program], which: list[int]) -> list[Tensor]:
         tables = leaves(grounded)
-        told = total(soft(asked, on(grounded, tables), which))
-        if not told.requires_grad:
+        loss = total(soft(asked, on(grounded, tables), which))
+        if not loss.requires_grad:
             return [torch.zeros_like(t) for t in tables.values()]
-        found = torch.autograd.grad(told, list(tables.values()), allow_unused=True)
-        return [torch.zeros_like(t) if g is None else g for g, t in zip(found, tables.values(), strict=True)]
+        gradients = torch.autograd.grad(loss, list(tables.values()), allow_unused=True)
+        return [torch.zeros_like(t) if g is None else g for g, t in zip(gradients, tables.values(), strict=True)]
 
     which = [q % 2 for q in range(40)]
     parts = [gradient([p], [s]) for p, s in zip(programs, which, strict=True)]
@@ -237,14 +237,14 @@ def test_a_batch_is_sent_to_the_device_once() -> None:
     class Transfers(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()
-            self.found: list[tuple[int, ...]] = []
+            self.shapes: list[tuple[int, ...]] = []
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            made = func(*args, **(kwargs or {}))
+            result = func(*args, **(kwargs or {}))
             given = [a for a in args if isinstance(a, Tensor)]
-            if isinstance(made, Tensor) and made.is_meta and any(not a.is_meta and a.dim() for a in given):
-                self.found.append(tuple(made.shape))
-            return made
+            if isinstance(result, Tensor) and result.is_meta and any(not a.is_meta and a.dim() for a in given):
+                self.shapes.append(tuple(result.shape))
+            return result
 
     rng = Random(6)
     k = Logit()
@@ -254,4 +254,4 @@ def test_a_batch_is_sent_to_the_device_once() -> None:
     plan = schedule(programs)
     with Transfers() as transfers:
         QuasiSymbolic(k)(plan, grounded, [q % 3 for q in range(100)])
-    assert transfers.found == [(len(plan.index) + 100,)]
+    assert transfers.shapes == [(len(plan.index) + 100,)]
