@@ -1,7 +1,8 @@
 """Executors: exact execution of programs on scenes, one at a time or in batches. Imports no torch."""
 
 from .answers import Answer, spell
-from .batch import SceneBatch, execute_batch
+from .batch import execute_batch
+from .batch_tables import SceneBatch
 from .interpreter import execute, execute_values
 from .tracing import trace
 

@@ -13,7 +13,8 @@ from ..programs.program import Program
 from ..scenes.relations import members
 from ..scenes.world import World, named
 from .answers import Answer, decode
-from .bitsets import Ambiguous, Compiled, compiled, tables_of
+from .bitsets import Ambiguous, tables_of
+from .compiler import Compiled, compiled
 
 _COMPILED: dict[Op, Compiled] = {}
 

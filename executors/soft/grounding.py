@@ -19,7 +19,7 @@ from ...dsl.tables import TABLES
 from ...errors import ExecutionError
 from ...scenes.scene import Scene
 from ...scenes.world import World
-from ..batch import MAX_OBJECTS, U64, SceneBatch
+from ..batch_tables import MAX_OBJECTS, U64, SceneBatch
 from .algebras import SoftAlgebra
 
 

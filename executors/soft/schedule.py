@@ -32,7 +32,8 @@ from ...dsl.ops import Op
 from ...dsl.tables import TABLES
 from ...errors import ExecutionError
 from ...programs.program import Program
-from ..batch import I64, MAX_LITERALS, numbered_op, record_of, record_width
+from ..batch import MAX_LITERALS, numbered_op, record_of, record_width
+from ..batch_tables import I64
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nsreason.dsl.kinds import Attribute, Concept, Integer, Number, Object, Obje
 from nsreason.dsl.ops import OPS, Op, OpTable, op, read_signature
 from nsreason.errors import DomainError, NotUnique, ProgramError
 from nsreason.executors import execute, execute_batch
-from nsreason.executors.bitsets import compiled
+from nsreason.executors.compiler import compiled
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 

@@ -26,7 +26,8 @@ from nsreason.dsl.ops import OPS
 from nsreason.errors import NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values
 from nsreason.executors.answers import decode
-from nsreason.executors.bitsets import PLAIN, Ambiguous, BitView, compiled, tables_of
+from nsreason.executors.bitsets import Ambiguous, BitView, tables_of
+from nsreason.executors.compiler import PLAIN, compiled
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene
 from tests.support import brute_force

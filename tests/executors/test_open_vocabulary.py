@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nsreason.dsl.ops import OPS
 from nsreason.errors import NoSingleValue, NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, trace
-from nsreason.executors.batch import MAX_DENSE
+from nsreason.executors.batch_tables import MAX_DENSE
 from nsreason.programs.canonical import canonical
 from nsreason.programs.program import Program
 from nsreason.programs.text_reader import parse_program

@@ -21,7 +21,8 @@ from nsreason.dsl.tables import TABLES
 from nsreason.errors import NotUnique
 from nsreason.executors import SceneBatch, execute, execute_batch, execute_values
 from nsreason.executors.answers import decode
-from nsreason.executors.bitsets import PLAIN, Ambiguous, BitView, combines, compiled, tables_of
+from nsreason.executors.bitsets import Ambiguous, BitView, tables_of
+from nsreason.executors.compiler import PLAIN, combines, compiled
 from nsreason.executors.soft.executor import QuasiSymbolic
 from nsreason.executors.soft.grounding import GroundedWorlds, ground_worlds
 from nsreason.executors.soft.schedule import schedule

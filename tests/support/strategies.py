@@ -20,7 +20,8 @@ from nsreason.dsl.domain import AttributeEntry, Domain, DomainFile, RelationEntr
 from nsreason.dsl.kinds import ATTRIBUTE, CONCEPT, INTEGER, NUMBER, OBJECT, OBJECTS, RELATION, TRUTH, WORD, Kind
 from nsreason.dsl.ops import OPS, Op
 from nsreason.errors import NsreasonError
-from nsreason.executors.bitsets import PLAIN, Ambiguous, BitView, tables_of
+from nsreason.executors.bitsets import Ambiguous, BitView, tables_of
+from nsreason.executors.compiler import PLAIN
 from nsreason.programs.program import Call, Program
 from nsreason.scenes.scene import Scene, members
 from nsreason.scenes.world import World as AnyWorld

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from ...dsl.domain import Step
 from ...dsl.kinds import OBJECTS
 from ...dsl.ops import Op
-from ...executors.bitsets import Ambiguous, Compiled, compiled, tables_of
+from ...executors.bitsets import Ambiguous, tables_of
+from ...executors.compiler import Compiled, compiled
 from ...executors.interpreter import check_domain, not_unique
 from ...programs.program import Program
 from ...scenes.scene import Scene
