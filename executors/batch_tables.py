@@ -142,7 +142,7 @@ class SceneBatch:
             place = tuple([slice(sort[i]) for sort in counts])
             if all(sort[i] for sort in counts):
                 for k, row in zip(numbers, rows, strict=True):
-                    values[i, k][place] = row
+                    values[i][(k, *place)] = row
         return values
 
     def _derived(self, table: Table) -> U64:
