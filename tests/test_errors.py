@@ -14,6 +14,7 @@ from nsreason.errors import (
     DomainError,
     ExecutionError,
     LockError,
+    NoSingleValue,
     NotUnique,
     NsreasonError,
     ProgramError,
@@ -42,6 +43,7 @@ EXAMPLES: list[NsreasonError] = [
     TrainingError("lesson 1 has no example"),
     ExecutionError("of another domain", node=1),
     NotUnique("met 2 objects", node=3, objects=(0, 4)),
+    NoSingleValue("name", 2, ("cup", "mug"), node=4, where="query[name]: "),
 ]
 
 

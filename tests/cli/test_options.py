@@ -84,6 +84,8 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
     (["evaluate", *FILES, "--checkpoint", PARSER], ("--checkpoint", "--images")),
     (["evaluate", *FILES, "--detector", DETECTOR], ("--detector", "--images")),
     (["evaluate", *FILES, "--detections", "x.json"], ("--detections", "--images")),
+    (["evaluate", *FILES, "--parser", "grammar"], ("--parser", "--programs")),
+    (["evaluate", *FILES, "--reasoner", "exact"], ("--reasoner", "--task")),
     (["evaluate", *FILES, "--part", "held-out"], ("--part", "--images")),
     (["evaluate", *FILES, "--device", "cpu"], ("--device", "--images")),
     (["evaluate", *FILES, "--batch-size", "3"], ("--batch-size", "--images")),
@@ -93,6 +95,7 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
     (["evaluate", *PIXELS, "--resume", "--out", "o.jsonl"], ("--resume", "--images")),
     (["evaluate", *PIXELS, "--data", "data"], ("--data", "CHECKPOINT")),
     (["evaluate", *PIXELS, "--domain", "kitchen"], ("--domain", "--images")),
+    (["evaluate", *PIXELS, "--parser", "grammar"], ("--parser", "--programs")),
     (["evaluate", *PIXELS, "--detector", DETECTOR, "--detections", "x.json"], ("--detector", "--detections")),
     (["evaluate", *PIXELS, "--by", "concept-learner", "--on-error", "skip"], ("--on-error", "concept learner")),
     *(
@@ -100,7 +103,15 @@ IDLE: list[tuple[list[str], tuple[str, ...]]] = [
         for more in (
             *(["--questions", "q.json"], ["--scenes", "s.json"], ["--images", "images"], ["--by", "scene-parser"]),
             *(["--checkpoint", "c.json"], ["--detector", "d.json"], ["--detections", "d.json"], ["--jobs", "2"]),
-            *(["--on-error", "skip"], ["--out", "o.jsonl"], ["--resume"]),
+            *(["--on-error", "skip"], ["--out", "o.jsonl"], ["--resume"], ["--parser", "grammar"]),
+        )
+    ),
+    *(
+        (["evaluate", "--task", "clevr", "--data", "data", "--reasoner", "exact", *more], (more[0], "--task"))
+        for more in (
+            *(["--questions", "q.json"], ["--scenes", "s.json"], ["--images", "images"], ["--by", "scene-parser"]),
+            *(["--detector", "d.json"], ["--detections", "d.json"], ["--part", "all"], ["--programs", "parsed"]),
+            *(["--parser", "grammar"], ["--jobs", "2"], ["--resume"], ["--domain", "kitchen"], ["--device", "cpu"]),
         )
     ),
     (["evaluate", LEARNER, "--data", "data", "--domain", "kitchen"], ("--domain", "checkpoint")),
@@ -165,8 +176,8 @@ def test_an_option_that_would_change_nothing_is_refused(args: list[str], names: 
 EVERYWHERE = "--json --quiet --verbose --out --overwrite --markdown --limit --trace"
 ALONE = {
     "demo": "--open",
-    "parse": "--domain --canonical --all-parses",
-    "ask": "--scene",
+    "parse": "--domain --canonical --all-parses --parser",
+    "ask": "--scene --parser",
     "execute": "--scene --index --image --from --domain --lines --png",
     "describe": "--from --seed --domain --lines",
     "convert": "--to --from --domain --canonical --lines",
