@@ -152,12 +152,12 @@ def not_unique(program: Program, scene: World, node: int, bits: int) -> NotUniqu
     from ..programs.text_writer import format_node
     from ..traces.wording import individual_name
 
-    found = members(bits)
+    individuals = members(bits)
     op = program.steps[node].op
     summary = summary_of(op)
     sorts = summary.singles if summary is not None else ()
     sort = next((s for s in (*sorts, op.result.sort, *(p.kind.sort for p in op.inputs)) if s is not None), "object")
-    listed = ", ".join(individual_name(i, scene, sort) for i in found[:8])
-    listed += f" and {len(found) - 8} more" if len(found) > 8 else ""
-    what = f"{len(found)} {sort}s: {listed}" if found else f"no {sort}"
-    return NotUnique(f"node {node}: {format_node(program, node)} met {what}", node=node, objects=found, sort=sort)
+    listed = ", ".join(individual_name(i, scene, sort) for i in individuals[:8])
+    listed += f" and {len(individuals) - 8} more" if len(individuals) > 8 else ""
+    what = f"{len(individuals)} {sort}s: {listed}" if individuals else f"no {sort}"
+    return NotUnique(f"node {node}: {format_node(program, node)} met {what}", node=node, objects=individuals, sort=sort)

@@ -27,10 +27,10 @@ def _parse(arguments: list[str]) -> int:
     """`nsreason parse`, without typer where its arguments are plain."""
     from .cli import exit_codes, parsing
 
-    told = None if "_NSREASON_COMPLETE" in os.environ else parsing.plain(arguments)
-    if told is None:
+    parsed = None if "_NSREASON_COMPLETE" in os.environ else parsing.plain(arguments)
+    if parsed is None:
         return _any()
-    questions, options = told
+    questions, options = parsed
     return exit_codes.ended(
         lambda: parsing.parse_questions(questions, **options),  # type: ignore[arg-type] # each of its own type
         as_json=bool(options.get("as_json")),

@@ -135,20 +135,20 @@ class SoftAnswers:
         """Values of one kind as answers; where they are no numbers, an error."""
         values, domain = part.values.detach(), self.schedule.domain
         if part.kind is TRUTH:
-            told: list[Any] = (values > self.algebra.even).tolist()
+            decoded: list[Any] = (values > self.algebra.even).tolist()
         elif part.kind is NUMBER:
-            told = [round(v) if math.isfinite(v) else None for v in values.tolist()]
+            decoded = [round(v) if math.isfinite(v) else None for v in values.tolist()]
         elif part.kind is WORD:
-            told = self._words(part, domain)
+            decoded = self._words(part, domain)
         elif part.kind.shape == "one":
-            told = part.likeliest(domain).tolist()
+            decoded = part.likeliest(domain).tolist()
         else:
-            told = [tuple(np.flatnonzero(row).tolist()) for row in (values > self.algebra.even).cpu().numpy()]
-        for k in np.flatnonzero(~values.isfinite().reshape(len(told), -1).all(dim=1).cpu().numpy()).tolist():
+            decoded = [tuple(np.flatnonzero(row).tolist()) for row in (values > self.algebra.even).cpu().numpy()]
+        for k in np.flatnonzero(~values.isfinite().reshape(len(decoded), -1).all(dim=1).cpu().numpy()).tolist():
             first = values[k].flatten()
             wrong = float(first[~first.isfinite()][0])
-            told[k] = ExecutionError(f"a {part.kind.name} came out as {wrong:g}; look for an op that overflows")
-        return told
+            decoded[k] = ExecutionError(f"a {part.kind.name} came out as {wrong:g}; look for an op that overflows")
+        return decoded
 
     def _words(self, part: SoftValues, domain: Domain) -> list[Any]:
         """The likeliest words; an error where an attribute is open and not exactly one of its values is likely."""
@@ -200,8 +200,8 @@ class QuasiSymbolic:
                 f"the programs are of domain '{plan.domain.name}', the scenes of '{grounded.domain.name}'"
             )
         if grounded.nothing != self.algebra.nothing:
-            told = "logits" if grounded.nothing < 0 else "degrees in 0..1"
-            raise ExecutionError(f"the tables hold {told}, the algebra '{self.algebra.name}' takes others")
+            scale = "logits" if grounded.nothing < 0 else "degrees in 0..1"
+            raise ExecutionError(f"the tables hold {scale}, the algebra '{self.algebra.name}' takes others")
         if grounded.n == 0:  # no object anywhere: an empty place lets every op run as it is
             grounded = grounded.padded(1)
         index, scenes = on_device(plan, self._scenes(plan, grounded, which), grounded.device)

@@ -43,14 +43,14 @@ def trace_soft(
         raise ExecutionError(f"a scene of {scene.size('object')} objects in tables of {grounded.n} places")
     with torch.no_grad():
         soft = executor([program], grounded, [which], keep=True)
-    (told,) = soft.decode()
-    if isinstance(told, ExecutionError) and not isinstance(told, NotUnique):
-        raise told
+    (decoded,) = soft.decode()
+    if isinstance(decoded, ExecutionError) and not isinstance(decoded, NotUnique):
+        raise decoded
     values: list[Answer] = []
     degrees: list[tuple[float, ...] | None] = [None] * len(program)
     for node, step in enumerate(program.steps):
-        if isinstance(told, NotUnique) and told.node == node:
-            return Trace.of_values(program, scene, values, told, question=question, degrees=degrees)
+        if isinstance(decoded, NotUnique) and decoded.node == node:
+            return Trace.of_values(program, scene, values, decoded, question=question, degrees=degrees)
         value = soft.value(0, node)
         if step.gives.sort is not None:
             value = value[: scene.size(step.gives.sort)]
@@ -88,10 +88,10 @@ class Influence:
     def strongest_links(self, most: int = 5) -> list[tuple[str, int, int, float]]:
         """`(name, i, j, gradient)` of the pairs that moved the answer most: j is in the relation `name` to i, or both
         share their value of the attribute `name`."""
-        found = []
+        links = []
         for names, table in ((self.domain.relations, self.relations), (self.domain.attributes, self.alike)):
-            found += [(names[r], i, j, gradient) for (r, i, j), gradient in _strongest(table, most)]
-        return sorted(found, key=lambda link: -abs(link[3]))[:most]
+            links += [(names[r], i, j, gradient) for (r, i, j), gradient in _strongest(table, most)]
+        return sorted(links, key=lambda link: -abs(link[3]))[:most]
 
     def to_text(self, scene: World | None = None, most: int = 5) -> str:
         """`yes, +0.83: object 2 red +0.41, object 1 left of object 0 -0.12`; with a scene, objects are described."""
@@ -100,13 +100,13 @@ class Influence:
             described = scene.label("object", i) if scene is not None and i < scene.size("object") else ""
             return f"object {i} ({described})" if described else f"object {i}"
 
-        told = [(g, f"{name(i)} {concept}") for concept, i, g in self.strongest(most)]
+        parts = [(g, f"{name(i)} {concept}") for concept, i, g in self.strongest(most)]
         for link, i, j, g in self.strongest_links(most):
             shares = link in self.domain.attribute_index
-            told.append((g, f"{name(i)} same {link} as {name(j)}" if shares else f"{name(j)} {link} of {name(i)}"))
-        told.sort(key=lambda part: -abs(part[0]))
-        parts = ", ".join(f"{text} {g:+.2f}" for g, text in told[:most]) or "nothing moves it"
-        return f"{spell(self.answer)}, {self.score:+.2f}: {parts}"
+            parts.append((g, f"{name(i)} same {link} as {name(j)}" if shares else f"{name(j)} {link} of {name(i)}"))
+        parts.sort(key=lambda part: -abs(part[0]))
+        listed = ", ".join(f"{text} {g:+.2f}" for g, text in parts[:most]) or "nothing moves it"
+        return f"{spell(self.answer)}, {self.score:+.2f}: {listed}"
 
 
 def _strongest(table: Tensor, most: int) -> list[tuple[tuple[int, ...], float]]:
@@ -114,8 +114,8 @@ def _strongest(table: Tensor, most: int) -> list[tuple[tuple[int, ...], float]]:
     order = flat.abs().argsort(descending=True, stable=True)[:most].tolist()
     values = flat.tolist()
     places = np.unravel_index(order, tuple(table.shape)) if order else ()
-    found = zip(zip(*(p.tolist() for p in places), strict=True), order, strict=True)
-    return [(place, values[i]) for place, i in found if values[i]]
+    entries = zip(zip(*(p.tolist() for p in places), strict=True), order, strict=True)
+    return [(place, values[i]) for place, i in entries if values[i]]
 
 
 def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, scene: int = 0) -> Influence:

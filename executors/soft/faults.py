@@ -77,25 +77,25 @@ def no_individual(program: Program, empty: frozenset[str]) -> NotUnique | None:
 
 def _readers(plan: Schedule, table: str) -> list[int]:
     """The programs that read a table."""
-    found: set[int] = set()
+    readers: set[int] = set()
     calls = plan.index[: plan.sizes[0]].tolist()
     for group in plan.groups:
         if any(_stored_as(name) == table for name in known_summary(group.op).tables):
-            found.update(calls[group.start : group.start + group.calls])
-    return sorted(found)
+            readers.update(calls[group.start : group.start + group.calls])
+    return sorted(readers)
 
 
 def _broken_tables(grounded: SoftWorlds, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
     """By table, the scenes among these where it holds what is no degree, and what that is."""
-    found: dict[str, dict[int, str]] = {}
+    by_table: dict[str, dict[int, str]] = {}
     for name in grounded.stored():
         table = grounded.stored()[name].detach()
         good = _good(table, grounded.nothing < 0)
         whole = good.flatten(1).all(dim=1).tolist()
         broken = [s for s in scenes if not whole[s]]
         if broken:
-            found[name] = {s: _told(grounded, name, s, good[s]) for s in broken}
-    return found
+            by_table[name] = {s: _fault_text(grounded, name, s, good[s]) for s in broken}
+    return by_table
 
 
 def _good(table: Tensor, logits: bool) -> Tensor:
@@ -104,7 +104,7 @@ def _good(table: Tensor, logits: bool) -> Tensor:
     return (table >= -_ROUNDING) & (table <= 1 + _ROUNDING)  # false of what is not a number
 
 
-def _told(grounded: SoftWorlds, name: str, scene: int, good: Tensor) -> str:
+def _fault_text(grounded: SoftWorlds, name: str, scene: int, good: Tensor) -> str:
     place = np.argwhere(~good.cpu().numpy())[0].tolist()
     value = float(grounded.stored()[name].detach()[scene][tuple(place)])
     wanted = "logits are finite numbers" if grounded.nothing < 0 else "degrees are numbers in 0..1"

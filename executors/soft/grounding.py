@@ -346,5 +346,5 @@ def ground_worlds(
 
 def _bits(sets: U64, n: int) -> Tensor:
     """(...,) 64-bit sets as (..., n) booleans."""
-    told = (sets[..., None] >> np.arange(n, dtype=np.uint64)) & np.uint64(1)
-    return torch.from_numpy(told.astype(np.bool_))
+    bits = (sets[..., None] >> np.arange(n, dtype=np.uint64)) & np.uint64(1)
+    return torch.from_numpy(bits.astype(np.bool_))

@@ -138,10 +138,10 @@ class Run:
         op = group.op
         inputs = []
         for source in group.sources:
-            found = results[source.groups[0]]
+            values = results[source.groups[0]]
             if len(source.groups) > 1:
-                found = torch.cat([results[s] for s in source.groups])
-            inputs.append(found if source.rows < 0 else found.index_select(0, self.pieces[source.rows]))
+                values = torch.cat([results[s] for s in source.groups])
+            inputs.append(values if source.rows < 0 else values.index_select(0, self.pieces[source.rows]))
         literals = tuple([self.pieces[piece] for piece in group.literals])
 
         def mine() -> Tensor:

@@ -211,17 +211,17 @@ def schedule(programs: Sequence[Program]) -> Schedule:
     counts = np.diff(np.append(starts, total))
     group = np.repeat(np.arange(len(starts)), counts)  # of every row
     ops = [numbered_op(n) for n in rows[order[starts], 1].tolist()]
-    told = rows[order].astype(np.int64).T
+    columns = rows[order].astype(np.int64).T
     question = np.repeat(np.arange(len(records)), lengths)[order]
     offset = (ends - lengths)[question]
     index = _Index()
     index.add(question)
-    given = [place[told[2 + MAX_LITERALS + i] + offset] for i in range(max(len(op.inputs) for op in ops))]
+    given = [place[columns[2 + MAX_LITERALS + i] + offset] for i in range(max(len(op.inputs) for op in ops))]
     sources = _sources(ops, given, group, starts, counts, index)
-    literals = told[2 : 2 + MAX_LITERALS]
+    literals = columns[2 : 2 + MAX_LITERALS]
     groups = tuple(
-        Group(op, a, k, tuple(index.add(literals[i, a : a + k]) for i in range(len(op.literals))), found)
-        for op, a, k, found in zip(ops, starts.tolist(), counts.tolist(), sources, strict=True)
+        Group(op, a, k, tuple(index.add(literals[i, a : a + k]) for i in range(len(op.literals))), inputs)
+        for op, a, k, inputs in zip(ops, starts.tolist(), counts.tolist(), sources, strict=True)
     )
     lookups = _lookups(groups, literals, index)
     places = np.stack([group[place], place - starts[group[place]]], axis=1)
@@ -242,15 +242,15 @@ def _stable_order(keys: I64) -> I64:
     n = len(keys)
     if int(keys.max()) >= (1 << 62) // n:
         return np.argsort(keys, kind="stable")
-    found: I64 = np.sort(keys * n + np.arange(n)) % n
-    return found
+    stable: I64 = np.sort(keys * n + np.arange(n)) % n
+    return stable
 
 
 def _distinct(codes: I64, limit: int) -> tuple[I64, I64]:
     """The distinct codes, ascending, and for each code its place among them; codes are below `limit`."""
     if limit > 1 << 20:  # many groups: a mark for each possible code would take too much memory
-        found, places = np.unique(codes, return_inverse=True)
-        return found, places
+        distinct, places = np.unique(codes, return_inverse=True)
+        return distinct, places
     marks = np.zeros(limit, dtype=np.int64)
     marks[codes] = 1
     return np.flatnonzero(marks), (np.cumsum(marks) - 1)[codes]
@@ -283,25 +283,25 @@ def _sources(
     wanted = np.concatenate([given[i][starts[g] : starts[g] + counts[g]] for g, i in slots])
     sizes = counts[[g for g, _ in slots]]
     slot = np.repeat(np.arange(len(slots)), sizes)
-    made_by = group[wanted]
-    code, segment = _distinct(slot * len(ops) + made_by, len(slots) * len(ops))
+    producers = group[wanted]
+    code, segment = _distinct(slot * len(ops) + producers, len(slots) * len(ops))
     slot_of, group_of = np.divmod(code, len(ops))
     ends = np.cumsum(counts[group_of])
     first = np.searchsorted(slot_of, np.arange(len(slots)))  # a slot's first segment
     begins = ends - counts[group_of]
     begins -= begins[first][slot_of]
-    rows = wanted - starts[made_by] + begins[segment]
+    rows = wanted - starts[producers] + begins[segment]
     starting = np.cumsum(sizes) - sizes
     straight = np.logical_and.reduceat(rows == np.arange(len(rows)) - starting[slot], starting)
     last = np.append(first[1:], len(code))
     whole = straight & (counts[group_of[first]] == sizes) & (last - first == 1)
-    found: list[list[Source]] = [[] for _ in ops]
+    by_group: list[list[Source]] = [[] for _ in ops]
     makers = group_of.tolist()
     cuts = zip(first.tolist(), last.tolist(), starting.tolist(), sizes.tolist(), whole.tolist(), strict=True)
     for (g, _), (a, b, row, size, all_of_it) in zip(slots, cuts, strict=True):
         piece = -1 if all_of_it else index.add(rows[row : row + size])
-        found[g].append(Source(tuple(makers[a:b]), piece))
-    return [tuple(s) for s in found]
+        by_group[g].append(Source(tuple(makers[a:b]), piece))
+    return [tuple(s) for s in by_group]
 
 
 def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Lookup, ...]:
@@ -314,21 +314,21 @@ def _lookups(groups: Sequence[Group], literals: I64, index: _Index) -> tuple[Loo
         spans = [slice(groups[g].start, groups[g].start + groups[g].calls) for g, _ in reads]
         calls = index.parts[0]
         rows = index.add(np.concatenate([calls[span] for span in spans]))
-        told = -1
+        looked_up = -1
         if table in TABLES and TABLES[table].literal is not None:
-            looked_up = [literals[read.literal, span] for span, (_, read) in zip(spans, reads, strict=True)]
-            told = index.add(np.concatenate(looked_up))
-        lookups.append(Lookup(table, rows, told, tuple(reads), tuple([groups[g].calls for g, _ in reads])))
+            encoded = [literals[read.literal, span] for span, (_, read) in zip(spans, reads, strict=True)]
+            looked_up = index.add(np.concatenate(encoded))
+        lookups.append(Lookup(table, rows, looked_up, tuple(reads), tuple([groups[g].calls for g, _ in reads])))
     return tuple(lookups)
 
 
 def _answers(groups: Sequence[Group], last: I64, programs: Sequence[Program], index: _Index) -> tuple[Answered, ...]:
-    told = []
+    answers = []
     for g in np.unique(last[:, 0]).tolist():
         questions, kind = np.flatnonzero(last[:, 0] == g), groups[g].op.result
         units = index.add(units_of([programs[q] for q in questions.tolist()])) if kind is WORD else -1
-        told.append(Answered(kind, g, index.add(questions), index.add(last[questions, 1]), units))
-    return tuple(told)
+        answers.append(Answered(kind, g, index.add(questions), index.add(last[questions, 1]), units))
+    return tuple(answers)
 
 
 def units_of(programs: Sequence[Program]) -> I64:

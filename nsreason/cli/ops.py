@@ -101,6 +101,6 @@ def example(op: Op, domain: Domain) -> str:
         "number": "count(scene())",
         "word": f"query[{domain.attributes[0]}](unique(scene()))",
     }
-    told = ", ".join(literals[p.kind.name] for p in op.literals)
+    literal_text = ", ".join(literals[p.kind.name] for p in op.literals)
     given = ", ".join(values[p.kind.name] for p in op.inputs)
-    return f"{op.name}[{told}]({given})" if told else f"{op.name}({given})"
+    return f"{op.name}[{literal_text}]({given})" if literal_text else f"{op.name}({given})"

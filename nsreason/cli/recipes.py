@@ -103,8 +103,8 @@ def parameters(name: str, model: str | None = None) -> int:
     recipe = load_recipe(name)
     config = _typical(recipe)
     with torch.device("meta"):
-        made = model_class(model or recipe.model)(config)
-    return sum(p.numel() for p in made.parameters())
+        network = model_class(model or recipe.model)(config)
+    return sum(p.numel() for p in network.parameters())
 
 
 def _typical(recipe: Recipe) -> Any:

@@ -45,8 +45,10 @@ def summary_of(op: Op) -> OpSummary | None:
     except Exception:  # whatever a user's function raises on a value that is no value
         return None
     # A set that was combined with another by `both` holds no place that the other does not.
-    made = probe.used & {"only", "follow", "reach", "choose"} or ("members" in probe.used and "both" not in probe.used)
-    makes_set = op.result.shape == "set" and bool(made)
+    selects = probe.used & {"only", "follow", "reach", "choose"} or (
+        "members" in probe.used and "both" not in probe.used
+    )
+    makes_set = op.result.shape == "set" and bool(selects)
     singles = tuple(dict.fromkeys(probe.singles))
     return OpSummary(tuple(dict.fromkeys(probe.reads)), frozenset(probe.tables), makes_set, singles)
 

@@ -140,12 +140,12 @@ def read_signature(function: Callable[..., Any], *, name: str, commutes: bool = 
     kinds = {n: next((m for m in get_args(h) if isinstance(m, Kind)), None) for n, h in hints.items()}
     literals: list[Param] = []
     inputs: list[Param] = []
-    told = inspect.signature(function).parameters
-    parameters = list(told)
+    signature = inspect.signature(function).parameters
+    parameters = list(signature)
     if len(parameters) < 2:
         raise DomainError(f"op '{name}': the first two parameters are the algebra and the scene")
     for parameter in parameters[2:]:
-        if told[parameter].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        if signature[parameter].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
             raise DomainError(f"op '{name}': parameter '{parameter}' must be an ordinary one, not starred")
         kind = kinds.get(parameter)
         if kind is None:

@@ -121,8 +121,8 @@ class Trace:
                 is not in 0..1.
         """
         if len(values) > len(program) or (len(values) == len(program)) != (error is None):
-            told = "no error" if error is None else "an error"
-            raise ExecutionError(f"{len(values)} values for a program of {len(program)} calls, and {told}")
+            ending = "no error" if error is None else "an error"
+            raise ExecutionError(f"{len(values)} values for a program of {len(program)} calls, and {ending}")
         if degrees is not None and len(degrees) != len(program):
             raise ExecutionError(f"degrees for {len(degrees)} calls of a program of {len(program)}")
         steps = []
@@ -167,14 +167,14 @@ class Trace:
     @cached_property
     def about(self) -> tuple[tuple[int, ...], ...]:
         """Per call, the objects that it is about: those it gave, or those that its number, word or truth came from."""
-        found: list[tuple[int, ...]] = []
+        sets: list[tuple[int, ...]] = []
         for step in self.steps:
             if step.objects is not None:
-                found.append(step.objects)
+                sets.append(step.objects)
             else:
-                given = list(dict.fromkeys(found[i] for i in step.inputs))
-                found.append(given[0] if len(given) == 1 else tuple(sorted({i for one in given for i in one})))
-        return tuple(found)
+                given = list(dict.fromkeys(sets[i] for i in step.inputs))
+                sets.append(given[0] if len(given) == 1 else tuple(sorted({i for one in given for i in one})))
+        return tuple(sets)
 
     @property
     def answer(self) -> Value | None:
@@ -312,8 +312,8 @@ class Trace:
         exact = step.degrees is None
         if objects is None or (step.kind.shape == "one" and step.state == "done" and exact):
             return cut(step.words, room)
-        told = degree_forms(objects, step.degrees, sort) if step.degrees is not None else ()
-        forms = (lead + form for form in (*told, *object_forms(objects, self.scene, sort=sort)))
+        graded = degree_forms(objects, step.degrees, sort) if step.degrees is not None else ()
+        forms = (lead + form for form in (*graded, *object_forms(objects, self.scene, sort=sort)))
         return next((form for form in forms if len(form) <= room), lead + how_many(objects, sort))
 
     def _tail(self, objects: bool) -> Iterator[tuple[str, str]]:

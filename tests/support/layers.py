@@ -61,17 +61,17 @@ tables and templates, not what stands in them: rooms whose results are shown wri
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
     """Every module by its dotted name; a package under its own name."""
-    found = {}
+    paths = {}
     for folder, package in PARTS.items():
         for path in sorted((root / folder).rglob("*.py")):
             name = ".".join((package, *path.relative_to(root / folder).with_suffix("").parts))
-            found[name.removesuffix(".__init__")] = path
-    return found
+            paths[name.removesuffix(".__init__")] = path
+    return paths
 
 
 def imports(module: str, path: Path) -> set[str]:
     """The dotted names that a file imports, anywhere but under `if TYPE_CHECKING:`."""
-    found: set[str] = set()
+    names: set[str] = set()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while stack:
@@ -80,14 +80,14 @@ def imports(module: str, path: Path) -> set[str]:
             stack.extend(node.orelse)
             continue
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")
             base = parts[: len(parts) - node.level + 1] if node.level else []
             source = ".".join([*base, *([node.module] if node.module else [])])
-            found.update(f"{source}.{alias.name}" for alias in node.names)
+            names.update(f"{source}.{alias.name}" for alias in node.names)
         stack.extend(ast.iter_child_nodes(node))
-    return found
+    return names
 
 
 def room(module: str) -> str:
@@ -119,10 +119,10 @@ def graph(root: Path = ROOT) -> nx.DiGraph:
 
 def rooms(drawn: nx.DiGraph) -> nx.DiGraph:
     """The same, with rooms in place of modules."""
-    found = nx.DiGraph()
-    found.add_nodes_from(room(m) for m in drawn)
-    found.add_edges_from((room(a), room(b)) for a, b in drawn.edges if room(a) != room(b))
-    return found
+    by_room = nx.DiGraph()
+    by_room.add_nodes_from(room(m) for m in drawn)
+    by_room.add_edges_from((room(a), room(b)) for a, b in drawn.edges if room(a) != room(b))
+    return by_room
 
 
 def circles(drawn: nx.DiGraph) -> list[list[str]]:
@@ -149,7 +149,7 @@ _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHand
 
 def functions(module: str, path: Path) -> list[Function]:
     """The functions of a file, with their methods and those inside; docstrings count as lines."""
-    found = []
+    measured = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             own, stack = 1, list(ast.iter_child_nodes(node))
@@ -159,8 +159,8 @@ def functions(module: str, path: Path) -> list[Function]:
                     continue
                 own += isinstance(inner, _BRANCHES) + (len(inner.values) - 1 if isinstance(inner, ast.BoolOp) else 0)
                 stack.extend(ast.iter_child_nodes(inner))
-            found.append(Function(f"{module}.{node.name}", (node.end_lineno or 0) - node.lineno + 1, own))
-    return found
+            measured.append(Function(f"{module}.{node.name}", (node.end_lineno or 0) - node.lineno + 1, own))
+    return measured
 
 
 def report(root: Path = ROOT) -> str:
@@ -175,11 +175,11 @@ def report(root: Path = ROOT) -> str:
     sizes = [n for m, n in lines.items() if known[m].name != "__init__.py"]
     largest = max(lines, key=lambda m: lines[m])
     longest, knotted = max(measured, key=lambda f: f.lines), max(measured, key=lambda f: f.complexity)
-    told = [f"{'room':<14}{'modules':>8}{'lines':>8}  imports from"]
+    rows = [f"{'room':<14}{'modules':>8}{'lines':>8}  imports from"]
     for name in sorted(by_room, key=lambda r: (len(nx.descendants(by_room, r)), r)):
-        told.append(f"{name:<14}{counts[name]:>8}{weight[name]:>8}  {', '.join(sorted(by_room[name]))}")
+        rows.append(f"{name:<14}{counts[name]:>8}{weight[name]:>8}  {', '.join(sorted(by_room[name]))}")
     wrong = sorted(f"{a} -> {b}" for a, b in drawn.edges if not allowed(a, b))
-    told += [
+    rows += [
         "",
         f"rooms {len(by_room)}, levels of rooms {levels(by_room)}, arrows {by_room.number_of_edges()}, "
         f"circles {circles(by_room) or 0}",
@@ -193,7 +193,7 @@ def report(root: Path = ROOT) -> str:
         f"imports against the arrows: {len(wrong)}",
         *(f"  {w}" for w in wrong),
     ]
-    return "\n".join(told)
+    return "\n".join(rows)
 
 
 def main() -> None:

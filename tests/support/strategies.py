@@ -41,19 +41,23 @@ def random_domain(rng: Random, attributes: int, relations: int) -> Domain:
         f"attribute{a}": AttributeEntry({f"value{a}-{v}": ValueEntry() for v in range(rng.randint(1, 6))})
         for a in range(attributes)
     }
-    told: dict[str, RelationEntry] = {}
-    while len(told) < relations:
-        name = f"relation{len(told)}"
-        turned = f"relation{len(told) + 1}"
+    relation_entries: dict[str, RelationEntry] = {}
+    while len(relation_entries) < relations:
+        name = f"relation{len(relation_entries)}"
+        turned = f"relation{len(relation_entries) + 1}"
         form = rng.choice(["pair", "one_direction", "symmetric", "plain", "plain_direction"])
-        if form in ("pair", "one_direction") and len(told) + 2 <= relations:
-            told[name] = RelationEntry((name,), inverse=turned, direction=name)
-            told[turned] = RelationEntry((turned,), inverse=name, direction=turned if form == "pair" else None)
+        if form in ("pair", "one_direction") and len(relation_entries) + 2 <= relations:
+            relation_entries[name] = RelationEntry((name,), inverse=turned, direction=name)
+            relation_entries[turned] = RelationEntry(
+                (turned,), inverse=name, direction=turned if form == "pair" else None
+            )
         elif form == "symmetric":
-            told[name] = RelationEntry((name,), inverse=name)
+            relation_entries[name] = RelationEntry((name,), inverse=name)
         else:
-            told[name] = RelationEntry((name,), direction=name if form == "plain_direction" else None)
-    return Domain(DomainFile(f"random{rng.randrange(1000)}", entries, relations=told, eps=rng.choice([0.0, 0.2, 1.0])))
+            relation_entries[name] = RelationEntry((name,), direction=name if form == "plain_direction" else None)
+    return Domain(
+        DomainFile(f"random{rng.randrange(1000)}", entries, relations=relation_entries, eps=rng.choice([0.0, 0.2, 1.0]))
+    )
 
 
 @st.composite
@@ -170,7 +174,9 @@ class _Grower:
         """
         rng = self.rng
         known = [
-            i for i, made in enumerate(self.kinds) if made == (kind, unit) or (made[0] is kind and kind is not WORD)
+            i
+            for i, ending in enumerate(self.kinds)
+            if ending == (kind, unit) or (ending[0] is kind and kind is not WORD)
         ]
         if known and rng.random() < 0.2:
             return rng.choice(known)
@@ -210,8 +216,8 @@ class _Grower:
             except (Ambiguous, NsreasonError):
                 value = None
         self.calls.append(Call(op.name, literals, inputs))
-        told = next((n for p, n in zip(op.literals, literals, strict=True) if p.kind is ATTRIBUTE), None)
-        self.kinds.append((op.result, told if op.result is WORD else None))
+        attribute = next((n for p, n in zip(op.literals, literals, strict=True) if p.kind is ATTRIBUTE), None)
+        self.kinds.append((op.result, attribute if op.result is WORD else None))
         self.values.append(value)
         return len(self.calls) - 1
 
@@ -221,17 +227,17 @@ class _Grower:
             return self.grow(kind, budget)
         start = len(self.calls)
         for _ in range(4):
-            found = self.grow(kind, budget)
+            node = self.grow(kind, budget)
             if kind is OBJECTS:
-                found = self._narrowed(found)
-            if (self.values[found] or 0).bit_count() == 1:
-                return found
+                node = self._narrowed(node)
+            if (self.values[node] or 0).bit_count() == 1:
+                return node
             del self.calls[start:], self.kinds[start:], self.values[start:]
         if kind is OBJECTS and "scene" in self.domain.ops:
-            found = self._narrowed(self.add(OPS["scene"], (), ()))
-            if (self.values[found] or 0).bit_count() != 1:
+            node = self._narrowed(self.add(OPS["scene"], (), ()))
+            if (self.values[node] or 0).bit_count() != 1:
                 self.broken = True  # alike objects only: nothing would help, so waste no more time on it
-            return found
+            return node
         return self.grow(kind, budget)
 
     def _narrowed(self, node: int) -> int:
