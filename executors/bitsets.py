@@ -47,17 +47,17 @@ class BitTables:
     world has its own class with a fixed slot a name: an attribute that may be missing costs a tenth of execution.
     """
 
-    __slots__ = ("world",)
+    __slots__ = ("_world",)  # no sort or table has a name that starts so
 
     def __init__(self, world: World, kind: WorldKind) -> None:
-        self.world = world
+        self._world = world
         for sort in kind.sorts:
             setattr(self, sort, (1 << world.size(sort)) - 1)
         ready = world.ready()
         for name in kind.tables:
             setattr(self, name, ready[name] if name in ready else _Family(self, TABLES[name]))
 
-    def family(self, name: str) -> Any:
+    def _family(self, name: str) -> Any:
         """A table by its name: literal -> set or rows."""
         return getattr(self, name)
 
@@ -73,15 +73,15 @@ class _Family(dict[int, Any]):
 
     def __missing__(self, literal: int) -> Any:
         if self.table.derived is None:
-            rows = self.tables.world.rows(self.table.name, literal)
+            rows = self.tables._world.rows(self.table.name, literal)
         else:
             how, base = self.table.derived
             if how == "later" and isinstance(_words_below(self.tables, base, literal), OpenColumn):
-                attribute = self.tables.world.domain.attributes[literal]
+                attribute = self.tables._world.domain.attributes[literal]
                 raise DomainError(
                     f"an object may have several values of '{attribute}': what repeats a value is not defined"
                 )
-            rows = _DERIVED[how](self.tables.family(base)[literal], self.tables.world.size(self.table.source[0]))
+            rows = _DERIVED[how](self.tables._family(base)[literal], self.tables._world.size(self.table.source[0]))
         self[literal] = rows
         return rows
 
@@ -89,7 +89,7 @@ class _Family(dict[int, Any]):
 def _words_below(tables: BitTables, name: str, literal: int) -> Any:
     """The words that a table says who shares, or None."""
     derived = TABLES[name].derived
-    return tables.family(derived[1])[literal] if derived is not None and derived[0] == "same" else None
+    return tables._family(derived[1])[literal] if derived is not None and derived[0] == "same" else None
 
 
 def _converse(rows: Sequence[int], size: int) -> list[int]:

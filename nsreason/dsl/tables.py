@@ -11,6 +11,7 @@ A derived table is computed from another one by the executors, and no world fill
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -22,12 +23,17 @@ Derivation = Literal["converse", "later", "same", "closure"]
 WORD_TARGET = "word"
 
 
+def _may_be_named(name: str) -> bool:
+    """Return whether a sort or table may have the name: executors write it into source text, as an attribute."""
+    return name.isidentifier() and not name.startswith("_") and not keyword.iskeyword(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The declaration of a set, of a table, or of a family of them.
 
     Attributes:
-        name: an identifier, by which ops read it.
+        name: an identifier, by which ops read it; no keyword of Python, and no leading underscore.
         source: the sorts of its rows, none for a set; two for a table whose entries are tables.
         target: the sort of its entries' members, or `word`.
         literal: the kind of literal that chooses one of a family.
@@ -43,8 +49,10 @@ class Table:
     derived: tuple[Derivation, str] | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or self.name.startswith("_"):
-            raise DomainError(f"a table's name is an identifier, got {self.name!r}")
+        if not _may_be_named(self.name):
+            raise DomainError(
+                f"a table's name is an identifier without a leading underscore and no Python keyword, got {self.name!r}"
+            )
         if len(self.source) > 2:
             raise DomainError(f"table '{self.name}': at most two source sorts, got {self.source}")
 
@@ -157,7 +165,7 @@ def declare_world(kind: WorldKind) -> WorldKind:
         if table.derived is not None and table.derived[1] not in kind.tables:
             raise DomainError(f"kind of world '{kind.name}': table '{name}' needs '{table.derived[1]}'")
     for sort in kind.sorts:
-        if sort in TABLES or not sort.isidentifier():
+        if sort in TABLES or not _may_be_named(sort):
             raise DomainError(f"kind of world '{kind.name}': '{sort}' cannot be the name of a sort")
     return WORLD_KINDS.add(kind)
 

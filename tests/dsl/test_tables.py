@@ -49,7 +49,7 @@ def test_declarations_that_do_not_fit_are_refused(own_tables: None, table: Table
         declare(table)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "_private", "1st"])
+@pytest.mark.parametrize("name", ["", "two words", "_private", "1st", "in"])
 def test_a_table_is_named_by_an_identifier(name: str) -> None:
     with pytest.raises(DomainError, match="a table's name is an identifier"):
         Table(name, (), "object")
@@ -61,6 +61,8 @@ def test_a_table_is_named_by_an_identifier(name: str) -> None:
         (WorldKind("odd", ("object",), ("converse",)), "table 'converse' needs 'relation'"),
         (WorldKind("odd", ("event",), ("concept",)), "table 'concept' is of object"),
         (WorldKind("odd", ("object", "relation"), ()), "'relation' cannot be the name of a sort"),
+        (WorldKind("odd", ("object", "_row"), ()), "'_row' cannot be the name of a sort"),
+        (WorldKind("odd", ("object", "class"), ()), "'class' cannot be the name of a sort"),
         (WorldKind("scene", ("object",), ()), "the kind of world 'scene' is already declared otherwise"),
     ],
     ids=str,
@@ -176,3 +178,45 @@ def test_adding_a_table_and_a_sort_takes_declarations_and_a_world(own_ops: OpTab
     single = Program([*reds, Call("only_row", (), (2,))], domain)
     assert execute(counted, shelf) == execute_batch([counted], [shelf])[0] == 2
     assert "met 2 rows: 0, 1" in str(execute_batch([single], [shelf])[0])
+
+
+@pytest.mark.parametrize("sort", ["world", "family", "rows", "tables"])
+@pytest.mark.parametrize("table", ["world", "family", "rows", "tables"])
+def test_no_name_of_a_sort_or_table_hides_what_executors_use(
+    own_ops: OpTable, own_tables: None, sort: str, table: str
+) -> None:
+    if sort == table:
+        return
+    declare(Table(table, ("object",), "object"))
+    declare(Table("back", ("object",), "object", None, ("converse", table)))
+    declare_world(WorldKind("row", ("object", sort), (*SCENE.tables, table, "back"), bounded=("object",)))
+
+    class Row(Scene):
+        """Objects in a row, each linked to the next."""
+
+        __slots__ = ()
+
+        def size(self, sort: str) -> int:
+            return len(self)
+
+        def rows(self, name: str, literal: int) -> Any:
+            last = len(self) - 1
+            return [1 << i + 1 if i < last else 0 for i in range(len(self))] if name == table else []
+
+    @op
+    def behind(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Objects[T]:
+        """What members of the set are linked to."""
+        return k.both(scene.universe("object"), k.reach(objects, scene.table(table)))
+
+    @op
+    def ahead(k: Algebra[T], scene: View[T], objects: Objects[T]) -> Objects[T]:
+        """What is linked to members of the set."""
+        return k.both(scene.universe("object"), k.reach(objects, scene.table("back")))
+
+    domain = Domain(
+        DomainFile("row", {"color": AttributeEntry({"red": ValueEntry(), "blue": ValueEntry()})}, world="row")
+    )
+    row = Row.of(domain, [{"color": c} for c in ("blue", "red", "blue")])
+    reds = [Call("scene"), Call("filter", ("red",), (0,))]
+    programs = [Program([*reds, Call(name, (), (1,))], domain) for name in ("behind", "ahead")]
+    assert [execute(p, row) for p in programs] == execute_batch(programs, [row, row]) == [(2,), (0,)]
