@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis runs, a clean op table for the tests that register ops, the machine's bfloat16.
+"""Settings and fixtures of all tests: hypothesis, a clean op table for tests that register ops, the machine's bfloat16.
 
 NSREASON_TEST_BF16=off runs every test as on a machine without instructions for bfloat16, =on as on one that has them.
 """

@@ -1,4 +1,4 @@
-"""One contract for every domain and one for every op, bundled or yet to come."""
+"""One contract for every domain and one for every op."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def run_python(block: Block, names: dict[str, Any]) -> None:
 
 
 def expected_codes(block: Block, command: str) -> tuple[int, ...]:
-    """What a transcript shows as an error is one."""
+    """Return the exit codes that a command may have: 2 where the transcript shows an error."""
     after = block.text.partition(f"$ {command}\n")[2]
     shown = after.partition("\n$ ")[0]
     return (2,) if shown.startswith("error") or '"error"' in shown else (0,)

@@ -1,4 +1,4 @@
-"""The exception tree: messages, records, and that errors survive the way back from a worker process."""
+"""The exception tree: messages, records, and pickling, by which errors return from worker processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users import: each name of a package is there, is found lazily, and means the same whatever was imported."""
+"""Public names: each one exists, is imported lazily, and means the same whatever was imported before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ten thousand broken inputs: each ends in an answer or in an NsreasonError, and none runs on.
+"""Ten thousand broken inputs: each ends in an answer or in an NsreasonError, within a time limit.
 
 Scenes, programs and questions are good ones with one to three changes: in their text (characters cut,
 doubled, swapped, brackets and odd Unicode put in) or in their data (a value replaced by None, a huge number,

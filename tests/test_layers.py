@@ -1,4 +1,4 @@
-"""Rooms and arrows: who may import whom, that no imports go in a circle, and what importing costs.
+"""Rooms and arrows: permitted imports, no import cycles, and what importing loads.
 
 `tests/support/layers.py` has the arrows and draws the graph.
 """

@@ -1,4 +1,4 @@
-"""One contract for every model of the table: what the training loop, checkpoints and reasoners ask of each."""
+"""One contract for every model of the table, as the training loop, checkpoints and reasoners need it."""
 
 from __future__ import annotations
 

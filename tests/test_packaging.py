@@ -1,4 +1,4 @@
-"""The list of packages in pyproject.toml is written by hand: it must name every package, and ship every file."""
+"""The list of packages in pyproject.toml, written by hand, must name every package and ship every file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`module:Class`: what a person names is imported, also from the working directory; what a file names is not."""
+"""`module:Class`: a name that a user gives is imported, also from the working directory; a name in a file is not."""
 
 from __future__ import annotations
 

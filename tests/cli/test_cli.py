@@ -405,7 +405,7 @@ def test_the_demo_answers_as_its_file_says_and_spares_other_files(tmp_path: Path
 
 
 def examples_of(help_text: str) -> list[str]:
-    """The command lines below the title, a backslash at the end of a line joining it with the next."""
+    """Return the command lines below the title; a backslash at the end of a line joins it with the next."""
     below = help_text.partition("\n Examples\n")[2]
     joined = re.sub(r"\\\n\s*", "", below)
     return [line.removeprefix(" $ ").strip() for line in joined.splitlines() if line.startswith(" $ ")]
@@ -420,7 +420,7 @@ def test_the_help_lists_the_commands_and_exit_codes() -> None:
 
 
 def needs_weights(line: str) -> bool:
-    """Whether an example looks at images with the models that come with the package."""
+    """Return whether an example runs the bundled models on images."""
     words = shlex.split(line, comments=True)
     looks = any(name in words for name in ("detect", "describe-image"))
     return looks or ("--image" in words and "--scene" not in words) or ("--images" in words and "evaluate" in words)
@@ -557,7 +557,7 @@ def test_output_is_utf_8_whatever_the_locale_says() -> None:
 
 
 def on_a_terminal(*args: str, env: dict[str, str]) -> bytes:
-    """What a command writes to standard error when that is a terminal."""
+    """Return what a command writes to standard error when that is a terminal."""
     ours, theirs = pty.openpty()
     settings = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     settings |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | env

@@ -65,7 +65,7 @@ def test_a_failure_is_a_row_and_an_exit_code(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_the_headline_of_all_reports(tmp_path: Path) -> None:
-    """And costs no report: the others' answers are in it."""
+    """The report is still written, with the answers of the other reasoners."""
     result = run(tmp_path, who="Knows,Mute,AlwaysYes")
     heading = f"Reasoners compared on {TASK}: 1 of 3 failed"
     why = f"Failed, without answers: {TOYS}:Mute (it answers none of 24 questions; the first: no idea)."

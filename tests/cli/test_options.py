@@ -1,4 +1,4 @@
-"""No option is passed over without a word, and bad input is told before torch is loaded."""
+"""An option without effect is refused, and bad input is reported before torch is loaded."""
 
 from __future__ import annotations
 
@@ -294,8 +294,8 @@ for args in json.loads(sys.stdin.read()):
 
 
 @pytest.fixture(scope="module")
-def told_early(place: Path) -> list[list[Any]]:
-    """What each of EARLY ends with where torch cannot be imported."""
+def early_results(place: Path) -> list[list[Any]]:
+    """Return what each command of EARLY ends with where torch cannot be imported."""
     asked = json.dumps([args for args, _ in EARLY])
     command = [sys.executable, "-c", BLOCKED]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, cwd=place, check=True)
@@ -303,8 +303,8 @@ def told_early(place: Path) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("number", range(len(EARLY)), ids=[" ".join(a)[:90] for a, _ in EARLY])
-def test_bad_input_is_told_before_torch_is_loaded(number: int, told_early: list[list[Any]]) -> None:
-    code, said, exception = told_early[number]
+def test_bad_input_is_reported_before_torch_is_loaded(number: int, early_results: list[list[Any]]) -> None:
+    code, said, exception = early_results[number]
     assert code == 2, (said, exception)
     assert said.startswith("error: ") and EARLY[number][1] in said, said
 
@@ -446,7 +446,7 @@ def test_one_process_of_several_tells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_from_counts_where_a_resumed_run_begins() -> None:
-    """One job script serves for the beginning and for what follows."""
+    """The same job script starts a run and resumes it."""
     args = [*TRAIN[:-1], "learned-on", "--from", "bundled", "--resume", "--set", "training.epochs=1"]
     began = run(*args)
     assert began.exit_code == 2 and "does not fit" in began.stderr  # images' weights: so they were taken

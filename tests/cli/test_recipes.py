@@ -1,4 +1,4 @@
-"""`nsreason recipes` and `nsreason models`: every one is there, with what is known of it."""
+"""`nsreason recipes` and `nsreason models`: every recipe and model is listed with its record."""
 
 from __future__ import annotations
 

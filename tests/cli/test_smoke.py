@@ -1,4 +1,4 @@
-"""Each command once, on the smallest input: what `pytest -m smoke` says of the command line."""
+"""Run each command once, on the smallest input (`pytest -m smoke`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons: who is asked what, what is kept, what is done again, what fails alone."""
+"""Comparisons: questions asked, results kept and reused, and failures of one reasoner that do not stop the others."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def toy(*names: str) -> list[str]:
     return [f"{TOYS}:{name}" for name in names]
 
 
-def build(folder: Path) -> int:
-    """How many reasoners were made in a comparison's folder."""
+def builds(folder: Path) -> int:
+    """Return how many reasoners were built in a comparison's folder."""
     return sum(len(path.read_text().splitlines()) for path in folder.glob("runs/*/made.txt"))
 
 
 def run(folder: Path, *names: str, failing: Sequence[str] = (), **plan: Any) -> Comparison:
-    """Without examples, for whose traces reasoners are made again; those that fail are those that are to."""
+    """Compare without examples, whose traces would build reasoners again; check that only `failing` fail."""
     comparison = compare(TASK, folder.parent, toy(*names), folder, **{"examples": 0, **plan})
     assert [(r.reasoner, r.failure) for r in comparison.failed if r.reasoner not in toy(*failing)] == []
     assert {r.reasoner for r in comparison.failed} == set(toy(*failing))
@@ -68,11 +68,11 @@ def test_those_that_learn_do_so_at_each_size_and_from_the_first_questions(tmp_pa
 def test_what_is_there_is_not_done_again_and_more_may_be_added(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     first = run(folder, "Knows", "Learner", sizes=[25])
-    assert build(folder) == 2
+    assert builds(folder) == 2
     again = run(folder, "Knows", "Learner", sizes=[25])
-    assert build(folder) == 2 and again.runs == first.runs and again.settings == first.settings
+    assert builds(folder) == 2 and again.runs == first.runs and again.settings == first.settings
     more = run(folder, "Knows", "Learner", "AlwaysYes", sizes=[25, 30])
-    assert build(folder) == 4 and len(more.runs) == 4
+    assert builds(folder) == 4 and len(more.runs) == 4
     record = json.loads((folder / "comparison.json").read_text())
     assert Comparison.from_dict(record) == more
 
@@ -102,18 +102,18 @@ def test_failures_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     assert failures[2] is not None and failures[2].endswith("gave 23 replies to 24 questions")
     assert failures[3] is None and all(comparison.right(comparison.runs[3]))
     assert comparison.runs[0].answers == () and comparison.right(comparison.runs[0]) == []
-    before = build(folder)
+    before = builds(folder)
     run(folder, "Broken", "Mute", "Knows", failing=["Broken", "Mute"])  # they are tried again
-    assert build(folder) == before + 1
+    assert builds(folder) == before + 1
 
 
 def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         run(folder, "Knows", "Interrupted", "AlwaysYes")
-    assert build(folder) == 2 and not (folder / "comparison.json").exists()
+    assert builds(folder) == 2 and not (folder / "comparison.json").exists()
     run(folder, "Knows", "AlwaysYes")
-    assert build(folder) == 3
+    assert builds(folder) == 3
 
 
 def test_nothing_learns_unless_it_may(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_makes_no_sense_is_refused_first(
 ) -> None:
     with pytest.raises(RecipeError, match=says):
         run(tmp_path / "out", *names, **plan)
-    assert build(tmp_path / "out") == 0
+    assert builds(tmp_path / "out") == 0
 
 
 def test_unknown_names_have_a_hint(tmp_path: Path) -> None:

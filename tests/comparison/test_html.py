@@ -1,4 +1,4 @@
-"""The page of a comparison: whole, closed to the network, safe against what questions say, and complete."""
+"""The page of a comparison: well-formed, complete, free of network access, and safe against hostile text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 class Dom(HTMLParser):
-    """Elements with their attributes and texts; a wrong end raises."""
+    """Collect elements with their attributes and texts; raise on a wrong end tag."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Comparisons as data: which run is the best, what is right, and that nothing is lost in JSON."""
+"""Comparisons as data: the best run, right answers, and a JSON round trip without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a comparison, counted again in another way."""
+"""The figures of a comparison, checked against an independent count."""
 
 from __future__ import annotations
 

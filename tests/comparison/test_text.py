@@ -1,4 +1,4 @@
-"""Comparisons in words: the same tables in Markdown and in terminals of any width."""
+"""Comparisons as text: the same tables in Markdown and in terminals of any width."""
 
 from __future__ import annotations
 

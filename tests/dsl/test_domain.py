@@ -1,4 +1,4 @@
-"""Domain files: every way to be wrong has its message; and the contract of every bundled domain."""
+"""Domain files: the message for each defect, and the contract of every bundled domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The op table: how an op registers, what is refused, and that an op of one's own runs in both executors."""
+"""The op table: how ops register, which are refused, and own ops that run in both executors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole-file evaluation: what is counted where, policies, prediction files, resuming, processes."""
+"""Evaluation of whole files: counts, error policies, prediction files, resuming, several processes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def counts(report: Report) -> dict[str, Any]:
-    """All but what a clock or the number of processes changes."""
+    """Return the report without what depends on the clock or the number of processes."""
     record = report.to_dict()
     for name in ("seconds", "questions_per_second", "settings", "resumed"):
         del record[name]
@@ -227,7 +227,7 @@ class _StopError(Exception):
 
 
 def interrupted(files: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """What an evaluation leaves that ends after its second chunk of three questions."""
+    """Return the file that an evaluation leaves when it ends after its second chunk of three questions."""
     monkeypatch.setattr(question_files, "CHUNK", {"given": 3, "parsed": 3})
 
     def stop(done: int, total: int | None) -> None:

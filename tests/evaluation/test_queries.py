@@ -1,4 +1,4 @@
-"""The one loop: any reasoner over any queries, scored by named metrics, with sections of its own."""
+"""The evaluation loop: any reasoner on any queries, scored by named metrics, with its own sections in the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of arrays: records come back to the bit, a killed writer goes on, damage and other data are refused."""
+"""Files of arrays: bit-exact reading, resuming after a killed writer, and refusal of damaged or other data."""
 
 from __future__ import annotations
 

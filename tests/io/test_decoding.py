@@ -1,4 +1,4 @@
-"""Files as typed values: one error for whatever is wrong, with the place and what to do."""
+"""Files as typed values: every defect raises one kind of error, with its place and a remedy."""
 
 from __future__ import annotations
 

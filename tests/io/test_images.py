@@ -163,7 +163,7 @@ def test_a_damaged_note_of_the_camera_costs_no_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp"])
 def test_every_turn_of_a_camera_is_undone(tmp_path: Path, orientation: int, ending: str) -> None:
-    """Against Pillow's own, where the note is sound."""
+    """Compare with Pillow's own rotation, where the orientation tag is valid."""
     from PIL import ImageOps
 
     path = tmp_path / f"a{ending}"

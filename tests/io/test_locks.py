@@ -1,4 +1,4 @@
-"""Of two processes that write to one folder or file, the second is told who the first is."""
+"""Locks: of two processes that write to one folder or file, the second gets an error that names the first."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(*command: str) -> str:
-    """What a command says that meets the lock of another process."""
+    """Return the message of a command that meets the lock of another process."""
     from typer.testing import CliRunner
 
     from nsreason.cli.app import app

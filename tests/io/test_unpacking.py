@@ -1,4 +1,4 @@
-"""Packed files unpack to so much and no more, whatever their kind."""
+"""Packed files of every kind are unpacked up to a cap and no further."""
 
 from __future__ import annotations
 

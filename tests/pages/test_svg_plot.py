@@ -1,4 +1,4 @@
-"""Plots as SVG: where points fall, what they say, and that names stand apart."""
+"""Plots as SVG: positions of points, their labels, and names that do not overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasoners that execute programs: what cannot be executed, what is looked at how often, how sure soft answers are."""
+"""Reasoners that execute programs: failed queries, images seen once each, and the confidence of soft answers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_has_no_exact_answer_is_answered_leniently_beside_its_error() -> No
 
 
 def test_a_scene_without_a_relation_does_not_cost_the_others() -> None:
-    """Neither exact execution nor the lenient rule can do anything for it."""
+    """Neither exact execution nor the lenient rule can answer the query about that scene."""
     asked = ask("count(relate[left](unique(filter[blue](scene()))))", SILENT)
     replies = Executing(AnnotatedScenes()).answer([ask("count(scene())"), asked, ask("count(filter[red](scene()))")])
     assert [r.answer for r in replies] == ["3", None, "2"]
@@ -196,7 +196,7 @@ def test_the_same_picture_with_and_without_detections() -> None:
 
 
 class SoftEye(Eye):
-    """Grounds what was read, for sure."""
+    """Ground the scenes that were read, with certainty."""
 
     crisp = False
     executor = QuasiSymbolic(Logit())

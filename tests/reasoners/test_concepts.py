@@ -1,4 +1,4 @@
-"""Reasoners that learn: what a budget allows, going on with what was begun, choosing by validation."""
+"""Reasoners that learn: budgets, resuming, and the choice of weights by validation."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_number_of_examples(examples: int, data: int, epochs: int, kept: int |
 
 
 def test_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planned for, and a bound: the run ends then, wherever it is."""
+    """A budget of time plans the epochs and ends the run when it is spent."""
     monkeypatch.setattr(fit, "seconds_per_example", lambda *_: 0.01)
     training = within_budget(toy(), Budget(seconds=100), points(100)).training
     assert (training.epochs, training.seconds, training.max_examples) == (86, 100, 99)

@@ -47,7 +47,7 @@ side = st.integers(1, 900)
 
 
 class Finds:
-    """A detector that has been told what it will see."""
+    """A detector that returns the objects of given scenes."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self.known = {s.image: painted_image(s)[1] for s in scenes}
@@ -59,7 +59,7 @@ class Finds:
 
 
 class Oracle(SceneParserPipeline):
-    """A reasoner that sees what is there."""
+    """A pipeline that reads the true scene from each image."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         super().__init__(Finds(scenes), SceneParser(SMALL))
@@ -73,7 +73,7 @@ class Oracle(SceneParserPipeline):
 
 
 class Softly(Oracle):
-    """The same by degrees, as a concept learner does."""
+    """The same with degrees, as from a concept learner."""
 
     crisp = False  # type: ignore[misc]
     executor = QuasiSymbolic(Logit())

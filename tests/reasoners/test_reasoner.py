@@ -1,4 +1,4 @@
-"""One contract for every reasoner, and that the protocol holds for those that are to come.
+"""One contract for every reasoner; toys show that the protocol fits other kinds of data.
 
 Queries of one record share its `index`: a reasoner over multiple choice gets one query for each thing that is to be
 chosen, and what is right jointly (an answer and its rationale) is told by the index.
@@ -129,7 +129,7 @@ def reasoner(name: str, folder: Path, split: Split[list[Query]], tmp_path: Path)
 
 @pytest.fixture
 def queries(name: str, split: Split[list[Query]], request: pytest.FixtureRequest) -> list[Query]:
-    """Of each scene some."""
+    """Return some queries of each scene."""
     if name in TOYS:
         return reasoner_class(name).examples()  # type: ignore[no-any-return]
     if "image" in NEEDS[name]:

@@ -1,4 +1,4 @@
-"""Scenes: the official layout, relations given and computed, and what each kind of wrong file is told."""
+"""Scenes: the official layout, relations given and computed, and the message for each kind of invalid file."""
 
 from __future__ import annotations
 

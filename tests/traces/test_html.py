@@ -1,4 +1,4 @@
-"""Pictures on the page of a trace: masks, boxes and rings, what each call is about, and image files of all kinds."""
+"""Pictures on the page of a trace: masks, boxes and rings, the objects of each call, and image files of all kinds."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_damaged_images_are_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.slow
 def test_the_light_falls_on_what_a_call_gave(masked: Scene, photo: Path, tmp_path: Path) -> None:
-    """What the browser paints: the red objects in full light, the others in the dark."""
+    """The browser paints the red objects in full light and darkens the others."""
     page = trace(chain("scene", "filter red", "count"), masked).to_html(photo)
     # The picture alone, as large as the window; nothing moves while it is taken.
     alone = "* { transition: none !important; } .view.picture { position: fixed; inset: 0; z-index: 9; }"
@@ -355,7 +355,7 @@ def test_what_is_said_covers_no_label_and_the_plan_can_be_read(photo: Path, tmp_
 
 
 def number(pattern: str) -> float:
-    """The one number of the style sheet behind a pattern."""
+    """Return the one number that follows a pattern in the style sheet."""
     sheet = style("trace.css")
     (value,) = re.findall(pattern + r"([\d.]+)", sheet)
     return float(value)

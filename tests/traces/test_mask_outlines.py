@@ -1,4 +1,4 @@
-"""Masks to outlines: pycocotools is the judge of the encoding, pixels of the rings, distances of what is left out."""
+"""Masks to outlines: encodings checked against pycocotools, rings against pixels, simplification by distance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace as one picture: what is lit, what is outlined, where panels stand; the command's option."""
+"""A trace as one picture: lit and outlined objects, the place of each panel, and the option --png."""
 
 from __future__ import annotations
 

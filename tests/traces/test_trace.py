@@ -55,7 +55,7 @@ def scene() -> Scene:
 
 
 def chain(*calls: str, domain: str = "clevr") -> Program:
-    """Calls that each take the one before: `chain("scene", "filter red", "count")`."""
+    """Chain calls, each on the result of the one before: `chain("scene", "filter red", "count")`."""
     parts = [call.split() for call in calls]
     return Program([Call(op, tuple(lits), (i - 1,) if i else ()) for i, (op, *lits) in enumerate(parts)], domain)
 
@@ -259,7 +259,7 @@ class Page(HTMLParser):
 
 
 def check_page(text: str, traced: Trace) -> Page:
-    """What holds for every page."""
+    """Check what holds for every page, and return it parsed."""
     page = Page(text)
     assert "http:" not in text and "https:" not in text and "<!--@" not in text.replace(NASTY, "")
     for _, given in page.tags:

@@ -1,4 +1,4 @@
-"""Models of settings that no machine could hold: refused at once, before memory is taken."""
+"""Models too large for any machine are refused before memory is allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: bit for bit through files, whole at any moment, and refused with a reason."""
+"""Checkpoints: bit-exact round trips, atomic writes, and refusals with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run computes on and how precisely: chosen by what the machine has, recorded, and refused in words."""
+"""Device and precision of a run: chosen by the machine's abilities, recorded, and refused with a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""metrics.csv and run.json: the rows that a checkpoint counts, and what is said of damaged files."""
+"""metrics.csv and run.json: the rows that a checkpoint counts, and messages about damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run stands: a checkpoint that does not say so, or not rightly, is refused with what to do."""
+"""The state of a run: a checkpoint whose state is missing or wrong is refused with a remedy."""
 
 from __future__ import annotations
 
