@@ -10,7 +10,7 @@ Answer = bool | int | str | tuple[int, ...]
 
 
 def decode(value: int, kind: Kind, domain: Domain) -> Answer:
-    """An exact value as an answer: truth -> bool, number and object -> int, word -> str, objects ->
+    """Decode an exact value: truth -> bool, number and object -> int, word -> str, objects ->
     indices."""
     if kind is TRUTH:
         return bool(value & 1)
@@ -24,7 +24,7 @@ def decode(value: int, kind: Kind, domain: Domain) -> Answer:
 
 
 def spell(answer: Answer) -> str:
-    """As the CLEVR release spells answers: `yes`, `no`, `3`, `red`; a set of objects as `0 2 5`."""
+    """Spell an answer as the CLEVR release does: `yes`, `no`, `3`, `red`; a set of objects as `0 2 5`."""
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     if isinstance(answer, tuple):

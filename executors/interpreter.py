@@ -61,7 +61,7 @@ def _finish(program: Program) -> Callable[[int], Answer]:
 
 
 def code_of(program: Program) -> Code:
-    """The program's code, made at its first execution."""
+    """Return the program's code, compiled at its first execution."""
     code = program._code
     if code is None:
         code = program._code = Code(program)
@@ -70,7 +70,7 @@ def code_of(program: Program) -> Code:
 
 
 def execute(program: Program, scene: World) -> Answer:
-    """The exact answer of a program on a scene.
+    """Return the exact answer of a program on a scene.
 
     Returns:
         bool for a truth, int for a number or an object's index, str for a word, a tuple of indices for a set. What is
@@ -113,7 +113,7 @@ def _run_wide(code: Code, tables: Any, values: list[int]) -> None:
 
 
 def execute_values(program: Program, scene: World) -> tuple[list[int], ExecutionError | None]:
-    """Every call's encoded value up to the end, or up to the call that failed, with its error.
+    """Return every call's encoded value up to the end, or up to the call that failed, with its error.
 
     Raises:
         ExecutionError: the scene is of another domain.
@@ -138,7 +138,7 @@ def check_domain(program: Program, scene: World) -> None:
 
 
 def located(program: Program, scene: World, node: int, error: Ambiguous | NoSingleValue) -> ExecutionError:
-    """The error of a call that has no value, with the call in it."""
+    """Return the error of a call that has no value, with the call in it."""
     from ..programs.text_writer import format_node
 
     if isinstance(error, Ambiguous):
@@ -148,7 +148,7 @@ def located(program: Program, scene: World, node: int, error: Ambiguous | NoSing
 
 
 def not_unique(program: Program, scene: World, node: int, bits: int) -> NotUnique:
-    """The error of a call that met a set without exactly one member."""
+    """Return the error of a call that met a set without exactly one member."""
     from ..programs.text_writer import format_node
     from ..traces.wording import individual_name
 

@@ -67,7 +67,7 @@ _LENIENT = FirstMember()
 
 
 def execute_leniently(program: Program, scene: World) -> Answer | None:
-    """The answer where every `unique` finds an object or the absent one.
+    """Return the answer where every `unique` finds an object or the absent one.
 
     It is None when it would be a value of the absent object, or that object itself.
     On a program that has an exact answer this is that answer.

@@ -84,7 +84,7 @@ class SoftAlgebra(Protocol):
     def config(self) -> SoftConfig: ...
 
     def degree(self, crisp: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Boolean tensor to degrees."""
+        """Convert a boolean tensor to degrees."""
 
     @property
     def nothing(self) -> float:
@@ -95,10 +95,10 @@ class SoftAlgebra(Protocol):
         """The degree above which something holds."""
 
     def probability(self, x: Tensor, kind: Kind) -> Tensor:
-        """Values of a kind as probabilities (numbers as they are)."""
+        """Convert values of a kind to probabilities (numbers as they are)."""
 
     def harden(self, x: Tensor) -> Tensor:
-        """A set made crisp."""
+        """Make a set crisp."""
 
     def both(self, a: Tensor, b: Tensor) -> Tensor: ...
     def either(self, a: Tensor, b: Tensor) -> Tensor: ...
@@ -136,7 +136,7 @@ class _Soft:
 
 
 def _smaller(a: Tensor, b: Tensor) -> Tensor:
-    """torch.minimum, but where gradients are wanted: there a choice takes half the time. Ties go to the first."""
+    """Return the smaller of each pair; of equal ones, the first. With gradients a choice takes half the time."""
     if not (a.requires_grad or b.requires_grad):
         return torch.minimum(a, b)
     return torch.where((a <= b) | a.isnan(), a, b)  # as in torch.minimum, what is not a number stays seen
@@ -161,7 +161,7 @@ _FEW = 16
 
 
 def _product(x: Tensor) -> Tensor:
-    """The product over the last dimension, by halves: torch.prod's backward pass asks the device about zeros."""
+    """Return the product over the last dimension, by halves: torch.prod's backward pass asks the device about zeros."""
     while x.shape[-1] > 1:
         half = x.shape[-1] // 2
         left, right = x[..., :half], x[..., half : 2 * half]
@@ -170,7 +170,7 @@ def _product(x: Tensor) -> Tensor:
 
 
 def _wide(x: Tensor) -> torch.dtype:
-    """float32 at least: half precision does not tell 2,048 from 2,049, nor bear the slope of a probability's logit."""
+    """Return float32 or wider: half precision merges 2,048 and 2,049, and cannot hold the slope of a logit."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
@@ -179,7 +179,7 @@ def _sum(x: Tensor) -> Tensor:
 
 
 def _first_of_most(x: Tensor) -> Tensor:
-    """Where each row has its highest value, true in one place."""
+    """Mark the first place where each row has its highest value."""
     return torch.zeros_like(x, dtype=torch.bool).scatter_(-1, x.argmax(dim=-1, keepdim=True), True)
 
 
@@ -361,7 +361,7 @@ ALGEBRAS: dict[str, type[Logit] | type[Goedel] | type[Product]] = {
 
 
 def algebra(name: str, quantisation: Quantisation = "none", **constants: float) -> Logit | Goedel | Product:
-    """An algebra by name; `constants` are fields of LogitConfig.
+    """Build an algebra by its name; `constants` are fields of LogitConfig.
 
     Raises:
         ValueError: the name or the quantisation is not known, or a constant is not the algebra's or out of range.
@@ -379,7 +379,7 @@ def algebra(name: str, quantisation: Quantisation = "none", **constants: float) 
 
 
 def hardened(soft: Logit | Goedel | Product, quantisation: Quantisation = "standard") -> Logit | Goedel | Product:
-    """The same algebra with another quantisation: what evaluation uses."""
+    """Return the same algebra with another quantisation: what evaluation uses."""
     if isinstance(soft, Logit):
         return Logit(replace(soft.config, quantisation=quantisation))
     return type(soft)(replace(soft.config, quantisation=quantisation))

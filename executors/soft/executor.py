@@ -53,17 +53,17 @@ class SoftValues:
     units: Tensor | None = None
 
     def rows(self, places: Tensor) -> SoftValues:
-        """The answers at these places."""
+        """Select the answers at these places."""
         units = None if self.units is None else self.units[places]
         return SoftValues(self.kind, self.questions[places], self.values[places], units)
 
     def choices(self, domain: Domain) -> Tensor:
-        """(Qk, C) bool of words: which concepts may be the answer, those that are values of what is asked for."""
+        """Mark the concepts that may be the answer, (Qk, C) bool: the values of the attribute that the query names."""
         assert self.units is not None
         return own_values(domain, self.values.device)[self.units]
 
     def likeliest(self, domain: Domain) -> Tensor:
-        """(Qk,) the likeliest word that may be the answer, or the likeliest object."""
+        """Return the likeliest word that may be the answer, or the likeliest object, (Qk,)."""
         values = self.values.detach()
         if self.kind is WORD:
             values = values.masked_fill(~self.choices(domain), -torch.inf)
@@ -88,7 +88,7 @@ class SoftAnswers:
     results: tuple[Tensor, ...] = field(default=(), repr=False)
 
     def of_kind(self, kind: Kind) -> SoftValues | None:
-        """The answers of a kind; None when no program of the batch has one."""
+        """Return the answers of a kind; None when no program of the batch has one."""
         mine = [p for p in self.parts if p.kind is kind]
         if not mine:
             return None
@@ -118,7 +118,7 @@ class SoftAnswers:
         return self.of_kind(WORD)
 
     def decode(self) -> list[Answer | ExecutionError]:
-        """The answers in the order of the programs: yes above even, the likeliest word or object, counts rounded.
+        """Return answers in the order of the programs: yes above even, the likeliest word or object, counts rounded.
 
         A word is one of the values of the attribute that is asked for. A program without an answer has the error that
         says why in its place (see the module), as in `execute_batch`.
@@ -132,7 +132,7 @@ class SoftAnswers:
         return out
 
     def read(self, part: SoftValues) -> list[Answer | ExecutionError]:
-        """Values of one kind as answers; where they are no numbers, an error."""
+        """Decode values of one kind to answers; a value that is not finite becomes an error."""
         values, domain = part.values.detach(), self.schedule.domain
         if part.kind is TRUTH:
             decoded: list[Any] = (values > self.algebra.even).tolist()
@@ -151,7 +151,7 @@ class SoftAnswers:
         return decoded
 
     def _words(self, part: SoftValues, domain: Domain) -> list[Any]:
-        """The likeliest words; an error where an attribute is open and not exactly one of its values is likely."""
+        """Return the likeliest words; an error where an attribute is open and not just one of its values is likely."""
         words: list[Any] = [domain.answer_words[i] for i in part.likeliest(domain).tolist()]
         if not domain.open_attributes:
             return words
@@ -164,7 +164,7 @@ class SoftAnswers:
         return words
 
     def value(self, program: int, node: int) -> Tensor:
-        """The value of one call, when the batch was run with `keep`."""
+        """Return the value of one call, when the batch was run with `keep`."""
         group, row = self.schedule.places[self.schedule.starts[program] + node].tolist()
         value: Tensor = self.results[group][row]
         return value
@@ -177,7 +177,7 @@ class QuasiSymbolic:
         self.algebra: Logit | Goedel | Product = algebra or Logit()
 
     def evaluation(self) -> QuasiSymbolic:
-        """The same executor with NS-CL's evaluation: the likeliest object, counts of members."""
+        """Return the same executor with NS-CL's evaluation: the likeliest object, counts of members."""
         return QuasiSymbolic(hardened(self.algebra))
 
     def __call__(
@@ -242,7 +242,7 @@ class QuasiSymbolic:
 
 
 def _unit(step: Step, domain: Domain) -> Tensor | None:
-    """(1,) the attribute that a call's word is a value of, as in `SoftValues.units`."""
+    """Return the attribute that a call's word is a value of, (1,), as in `SoftValues.units`."""
     if step.gives is not WORD:
         return None
     return torch.tensor([domain.attribute_index.get(step.unit or "", len(domain.attributes))])

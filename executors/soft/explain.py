@@ -28,7 +28,7 @@ def trace_soft(
     *,
     which: int = 0,
 ) -> Trace:
-    """The trace of one program on scene `which` of `grounded`, with the degree of every object at every call.
+    """Return the trace of one program on scene `which` of `grounded`, with the degree of every object at every call.
 
     Where the scene has no object at all, a call that takes the single object of a set ends the trace, as in exact
     execution. The answer is that of `decode`.
@@ -81,20 +81,22 @@ class Influence:
     alike: Tensor
 
     def strongest(self, most: int = 5) -> list[tuple[str, int, float]]:
-        """`(concept, object, gradient)` of the concept degrees that moved the answer most."""
+        """Return `(concept, object, gradient)` of the concept degrees that moved the answer most."""
         names = self.domain.concepts
         return [(names[c], i, gradient) for (c, i), gradient in _strongest(self.concepts, most)]
 
     def strongest_links(self, most: int = 5) -> list[tuple[str, int, int, float]]:
-        """`(name, i, j, gradient)` of the pairs that moved the answer most: j is in the relation `name` to i, or both
-        share their value of the attribute `name`."""
+        """Return `(name, i, j, gradient)` of the pairs that moved the answer most.
+
+        j is in the relation `name` to i, or both share their value of the attribute `name`.
+        """
         links = []
         for names, table in ((self.domain.relations, self.relations), (self.domain.attributes, self.alike)):
             links += [(names[r], i, j, gradient) for (r, i, j), gradient in _strongest(table, most)]
         return sorted(links, key=lambda link: -abs(link[3]))[:most]
 
     def to_text(self, scene: World | None = None, most: int = 5) -> str:
-        """`yes, +0.83: object 2 red +0.41, object 1 left of object 0 -0.12`; with a scene, objects are described."""
+        """Write `yes, +0.83: object 2 red +0.41, object 1 left of object 0 -0.12`; a scene adds descriptions."""
 
         def name(i: int) -> str:
             described = scene.label("object", i) if scene is not None and i < scene.size("object") else ""
@@ -119,7 +121,7 @@ def _strongest(table: Tensor, most: int) -> list[tuple[tuple[int, ...], float]]:
 
 
 def influence(program: Program, grounded: Grounded, executor: QuasiSymbolic, scene: int = 0) -> Influence:
-    """Which object's which concept moved this answer: gradients of the decoded answer's score.
+    """Compute which concept of which object moved this answer: gradients of the decoded answer's score.
 
     Raises:
         ExecutionError: the program's answer is a set, which has no one score; program and scene do not fit; or there is

@@ -27,14 +27,14 @@ _ROUNDING = 1e-3  # by which a probability that was computed may lie outside 0..
 
 
 def _stored_as(table: str) -> str:
-    """The name of the stored table that a table, derived or not, is read from."""
+    """Return the name of the stored table that a table, derived or not, is read from."""
     while table in TABLES and (derived := TABLES[table].derived) is not None and derived[0] != "same":
         table = derived[1]
     return FIELD_OF.get(table, table)
 
 
 def faults_of(plan: Schedule, grounded: SoftWorlds, scenes: Tensor) -> dict[int, ExecutionError]:
-    """The programs of a batch that have no answer, and why.
+    """Return the programs of a batch that have no answer, and why.
 
     Args:
         scenes: (Q,) the scene of each program.
@@ -55,7 +55,7 @@ def faults_of(plan: Schedule, grounded: SoftWorlds, scenes: Tensor) -> dict[int,
 
 
 def check_tables(grounded: SoftWorlds) -> None:
-    """For readers of the tables themselves, such as the likeliest values of objects.
+    """Check all tables for code that reads them without a program.
 
     Raises:
         ExecutionError: a table holds what is no degree; it names the table, the scene and the entry.
@@ -65,7 +65,7 @@ def check_tables(grounded: SoftWorlds) -> None:
 
 
 def no_individual(program: Program, empty: frozenset[str]) -> NotUnique | None:
-    """The error of a program in a world that has none of some sorts: of its first call that takes a single one."""
+    """Return the error of the first call that takes a single individual, in a world that has none of some sorts."""
     for node, step in enumerate(program.steps):
         sort = next((sort for sort in known_summary(step.op).singles if sort in empty), None)
         if sort is not None:
@@ -76,7 +76,7 @@ def no_individual(program: Program, empty: frozenset[str]) -> NotUnique | None:
 
 
 def _readers(plan: Schedule, table: str) -> list[int]:
-    """The programs that read a table."""
+    """Return the programs that read a table."""
     readers: set[int] = set()
     calls = plan.index[: plan.sizes[0]].tolist()
     for group in plan.groups:
@@ -86,7 +86,7 @@ def _readers(plan: Schedule, table: str) -> list[int]:
 
 
 def _broken_tables(grounded: SoftWorlds, scenes: Sequence[int]) -> dict[str, dict[int, str]]:
-    """By table, the scenes among these where it holds what is no degree, and what that is."""
+    """Return, by table, those of the scenes that have an entry that is no degree, and a description of the entry."""
     by_table: dict[str, dict[int, str]] = {}
     for name in grounded.stored():
         table = grounded.stored()[name].detach()
@@ -112,7 +112,7 @@ def _fault_text(grounded: SoftWorlds, name: str, scene: int, good: Tensor) -> st
 
 
 def _entry(domain: Domain, name: str, place: Sequence[int]) -> str:
-    """What an entry of one scene's table is about."""
+    """Describe the place of an entry in one scene's table."""
     if name == "concepts":
         return f"'{domain.concepts[place[0]]}' of object {place[1]}"
     if name == "words":

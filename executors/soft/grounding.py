@@ -56,10 +56,10 @@ class SoftWorlds(Protocol):
         """(S, literals, *rows, members or C): a table that is not derived from another, `alike` apart."""
 
     def stored(self) -> Mapping[str, Tensor]:
-        """All tables by the names that errors give them."""
+        """Return all tables by the names that errors give them."""
 
     def padded(self, places: int) -> SoftWorlds:
-        """The same with empty places behind the objects."""
+        """Return the same with empty places behind the objects."""
 
 
 FIELD_OF = {"concept": "concepts", "relation": "relations", "alike": "alike", "values": "words"}
@@ -118,7 +118,7 @@ class Grounded:
         words: Tensor,
         algebra: SoftAlgebra,
     ) -> Grounded:
-        """The tables from a model's degrees, which say something of every pair and every place: an object gets no
+        """Build the tables from a model's degrees, which say something of every pair and every place: an object gets no
         relation to itself, and places without an object become padding.
 
         Raises:
@@ -169,7 +169,7 @@ class Grounded:
         return self.present.shape[1]
 
     def to(self, *args: object, **kwargs: object) -> Grounded:
-        """The same tables on another device or in another precision."""
+        """Return the same tables on another device or in another precision."""
         moved = {
             f.name: getattr(self, f.name).to(*args, **kwargs)
             for f in fields(self)
@@ -179,7 +179,7 @@ class Grounded:
         return Grounded(self.domain, self.present.to(device), **moved, nothing=self.nothing)
 
     def padded(self, places: int) -> Grounded:
-        """The same scenes with empty places behind their objects."""
+        """Return the same scenes with empty places behind their objects."""
         more = torch.nn.functional.pad
         return Grounded(
             self.domain,
@@ -237,12 +237,12 @@ class GroundedWorlds:
         return self.tables
 
     def padded(self, places: int) -> GroundedWorlds:
-        """The same; a universe has one place at least already."""
+        """Return the same; a universe has one place at least already."""
         return self
 
 
 def self_masked(table: Tensor, algebra: SoftAlgebra) -> Tensor:
-    """A table of pairs (..., N, N) in which no object stands in the relation to itself: NS-CL's self mask.
+    """Return a table of pairs (..., N, N) in which no object stands in the relation to itself: NS-CL's self mask.
 
     `relate` and `same` never contain the anchor. A model's scores say otherwise (an object is most like itself), so
     every learned table of pairs passes through here. The diagonal gets the algebra's degree of false (Logit: -10).
@@ -252,7 +252,7 @@ def self_masked(table: Tensor, algebra: SoftAlgebra) -> Tensor:
 
 
 def own_values(domain: Domain, device: torch.device | str = "cpu") -> Tensor:
-    """(A + 1, C) bool: which concepts are values of each attribute; the last row is of no attribute, and has all."""
+    """Mark the values of each attribute, (A + 1, C) bool; the last row is of no attribute, and has all concepts."""
     of = torch.tensor([domain.attribute_index[domain.attribute_of[c]] for c in domain.concepts], device=device)  # (C,)
     mine = torch.arange(len(domain.attributes), device=device)[:, None] == of[None, :]
     return torch.cat([mine, torch.ones_like(mine[:1])])
@@ -261,7 +261,7 @@ def own_values(domain: Domain, device: torch.device | str = "cpu") -> Tensor:
 def ground_crisp(
     scenes: Sequence[Scene], algebra: SoftAlgebra, *, dtype: torch.dtype = torch.float32, pad: int = 0
 ) -> Grounded:
-    """The tables of scenes whose values and relations are known; `pad` adds empty places.
+    """Return the tables of scenes whose values and relations are known; `pad` adds empty places.
 
     Raises:
         ExecutionError: no scene, scenes of several domains, or one with more than 64 objects.
@@ -296,7 +296,7 @@ def ground_crisp(
 
 
 def _stated(scenes: Sequence[Scene], n: int) -> Tensor:
-    """(S, C, N) of the values that are stated: what stands above them is no answer."""
+    """Mark the values that are stated, (S, C, N) bool: those above them in `isa` are no answers."""
     numbers = range(len(scenes[0].domain.concepts))
     return _bits(np.array([[scene.stated[c] for c in numbers] for scene in scenes], dtype=np.uint64), n)
 
@@ -304,7 +304,7 @@ def _stated(scenes: Sequence[Scene], n: int) -> Tensor:
 def ground_worlds(
     worlds: Sequence[World], algebra: SoftAlgebra, *, dtype: torch.dtype = torch.float32
 ) -> GroundedWorlds:
-    """The tables of worlds of any kind, all of them known: each table that is not derived, and `same` ones.
+    """Return the tables of worlds of any kind, all of them known: each table that is not derived, and `same` ones.
 
     Raises:
         ExecutionError: there is no world, they are of several domains, or sets of one are larger than 64.
@@ -345,6 +345,6 @@ def ground_worlds(
 
 
 def _bits(sets: U64, n: int) -> Tensor:
-    """(...,) 64-bit sets as (..., n) booleans."""
+    """Convert 64-bit sets (...,) to booleans (..., n)."""
     bits = (sets[..., None] >> np.arange(n, dtype=np.uint64)) & np.uint64(1)
     return torch.from_numpy(bits.astype(np.bool_))

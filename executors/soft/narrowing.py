@@ -24,7 +24,7 @@ from ...scenes.values import ObjectValues
 
 
 def narrowed(programs: Sequence[Program], scenes: Sequence[Scene]) -> tuple[list[Program], list[Scene]]:
-    """The same programs and scenes, over a domain with only what the programs name.
+    """Return the same programs and scenes, over a domain with only what the programs name.
 
     Besides what the programs write out, an attribute that they ask about keeps the values that objects of the scenes
     have. Answers and errors are the same; object descriptions are not, as values that no program names are left out.
@@ -53,7 +53,7 @@ def narrowed(programs: Sequence[Program], scenes: Sequence[Scene]) -> tuple[list
 
 @functools.lru_cache(maxsize=4096)
 def names_numbers(op: Op) -> bool:
-    """Whether an op reads the scene by a number of its own, or cannot be looked into."""
+    """Return whether an op reads the scene by a number of its own, or cannot be looked into."""
     probe = _Probe()
     count = len(op.literals) + len(op.inputs)
     try:
@@ -81,7 +81,7 @@ class _Probe:
 
 
 def _named(programs: Sequence[Program], kind: object) -> set[str]:
-    """The literals of a kind that the programs write out."""
+    """Return the literals of a kind that the programs write out."""
     return {
         name
         for program in programs
@@ -104,7 +104,7 @@ def _part_of_scene(scene: Scene, part: Domain, asked: set[str]) -> Scene:
 
 
 def _numbers(scene: Scene, i: int, attribute: str, part: Domain, asked: bool) -> int | Sequence[int]:
-    """Object i's values in the part: those that are stated of an attribute asked about, else all that hold."""
+    """Return object i's values in the part: those that are stated of an attribute asked about, else all that hold."""
     if asked:
         numbers = [part.concept_index[value] for value in scene.values_of(i, attribute)]
         return numbers if part.attribute_index[attribute] in part.open_attributes else numbers[0]

@@ -35,7 +35,7 @@ class _Tables:
         self._universes: dict[str, Tensor] = {}
 
     def universe(self, sort: str) -> Tensor:
-        """(S, N) degrees: the set of all individuals of a sort, and nothing else."""
+        """Return the set of all individuals of a sort, (S, N) degrees."""
         degrees = self._universes.get(sort)
         if degrees is None:
             present = self._grounded.present_of(sort)
@@ -72,7 +72,7 @@ class _Tables:
 
 
 def closure(rows: Tensor, algebra: Logit | Goedel | Product) -> Tensor:
-    """(K, N, N) all that repeated steps along a table lead to; each round doubles the steps."""
+    """Compute all that repeated steps along a table lead to, (K, N, N); each round doubles the steps."""
     size = rows.shape[-1]
     for _ in range(max(size - 1, 1).bit_length()):
         links = rows.repeat_interleave(size, dim=0)  # (K * N, N, N)
@@ -104,7 +104,7 @@ class SoftView:
 
 
 def on_device(plan: Schedule, scenes: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The schedule's index and the scenes on the device, in one transfer where both are on the host."""
+    """Return the schedule's index and the scenes on the device, in one transfer where both are on the host."""
     if device.type != "cpu" and plan.index.device.type == scenes.device.type == "cpu":
         both = torch.cat([plan.index, scenes]).to(device, non_blocking=True)
         return both[: len(plan.index)], both[len(plan.index) :]
@@ -134,7 +134,7 @@ class Run:
                 self.ready[g][read] = mine
 
     def group(self, g: int, group: Group, results: list[Tensor]) -> Tensor:
-        """The values of a group's calls, (K, ...)."""
+        """Compute the values of a group's calls, (K, ...)."""
         op = group.op
         inputs = []
         for source in group.sources:

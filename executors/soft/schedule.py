@@ -102,7 +102,7 @@ class Schedule:
         return len(self.asked)
 
     def to(self, device: torch.device | str) -> Schedule:
-        """The same schedule with its index on a device: the one transfer that a batch needs."""
+        """Return the same schedule with its index on a device: the one transfer that a batch needs."""
         if self.index.device == torch.device(device):
             return self
         return replace(self, index=self.index.to(device, non_blocking=True))
@@ -120,7 +120,7 @@ _turns: dict[tuple[Any, ...], bytes] = {}
 
 
 def turns_of(program: Program) -> bytes:
-    """The turn of each call, as int64; the same object for programs of one shape (their ops and inputs)."""
+    """Return the turn of each call, as int64; the same object for programs of one shape (their ops and inputs)."""
     turns = program._turns
     if turns is None:
         shape = tuple([step.op for step in program.steps]), program.inputs
@@ -160,7 +160,7 @@ def _choose_turns(program: Program) -> list[int]:
 
 
 def _phase(op: Op) -> int:
-    """Where in a cycle an op comes."""
+    """Return an op's place within a cycle."""
     takes = [p.kind.shape for p in op.inputs]
     if "one" in takes:
         return 5
@@ -172,7 +172,7 @@ def _phase(op: Op) -> int:
 
 
 def known_summary(op: Op) -> OpSummary:
-    """The summary of an op that only combines primitives, as all that are scheduled do."""
+    """Return the summary of an op that only combines primitives, as all that are scheduled do."""
     summary = summary_of(op)
     assert summary is not None
     return summary
@@ -238,7 +238,10 @@ def schedule(programs: Sequence[Program]) -> Schedule:
 
 
 def _stable_order(keys: I64) -> I64:
-    """A stable argsort. numpy sorts numbers themselves faster than their indices, so these go along in the numbers."""
+    """Return the indices that sort the keys stably.
+
+    numpy sorts numbers faster than their indices, so the indices are packed into the numbers.
+    """
     n = len(keys)
     if int(keys.max()) >= (1 << 62) // n:
         return np.argsort(keys, kind="stable")
@@ -247,7 +250,7 @@ def _stable_order(keys: I64) -> I64:
 
 
 def _distinct(codes: I64, limit: int) -> tuple[I64, I64]:
-    """The distinct codes, ascending, and for each code its place among them; codes are below `limit`."""
+    """Return the distinct codes, ascending, and for each code its place among them; codes are below `limit`."""
     if limit > 1 << 20:  # many groups: a mark for each possible code would take too much memory
         distinct, places = np.unique(codes, return_inverse=True)
         return distinct, places
@@ -257,7 +260,7 @@ def _distinct(codes: I64, limit: int) -> tuple[I64, I64]:
 
 
 def _records(programs: Sequence[Program]) -> tuple[list[bytes], I64]:
-    """Each program's record, and the turns of all calls."""
+    """Return each program's record, and the turns of all calls."""
     if not programs:
         raise ExecutionError("there is no program to schedule")
     domain = programs[0].domain
@@ -275,7 +278,7 @@ def _records(programs: Sequence[Program]) -> tuple[list[bytes], I64]:
 def _sources(
     ops: Sequence[Op], given: Sequence[I64], group: I64, starts: I64, counts: I64, index: _Index
 ) -> list[tuple[Source, ...]]:
-    """For each group, where its inputs lie. All inputs of all groups are worked out together: a *slot* is an input of
+    """Locate the inputs of each group. All inputs of all groups are worked out together: a *slot* is an input of
     a group, a *segment* the rows that a slot takes from one earlier group."""
     slots = [(g, i) for g, op in enumerate(ops) for i in range(len(op.inputs))]
     if not slots:
@@ -332,8 +335,10 @@ def _answers(groups: Sequence[Group], last: I64, programs: Sequence[Program], in
 
 
 def units_of(programs: Sequence[Program]) -> I64:
-    """The number of the attribute that each program's answer is a value of; that of all attributes where an op of
-    one's own does not say."""
+    """Return the number of the attribute that each program's answer is a value of.
+
+    Where a user's op does not name one, it is the number of attributes: the row of all words.
+    """
     attributes = programs[0].domain.attribute_index
     units = [attributes.get(p.steps[-1].unit or "", len(attributes)) for p in programs]
     return np.array(units, dtype=np.int64)

@@ -17,59 +17,59 @@ class Algebra(Protocol[T]):
     """The primitives. Sets are elementwise over individuals; truths behave as sets over a single point."""
 
     def both(self, a: T, b: T) -> T:
-        """Intersection of two sets, or conjunction of two truths."""
+        """Return the intersection of two sets, or conjunction of two truths."""
 
     def either(self, a: T, b: T) -> T:
-        """Union of two sets, or disjunction of two truths."""
+        """Return the union of two sets, or disjunction of two truths."""
 
     def negate(self, a: T) -> T:
-        """Complement of a set (only meaningful under `both`), or negation of a truth."""
+        """Return the complement of a set (only meaningful under `both`), or negation of a truth."""
 
     def some(self, objects: T) -> T:
-        """Whether the set has a member."""
+        """Return whether the set has a member."""
 
     def how_many(self, objects: T) -> T:
-        """The number of members."""
+        """Return the number of members."""
 
     def the(self, objects: T) -> T:
-        """The only member. Exact algebras report a set that has none or several."""
+        """Return the only member. Exact algebras report a set that has none or several."""
 
     def only(self, anchor: T) -> T:
-        """The set whose only member is the object."""
+        """Return the set whose only member is the object."""
 
     def follow(self, anchor: T, links: T) -> T:
-        """The row of a table at an individual: those it is linked to, or where tables are nested a table."""
+        """Return the row of a table at an individual: those it is linked to, or where tables are nested a table."""
 
     def reach(self, objects: T, links: T) -> T:
-        """The union of the rows of a table at the members of a set."""
+        """Return the union of the rows of a table at the members of a set."""
 
     def choose(self, anchor: T, links: T) -> T:
-        """The entry of a table of words at an individual."""
+        """Return the entry of a table of words at an individual."""
 
     def match(self, a: T, b: T) -> T:
-        """Whether two words, or two individuals, are the same."""
+        """Return whether two words, or two individuals, are the same."""
 
     def equal(self, a: T, b: T) -> T:
-        """Whether two numbers are equal."""
+        """Return whether two numbers are equal."""
 
     def less(self, a: T, b: T) -> T:
-        """Whether the first number is less than the second."""
+        """Return whether the first number is less than the second."""
 
     def minus(self, a: T, b: T) -> T:
-        """The difference of two numbers."""
+        """Return the difference of two numbers."""
 
     def number(self, n: object) -> T:
-        """A number written into the program."""
+        """Return a number written into the program."""
 
 
 class View(Protocol[T_co]):
     """What a world offers: named sets and tables, each declared once in `dsl/tables.py`."""
 
     def universe(self, sort: str) -> T_co:
-        """All individuals of a sort, as a set."""
+        """Return all individuals of a sort, as a set."""
 
     def members(self, name: str, literal: object = None) -> T_co:
-        """A declared set; of a family the one of the literal: `scene.members("concept", concept)`."""
+        """Return a declared set; of a family the one of the literal: `scene.members("concept", concept)`."""
 
     def table(self, name: str, literal: object = None) -> T_co:
-        """A declared table, whose row at an individual is a set, a word, or again a table."""
+        """Return a declared table, whose row at an individual is a set, a word, or again a table."""

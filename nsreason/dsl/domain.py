@@ -150,7 +150,7 @@ class Domain:
         return _revive, (msgspec.json.encode(self.file),)
 
     def values(self, attribute: str) -> tuple[str, ...]:
-        """The values of an attribute, in order.
+        """Return the values of an attribute, in order.
 
         Raises:
             DomainError: no such attribute.
@@ -162,7 +162,7 @@ class Domain:
             raise DomainError(f"no attribute '{attribute}'{known}") from None
 
     def inverse(self, relation: str) -> str | None:
-        """The inverse of a relation, if the domain names one.
+        """Return the inverse of a relation, if the domain names one.
 
         Raises:
             DomainError: no such relation.
@@ -173,7 +173,7 @@ class Domain:
             raise DomainError(f"no relation '{relation}'{did_you_mean(relation, self.relations)}") from None
 
     def to_toml(self) -> str:
-        """The domain's file, without what has its default: `parse_domain` reads an equal domain from it."""
+        """Write the domain's file, without what has its default: `parse_domain` reads an equal domain from it."""
         import tomli_w
 
         return tomli_w.dumps(without_defaults(self.file))
@@ -186,7 +186,7 @@ class Domain:
         return tuple([name for name, op in OPS.items() if not self._foreign(op)])
 
     def _foreign(self, op: Op) -> list[str]:
-        """The sorts and tables that an op needs and the domain's worlds do not have."""
+        """Return the sorts and tables that an op needs and the domain's worlds do not have."""
         foreign = self._missing.get(op)
         if foreign is None:
             summary = summary_of(op)
@@ -196,11 +196,11 @@ class Domain:
         return foreign
 
     def answers(self) -> tuple[str, ...]:
-        """Every answer a dataset of this domain may give, as strings: values, yes and no, counts."""
+        """Return every answer a dataset of this domain may give, as strings: values, yes and no, counts."""
         return (*dict.fromkeys(self.answer_words), "yes", "no", *map(str, range(self.file.max_count + 1)))
 
     def literal(self, kind: Kind, name: str) -> int:
-        """The number of a concept, attribute or relation, or the integer itself.
+        """Return the number of a concept, attribute or relation, or the integer itself.
 
         Raises:
             DomainError: the domain has no such name; the message offers near ones.
@@ -217,21 +217,21 @@ class Domain:
             raise DomainError(message) from None
 
     def names(self, kind: Kind) -> tuple[str, ...]:
-        """The literals of a kind, in order; of whole numbers, which have no end, those that count: 0 to `max_count`."""
+        """Return the literals of a kind, in order; for whole numbers, which have no end, 0 to `max_count`."""
         if kind.shape == "integer":
             return tuple(map(str, range(self.file.max_count + 1)))
         return tuple(self._index(kind))
 
     def numbers(self, kind: Kind) -> Sequence[int]:
-        """The encoded literals of a kind, ascending. Whole numbers have none: they choose no table."""
+        """Return the encoded literals of a kind, ascending. Whole numbers have none: they choose no table."""
         return () if kind.shape == "integer" else tuple(self._index(kind).values())
 
     def numbered(self, kind: Kind) -> int:
-        """One more than the greatest number that a literal of a kind may have, whatever it is said of."""
+        """Return one more than the greatest number that a literal of a kind may have, whatever it is said of."""
         return len(_INDEX[kind.shape](self))
 
     def _index(self, kind: Kind) -> Mapping[str, int]:
-        """The literals of a kind, with their numbers: of concepts and attributes those said of its sort."""
+        """Return the literals of a kind, with their numbers: of concepts and attributes those said of its sort."""
         index = self._indices.get(kind)
         if index is None:
             index = _INDEX[kind.shape](self)
@@ -242,7 +242,7 @@ class Domain:
         return index
 
     def step(self, op_name: str, literals: tuple[str, ...]) -> Step:
-        """The op with its literals encoded; looked up once, then remembered.
+        """Return the op with its literals encoded; looked up once, then remembered.
 
         Raises:
             DomainError: the op is not known or not admitted, or a literal is not.
@@ -277,7 +277,7 @@ class Domain:
         return step
 
     def native_ops(self) -> Iterator[tuple[str, str, str | None]]:
-        """`(dataset name, op, attribute)`: the native table with `{attribute}` written out."""
+        """Return `(dataset name, op, attribute)`: the native table with `{attribute}` written out."""
         for native, op_name in self.file.native.items():
             if "{attribute}" in native:
                 for attribute in self.attributes:
@@ -310,13 +310,13 @@ def _revive(data: bytes) -> Domain:
 
 
 def bundled_domains() -> tuple[str, ...]:
-    """Names of the domains that come with the package."""
+    """Return the names of the domains that come with the package."""
     folder = resources.files("nsreason.grammars")
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
 def parse_domain(text: str, *, source: str = "domain") -> Domain:
-    """A domain from the text of its file.
+    """Read a domain from the text of its file.
 
     Raises:
         DomainError: not TOML, a key is unknown or has the wrong type, or the names clash.
@@ -332,7 +332,7 @@ def parse_domain(text: str, *, source: str = "domain") -> Domain:
 
 
 def load_domain(name: str | Path | Domain) -> Domain:
-    """A bundled domain by name, or any domain by the path of its `.toml` file.
+    """Load a bundled domain by name, or any domain by the path of its `.toml` file.
 
     Raises:
         DomainError: no such domain, or the file is not valid.

@@ -117,7 +117,7 @@ def check_numbers(file: DomainFile) -> None:
 
 
 def attributes_of_values(file: DomainFile) -> dict[str, str]:
-    """The attribute of each value, in the order of the file.
+    """Return the attribute of each value, in the order of the file.
 
     Raises:
         DomainError: no attribute, one without values, a value of two, or a key that scene files use otherwise.
@@ -164,7 +164,7 @@ def check_inverses(file: DomainFile) -> None:
 def values_above(
     entries: Mapping[str, ValueEntry], attribute_of: Mapping[str, str], index: Mapping[str, int]
 ) -> dict[int, tuple[int, ...]]:
-    """The closure of `isa`, by concept number.
+    """Return the closure of `isa`, by concept number.
 
     Raises:
         DomainError: a value stands above itself, or `isa` names what is no value of the attribute.
@@ -192,7 +192,7 @@ def values_above(
 
 
 def canonical_bytes(file: DomainFile) -> bytes:
-    """The file as JSON, without the later keys where they have their defaults."""
+    """Encode the file as JSON, without the later keys where they have their defaults."""
     encoded = msgspec.to_builtins(file)
     tables = [encoded, *encoded["attributes"].values(), *encoded["relations"].values()]
     tables += [value for entry in encoded["attributes"].values() for value in entry["values"].values()]
@@ -204,7 +204,7 @@ def canonical_bytes(file: DomainFile) -> bytes:
 
 
 def without_defaults(value: object) -> Any:
-    """Structs as tables, without the fields that have their defaults."""
+    """Convert structs to tables, without the fields that have their defaults."""
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(type(value))
         values = {f.encode_name: (getattr(value, f.name), f.default) for f in fields}
@@ -215,5 +215,5 @@ def without_defaults(value: object) -> Any:
 
 
 def is_name(name: str) -> bool:
-    """Whether programs can write the name: letters, digits, '_' and '-', a letter first."""
+    """Return whether programs can write the name: letters, digits, '_' and '-', a letter first."""
     return name.isascii() and name[:1].isalpha() and name.replace("_", "a").replace("-", "a").isalnum()

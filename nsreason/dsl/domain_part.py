@@ -13,7 +13,7 @@ from .domain_file import AttributeEntry, ValueEntry
 def domain_part(
     domain: Domain, concepts: Collection[str], attributes: Collection[str], relations: Collection[str]
 ) -> Domain:
-    """The domain with these names only, in its own order and under its own name.
+    """Return the domain with these names only, in its own order and under its own name.
 
     A value keeps what stands above it among the values that are left, over those that are not. An attribute that is
     not among `attributes`, but has a value among `concepts`, is open: an object may have none of the values left.

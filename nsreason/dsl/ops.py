@@ -128,7 +128,7 @@ def op(function: F | None = None, *, name: str | None = None, commutes: bool = F
 
 
 def read_signature(function: Callable[..., Any], *, name: str, commutes: bool = False) -> Op:
-    """The Op that a function's annotations describe.
+    """Return the Op that a function's annotations describe.
 
     Raises:
         DomainError: the annotations do not make a signature.

@@ -25,12 +25,12 @@ SECTIONS = ("names", "attributes", "relations")
 
 
 def normal_spelling(text: str) -> str:
-    """The text in lower case, with single blanks: the spelling that counts and look-ups compare."""
+    """Return the text in lower case, with single blanks: the spelling that counts and look-ups compare."""
     return " ".join(text.casefold().split())
 
 
 def slug(label: str) -> str:
-    """A key for a label: `fire-hydrant` for 'fire hydrant', `t-shirt` for 'T-Shirt', `x3d` for '3D'.
+    """Return a key for a label: `fire-hydrant` for 'fire hydrant', `t-shirt` for 'T-Shirt', `x3d` for '3D'.
 
     Accents are dropped. A letter that ASCII does not have becomes `u` with its code, so that no label has an empty key.
     """
@@ -57,7 +57,7 @@ class Vocabulary:
         self._relations = _spellings(domain.file.relations)
 
     def value(self, attribute: str, spelling: str) -> str | None:
-        """The key of the attribute's value that is spelled so; None where there is none.
+        """Return the key of the attribute's value that is spelled so; None where there is none.
 
         Raises:
             DomainError: the domain has no such attribute.
@@ -67,7 +67,7 @@ class Vocabulary:
         return self._values[attribute].get(normal_spelling(spelling))
 
     def relation(self, spelling: str) -> str | None:
-        """The key of the relation that is spelled so; None where there is none."""
+        """Return the key of the relation that is spelled so; None where there is none."""
         return self._relations.get(normal_spelling(spelling))
 
     @staticmethod
@@ -153,12 +153,12 @@ class _Aliases:
                 self._of.setdefault(label, []).append(spelling)
 
     def __call__(self, text: str) -> str:
-        """The label of a spelling."""
+        """Return the label of a spelling."""
         spelling = normal_spelling(text)
         return self._label.get(spelling, spelling)
 
     def of(self, label: str) -> tuple[str, ...]:
-        """The label and its aliases, sorted: how it may be spelled."""
+        """Return the label and its aliases, sorted: how it may be spelled."""
         return (label, *sorted(self._of.get(label, ())))
 
 
@@ -169,7 +169,7 @@ class _Keys:
     used: set[str] = field(default_factory=set)
 
     def take(self, label: str, home: str) -> str:
-        """The label's slug; where another label has it, with its attribute before it, and then with a number."""
+        """Return the label's slug; where another label has it, with its attribute before it, and then with a number."""
         key = slug(label)
         if key in self.used:
             key = f"{home}-{key}"
@@ -190,7 +190,7 @@ def _limits(least: int | Mapping[str, int]) -> dict[str, int]:
 
 
 def _add_up(counts: Counts, spelled: _Aliases, where: str) -> dict[str, int]:
-    """Counts by label."""
+    """Add up the counts of each label."""
     sums: dict[str, int] = {}
     for text, count in counts.items():
         if not isinstance(text, str) or isinstance(count, bool) or not isinstance(count, int) or count < 0:
@@ -202,12 +202,12 @@ def _add_up(counts: Counts, spelled: _Aliases, where: str) -> dict[str, int]:
 
 
 def _frequent(sums: Counts, least: int) -> list[str]:
-    """The labels that occur often enough, the most frequent first."""
+    """Return the labels that occur often enough, the most frequent first."""
     return sorted((label for label, n in sums.items() if n >= least), key=lambda label: (-sums[label], label))
 
 
 def _name_labels(sums: dict[str, int], least: int, above: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The names that occur often enough and all that stand above them, the most frequent first."""
+    """Return the names that occur often enough and all that stand above them, the most frequent first."""
     labels = dict.fromkeys(_frequent(sums, least))
     if not labels:
         raise DomainError(f"names: none occurs {least} times or more")
@@ -223,7 +223,7 @@ def _attribute_entries(
     answer_of: Mapping[str, str],
     keys: _Keys,
 ) -> dict[str, AttributeEntry]:
-    """An open attribute for each category that has a frequent value."""
+    """Return an open attribute for each category that has a frequent value."""
     entries: dict[str, AttributeEntry] = {}
     categories = _Keys({"name", *PLACE_KEYS})
     for category, counts in _categories(attributes).items():
@@ -241,7 +241,7 @@ def _attribute_entries(
 
 
 def _categories(attributes: Counts | Mapping[str, Counts]) -> dict[str, Counts]:
-    """Counts by category, the categories in the order of their names; those without a category under ''."""
+    """Return counts by category, the categories in the order of their names; those without a category under ''."""
     flat: dict[str, int] = {}
     nested: dict[str, Counts] = {}
     for key, entry in attributes.items():
@@ -254,7 +254,7 @@ def _categories(attributes: Counts | Mapping[str, Counts]) -> dict[str, Counts]:
 
 
 def _hierarchy(isa: Mapping[str, Iterable[str]], spelled: _Aliases) -> dict[str, tuple[str, ...]]:
-    """The labels directly above each label."""
+    """Return the labels directly above each label."""
     above: dict[str, dict[str, None]] = {}
     for name, higher in isa.items():
         labels = [spelled(text) for text in ([higher] if isinstance(higher, str) else higher)]
@@ -292,7 +292,7 @@ def _relation_entries(
 
 
 def _spellings(entries: Mapping[str, ValueEntry] | Mapping[str, RelationEntry]) -> dict[str, str]:
-    """Key by spelling: labels come before other words, and these before keys."""
+    """Map spellings to keys: labels come before other words, and these before keys."""
     key_of: dict[str, str] = {}
     for key, entry in entries.items():
         key_of.setdefault(normal_spelling(entry.label or key), key)

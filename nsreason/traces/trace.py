@@ -111,7 +111,7 @@ class Trace:
         question: str | None = None,
         degrees: Sequence[Sequence[float] | None] | None = None,
     ) -> Trace:
-        """A trace from the decoded values of the first calls: all, or those before the one that failed.
+        """Build a trace from the decoded values of the first calls: all, or those before the one that failed.
 
         Args:
             degrees: per call, the degrees of the scene's objects, or None for a call that gives no objects.
@@ -188,7 +188,7 @@ class Trace:
         return self.steps[-1].words if self.error is None else "no answer"
 
     def to_text(self, *, width: int = 100, objects: bool = False) -> str:
-        """The program as a tree with each call's value behind it, then the question and the answer.
+        """Return the program as a tree with each call's value behind it, then the question and the answer.
 
         Args:
             width: columns; values that do not fit are shortened, the tree itself is not.
@@ -198,7 +198,7 @@ class Trace:
         return "\n".join([*lines, "", *(_wrap(label, text, width) for label, text in self._tail(objects))])
 
     def to_rich(self, *, width: int = 100, objects: bool = False) -> Text:
-        """The same text with colours, for a rich console."""
+        """Return the same text with colours, for a rich console."""
         from rich.text import Text
 
         colours = {"done": "cyan", "failed": "bold red", "not reached": "dim"}
@@ -213,7 +213,7 @@ class Trace:
         return out
 
     def to_json(self) -> dict[str, Any]:
-        """The trace as plain data.
+        """Return the trace as plain data.
 
         Keys: `version` (1), `domain`, `question` (or null), `program` (its text), `answer` (or null), `error`
         (null, or `kind`, `message`, `node` and for NotUnique `objects`), `scene` and `steps`.
@@ -263,7 +263,7 @@ class Trace:
         return {"parts": {"objects": list(step.objects or ()), "frames": list(frames)}}
 
     def to_html(self, image: Path | None = None) -> str:
-        """One self-contained page that steps through the program beside a drawing of the scene.
+        """Write one self-contained page that steps through the program beside a drawing of the scene.
 
         Args:
             image: the scene's picture (PNG or JPEG), which is then part of the page.
@@ -276,7 +276,7 @@ class Trace:
         return page(self, image)
 
     def to_png(self, image: Path | None = None) -> bytes:
-        """One picture, a PNG file: a panel per call with what it is about in the light, the answer at the end.
+        """Draw one picture, a PNG file: a panel per call with what it is about in the light, the answer at the end.
 
         Args:
             image: the scene's picture; without one, the panels show a plan of the scene.
@@ -326,7 +326,7 @@ class Trace:
 
 
 def _lit(step: TraceStep, world: World) -> TraceStep:
-    """The step with the objects that stand for what it gave: the members themselves, or those of events."""
+    """Return the step with the objects that stand for what it gave: the members themselves, or those of events."""
     if step.individuals is None:
         return step
     return replace(step, objects=_lit_objects(world, step.kind.sort or "object", step.individuals))

@@ -11,7 +11,7 @@ Value = bool | int | str | tuple[int, ...]
 
 
 def in_words(value: Value, kind: Kind, scene: World, *, most: int = 8) -> str:
-    """A value as people read it: `yes`, `3`, `red`, `4 (small blue rubber cube)`, `2 objects: 0 (...), 4
+    """Word a value for people: `yes`, `3`, `red`, `4 (small blue rubber cube)`, `2 objects: 0 (...), 4
     (...)`.
 
     `most` is how many objects of a set are named; the others are counted.
@@ -27,25 +27,25 @@ def in_words(value: Value, kind: Kind, scene: World, *, most: int = 8) -> str:
 
 
 def individual_name(i: int, world: World, sort: str = "object") -> str:
-    """An individual by its number and, where it has one, its label: `4 (small blue rubber cube)`."""
+    """Name an individual by its number and, where it has one, its label: `4 (small blue rubber cube)`."""
     label = world.label(sort, i)
     return f"{world.answer(sort, i)} ({label})" if label else str(world.answer(sort, i))
 
 
 def how_many(individuals: Sequence[int], sort: str = "object") -> str:
-    """`no object`, `1 object`, `3 objects`."""
+    """Return `no object`, `1 object`, `3 objects`."""
     return {0: f"no {sort}", 1: f"1 {sort}"}.get(len(individuals), f"{len(individuals)} {sort}s")
 
 
 def degree_forms(objects: Sequence[int], degrees: Sequence[float], sort: str = "object") -> Iterator[str]:
-    """What was decided, and how much each object of the scene belongs to it."""
+    """Word the decided set and the degree of each object of the scene in it."""
     yield f"{how_many(objects, sort)}: {'  '.join(f'{i} {d:.2f}' for i, d in enumerate(degrees))}"
     sure = sorted(range(len(degrees)), key=lambda i: (-degrees[i], i))[:4]
     yield f"{how_many(objects, sort)}: {'  '.join(f'{i} {degrees[i]:.2f}' for i in sure)} ..."
 
 
 def object_forms(objects: Sequence[int], scene: World, most: int = 8, sort: str = "object") -> Iterator[str]:
-    """The set in words, longest first: with descriptions, with all indices, with ever fewer indices."""
+    """Word the set, longest form first: with descriptions, with all indices, with ever fewer indices."""
     head = how_many(objects, sort)
     if not objects:
         yield head
