@@ -84,7 +84,7 @@ def from_batch(answer: Any) -> Any:
 
 
 def _typed(answer: Any) -> Any:
-    """With its type, as True == 1 in Python, and a numpy integer is no answer."""
+    """Pair an answer with its type, as True == 1 in Python, and a numpy integer is no answer."""
     return type(answer), answer
 
 

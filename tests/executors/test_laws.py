@@ -64,7 +64,7 @@ three_sets = worlds_with_sets(3)
 
 
 def reordered(record: dict[str, Any], order: list[int]) -> dict[str, Any]:
-    """The same scene with object order[k] at place k."""
+    """Return the same scene with object order[k] at place k."""
     place = {old: new for new, old in enumerate(order)}
     relationships = {
         name: [[place[j] for j in rows[old]] for old in order] for name, rows in record["relationships"].items()
@@ -248,7 +248,7 @@ def test_relate_leaves_out_the_anchor_and_relate_any_joins_relates(
 
 
 def _single_sets(world: World) -> dict[int, Calls]:
-    """A set for each object that its values tell from all others."""
+    """Return a program of a one-object set for each object with a unique combination of values."""
     sets = {}
     for i in range(len(world.scene)):
         calls = SCENE

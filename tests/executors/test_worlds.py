@@ -45,7 +45,7 @@ def domain() -> Iterator[Domain]:
 
 
 def typed(answer: Any) -> Any:
-    """With its type, as True == 1 in Python; an error by the call and by what that met."""
+    """Pair an answer with its type, as True == 1 in Python; an error with its call and what that met."""
     if isinstance(answer, NotUnique):
         return "not unique", answer.node, answer.objects
     return type(answer), answer
@@ -145,7 +145,7 @@ def test_every_algebra_gives_the_exact_answer(domain: Domain) -> None:
 
 
 def largest(program: Program) -> int:
-    """The largest number written into the program."""
+    """Return the largest number written into the program."""
     return max(
         [int(s.literals[i]) for s in program.steps for i, p in enumerate(s.op.literals) if p.kind is INTEGER], default=0
     )

@@ -22,7 +22,7 @@ ROOT = SUPPORT.parents[1]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without the one column that no two runs share."""
+    """Return metrics.csv without its column of times, which differs between runs."""
     with (folder / "metrics.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
@@ -48,7 +48,7 @@ def as_whole(folder: Path, whole: tuple[Path, Any]) -> None:
 
 
 def names(folder: Path) -> list[str]:
-    """The files of a run."""
+    """Return the names of the files of a run."""
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -55,7 +55,7 @@ def run(folder: Path, recipe: Recipe, **kwargs: Any) -> tuple[nn.Module, Trainin
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without the one column that no two runs share."""
+    """Return metrics.csv without its column of times, which differs between runs."""
     with (folder / "metrics.csv").open(newline="") as file:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
@@ -72,7 +72,7 @@ def close(a: nn.Module, b: nn.Module) -> None:
 
 
 class KilledError(Exception):
-    """What a test ends a run with."""
+    """Raised by a test to end a run."""
 
 
 def killing(at: int, seen: list[int] | None = None) -> Any:

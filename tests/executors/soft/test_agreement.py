@@ -37,12 +37,12 @@ EXACT_TO = 2**24  # the whole numbers that float32 holds
 
 
 def typed(answer: Any) -> Any:
-    """With its type, as True == 1 in Python."""
+    """Pair an answer with its type, as True == 1 in Python."""
     return type(answer), answer
 
 
 def exact(program: Program, scene: Scene) -> Any:
-    """The exact answer; None where there is none."""
+    """Return the exact answer; None where there is none."""
     try:
         return execute(program, scene)
     except NotUnique:
@@ -50,7 +50,7 @@ def exact(program: Program, scene: Scene) -> Any:
 
 
 def largest(program: Program) -> int:
-    """The largest number written into the program."""
+    """Return the largest number written into the program."""
     numbers = [s.literals[i] for s in program.steps for i, p in enumerate(s.op.literals) if p.kind is INTEGER]
     return max(map(int, numbers), default=0)
 

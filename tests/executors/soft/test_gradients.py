@@ -28,7 +28,7 @@ Semantics = Logit | Goedel | Product
 
 
 def leaves(grounded: Grounded) -> dict[str, Tensor]:
-    """The tables, as what gradients are taken of."""
+    """Return the tables as leaves of the graph, of which gradients are taken."""
     return {name: table.detach().clone().requires_grad_() for name, table in tables_of(grounded).items()}
 
 
@@ -37,12 +37,12 @@ def on(grounded: Grounded, tables: dict[str, Tensor]) -> Grounded:
 
 
 def total(answers: SoftAnswers) -> Tensor:
-    """One number that hangs on every answer."""
+    """Return one number that depends on every answer."""
     return torch.stack([part.values.double().sum() for part in answers.parts]).sum()
 
 
 def program_of(name: str, rng: Random, domain: Domain) -> Program:
-    """A small program whose answer is the op's."""
+    """Return a small program that ends in the op."""
     grower = _Grower(rng, domain, None)
     op, unit = OPS[name], rng.choice(domain.attributes)
     inputs = [grower.grow(p.kind, rng.randint(1, 3), unit if p.kind is WORD else None) for p in op.inputs]

@@ -28,7 +28,7 @@ LARGE = graph_domain()
 
 
 def exact(program: Program, scene: Scene) -> Answer | None:
-    """The exact answer; None where `unique` or a query meets nothing or several."""
+    """Return the exact answer; None where `unique` or a query meets nothing or several."""
     try:
         return execute(program, scene)
     except (NotUnique, NoSingleValue):
