@@ -5,6 +5,7 @@ A variable says what it holds (`record`, `spelling`, `detections`), and a class 
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
 import tokenize
@@ -24,10 +25,20 @@ RETIRED = frozenset(
 
 
 def retired(path: Path) -> list[tuple[int, str]]:
-    """Each retired name in a file's code, with its line; texts and comments do not count."""
+    """Return each retired name in a file's code, with its line; texts and comments do not count."""
     text = path.read_text(encoding="utf-8")
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return [(t.start[0], t.string) for t in tokens if t.type == tokenize.NAME and t.string in RETIRED]
+    names = [(t.start[0], t.string) for t in tokens if t.type == tokenize.NAME]
+    if not hasattr(tokenize, "FSTRING_START"):  # before Python 3.12 an f-string is one token, with the names in it
+        names += _in_f_strings(ast.parse(text))
+    return [(line, name) for line, name in names if name in RETIRED]
+
+
+def _in_f_strings(tree: ast.AST) -> list[tuple[int, str]]:
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    inside = {id(node): node for string in strings for node in ast.walk(string)}.values()  # once, where they are nested
+    names = [(node.lineno, node.id) for node in inside if isinstance(node, ast.Name)]
+    return names + [(node.lineno, node.attr) for node in inside if isinstance(node, ast.Attribute)]
 
 
 def counts(paths: Iterable[Path]) -> Counter[tuple[str, str]]:
