@@ -36,6 +36,9 @@ from nsreason.dsl.domain import load_domain, parse_domain
 from nsreason.executors import SceneBatch, execute_values
 from nsreason.programs.dialects.registry import DIALECTS, from_clevr, read_program, to_clevr, write_program
 from nsreason.programs.text_writer import format_node
+from nsreason.queries.query import Query
+from nsreason.reasoners.annotated_scenes import AnnotatedScenes
+from nsreason.reasoners.executing import Executing
 from nsreason.traces.trace import Trace
 
 from .growth_inputs import ASKED, LONG_QUESTIONS, PROGRAMS, QUESTIONS, SCENES, SMALL, TEXTS
@@ -176,6 +179,10 @@ def scene_functions() -> dict[str, Callable[[dict[str, object]], Run]]:
         asked = [QuestionRecord(i, f"{i}", "1", 0, program=_clevr(p)) for i, p in enumerate(programs[:1])]
         return nsreason.evaluate_files(asked, [fresh(scene)])
 
+    def reasoned(scene: Scene) -> object:
+        queries = [Query(i, None, "1", "count", {"scene": fresh(scene)}, p) for i, p in enumerate(programs)]
+        return nsreason.evaluate(Executing(AnnotatedScenes()), queries)
+
     def read_text(data: dict[str, object]) -> Run:
         text = json.dumps({"scenes": [data]}).encode()
 
@@ -195,7 +202,8 @@ def scene_functions() -> dict[str, Callable[[dict[str, object]], Run]]:
         "execute_batch": with_scene(lambda s: nsreason.execute_batch(programs, [fresh(s)], [0] * len(programs))),
         "SceneBatch": with_scene(lambda scene: SceneBatch([fresh(scene)])),
         "ask": with_scene(lambda scene: nsreason.ask("How many red cubes are left of a ball?", fresh(scene))),
-        "evaluate": with_scene(evaluated),
+        "evaluate": with_scene(reasoned),
+        "evaluate_files": with_scene(evaluated),
         "trace, of six programs": each(nsreason.trace),
         "Trace.to_text, of six programs": each(lambda p, s: nsreason.trace(p, s).to_text(objects=True)),
         "Trace.to_rich, of six programs": each(lambda p, s: nsreason.trace(p, s).to_rich(objects=True)),

@@ -78,11 +78,11 @@ class BatchBitSets:
         return links.flat[links.base + anchor.view(np.int64)]
 
     def reach(self, objects: Any, links: Any) -> Any:
-        found = np.zeros_like(objects)
+        union = np.zeros_like(objects)
         for i in range(links.size):
             member = (objects >> np.uint64(i)) & _ONE
-            found |= links.flat[links.base + i] * member
-        return found
+            union |= links.flat[links.base + i] * member
+        return union
 
     choose = follow
 
@@ -199,12 +199,12 @@ def execute_batch(
 
 def _indices(which: Sequence[int]) -> I64:
     try:
-        found = np.asarray(which)
+        indices = np.asarray(which)
     except ValueError as error:
         raise ExecutionError(f"which: whole numbers, one for each program: {error}") from None
-    if found.size and found.dtype.kind not in "iu":
-        raise ExecutionError(f"which: whole numbers, one for each program, got {found.dtype}")
-    return found.astype(np.int64)
+    if indices.size and indices.dtype.kind not in "iu":
+        raise ExecutionError(f"which: whole numbers, one for each program, got {indices.dtype}")
+    return indices.astype(np.int64)
 
 
 def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> list[Answer | NsreasonError]:
@@ -217,7 +217,7 @@ def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> li
     if alone.any():
         records = [b"" if skip else r for r, skip in zip(records, alone, strict=True)]
         lengths = np.where(alone, 0, lengths)
-    told = np.empty(len(programs), dtype=object)
+    decoded = np.empty(len(programs), dtype=object)
     failed = alone
     if lengths.any():
         try:
@@ -226,12 +226,12 @@ def _run_chunk(programs: Sequence[Program], batch: SceneBatch, which: I64) -> li
             failed = np.ones(len(programs), dtype=np.bool_)
         else:
             asked = np.flatnonzero(lengths)
-            told[asked] = _read(values, ops, programs[0].domain)
+            decoded[asked] = _read(values, ops, programs[0].domain)
             failed = alone | broken
             if programs[0].domain.world.sorts != ("object",):
                 for q in np.flatnonzero(~failed).tolist():
-                    told[q] = named(told[q], programs[q].kind, batch.scenes[which[q]])
-    answers: list[Answer | NsreasonError] = told.tolist()
+                    decoded[q] = named(decoded[q], programs[q].kind, batch.scenes[which[q]])
+    answers: list[Answer | NsreasonError] = decoded.tolist()
     for q in np.flatnonzero(failed).tolist():
         try:
             answers[q] = execute(programs[q], batch.scenes[which[q]])
@@ -275,8 +275,8 @@ def _schedule(
     for a, b, n in zip(starts.tolist(), stops.tolist(), ops, strict=True):
         op = _numbering.ops[n]
         given = tuple([values[c[a:b]] for c in inputs[: len(op.inputs)]])
-        told = tuple([c[a:b] if c is not None else none[: b - a] for c in literals[: len(op.literals)]])
-        values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), told, given)
+        literal_columns = tuple([c[a:b] if c is not None else none[: b - a] for c in literals[: len(op.literals)]])
+        values[a:b] = op.apply(algebra, BatchView(batch, scene[a:b]), literal_columns, given)
         if algebra.failed is not None:
             broken[question[a:b][algebra.failed]] = True
             algebra.failed = None
@@ -286,22 +286,22 @@ def _schedule(
 
 def _read(values: U64, ops: I32, domain: Domain) -> npt.NDArray[np.object_]:
     """Decode the answers of one domain, all of one kind together; `ops` (numbers of the last ops) tell the kinds."""
-    told = np.empty(len(values), dtype=object)
+    answers = np.empty(len(values), dtype=object)
     kinds = [op.result for op in _numbering.ops]
     for kind in {kinds[n] for n in np.unique(ops).tolist()}:
         mine = np.flatnonzero(np.array([k is kind for k in kinds])[ops])
         column = values[mine]
         if kind is TRUTH:
-            told[mine] = _TRUTHS[(column & _ONE).view(np.int64)]
+            answers[mine] = _TRUTHS[(column & _ONE).view(np.int64)]
         elif kind is WORD:
             words = np.array(domain.answer_words, dtype=object)
-            told[mine] = words[np.minimum(column, np.uint64(len(words) - 1)).view(np.int64)]
+            answers[mine] = words[np.minimum(column, np.uint64(len(words) - 1)).view(np.int64)]
         elif kind.shape in ("number", "one"):
-            told[mine] = column.view(np.int64).astype(object)
+            answers[mine] = column.view(np.int64).astype(object)
         else:
             for i, value in zip(mine.tolist(), column.tolist(), strict=True):
-                told[i] = decode(value, kind, domain)
-    return told
+                answers[i] = decode(value, kind, domain)
+    return answers
 
 
 _TRUTHS = np.array([False, True], dtype=object)

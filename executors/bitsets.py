@@ -32,12 +32,12 @@ def fail(bits: int) -> int:
 
 def reach(objects: int, links: Sequence[int]) -> int:
     """The union of the rows at the members of a set."""
-    found = 0
+    union = 0
     while objects:
         low = objects & -objects
-        found |= links[low.bit_length() - 1]
+        union |= links[low.bit_length() - 1]
         objects ^= low
-    return found
+    return union
 
 
 class BitTables:

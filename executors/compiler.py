@@ -171,18 +171,18 @@ def _expression(op: Op, literals: tuple[_Text, ...], inputs: tuple[_Text, ...]) 
     """The op as one Python expression; None for an op that does more than combine primitives."""
     source = _Source()
     try:
-        made: Any = op.apply(source, _SourceView(), literals, inputs)
-        if not isinstance(made, _Text):
+        expression: Any = op.apply(source, _SourceView(), literals, inputs)
+        if not isinstance(expression, _Text):
             return None
         if op.result.shape == "set":
-            _bounded(made)
+            _bounded(expression)
     except DomainError as error:
         raise DomainError(f"op '{op.name}': {error}") from None
     except Exception:  # whatever a user's function raises on a value that is no number: run it on numbers
         return None
     # An expression drops a `the` that the op calls and does not use, and may order two of them otherwise.
     calls = next(source.fresh)
-    return str(made) if calls == "t0" or (calls == "t1" and "fail(t0)" in str(made)) else None
+    return str(expression) if calls == "t0" or (calls == "t1" and "fail(t0)" in str(expression)) else None
 
 
 def _plain(op: Op, wide: bool) -> Compiled:

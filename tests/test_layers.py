@@ -10,8 +10,23 @@ import sys
 
 import pytest
 
-from tests.support.layers import MAY_IMPORT, PARTS, ROOT, allowed, circles, graph, imports, modules, report, room, rooms
+from tests.support.layers import (
+    MAY_IMPORT,
+    PARTS,
+    ROOT,
+    allowed,
+    circles,
+    functions,
+    graph,
+    imports,
+    modules,
+    report,
+    room,
+    rooms,
+)
+from tests.support.names import counts
 
+MOST_LINES, MOST_LINES_OF_FUNCTION = 400, 60
 ALL = modules()
 DRAWN = graph()
 
@@ -142,3 +157,16 @@ def test_queries_reasoners_and_tasks_load_nothing_heavy() -> None:
 
 def test_the_parts_are_folders_of_the_checkout() -> None:
     assert all((ROOT / folder).is_dir() for folder in PARTS)
+
+
+@pytest.mark.parametrize("module", ALL)
+def test_modules_and_functions_fit_a_reader(module: str) -> None:
+    """ruff holds the complexity of functions (C901, at most 15)."""
+    assert len(ALL[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES, f"{module}: split it by concept"
+    for function in functions(module, ALL[module]):
+        assert function.lines <= MOST_LINES_OF_FUNCTION, f"{function.name} has {function.lines} lines"
+
+
+def test_names_that_are_retired_stay_so() -> None:
+    """Variables say what they hold: `python -m tests.support.names` lists the files."""
+    assert counts([*ALL.values(), *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "examples").glob("*.py")]) == {}

@@ -35,7 +35,7 @@ from .scene_record import (
     scene_error,
     value_reader,
 )
-from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, stated_sets
+from .values import Column, ObjectValues, OpenColumn, SparseSets, columns_of, sets_with_above, stated_sets, values_at
 from .world import Parts
 
 Sets = list[int] | SparseSets
@@ -137,11 +137,7 @@ class Scene:
         return len(self)
 
     def rows(self, table: str, literal: int) -> Any:
-        """See `World.rows`: the tables `concept`, `values` and `relation`.
-
-        Raises:
-            SceneError: the scene knows neither the relation's pairs nor coordinates to compute them from.
-        """
+        """See `World.rows`: the tables `concept` and `values`, and `relation` as the method of that name."""
         if table == "relation":
             return self.relation(literal)
         return (self.concepts if table == "concept" else self.values)[literal]
@@ -254,7 +250,7 @@ class Scene:
                 raise SceneError(str(error), path=f"$.objects[{i}]") from None
         directions = record.directions
         positions = None
-        if not directions and places and all(p.coords is None for p in places) and not _has_position(domain):
+        if not directions and places and all(p.coords is None for p in places) and "position" not in domain.attributes:
             positions = read_positions(record.objects)
         for place, position in zip(places, positions or (), strict=False):
             place.coords, directions = position, POSITION_AXES
@@ -284,7 +280,7 @@ class Scene:
     def values_of(self, i: int, attribute: str) -> tuple[str, ...]:
         """All of object i's values of an attribute."""
         concepts = self.domain.concepts
-        return tuple([concepts[c] for c in _row(self.values[self.domain.attribute_index[attribute]], i)])
+        return tuple([concepts[c] for c in values_at(self.values[self.domain.attribute_index[attribute]], i)])
 
     def entry(self, i: int, attribute: str) -> str | list[str]:
         """Object i's value of an attribute as a scene file has it: of an open attribute a list."""
@@ -298,7 +294,7 @@ class Scene:
     def describe(self, i: int) -> str:
         """Object i in words: `large red metal cube`."""
         labels = self.domain.labels
-        words = [labels[concept] for column in self.values for concept in _row(column, i)]
+        words = [labels[concept] for column in self.values for concept in values_at(column, i)]
         return " ".join(words) or self.domain.file.things[0]
 
     def relation(self, number: int) -> list[int]:
@@ -390,19 +386,8 @@ class Scene:
         return relationships
 
 
-def _row(column: Column, i: int) -> Sequence[int]:
-    """Object i's values, any number of them."""
-    return column.rows[i] if isinstance(column, OpenColumn) else (column[i],)
-
-
-def _has_position(domain: Domain) -> bool:
-    """Whether `position` of an object is a value of the domain, and not where it stands."""
-    return "position" in domain.attributes
-
-
 def _lenient(data: JsonText, domain: Domain, error: Exception) -> Scene:
-    """Python's own json writes NaN, which is not JSON: say where it stands instead of where the syntax
-    broke."""
+    """Python's own json writes NaN, which is not JSON: say where it stands, not where the syntax broke."""
     import json
 
     try:

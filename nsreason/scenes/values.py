@@ -57,6 +57,11 @@ class OpenColumn(Sequence[int]):
 Column = list[int] | OpenColumn
 
 
+def values_at(column: list[int] | OpenColumn, i: int) -> Sequence[int]:
+    """Object i's values, any number of them."""
+    return column.rows[i] if isinstance(column, OpenColumn) else (column[i],)
+
+
 class SparseSets(dict[int, int]):
     """The set of objects of each concept, where only those that are not empty are kept."""
 
