@@ -60,7 +60,7 @@ tables and templates, not what stands in them: rooms whose results are shown wri
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """Every module by its dotted name; a package under its own name."""
+    """Return every module by its dotted name; a package under its own name."""
     paths = {}
     for folder, package in PARTS.items():
         for path in sorted((root / folder).rglob("*.py")):
@@ -70,7 +70,7 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def imports(module: str, path: Path) -> set[str]:
-    """The dotted names that a file imports, anywhere but under `if TYPE_CHECKING:`."""
+    """Return the dotted names that a file imports, anywhere but under `if TYPE_CHECKING:`."""
     names: set[str] = set()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
@@ -118,7 +118,7 @@ def graph(root: Path = ROOT) -> nx.DiGraph:
 
 
 def rooms(drawn: nx.DiGraph) -> nx.DiGraph:
-    """The same, with rooms in place of modules."""
+    """Return the same graph with rooms in place of modules."""
     by_room = nx.DiGraph()
     by_room.add_nodes_from(room(m) for m in drawn)
     by_room.add_edges_from((room(a), room(b)) for a, b in drawn.edges if room(a) != room(b))
@@ -148,7 +148,7 @@ _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHand
 
 
 def functions(module: str, path: Path) -> list[Function]:
-    """The functions of a file, with their methods and those inside; docstrings count as lines."""
+    """Return the functions of a file, with their methods and those inside; docstrings count as lines."""
     measured = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -164,7 +164,7 @@ def functions(module: str, path: Path) -> list[Function]:
 
 
 def report(root: Path = ROOT) -> str:
-    """The figures of a tree, as lines of text."""
+    """Return the figures of a tree as lines of text."""
     known, drawn = modules(root), graph(root)
     lines = {m: len(p.read_text(encoding="utf-8").splitlines()) for m, p in known.items()}
     by_room = rooms(drawn)

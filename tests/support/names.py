@@ -42,7 +42,7 @@ def _in_f_strings(tree: ast.AST) -> list[tuple[int, str]]:
 
 
 def counts(paths: Iterable[Path]) -> Counter[tuple[str, str]]:
-    """How often each name is in each file."""
+    """Count each name in each file."""
     return Counter((str(path.relative_to(ROOT)), name) for path in paths for _, name in retired(path))
 
 

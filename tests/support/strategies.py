@@ -206,7 +206,7 @@ class _Grower:
         return self.add(op, literals, tuple(inputs), unit)
 
     def add(self, op: Op, literals: tuple[str, ...], inputs: tuple[int, ...], unit: str | None = None) -> int:
-        """One call, and its value on the scene."""
+        """Add one call, and its value on the scene."""
         value = None
         given = [self.values[i] for i in inputs]
         if self.world is not None and None not in given:

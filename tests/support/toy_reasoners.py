@@ -46,7 +46,7 @@ def asked(n: int) -> list[Query]:
 
 
 class Toy:
-    """Answers by `say`; `build` is told in the request's folder, so that tests can count."""
+    """Answers by `say`; `build` leaves a note in the request's folder, so that tests can count."""
 
     learns: ClassVar[bool] = False
     kind: ClassVar[Kind] = "symbolic"
