@@ -1,8 +1,15 @@
-"""nsreason: neuro-symbolic reasoning over scenes. Importing it loads no torch.
+"""Neuro-symbolic reasoning: questions to typed programs, and programs to answers, exactly or differentiably.
 
-    from nsreason import Scene, ask, execute, load_domain, parse_program, parse_question
+    from nsreason import Scene, execute, parse_question, trace
 
-The names of `__all__` are looked up when they are first used, so that `import nsreason` costs nothing.
+    program = parse_question("How many red cubes are there?")
+    scene = Scene.of("clevr", [{"size": "large", "color": "red", "material": "metal", "shape": "cube"}])
+    execute(program, scene)              # 1
+    print(trace(program, scene).to_text())
+
+The core is here and loads no torch. `nsreason.reasoners` has whatever answers queries, `nsreason.tasks` data sets as
+queries, `nsreason.evaluation` and `nsreason.comparison` score them, `nsreason.training` trains models. The names of
+`__all__` are looked up when they are first used, so that `import nsreason` costs nothing.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What can be said: kinds, the algebra, ops, domains."""
+"""What can be said: kinds, the algebra, ops, tables of worlds, domains and vocabularies."""

@@ -1,1 +1,1 @@
-"""Typed programs and every spelling of them."""
+"""Typed programs, every spelling of them (text, dialects), their canonical form, and programs in the making."""

@@ -1,1 +1,1 @@
-"""What can be talked about, crisp: scenes and their relations."""
+"""What can be talked about, crisp: worlds, scenes and their relations. `world.World` is the protocol."""
