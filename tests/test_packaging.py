@@ -19,7 +19,9 @@ TOOL = SETTINGS["tool"]["setuptools"]
 PARTS = ("nsreason", "executors", "perception", "grammars")
 
 
-WEIGHTS = ROOT / "perception" / "weights"  # data of the package `perception`, no package of its own
+DATA_FOLDERS = [("nsreason.perception", "weights"), ("nsreason.pages", "templates")]
+"""Folders of data below a package, which are no packages of their own."""
+WEIGHTS = ROOT / "perception" / "weights"
 
 
 def folder_of(package: str) -> Path:
@@ -63,6 +65,18 @@ def test_every_file_that_is_not_python_is_shipped() -> None:
             assert any(fnmatch(file.name, g) for g in globs), (
                 f"{file.relative_to(ROOT)} is in no package-data of {package}"
             )
+
+
+def test_every_folder_that_holds_no_modules_is_listed_and_shipped() -> None:
+    listed = {folder_of(package) / folder for package, folder in DATA_FOLDERS}
+    for part in PARTS:
+        for folder in (p for p in (ROOT / part).rglob("*") if p.is_dir() and not p.is_symlink()):
+            if "__pycache__" not in folder.parts and not (folder / "__init__.py").is_file() and any(folder.iterdir()):
+                assert folder in listed, f"{folder.relative_to(ROOT)} is no package, and no folder of data"
+    for package, folder in DATA_FOLDERS:
+        for path in (folder_of(package) / folder).iterdir():
+            globs = TOOL["package-data"][package]
+            assert any(fnmatch(f"{folder}/{path.name}", g) for g in globs), f"{path.relative_to(ROOT)} is not shipped"
 
 
 def test_bundled_weights_are_shipped_and_small() -> None:
@@ -130,6 +144,7 @@ def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
         for path in folder_of(package).iterdir()
         if path.is_file() and path.suffix != ".pyc" and path.name[0] != "."
     }
-    weights = [path for path in WEIGHTS.glob("*") if path.is_file() and path.name[0] != "."]
-    expected |= {f"nsreason/perception/weights/{path.name}" for path in weights}
+    for package, folder in DATA_FOLDERS:
+        shipped = [path for path in (folder_of(package) / folder).glob("*") if path.is_file() and path.name[0] != "."]
+        expected |= {f"{package.replace('.', '/')}/{folder}/{path.name}" for path in shipped}
     assert packed == expected

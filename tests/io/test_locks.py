@@ -229,8 +229,8 @@ def test_a_training_in_a_folder_that_is_locked(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_trainings_in_one_folder(tmp_path: Path) -> None:
     """The second one ends before it has changed anything; the first one ends as if it had been alone."""
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests" / "toy_run.py"), str(tmp_path / "run"), "training.epochs=2"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.support.toy_run", str(tmp_path / "run"), "training.epochs=2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
     with subprocess.Popen([*command, "--hang-at", "3"], **pipes) as first:  # type: ignore[call-overload]
         assert first.stdout is not None
