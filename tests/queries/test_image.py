@@ -16,9 +16,9 @@ from nsreason.queries.image import QueryImage
 def test_pixels_are_a_picture() -> None:
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     picture = QueryImage(None, pixels=pixels, name="own")
-    found = picture.tensor()
-    assert found.shape == (3, 4, 6) and found.dtype == torch.uint8 and found.is_contiguous()
-    assert (found.permute(1, 2, 0).numpy() == pixels).all()
+    tensor = picture.tensor()
+    assert tensor.shape == (3, 4, 6) and tensor.dtype == torch.uint8 and tensor.is_contiguous()
+    assert (tensor.permute(1, 2, 0).numpy() == pixels).all()
     assert (picture.name, picture.path) == ("own", None)
 
 

@@ -41,9 +41,9 @@ def cli(*args: object) -> tuple[int, str]:
 
     from nsreason.cli.app import app
 
-    found = CliRunner().invoke(app, [str(a) for a in args])
-    assert found.exception is None or isinstance(found.exception, SystemExit | NsreasonError), found.exception
-    return found.exit_code, found.output
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    assert result.exception is None or isinstance(result.exception, SystemExit | NsreasonError), result.exception
+    return result.exit_code, result.output
 
 
 # --- questions on a scene ------------------------------------------------------------------------------------
@@ -58,12 +58,12 @@ def answered_or_refused(folder: Path) -> None:
     (scene,) = (s for s in read_scenes(next(folder.glob("scene*.json"))) if isinstance(s, Scene))
     for row in json.loads((folder / "questions.json").read_text())["questions"]:
         try:
-            told = answer(row["question"], scene)
+            answer_text = answer(row["question"], scene)
         except QuestionError:
             continue
         right = str(row["answer"]).split(" or ")[-1]
         spellings = (right, f"[{right}]", f"({right},)")
-        assert told in spellings or told.split()[-1:] == [right], f"{row['question']}: {told}"
+        assert answer_text in spellings or answer_text.split()[-1:] == [right], f"{row['question']}: {answer_text}"
 
 
 def unicode_questions(folder: Path) -> None:
@@ -113,13 +113,13 @@ def worlds(n: int = 150) -> Iterator[Scene]:
 
 
 def answers(program: Program) -> list[str | None]:
-    told: list[str | None] = []
+    spelled: list[str | None] = []
     for scene in worlds():
         try:
-            told.append(str(spell(execute(program, scene))))
+            spelled.append(str(spell(execute(program, scene))))
         except ExecutionError:
-            told.append(None)
-    return told
+            spelled.append(None)
+    return spelled
 
 
 def agrees(question: str, reference: Program, *, may_refuse: bool = True) -> bool:
@@ -199,8 +199,8 @@ QUESTIONS: dict[str, Callable[[Path], None]] = {
 
 
 def asked(folder: Path, question: str, right: str, *options: str, scene: str = "scene.json") -> None:
-    code, told = cli("ask", question, "--scene", folder / scene, *options)
-    assert code == 0 and told.split()[-1:] == [right], told
+    code, output = cli("ask", question, "--scene", folder / scene, *options)
+    assert code == 0 and output.split()[-1:] == [right], output
 
 
 def superclevr(folder: Path) -> None:
@@ -213,9 +213,9 @@ def derendered(folder: Path) -> None:
 
 def scored(folder: Path, *options: str) -> dict[str, Any]:
     scenes = folder / "scenes" if (folder / "scenes").is_dir() else folder / "scenes.json"
-    code, told = cli("evaluate", "--questions", folder / "questions.json", "--scenes", scenes, *options, "--json")
-    assert code in (0, 1, 2), told  # 2 where a record is told as bad
-    report: dict[str, Any] = json.loads(told[told.index("{") : told.rindex("}") + 1])
+    code, output = cli("evaluate", "--questions", folder / "questions.json", "--scenes", scenes, *options, "--json")
+    assert code in (0, 1, 2), output  # 2 where a record is told as bad
+    report: dict[str, Any] = json.loads(output[output.index("{") : output.rindex("}") + 1])
     return report
 
 
@@ -228,8 +228,8 @@ def junk_relationships(folder: Path) -> None:
 
 
 def two_of_one_index(folder: Path) -> None:
-    code, told = cli("ask", "How many cubes are there?", "--scene", folder / "scenes.json", "--index", "0")
-    assert code == 2 and "0" in told and ("two" in told or "2 scenes" in told), told
+    code, output = cli("ask", "How many cubes are there?", "--scene", folder / "scenes.json", "--index", "0")
+    assert code == 2 and "0" in output and ("two" in output or "2 scenes" in output), output
 
 
 def folder_of_scenes(folder: Path) -> None:
@@ -273,9 +273,9 @@ def whole_numbers(folder: Path) -> None:
 
 
 def not_finite(folder: Path) -> None:
-    found = results(folder)
-    told = " ".join(str(bad) for bad in found.bad)
-    assert "finite" in told and "got str" not in told, told
+    checked = results(folder)
+    messages = " ".join(str(bad) for bad in checked.bad)
+    assert "finite" in messages and "got str" not in messages, messages
 
 
 def same_name_in_folders(folder: Path) -> None:
@@ -285,10 +285,10 @@ def same_name_in_folders(folder: Path) -> None:
 
 def no_score(folder: Path) -> None:
     try:
-        told = " ".join(str(bad) for bad in results(folder).bad)
+        messages = " ".join(str(bad) for bad in results(folder).bad)
     except NsreasonError as error:
-        told = str(error)
-    assert "score" in told
+        messages = str(error)
+    assert "score" in messages
 
 
 def nested_predictions(folder: Path) -> None:
@@ -309,10 +309,10 @@ def no_tabs(folder: Path) -> None:
     from nsreason.data.babi import load_babi
 
     try:
-        told = load_babi(folder, size="1k", tasks=[1], split="train")
+        loaded = load_babi(folder, size="1k", tasks=[1], split="train")
     except NsreasonError:
         return
-    assert told.bad or told.stories
+    assert loaded.bad or loaded.stories
 
 
 def comma_supports(folder: Path) -> None:
@@ -331,8 +331,8 @@ def truncated_image(folder: Path) -> None:
         settings += ["model_config.classes=shape"]
         chosen = [word for setting in settings for word in ("--set", setting)]
         where = ("--data", folder, "--out", Path(place) / "run")
-        code, told = cli("train", "detector", "--recipe", "detector-small", *where, *chosen)
-        assert code == 0 and "CLEVR_new_00000" in told, told
+        code, output = cli("train", "detector", "--recipe", "detector-small", *where, *chosen)
+        assert code == 0 and "CLEVR_new_00000" in output, output
 
 
 FILES: dict[str, Callable[[Path], None]] = {
@@ -389,10 +389,10 @@ def main() -> None:
         for name in folders(kind):
             try:
                 checks[name](CASES / kind / name)
-                told = "right"
+                verdict = "right"
             except (Exception, pytest.fail.Exception) as error:
-                told, wrong = f"WRONG: {first_line(error)}", wrong + 1
-            print(f"{kind:9} {name:36} {told}")
+                verdict, wrong = f"WRONG: {first_line(error)}", wrong + 1
+            print(f"{kind:9} {name:36} {verdict}")
     answered, refused = 0, 0
     for row in typed_questions():
         try:

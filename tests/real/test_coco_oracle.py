@@ -46,19 +46,19 @@ FIGURES = {
 
 
 def test_the_published_figures_of_boxes() -> None:
-    found = evaluate_files(BOXES, TRUTH, "bbox")
-    assert {name: getattr(found, name) for name in FIGURES} == pytest.approx(FIGURES, abs=1e-6)
-    assert (found.images, found.objects, found.detections, found.bad) == (100, 830, 734, 0)
+    report = evaluate_files(BOXES, TRUTH, "bbox")
+    assert {name: getattr(report, name) for name in FIGURES} == pytest.approx(FIGURES, abs=1e-6)
+    assert (report.images, report.objects, report.detections, report.bad) == (100, 830, 734, 0)
 
 
 def test_the_same_through_values_and_through_what_is_written(tmp_path: Path) -> None:
-    truth, found = read_detections(TRUTH), read_detections(BOXES, instances=TRUTH)
+    truth, detected = read_detections(TRUTH), read_detections(BOXES, instances=TRUTH)
     write_detections(tmp_path / "truth.json", truth.detections, truth.categories)
-    write_detections(tmp_path / "found.json", found.detections, found.categories)
+    write_detections(tmp_path / "found.json", detected.detections, detected.categories)
     ids = {image.image: number for image, number in zip(truth.detections, truth.ids, strict=True)}
-    write_results(tmp_path / "results.json", found.detections, ids)
+    write_results(tmp_path / "results.json", detected.detections, ids)
     for figures in (
-        evaluate_detections(found.detections, truth.detections, "bbox"),
+        evaluate_detections(detected.detections, truth.detections, "bbox"),
         evaluate_files(tmp_path / "found.json", tmp_path / "truth.json", "bbox"),
         evaluate_files(tmp_path / "results.json", TRUTH, "bbox"),
     ):
@@ -74,8 +74,8 @@ def test_example_masks() -> None:
     """Their images are those of the boxes' file; the annotations here have no masks, so boxes are compared."""
     masks, boxes = read_detections(MASKS, instances=TRUTH), read_detections(BOXES, instances=TRUTH)
     assert not masks.bad and sum(map(len, masks)) == 734
-    found = evaluate_detections(masks.detections, read_detections(TRUTH).detections, "bbox")
-    assert found.AP is not None and 0.4 < found.AP < 0.6
+    report = evaluate_detections(masks.detections, read_detections(TRUTH).detections, "bbox")
+    assert report.AP is not None and 0.4 < report.AP < 0.6
     both = sum(len(match(a, b, by="box")) for a, b in zip(masks, boxes, strict=True))
     assert both > 600
     for image in masks.detections[:10]:

@@ -34,9 +34,9 @@ def test() -> Stories:
 
 
 def test_every_task_has_a_thousand_questions(small: Stories, test: Stories) -> None:
-    for found in (small, test):
-        assert not found.bad
-        assert Counter(story.task for story in found) == dict.fromkeys(TASKS, 1000)
+    for loaded in (small, test):
+        assert not loaded.bad
+        assert Counter(story.task for story in loaded) == dict.fromkeys(TASKS, 1000)
 
 
 def test_answers_and_words_of_the_tests_are_in_the_training_stories(small: Stories, test: Stories) -> None:
@@ -65,10 +65,10 @@ def test_supports_are_sentences_with_something_of_the_question(small: Stories) -
 
 
 def test_stories_are_held_out_of_each_task(small: Stories) -> None:
-    kept, held = hold_out(small.stories, HoldOut(0.1, seed="babi:0"))
-    assert {story.task for story in held} == set(TASKS)
-    assert not {(s.task, s.story) for s in kept} & {(s.task, s.story) for s in held}
-    assert 0.08 < len(held) / len(small) < 0.12
+    kept, validation = hold_out(small.stories, HoldOut(0.1, seed="babi:0"))
+    assert {story.task for story in validation} == set(TASKS)
+    assert not {(s.task, s.story) for s in kept} & {(s.task, s.story) for s in validation}
+    assert 0.08 < len(validation) / len(small) < 0.12
 
 
 def test_the_missing_file_is_told() -> None:
@@ -80,13 +80,13 @@ def test_the_missing_file_is_told() -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_questions_of_each_other_task(test: Stories) -> None:
-    found = load_babi(DATA, "train", size="10k", otherwise="other size")
-    assert not found.bad
-    assert Counter(story.task for story in found) == dict.fromkeys(TASKS, 10_000) | {3: 1000}
-    answers = {story.answer for story in found}
+    loaded = load_babi(DATA, "train", size="10k", otherwise="other size")
+    assert not loaded.bad
+    assert Counter(story.task for story in loaded) == dict.fromkeys(TASKS, 10_000) | {3: 1000}
+    answers = {story.answer for story in loaded}
     assert len(answers) == 60 and {story.answer for story in test} <= answers
 
 
 def test_both_archives_are_found() -> None:
-    found = Counter((file.size, file.split) for file in task_files(DATA))
-    assert found == {("1k", "train"): 20, ("1k", "test"): 20, ("10k", "train"): 19, ("10k", "test"): 20}
+    counts = Counter((file.size, file.split) for file in task_files(DATA))
+    assert counts == {("1k", "train"): 20, ("1k", "test"): 20, ("10k", "train"): 19, ("10k", "test"): 20}

@@ -35,8 +35,8 @@ CLEVR = load_domain("clevr")
 @pytest.fixture(scope="module")
 def records() -> list[dict[str, Any]]:
     """The scenes as plain data."""
-    found: list[dict[str, Any]] = json.loads(SCENES.read_bytes())["scenes"]
-    return found
+    scene_records: list[dict[str, Any]] = json.loads(SCENES.read_bytes())["scenes"]
+    return scene_records
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def asked(records: list[dict[str, Any]]) -> list[tuple[Program, int, str]]:
     """Program, place of its scene, and the released answer of each question."""
     place = {record["image_index"]: i for i, record in enumerate(records)}
     native = {name: (op, attribute) for name, op, attribute in CLEVR.native_ops()}
-    found = []
+    queries = []
     for question in json.loads(QUESTIONS.read_bytes())["questions"]:
         calls = []
         for node in question["program"]:
@@ -58,8 +58,8 @@ def asked(records: list[dict[str, Any]]) -> list[tuple[Program, int, str]]:
             if op in ("query", "same"):
                 literals = (attribute or "",)
             calls.append(Call(op, literals, tuple(node["inputs"])))
-        found.append((Program(calls, CLEVR), place[question["image_index"]], question["answer"]))
-    return found
+        queries.append((Program(calls, CLEVR), place[question["image_index"]], question["answer"]))
+    return queries
 
 
 def test_relations_computed_from_coordinates_are_the_annotated_ones(records: list[dict[str, Any]]) -> None:
@@ -76,11 +76,11 @@ def test_relations_computed_from_coordinates_are_the_annotated_ones(records: lis
 
 def test_scenes_come_back_as_they_were(records: list[dict[str, Any]], scenes: list[Scene]) -> None:
     for record, scene in zip(records, scenes, strict=True):
-        told = scene.to_dict()
-        assert told["objects"] == record["objects"]
-        assert told["relationships"] == {k: [sorted(r) for r in v] for k, v in record["relationships"].items()}
-        assert told["directions"] == record["directions"]
-        assert (told["image_index"], told["image_filename"]) == (
+        written = scene.to_dict()
+        assert written["objects"] == record["objects"]
+        assert written["relationships"] == {k: [sorted(r) for r in v] for k, v in record["relationships"].items()}
+        assert written["directions"] == record["directions"]
+        assert (written["image_index"], written["image_filename"]) == (
             record["image_index"],
             record["image_filename"],
         )
@@ -90,9 +90,9 @@ def test_every_reading_of_a_program_gives_the_released_answer(
     asked: list[tuple[Program, int, str]], records: list[dict[str, Any]], scenes: list[Scene]
 ) -> None:
     batch = execute_batch([p for p, _, _ in asked], SceneBatch(scenes), [i for _, i, _ in asked])
-    for (program, i, answer), found in zip(asked, batch, strict=True):
-        assert not isinstance(found, Exception)
-        assert spell(found) == answer
+    for (program, i, answer), result in zip(asked, batch, strict=True):
+        assert not isinstance(result, Exception)
+        assert spell(result) == answer
         assert spell(execute(program, scenes[i])) == answer
         assert spell(brute_force.evaluate(program, records[i])) == answer
     assert len(asked) > 9000

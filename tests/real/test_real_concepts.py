@@ -51,11 +51,11 @@ def test_the_camera_frame_has_the_annotated_relations() -> None:
 
 def trained(name: str, folder: Path) -> tuple[ConceptLearner, Split[Examples]]:
     recipe = load_recipe(name)
-    made: ConceptLearner = new_model(recipe)
+    learner: ConceptLearner = new_model(recipe)
     config = to_dataclass(recipe.data, ConceptData, "data")
-    split = load_concept_data(DATA, made.domain, made.config.state, config)
-    train(made, split.train, None, recipe, folder)
-    return made.eval(), split
+    split = load_concept_data(DATA, learner.domain, learner.config.state, config)
+    train(learner, split.train, None, recipe, folder)
+    return learner.eval(), split
 
 
 @pytest.mark.slow
@@ -63,8 +63,8 @@ def trained(name: str, folder: Path) -> tuple[ConceptLearner, Split[Examples]]:
     ("name", "least", "counts"), [("clevr-state-quick", 0.99, 0.987), ("clevr-state-tenth", 0.965, 0.9)]
 )
 def test_recipes_reach_what_they_state(name: str, least: float, counts: float, tmp_path: Path) -> None:
-    made, split = trained(name, tmp_path)
-    out = made.loss(made.collate(split.valid))
+    learner, split = trained(name, tmp_path)
+    out = learner.loss(learner.collate(split.valid))
     assert float(out.metrics["accuracy"]) / out.count >= least  # type: ignore[arg-type]
     scenes = list({id(e.described): e.described.scene for e in split.valid}.values())
-    assert probe(made.ground_scenes(scenes), scenes).count >= counts
+    assert probe(learner.ground_scenes(scenes), scenes).count >= counts

@@ -34,8 +34,8 @@ RULES = clevr_rules()
 
 @pytest.fixture(scope="module")
 def records() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(SCENES.read_bytes())["scenes"]
-    return found
+    scene_records: list[dict[str, Any]] = json.loads(SCENES.read_bytes())["scenes"]
+    return scene_records
 
 
 def missed(record: dict[str, Any], shift: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -43,10 +43,10 @@ def missed(record: dict[str, Any], shift: np.ndarray[Any, Any]) -> np.ndarray[An
     x, y, z = (p + s for p, s in zip(RULES.camera.location, shift.tolist(), strict=True))
     camera = SceneCamera.at((x, y, z), RULES.camera)
     seen = [camera.project(tuple(o["3d_coords"]))[:2] for o in record["objects"]]
-    found: np.ndarray[Any, Any] = np.asarray(seen) - np.asarray(
+    offsets: np.ndarray[Any, Any] = np.asarray(seen) - np.asarray(
         [o["pixel_coords"][:2] for o in record["objects"]], dtype=float
     )
-    return found
+    return offsets
 
 
 def jitter(record: dict[str, Any]) -> np.ndarray[Any, Any]:
@@ -78,8 +78,8 @@ def test_depths_are_those_of_the_released_scenes(records: list[dict[str, Any]]) 
     for record in records[:50]:
         x, y, z = (p + s for p, s in zip(RULES.camera.location, jitter(record).tolist(), strict=True))
         camera = SceneCamera.at((x, y, z), RULES.camera)
-        for told in record["objects"]:
-            assert camera.project(tuple(told["3d_coords"]))[2] == pytest.approx(told["pixel_coords"][2], abs=0.2)
+        for entry in record["objects"]:
+            assert camera.project(tuple(entry["3d_coords"]))[2] == pytest.approx(entry["pixel_coords"][2], abs=0.2)
 
 
 def test_directions_are_the_same_in_every_released_scene(records: list[dict[str, Any]]) -> None:
@@ -89,11 +89,11 @@ def test_directions_are_the_same_in_every_released_scene(records: list[dict[str,
 
 def apart(objects: list[dict[str, Any]]) -> Iterable[tuple[float, float]]:
     """For each pair, the space between their circles and the lesser of their shifts along the two directions."""
-    told = directions(RULES)
+    axes = directions(RULES)
     radius = RULES.radius.values
     for one, other in itertools.combinations(objects, 2):
         gap = [a - b for a, b in zip(one["3d_coords"], other["3d_coords"], strict=True)]
-        shift = min(abs(sum(g * v for g, v in zip(gap, told[d], strict=True))) for d in ("right", "behind"))
+        shift = min(abs(sum(g * v for g, v in zip(gap, axes[d], strict=True))) for d in ("right", "behind"))
         yield math.hypot(*gap[:2]) - radius[one["size"]] - radius[other["size"]], shift
 
 
@@ -124,12 +124,12 @@ def test_scenes_are_as_crowded_as_the_released_ones(records: list[dict[str, Any]
 
 def skeleton(nodes: list[dict[str, Any]]) -> str:
     """A program without its filters, as one expression."""
-    told: list[str] = []
+    texts: list[str] = []
     for node in nodes:
-        inputs = [told[i] for i in node["inputs"]]
+        inputs = [texts[i] for i in node["inputs"]]
         name = node["function"]
-        told.append(inputs[0] if name.startswith("filter_") else f"{name}({', '.join(inputs)})")
-    return told[-1]
+        texts.append(inputs[0] if name.startswith("filter_") else f"{name}({', '.join(inputs)})")
+    return texts[-1]
 
 
 @pytest.mark.slow

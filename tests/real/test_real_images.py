@@ -31,12 +31,12 @@ def test_released_images_are_answered(by: str, least: float, tmp_path: Path) -> 
     """The bundled weights on every fifth released image, from which nothing was learned: their official questions."""
     folder = tmp_path / "real"
     files = CLEVR / "CLEVR_train_scenes.json", CLEVR / "images", CLEVR / "CLEVR_train_questions.json"
-    told = annotate(*files, folder, keep=lambda place: place % 5 == 4)
-    assert told.images == 40 and told.questions == 400
+    summary = annotate(*files, folder, keep=lambda place: place % 5 == 4)
+    assert summary.images == 40 and summary.questions == 400
     asked = ["--questions", str(folder / "questions.json"), "--images", str(folder / "images"), "--by", by]
-    found = CliRunner().invoke(app, ["evaluate", *asked, "--programs", "parsed", "--json"])
-    assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["overall"]["accuracy"] >= least
+    result = CliRunner().invoke(app, ["evaluate", *asked, "--programs", "parsed", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["overall"]["accuracy"] >= least
 
 
 def test_cameras_fit_the_released_scenes() -> None:

@@ -31,9 +31,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def records() -> list[QuestionRecord]:
-    found = [record for record in read_questions(QUESTIONS) if isinstance(record, QuestionRecord)]
-    assert len(found) > 9000
-    return found
+    question_records = [record for record in read_questions(QUESTIONS) if isinstance(record, QuestionRecord)]
+    assert len(question_records) > 9000
+    return question_records
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_the_official_reading_comes_first(records: list[QuestionRecord]) -> None
     for record in records[::50]:
         official = record.given_program()
         assert record.question is not None and official is not None
-        found = readings(record.question)
-        assert equivalent(found[0], official)
-        several += len(found) > 1
+        candidates = readings(record.question)
+        assert equivalent(candidates[0], official)
+        several += len(candidates) > 1
     assert several > 10  # 'the cube that is left of the ball that is behind the cylinder'
 
 

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.skipif(
 def test_executors_answer_the_official_questions(tmp_path: Path) -> None:
     names = ["exact", "exact-parsed", "question-type"]
     settings, budget = {"split": "train", "test": 0.1}, Budget(examples=8000)
-    found = compare("clevr", DATA / "clevr", names, tmp_path, task_settings=settings, budget=budget, limit=400)
-    assert found.failed == ()
-    exact, parsed, mode = (sum(found.right(run)) / len(found.queries) for run in found.runs)
+    comparison = compare("clevr", DATA / "clevr", names, tmp_path, task_settings=settings, budget=budget, limit=400)
+    assert comparison.failed == ()
+    exact, parsed, mode = (sum(comparison.right(run)) / len(comparison.queries) for run in comparison.runs)
     assert exact == parsed == 1.0
     assert 0.3 < mode < 0.55  # the paper's Q-type baseline has 41.8 % on the whole test set
-    assert found.bad == 0 and {q.type for q in found.queries} == {
+    assert comparison.bad == 0 and {q.type for q in comparison.queries} == {
         *("count", "exist", "compare number", "compare attribute", "query")
     }
 

@@ -26,8 +26,8 @@ from nsreason.tasks.task import make_task, task_class
 from nsreason.training.recipe import load_recipe
 
 
-def pictures(found: list[Query]) -> set[int]:
-    return {id(q.inputs["rows"]) for q in found}
+def pictures(queries: list[Query]) -> set[int]:
+    return {id(q.inputs["rows"]) for q in queries}
 
 
 def apart(split: Split[list[Query]]) -> bool:
@@ -70,8 +70,8 @@ def test_wrong_settings_are_told(name: str, settings: dict[str, object], message
 
 def test_what_is_held_out_is_the_last_part_and_whole_scenes() -> None:
     scenes = [object() for _ in range(5)]
-    found = [Query(i, None, None, "a", {"scene": scenes[i // 4]}) for i in range(20)]
-    train, valid = HoldOut(0.3, counting="examples").split(found, group=lambda q: id(q.inputs["scene"]))
+    queries = [Query(i, None, None, "a", {"scene": scenes[i // 4]}) for i in range(20)]
+    train, valid = HoldOut(0.3, counting="examples").split(queries, group=lambda q: id(q.inputs["scene"]))
     assert [q.index for q in train] == list(range(12)) and [q.index for q in valid] == list(range(12, 20))
 
 
@@ -102,10 +102,10 @@ def clevr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 scenes, of which the first has an image, a question of no scene, and one without a program."""
     folder = tmp_path_factory.mktemp("clevr")
     write_dataset(folder, scenes=20, questions_per_scene=4, seed=3, objects=(3, 5))
-    told = json.loads((folder / "questions.json").read_text())
-    told["questions"][0]["image_index"], told["questions"][0]["image_filename"] = 999, "none.png"
-    del told["questions"][1]["program"]
-    (folder / "questions.json").write_text(json.dumps(told))
+    payload = json.loads((folder / "questions.json").read_text())
+    payload["questions"][0]["image_index"], payload["questions"][0]["image_filename"] = 999, "none.png"
+    del payload["questions"][1]["program"]
+    (folder / "questions.json").write_text(json.dumps(payload))
     (folder / "images" / "new").mkdir(parents=True)
     first = load_scenes(folder / "scenes.json", "clevr").scenes[0]
     import torch
@@ -136,11 +136,11 @@ def test_clevr_of_files_that_spell_otherwise(clevr: Path, tmp_path: Path) -> Non
     (tmp_path / "scenes").mkdir()
     for scene in json.loads((clevr / "scenes.json").read_text())["scenes"]:
         (tmp_path / "scenes" / f"CLEVR_new_{scene['image_index']:06}.json").write_text(json.dumps(scene))
-    told = json.loads((clevr / "questions.json").read_text())["questions"][2:]
-    for question in told:
+    payload = json.loads((clevr / "questions.json").read_text())["questions"][2:]
+    for question in payload:
         question["answer"] = f" {question['answer']} ".title()
-    told[0]["answer"] = "many"
-    (tmp_path / "questions.json").write_text(json.dumps({"questions": told}))
+    payload[0]["answer"] = "many"
+    (tmp_path / "questions.json").write_text(json.dumps({"questions": payload}))
     split = make_task("clevr", {"test": 0.2, "valid": 0.25}).load(tmp_path)
     (bad,) = split.bad
     assert "the reference answer 'many' is none of the answers in domain 'clevr'" in str(bad)
