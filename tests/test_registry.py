@@ -342,7 +342,7 @@ def test_no_other_module_imports_by_name() -> None:
             if any(isinstance(c, ast.Name) and c.id in ("eval", "exec") for c in calls):
                 running.add(path.relative_to(ROOT).as_posix())
     assert modules == IMPORTING
-    assert running <= {"executors/interpreter.py", "executors/bitsets.py"}  # which compile ops, not what files say
+    assert running == {"executors/compiler.py"}  # which compiles ops, not what files say
 
 
 def test_models_by_name() -> None:
