@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from ..data.questions import QuestionRecord
 from ..dsl.domain import load_domain
@@ -24,9 +24,11 @@ from ..traces.trace import Trace
 from ..training.checkpoint import load_model
 from ..training.recipe import Recipe, load_recipe
 from .executing import program_of
-from .fit import Learned, learn
 from .reasoner import FitRequest, Kind, Reasoner
 from .soft_scores import soft_replies
+
+if TYPE_CHECKING:
+    from .fit import Learned
 
 T = TypeVar("T")
 _BATCH = 256  # queries that are answered together
@@ -59,6 +61,8 @@ class Concepts:
         config = replace(config, domain=request.domain)
         recipe = replace(recipe, model_config=config)
         descriptions = Descriptions(config)
+        from .fit import learn  # loads Lightning, which answering does not need
+
         model, learned = learn(
             recipe, request, descriptions.examples(request.train), descriptions.examples(request.valid)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import DataError, RecipeError, did_you_mean
 from ..models.answer_networks.config import AnswerNetworkConfig, config_from_data
@@ -16,8 +16,10 @@ from ..traces.trace import Trace
 from ..training.checkpoint import load_model
 from ..training.model import model_class
 from .concepts import _BATCH, _each, _recipe, _tell_left_out
-from .fit import Learned, learn
 from .reasoner import FitRequest, Kind, Reasoner
+
+if TYPE_CHECKING:
+    from .fit import Learned
 
 
 class Network:
@@ -44,6 +46,8 @@ class Network:
         train = _seeing(request.train, config, uses_inputs)
         recipe = replace(recipe, model=name, model_config=config_from_data(config, train))
         valid = _seeing(request.valid, config, uses_inputs) if request.valid else []
+        from .fit import learn  # loads Lightning, which answering does not need
+
         model, learned = learn(recipe, request, train, valid)
         return NetworkReasoner(model, learned)
 
