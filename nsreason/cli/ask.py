@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,10 +47,9 @@ ImageOrName = Annotated[
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(options.CommandRequest):
     """What the command line says."""
 
-    context: typer.Context
     question: list[str] | None
     scene: str | None
     image: str | None
@@ -68,16 +67,6 @@ class Request:
     quiet: bool
     as_json: bool
     parser: str
-
-    @classmethod
-    def of(cls, context: typer.Context) -> Request:
-        """The parameters of the command that runs."""
-        return cls(context, **{f.name: context.params[f.name] for f in fields(cls) if f.name != "context"})
-
-    @property
-    def own_domain(self) -> str | None:
-        """The domain of --domain; None where it is not given."""
-        return self.domain if "domain" in options.given(self.context) else None
 
     @property
     def lines(self) -> Iterable[inputs.Line]:

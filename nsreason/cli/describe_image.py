@@ -61,8 +61,7 @@ def describe_image(
     paths = find_images(images)
     if len(paths) == 1:
         checks.image(str(paths[0]))
-    own_domain = domain if "domain" in options.given(context) else None
-    checks.domain_of(own_domain, checks.looking(by, checkpoint, detector), "images")
+    checks.domain_of(options.own_domain(context), checks.looking(by, checkpoint, detector), "images")
     given = image_inputs.load_detections(detections)
     pipeline, _ = image_inputs.load_pipeline(
         by, checkpoint, detector, detects=given is None, device=device, trust=trust

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -77,10 +77,9 @@ Markdown = Annotated[
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(options.CommandRequest):
     """What the command line says."""
 
-    context: typer.Context
     checkpoint: str | None
     questions: str | None
     scenes: str | None
@@ -106,16 +105,6 @@ class Request:
     trust: bool
     domain: str
     as_json: bool
-
-    @classmethod
-    def of(cls, context: typer.Context) -> Request:
-        """The parameters of the command that runs."""
-        return cls(context, **{f.name: context.params[f.name] for f in fields(cls) if f.name != "context"})
-
-    @property
-    def own_domain(self) -> str | None:
-        """The domain of --domain; None where it is not given."""
-        return self.domain if "domain" in options.given(self.context) else None
 
     @property
     def source(self) -> str:

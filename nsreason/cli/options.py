@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, Self
 
 import typer
 
@@ -200,3 +201,25 @@ Checkpoint = Annotated[
         "--checkpoint", metavar="FILE", help="A trained concept learner, such as runs/first/best.safetensors."
     ),
 ]
+
+
+def own_domain(context: typer.Context) -> str | None:
+    """The domain of --domain; None where it is not given."""
+    return context.params["domain"] if "domain" in given(context) else None
+
+
+@dataclass(frozen=True)
+class CommandRequest:
+    """The parameters of a command, for functions that take them together; a command adds its own as fields."""
+
+    context: typer.Context
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Self:
+        """The parameters of the command that runs."""
+        return cls(context, **{f.name: context.params[f.name] for f in fields(cls) if f.name != "context"})
+
+    @property
+    def own_domain(self) -> str | None:
+        """See `own_domain`."""
+        return own_domain(self.context)

@@ -6,7 +6,7 @@ reasoner.answer([Query(0, "How many cubes are there?", None, "count", {"image": 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -15,7 +15,7 @@ from ..errors import DataError, NsreasonError
 from ..queries.keys import BoundedCache
 from ..queries.query import Query, Reply
 from .executing import Executing, program_of
-from .perceived_images import PerceivedImages, image_key
+from .perceived_images import PerceivedImages, each_once, image_key
 from .reasoner import FitRequest, Kind, Reasoner
 
 if TYPE_CHECKING:
@@ -49,34 +49,18 @@ class ParsedScenes:
     images: PerceivedImages
     parameters: int = 0
     """How many numbers the pipeline's models have learned."""
-    _kept: BoundedCache[Scene] = field(default_factory=lambda: BoundedCache(_SCENES), repr=False)
+    _kept: BoundedCache[Scene | NsreasonError] = field(default_factory=lambda: BoundedCache(_SCENES), repr=False)
 
     def scenes(self, queries: Sequence[Query]) -> list[Scene | NsreasonError]:
         """See `SceneBuilder.scenes`."""
-        results: dict[Hashable, Scene | NsreasonError] = {}
-        new: dict[Hashable, Query] = {}
-        keys: list[Hashable | NsreasonError] = []
-        for query in queries:
-            try:
-                key = image_key(query)
-            except NsreasonError as error:
-                keys.append(error)
-                continue
-            keys.append(key)
-            known = self._kept.get(key)
-            if known is not None:
-                results[key] = known
-            elif key not in results:
-                new[key] = query
+        return each_once(queries, self._kept, self._new, keep_errors=False)
+
+    def _new(self, new: Mapping[Hashable, Query]) -> Iterator[tuple[Hashable, Scene | NsreasonError]]:
         waiting = list(new.items())
         for at in range(0, len(waiting), self.images.batch_size):  # so that no more images are in memory at once
             part = waiting[at : at + self.images.batch_size]
             for (key, _), image in zip(part, self.images.of([query for _, query in part]), strict=True):
-                results[key] = image if isinstance(image, NsreasonError) else self.images.pipeline.scene(image)
-        for key, result in results.items():
-            if not isinstance(result, NsreasonError):
-                self._kept.put(key, result)
-        return [key if isinstance(key, NsreasonError) else results[key] for key in keys]
+                yield key, image if isinstance(image, NsreasonError) else self.images.pipeline.scene(image)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ perceived.of(queries)            # a DetectedImage for each query, or the error 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import DataError, NsreasonError
 from ..queries.keys import BoundedCache, observation_key
@@ -40,6 +40,9 @@ def lacks(query: Query, kind: str, why: str) -> DataError:
     return DataError(f"question {query.index}: {why}; a '{kind}' is looked for, there is {given}")
 
 
+V = TypeVar("V")
+
+
 class PerceivedImages:
     """The images of queries as a pipeline perceives them; the last ones are kept."""
 
@@ -61,31 +64,15 @@ class PerceivedImages:
 
         An image that cannot be read, or whose detections do not fit, has an error and does not cost the others.
         """
-        results: dict[Hashable, DetectedImage | NsreasonError] = {}
-        new: dict[Hashable, Query] = {}
-        keys: list[Hashable | NsreasonError] = []
-        for query in queries:
-            try:
-                key = image_key(query)
-            except NsreasonError as error:
-                keys.append(error)
-                continue
-            keys.append(key)
-            if key in results or key in new:
-                continue
-            known = self._kept.get(key)
-            if known is None:
-                new[key] = query
-            else:
-                results[key] = known
+        return each_once(queries, self._kept, self._new, keep_errors=True)
+
+    def _new(self, new: Mapping[Hashable, Query]) -> Iterator[tuple[Hashable, DetectedImage | NsreasonError]]:
         for given in (False, True):
             part = [(key, query) for key, query in new.items() if ("detections" in query.inputs) is given]
             for at in range(0, len(part), self.batch_size):
                 batch = part[at : at + self.batch_size]
-                for (key, _), result in zip(batch, self._perceive([q for _, q in batch], given), strict=True):
-                    results[key] = result
-                    self._kept.put(key, result)
-        return [key if isinstance(key, NsreasonError) else results[key] for key in keys]
+                results = self._perceive([query for _, query in batch], given)
+                yield from zip([key for key, _ in batch], results, strict=True)
 
     def _perceive(self, queries: Sequence[Query], given: bool) -> list[DetectedImage | NsreasonError]:
         """The results of one batch; of images that fail together, those that do well alone."""
@@ -108,3 +95,41 @@ class PerceivedImages:
             image if warning is None else replace(image, warnings=(warning, *image.warnings))
             for image, warning in zip(perceived, warnings, strict=True)
         ]
+
+
+def each_once(
+    queries: Sequence[Query],
+    kept: BoundedCache[V],
+    compute: Callable[[Mapping[Hashable, Query]], Iterable[tuple[Hashable, V]]],
+    *,
+    keep_errors: bool,
+) -> list[V | NsreasonError]:
+    """The result of each query's image, computed once an image and kept for later queries.
+
+    Args:
+        kept: results of before, to which new ones are added.
+        compute: given a query of each image that is new, by key, gives the results by key.
+        keep_errors: whether a result that is an error is kept, too.
+    """
+    results: dict[Hashable, V] = {}
+    new: dict[Hashable, Query] = {}
+    keys: list[Hashable | NsreasonError] = []
+    for query in queries:
+        try:
+            key = image_key(query)
+        except NsreasonError as error:
+            keys.append(error)
+            continue
+        keys.append(key)
+        if key in results or key in new:
+            continue
+        known = kept.get(key)
+        if known is None:
+            new[key] = query
+        else:
+            results[key] = known
+    for key, result in compute(new):
+        results[key] = result
+        if keep_errors or not isinstance(result, NsreasonError):
+            kept.put(key, result)
+    return [key if isinstance(key, NsreasonError) else results[key] for key in keys]
