@@ -61,7 +61,7 @@ class SceneBatch:
         self.domain = domain = self.scenes[0].domain if self.scenes else None
         if any(s.domain != domain for s in self.scenes):
             raise ExecutionError("the scenes are of several domains")
-        kind = self.domain.world if self.domain else SCENE
+        kind = domain.world if domain else SCENE
         sizes = {sort: np.array([s.size(sort) for s in self.scenes], dtype=np.int64) for sort in kind.sorts}
         self.fits = np.ones(len(self.scenes), dtype=np.bool_)
         for sort in kind.bounded:
@@ -74,11 +74,11 @@ class SceneBatch:
             )
             for sort, all_ in sizes.items()
         }
-        self.open = self.domain is not None and bool(self.domain.open_attributes)
+        self.open = domain is not None and bool(domain.open_attributes)
         names = [self._literals(TABLES[name]) for name in kind.tables]
         self.sparse = max(names, default=0) > MAX_DENSE
         self._families: dict[str, _FlatTable] = {}
-        self._gathered = {name: _Gathered(self, TABLES[name]) for name in kind.tables}
+        self._gathered = {name: _Gathered(self, TABLES[name]) for name in kind.tables} if self.sparse else {}
 
     @property
     def n(self) -> int:
